@@ -1,0 +1,20 @@
+"""ActionRefused: to an agency, in its own topic: what it asked for is not lawful or not readable, and why."""
+
+from pydantic import AwareDatetime
+
+from schemas.envelope import Event
+from schemas.values import Fault
+
+
+class ActionRefused(Event):
+    """To an agency, in its own topic: what it asked for is not lawful or not readable, and why.
+
+    Nothing that an agency sends is dropped in silence.
+    """
+
+    action_id: str
+    action: str
+    feedback_id: str | None = None
+    agency: str
+    faults: tuple[Fault, ...]
+    refused_at: AwareDatetime

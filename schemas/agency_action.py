@@ -1,0 +1,83 @@
+"""AgencyAction: what an agency does with a feedback, posted to its own topic `actions.<agency>`; routing decides.
+
+The topic's name says which agency speaks, so no action names its agency. What is lawful becomes a fact; what is not
+comes back as `ActionRefused` in `assignments.<agency>`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, RootModel
+
+from schemas.envelope import Event
+from schemas.values import Account, FeedbackId, Line, Slug, Text
+
+
+class _Action(Event):
+    feedback_id: FeedbackId
+    actor: Account = Field(description="the officer's account, not a name: the check must be another's")
+
+
+class Accept(_Action):
+    """Take the feedback in (tiếp nhận)."""
+
+    action: Literal["accept"]
+    unit: Line | None = None
+
+
+class Refuse(_Action):
+    """Refuse it, with the reason for the sender (từ chối)."""
+
+    action: Literal["refuse"]
+    reason: Text
+    right_channel: Text | None = None
+
+
+class Return(_Action):
+    """Give it back as not within this agency's competence (chuyển trả)."""
+
+    action: Literal["return"]
+    reason: Text
+
+
+class Transfer(_Action):
+    """Pass it on to another agency, or to a unit inside this one (chuyển xử lý)."""
+
+    action: Literal["transfer"]
+    to_agency: Slug
+    to_unit: Line | None = None
+    reason: Text
+
+
+class RequestMore(_Action):
+    """Ask the sender for more (yêu cầu bổ sung)."""
+
+    action: Literal["request_more"]
+    question: Text
+
+
+class Reply(_Action):
+    """Enter the reply, which another person then checks (trả lời)."""
+
+    action: Literal["reply"]
+    reply: Text
+    document_number: Line | None = None
+
+
+class SendBack(_Action):
+    """Send the reply back to be redone (Article 46(2))."""
+
+    action: Literal["send_back"]
+    reason: Text
+
+
+class Publish(_Action):
+    """Make the checked reply public (công khai, Article 46(1))."""
+
+    action: Literal["publish"]
+
+
+AnyAction = Accept | Refuse | Return | Transfer | RequestMore | Reply | SendBack | Publish
+
+
+class AgencyAction(RootModel[Annotated[AnyAction, Field(discriminator="action")]]):
+    """One of the actions of an agency, told apart by `action`."""

@@ -1,0 +1,29 @@
+"""ContactRecorded: how to reach a sender; it travels once, from intake to notify, in the compacted topic of contacts."""
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from schemas.envelope import Event
+from schemas.values import FeedbackCode, FeedbackId, Line
+
+EmailText = Annotated[
+    str,
+    StringConstraints(max_length=254, pattern=r"^[^\s@<>,;:\"\x00-\x1f]+@[^\s@<>,;:\"\x00-\x1f]+\.[^\s@<>,;:\"\x00-\x1f]+$"),
+]
+
+
+class ContactRecorded(Event):
+    """Personal data: the only event that holds any. A record without a value (a tombstone) erases it.
+
+    Law: Decision 31/2021/QĐ-TTg, Article 41(3): full name, contact address, phone and email of the sender.
+    """
+
+    feedback_id: FeedbackId
+    code: FeedbackCode
+    name: Line | None = None
+    address: Line | None = None
+    phone: Line | None = None
+    email: EmailText | None = None
+    language: str
+    lookup_secret: str

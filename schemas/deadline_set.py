@@ -1,0 +1,32 @@
+"""DeadlineSet: a clock was opened for an agency, with the law it stands on and its last day."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from schemas.envelope import Event
+from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
+
+
+class DeadlineSet(Event):
+    """A clock was opened for an agency, with the law it stands on and its last day.
+
+    Law: the rule set named in the event; counting after the Civil Code 2015, Articles 147 and 148.
+    """
+
+    feedback_id: FeedbackId
+    code: FeedbackCode
+    clock_id: str
+    rule: RuleName
+    agency: Slug
+    started_at: AwareDatetime
+    due_at: AwareDatetime = Field(description="the instant at which the last day has ended (24:00 local time)")
+    due_date: date = Field(description="the last local day, which counts in full")
+    limit: int
+    unit: Literal["working_days", "days", "hours"]
+    rule_set: str
+    article: str
+    verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")
+    calendar_version: str
+    explanation: str

@@ -1,0 +1,25 @@
+"""DeadlineWarning: a clock comes near its end: the agency's topic gets this too."""
+
+from datetime import date
+
+from pydantic import AwareDatetime, Field
+
+from schemas.envelope import Event
+from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
+
+
+class DeadlineWarning(Event):
+    """A clock comes near its end: the agency's topic gets this too.
+
+    The ladder is data of the rule set (`warn_before`, working days).
+    """
+
+    feedback_id: FeedbackId
+    code: FeedbackCode
+    clock_id: str
+    rule: RuleName
+    agency: Slug
+    due_at: AwareDatetime
+    due_date: date
+    days_before: int = Field(ge=0, description="working days that remain, the last day included")
+    explanation: str

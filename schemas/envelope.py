@@ -1,0 +1,161 @@
+"""The CloudEvents 1.0 envelope of every record, in Kafka's binary mode: attributes in headers, the event's data as the value.
+
+`services/turn.py` reads envelopes with `parse_envelope` and publishes the `Fact`s that a service's `domain` decided.
+Source: CloudEvents 1.0.2, Kafka protocol binding, section 3.2 (binary content mode).
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+CONTENT_TYPE = "application/json"
+# The namespace of every id that is derived from its cause; a constant of the system, never to be changed.
+_IDS = uuid.UUID("6f0e4a9c-52f7-5d5e-9f0c-3a1a5e0c1f22")
+_REQUIRED = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time")
+
+
+class Event(BaseModel):
+    """The data of one event; subclasses are the catalogue. Unknown fields are ignored, so 1.1 is read by 1.0 code."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    version: ClassVar[str] = "1.0"
+
+    @classmethod
+    def type_name(cls) -> str:
+        """The CloudEvents `type`: `pakn.<Event>.v<major>`."""
+        return f"pakn.{cls.__name__}.v{cls.version.partition('.')[0]}"
+
+    @classmethod
+    def schema_name(cls) -> str:
+        """The CloudEvents `dataschema`, a path below `schemas/`: `released/<Event>-<major>.<minor>.json`."""
+        return f"released/{cls.__name__}-{cls.version}.json"
+
+
+class Envelope(NamedTuple):
+    """The attributes of a received record. `name` and `major` come from the type, `subject` is the feedback id."""
+
+    id: str
+    type: str
+    name: str
+    major: int
+    source: str
+    time: datetime
+    subject: str
+    cause: str
+
+
+class EnvelopeError(ValueError):
+    """A record whose headers are no CloudEvents 1.0 envelope; the text lists every fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that has happened, ready to be published: an event's data with its envelope.
+
+    `topics` are names without the deployment's namespace; `data` is the event as JSON text, so that a repeated
+    publication has the same bytes.
+    """
+
+    id: str
+    type: str
+    schema: str
+    subject: str
+    time: datetime
+    source: str
+    cause: str
+    data: str
+    topics: tuple[str, ...] = ("feedback",)
+
+    @property
+    def name(self) -> str:
+        """The event's name without prefix and version, for example `FeedbackAssigned`."""
+        return self.type.split(".")[1]
+
+    def headers(self) -> dict[str, str]:
+        """The Kafka headers of this fact."""
+        return {
+            "ce_specversion": "1.0",
+            "ce_id": self.id,
+            "ce_type": self.type,
+            "ce_source": self.source,
+            "ce_time": self.time.isoformat(),
+            "ce_subject": self.subject,
+            "ce_dataschema": self.schema,
+            "ce_causationid": self.cause,
+            "content-type": CONTENT_TYPE,
+        }
+
+
+def derived_id(cause: str, what: str) -> str:
+    """The id of what follows from `cause`: the same cause gives the same id, on every machine, at every repetition."""
+    return str(uuid.uuid5(_IDS, f"{cause}/{what}"))
+
+
+def fact(
+    event: Event,
+    *,
+    cause: str,
+    subject: str,
+    time: datetime,
+    source: str,
+    topics: tuple[str, ...] = ("feedback",),
+    discriminator: str = "",
+) -> Fact:
+    """Wrap `event` as the fact that `cause` (an event id) brought about at `time`.
+
+    `discriminator` tells apart several facts of one type with one cause, for example the id of a clock.
+    """
+    name = type(event).__name__
+    return Fact(
+        id=derived_id(cause, f"{name}/{discriminator}"),
+        type=event.type_name(),
+        schema=event.schema_name(),
+        subject=subject,
+        time=time,
+        source=source,
+        cause=cause,
+        data=event.model_dump_json(),
+        topics=topics,
+    )
+
+
+def parse_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
+    """Read the CloudEvents attributes of a Kafka record. Raises EnvelopeError that names every fault."""
+    found: dict[str, str] = {}
+    faults: list[str] = []
+    for key, value in headers:
+        if not key.startswith("ce_"):
+            continue
+        try:
+            found[key] = value.decode() if value is not None else ""
+        except UnicodeDecodeError:
+            faults.append(f"header {key} is not UTF-8")
+    faults += [f"header {key} is missing or empty" for key in _REQUIRED if not found.get(key)]
+    if not faults and found["ce_specversion"] != "1.0":
+        faults.append(f"ce_specversion is {found['ce_specversion']!r}, this system reads 1.0")
+    if not faults:
+        try:
+            time = datetime.fromisoformat(found["ce_time"])
+            if time.tzinfo is None:
+                faults.append("ce_time has no offset from UTC")
+        except ValueError:
+            faults.append(f"ce_time {found['ce_time']!r} is not RFC 3339")
+    if faults:
+        raise EnvelopeError("; ".join(faults))
+    kind = found["ce_type"]
+    parts = kind.split(".")
+    known = len(parts) == 3 and parts[0] == "pakn" and parts[2][:1] == "v" and parts[2][1:].isdecimal()
+    return Envelope(
+        id=found["ce_id"],
+        type=kind,
+        name=parts[1] if known else kind,
+        major=int(parts[2][1:]) if known else 0,
+        source=found["ce_source"],
+        time=time,
+        subject=found.get("ce_subject", ""),
+        cause=found.get("ce_causationid", ""),
+    )

@@ -1,0 +1,31 @@
+"""FeedbackAssigned: an agency is now responsible. Published for everyone and, with the matter itself, to the agency's own topic."""
+
+from pydantic import AwareDatetime, Field
+
+from schemas.envelope import Event
+from schemas.values import Attachment, FeedbackCode, FeedbackId, Line, Place, Slug, Text
+
+
+class FeedbackAssigned(Event):
+    """An agency is now responsible. Published for everyone and, with the matter itself, to the agency's own topic.
+
+    Law: Decision 31/2021/QĐ-TTg, Article 43. `previous_agency` tells a first assignment from a transfer, which restarts the limit.
+    """
+
+    feedback_id: FeedbackId
+    code: FeedbackCode
+    agency: Slug
+    unit: Line | None = None
+    previous_agency: Slug | None = Field(default=None, description="none at the first assignment")
+    rule: Slug = Field(description="id of the routing rule, or transfer, return")
+    table_version: str
+    reason: Text
+    category: Slug
+    title: Line
+    content: Text
+    province: Slug | None = None
+    level: Slug | None = None
+    place: Place | None = None
+    attachments: tuple[Attachment, ...] = ()
+    submitted_at: AwareDatetime
+    assigned_at: AwareDatetime

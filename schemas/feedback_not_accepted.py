@@ -1,0 +1,24 @@
+"""FeedbackNotAccepted: a feedback was refused (từ chối tiếp nhận): by intake for its class, or by the agency with a reason."""
+
+from pydantic import AwareDatetime
+
+from schemas.envelope import Event
+from schemas.values import Account, FeedbackCode, FeedbackId, Line, Slug, Text
+
+
+class FeedbackNotAccepted(Event):
+    """A feedback was refused (từ chối tiếp nhận): by intake for its class, or by the agency with a reason.
+
+    Law: complaints, denunciations and legal questions are outside the procedure (Decree 20/2008/NĐ-CP, Articles 1 and 9).
+    """
+
+    feedback_id: FeedbackId
+    code: FeedbackCode
+    category: Slug
+    refused_by: Slug
+    actor: Account | None = None
+    reason: Text
+    right_channel: Text | None = None
+    title: Line | None = None
+    submitted_at: AwareDatetime
+    decided_at: AwareDatetime

@@ -1,0 +1,34 @@
+"""FeedbackSubmitted: a citizen's feedback has been received by intake and has a code. Routing assigns it next."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from schemas.envelope import Event
+from schemas.values import Attachment, FeedbackCode, FeedbackId, Line, Place, Slug, Text
+
+
+class FeedbackSubmitted(Event):
+    """A citizen's feedback has been received by intake and has a code. Routing assigns it next.
+
+    Law: Decision 31/2021/QĐ-TTg, Articles 39 to 42; the fields follow the national portal's form.
+    """
+
+    feedback_id: FeedbackId
+    code: FeedbackCode
+    channel: Literal["web", "api", "portal"]
+    portal: Slug | None = None
+    portal_reference: Line | None = None
+    category: Slug
+    title: Line
+    content: Text
+    language: str
+    submitter_type: Literal["person", "organization"] = "person"
+    province: Slug | None = None
+    level: Slug | None = None
+    addressed_to: Slug | None = None
+    unit: Line | None = None
+    place: Place | None = None
+    attachments: tuple[Attachment, ...] = ()
+    submitted_at: AwareDatetime = Field(description="when the sender sent it (ngày gửi); the first clocks count from this day")
+    received_at: AwareDatetime = Field(description="when intake stored it")

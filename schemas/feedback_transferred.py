@@ -1,0 +1,22 @@
+"""FeedbackTransferred: the agency passed the feedback on, to another agency or to a unit inside it."""
+
+from pydantic import AwareDatetime
+
+from schemas.envelope import Event
+from schemas.values import Account, FeedbackCode, FeedbackId, Line, Slug, Text
+
+
+class FeedbackTransferred(Event):
+    """The agency passed the feedback on, to another agency or to a unit inside it.
+
+    Law: Decree 20/2008/NĐ-CP, Article 9(1)(d): within 5 working days of receipt. A transfer inside one agency restarts no clock.
+    """
+
+    feedback_id: FeedbackId
+    code: FeedbackCode
+    agency: Slug
+    to_agency: Slug
+    to_unit: Line | None = None
+    actor: Account
+    reason: Text
+    transferred_at: AwareDatetime

@@ -1,0 +1,24 @@
+"""NotificationSent: a letter was handed over to the mail server, which accepted it."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from schemas.envelope import Event
+from schemas.values import FeedbackCode, FeedbackId
+
+
+class NotificationSent(Event):
+    """A letter was handed over to the mail server, which accepted it.
+
+    The address is in no event; Article 38(3) of Decision 31/2021/QĐ-TTg names the moments.
+    """
+
+    feedback_id: FeedbackId
+    code: FeedbackCode
+    notification_id: str
+    moment: str
+    channel: Literal["email"] = "email"
+    template_version: str
+    message_id: str
+    sent_at: AwareDatetime

@@ -1,0 +1,54 @@
+"""PortalSubmission: what another portal posts to its own topic, `inbox.<portal>`; intake answers in `outbox.<portal>`."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from schemas.contact_recorded import EmailText
+from schemas.envelope import Event
+from schemas.values import Line, Place, Slug, Text
+
+
+class Sender(BaseModel):
+    """Who sends; which of these are required is data of the pack (Decision 31/2021/QĐ-TTg, Article 41(3))."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: Line | None = None
+    address: Line | None = None
+    phone: Line | None = None
+    email: EmailText | None = None
+
+
+class InlineFile(BaseModel):
+    """A small file that travels inside the submission."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]*$")
+    content_base64: str
+
+
+class Submission(Event):
+    """A feedback as its sender wrote it. The web form, the API and the portals all send this."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    category: Slug
+    title: Line
+    content: Text
+    language: str | None = Field(default=None, description="one of the pack's languages; the pack's own when absent")
+    submitter_type: Literal["person", "organization"] = "person"
+    sender: Sender = Sender()
+    province: Slug | None = None
+    level: Slug | None = None
+    addressed_to: Slug | None = Field(default=None, description="the agency that the sender chose")
+    unit: Line | None = Field(default=None, description="a unit inside that agency")
+    place: Place | None = None
+
+
+class PortalSubmission(Submission):
+    """A submission by Kafka. `ce_id` is the portal's own id of it: sending the same id again registers nothing new."""
+
+    reference: Line | None = Field(default=None, description="the portal's own file number, given back in the answer")
+    sent_at: AwareDatetime | None = Field(
+        default=None, description="when the sender sent it at the portal; the broker's time when absent"
+    )
+    attachments: tuple[InlineFile, ...] = ()

@@ -1,0 +1,30 @@
+"""The states of a case and the fact that leads to each. Intake shows them, routing decides by them.
+
+The Vietnamese names are those of the national system's measurement of Decision 766/QĐ-TTg.
+"""
+
+from typing import Literal
+
+CaseState = Literal[
+    "submitted",  # mới gửi
+    "assigned",  # chờ tiếp nhận
+    "accepted",  # đang xử lý
+    "waiting_for_supplement",  # chờ bổ sung
+    "supplemented",  # đã bổ sung, chờ tiếp nhận
+    "reply_to_check",  # chờ công khai
+    "published",  # đã công khai
+    "not_accepted",  # từ chối tiếp nhận
+]
+
+STATE_AFTER: dict[str, CaseState] = {
+    "FeedbackSubmitted": "submitted",
+    "FeedbackAssigned": "assigned",
+    "FeedbackAccepted": "accepted",
+    "MoreRequested": "waiting_for_supplement",
+    "FeedbackSupplemented": "supplemented",
+    "FeedbackReplied": "reply_to_check",
+    "ReplySentBack": "accepted",
+    "ReplyPublished": "published",
+    "FeedbackNotAccepted": "not_accepted",
+}
+CLOSED_STATES: frozenset[CaseState] = frozenset({"published", "not_accepted"})

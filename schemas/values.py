@@ -1,0 +1,45 @@
+"""Values that several events share: identifiers, attachments, bounded texts. Used by the event files beside this one."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+FeedbackId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+FeedbackCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+\.\d{8}\.\d{4,}$")]
+# Agency, portal and category ids are parts of topic names and of metric labels, hence the narrow alphabet.
+Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+# An officer's account, never a name or an address: the second person's check (Article 46) compares accounts.
+Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+# U+0000 to U+001F but tab and line breaks are refused: they would break mail headers and logs further on.
+_CLEAN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=_CLEAN)]
+RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish", "progress"]
+
+
+class Attachment(BaseModel):
+    """A file that belongs to a feedback; its bytes stay with intake and are read there by `id`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    id: str
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]*$")]
+    media_type: str
+    size: int = Field(ge=1, description="bytes")
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Place(BaseModel):
+    """Where the matter is, not where the sender lives."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    description: Line | None = None
+    latitude: float | None = Field(default=None, ge=-90, le=90, description="degrees, WGS 84")
+    longitude: float | None = Field(default=None, ge=-180, le=180, description="degrees, WGS 84")
+
+
+class Fault(BaseModel):
+    """One fault of what was sent in: where it is, what is wrong, what to do."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    field: str
+    message: str

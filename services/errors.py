@@ -1,0 +1,19 @@
+"""Failures, named by what to do next: give up on this record (dead letter), or try again (everything else, bounded)."""
+
+from typing import Literal
+
+Reason = Literal[
+    "unreadable", "unknown_type", "unknown_schema", "invalid", "unknown_sender", "missing_case", "missing_rule_set", "unexpected"
+]
+
+
+class GiveUp(Exception):
+    """No repetition mends this record: it goes to the service's dead-letter topic with `reason` and the text."""
+
+    def __init__(self, reason: Reason, text: str) -> None:
+        super().__init__(text)
+        self.reason: Reason = reason
+
+
+class TryAgain(Exception):
+    """The turn could not be finished now, for example because another instance wrote the same case at the same time."""

@@ -1,0 +1,36 @@
+"""Every metric of the system. One process is one service, so no metric carries a service label: Prometheus adds the job.
+
+Labels come from closed sets only: event types, reasons, rules, states, topics of the pack. Dashboards and alert rules
+name these metrics; a test compares both ways.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+
+events_consumed = Counter("pakn_events_consumed_total", "Records read, by event type and result.", ["type", "result"])
+events_published = Counter("pakn_events_published_total", "Facts acknowledged by Kafka, by event type.", ["type"])
+event_age = Histogram(
+    "pakn_event_age_seconds", "Seconds from a record's Kafka timestamp to the commit of its batch.", buckets=_SECONDS
+)
+turn_seconds = Histogram("pakn_turn_seconds", "Seconds that one batch took.", buckets=_SECONDS)
+consumer_lag = Gauge("pakn_consumer_lag_records", "Records not yet read, by topic and partition.", ["topic", "partition"])
+partitions_assigned = Gauge("pakn_partitions_assigned", "Partitions that this process owns.")
+last_progress = Gauge(
+    "pakn_last_progress_timestamp_seconds", "Machine time at which a batch was last committed, or none was waiting."
+)
+dead_letters = Counter("pakn_dead_letters_total", "Records given up, by reason.", ["reason"])
+
+submissions = Counter("pakn_submissions_total", "Submissions, by channel and result.", ["channel", "result"])
+outbox_pending = Gauge("pakn_outbox_pending", "Stored submissions whose facts are not yet published by this process.")
+
+cases = Gauge("pakn_cases", "Cases, by state.", ["state"])
+
+clocks = Gauge("pakn_clocks", "Clocks that run, by rule and whether they are late.", ["rule", "state"])
+timers_fired = Counter("pakn_timers_fired_total", "Timers fired, by rule and rung.", ["rule", "rung"])
+timer_lateness = Histogram("pakn_timer_lateness_seconds", "Legal seconds between a timer's time and its firing.", buckets=_SECONDS)
+timers_fired_until = Gauge("pakn_timers_fired_until_timestamp_seconds", "Legal time up to which every due timer has fired.")
+
+letters = Gauge("pakn_letters", "Letters, by state.", ["state"])
+letters_sent = Counter("pakn_letters_sent_total", "Letters that the mail server accepted, by moment.", ["moment"])
+letter_attempts = Counter("pakn_letter_attempts_total", "Attempts to send a letter, by result.", ["result"])

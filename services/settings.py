@@ -1,0 +1,130 @@
+"""Settings of every process, read once from the environment (`PAKN_...`), typed; every fault is reported at start.
+
+`.env.example` lists them all (a test compares both ways). Each service's `app.py` takes a `Settings` as argument.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ServiceName = Literal["intake", "routing", "deadlines", "notify"]
+DEFAULT_PORTS: dict[ServiceName, int] = {"intake": 8001, "routing": 8002, "deadlines": 8003, "notify": 8004}
+
+
+class KafkaSettings(BaseModel):
+    """Where Kafka is, and how topics are made."""
+
+    bootstrap: str = "localhost:9092"
+    partitions: int = Field(default=6, ge=1, description="of the lifecycle and contacts topics")
+    replication_factor: int = Field(default=1, ge=1)
+    security_protocol: Literal["PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"
+    username: str | None = None
+    password: SecretStr | None = None
+    max_records: int = Field(default=500, ge=1, le=5000, description="records in one turn")
+
+
+class MongoSettings(BaseModel):
+    """Where MongoDB is. `motor` is supported for those who already run it; it is past its end of life."""
+
+    uri: SecretStr = SecretStr("mongodb://localhost:27017/?w=majority&journal=true")
+    driver: Literal["pymongo", "motor"] = "pymongo"
+
+
+class HttpSettings(BaseModel):
+    """The address of this process's pages; the port defaults to 8001 (intake) ... 8004 (notify)."""
+
+    host: str = "127.0.0.1"
+    port: int | None = Field(default=None, ge=0, le=65535)
+
+
+class SmtpSettings(BaseModel):
+    """The mail server that takes the letters."""
+
+    host: str = "localhost"
+    port: int = Field(default=1025, ge=1, le=65535)
+    username: str | None = None
+    password: SecretStr | None = None
+    starttls: bool = False
+    sender: str = "PAKN <no-reply@pakn.example>"
+    connections: int = Field(default=4, ge=1, le=64)
+    timeout_seconds: float = Field(default=20, gt=0)
+
+
+class ClockSettings(BaseModel):
+    """`file` scales the legal clock for demos and tests; without it the legal clock is the machine's."""
+
+    file: Path | None = None
+
+
+class IntakeSettings(BaseModel):
+    """Group commit, secrets and links of the citizens' side."""
+
+    secret_key: SecretStr = Field(
+        default=SecretStr(""), description="signs look-up secrets and agency tokens; at least 32 characters"
+    )
+    flush_milliseconds: float = Field(default=4, ge=0, le=1000)
+    flush_documents: int = Field(default=200, ge=1, le=2000)
+    sweep_seconds: float = Field(default=5, gt=0)
+    public_url: str = "http://localhost:8001"
+
+
+class DeadlinesSettings(BaseModel):
+    """How often due clocks are looked up, in seconds of the machine."""
+
+    tick_seconds: float = Field(default=1, gt=0)
+    batch: int = Field(default=500, ge=1, le=5000)
+
+
+class NotifySettings(BaseModel):
+    """How letters are tried again; times in seconds of the machine."""
+
+    tick_seconds: float = Field(default=1, gt=0)
+    batch: int = Field(default=100, ge=1, le=1000)
+    lease_seconds: float = Field(default=120, gt=0)
+    attempts: int = Field(default=12, ge=1)
+    backoff_seconds: float = Field(default=5, gt=0, description="doubles with each attempt, to an hour at most")
+
+
+class LogSettings(BaseModel):
+    """Logs are JSON lines on standard output."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class Settings(BaseSettings):
+    """All settings of a process."""
+
+    model_config = SettingsConfigDict(env_prefix="PAKN_", env_nested_delimiter="__", frozen=True, extra="ignore")
+
+    namespace: str = Field(default="pakn", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    pack: str = "vn"
+    retry_seconds: float = Field(default=60, gt=0, description="how long a turn is tried again before the process gives up")
+    gauge_seconds: float = Field(default=15, gt=0, description="how often counts of cases, clocks and letters are read")
+    kafka: KafkaSettings = KafkaSettings()
+    mongo: MongoSettings = MongoSettings()
+    http: HttpSettings = HttpSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    clock: ClockSettings = ClockSettings()
+    intake: IntakeSettings = IntakeSettings()
+    deadlines: DeadlinesSettings = DeadlinesSettings()
+    notify: NotifySettings = NotifySettings()
+    log: LogSettings = LogSettings()
+
+    def port(self, service: ServiceName) -> int:
+        """The HTTP port of `service` in this process."""
+        return DEFAULT_PORTS[service] if self.http.port is None else self.http.port
+
+
+class SettingsError(ValueError):
+    """The environment holds settings that cannot be used; the text has one line per fault."""
+
+
+def read_settings() -> Settings:
+    """Read the environment. Raises SettingsError with every fault, each with the variable's name."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"PAKN_{'__'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}" for fault in error.errors()]
+        raise SettingsError("\n".join(lines)) from None
