@@ -1,0 +1,166 @@
+"""Kafka through FastStream: the broker, safe subscribers, provisioning, and the one way in which facts are published.
+
+FastStream's defaults are at-most-once (auto commit, `latest`, acks=1); everything here overrides them, and a wiring
+test walks every subscriber. `services/turn.py` is what each subscriber calls.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.security import BaseSecurity, SASLPlaintext
+
+from schemas import Fact
+from schemas.topics import TopicSpec
+from services import metrics
+from services.settings import KafkaSettings, Settings
+
+# A record holds at most one portal submission with its inline files; the topics allow the same size.
+MAX_RECORD_BYTES = 8 * 1024 * 1024
+Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
+OnBatch = Callable[[KafkaMessage], Awaitable[None]]
+
+
+def topic_name(namespace: str, topic: str) -> str:
+    """The name in Kafka of a topic of this deployment."""
+    return f"{namespace}.{topic}"
+
+
+def _security(settings: KafkaSettings) -> BaseSecurity | None:
+    use_ssl = settings.security_protocol.endswith("SSL")
+    context = ssl.create_default_context() if use_ssl else None
+    if settings.username and settings.password:
+        return SASLPlaintext(settings.username, settings.password.get_secret_value(), ssl_context=context, use_ssl=use_ssl)
+    return BaseSecurity(ssl_context=context, use_ssl=use_ssl) if use_ssl else None
+
+
+def make_broker(settings: Settings, service: str) -> KafkaBroker:
+    """A broker that is not connected yet. Its producer is idempotent, so retries inside the client keep the order."""
+    return KafkaBroker(
+        settings.kafka.bootstrap.split(","),
+        client_id=f"{settings.namespace}-{service}",
+        acks="all",
+        enable_idempotence=True,
+        allow_auto_create_topics=False,
+        max_request_size=MAX_RECORD_BYTES,
+        request_timeout_ms=20_000,
+        # Longer than the longest turn: a cancelled handler would leave a batch half done for the next owner.
+        graceful_timeout=settings.retry_seconds + 5,
+        security=_security(settings.kafka),
+        logger=None,
+    )
+
+
+async def _tolerant_parser(records: Sequence[Record], original: Callable[[Any], Awaitable[KafkaMessage]]) -> KafkaMessage:
+    # FastStream decodes headers before any handler runs, and a null or non-UTF-8 header fails there: the batch would be
+    # skipped by the next commit. It gets one record without headers; the turn reads the real ones itself.
+    message = await original((replace(records[0], headers=()),))
+    message.raw_message = tuple(records)
+    return message
+
+
+async def _no_decoding(_message: KafkaMessage) -> bytes:
+    return b""
+
+
+def subscribe(
+    broker: KafkaBroker,
+    settings: Settings,
+    service: str,
+    topics: Iterable[str],
+    on_batch: OnBatch,
+    listener: ConsumerRebalanceListener | None = None,
+) -> Any:
+    """Read `topics` (without namespace) in batches as the group of `service`; offsets are committed by `on_batch` only."""
+    subscriber = broker.subscriber(
+        *(topic_name(settings.namespace, topic) for topic in topics),
+        group_id=f"{settings.namespace}.{service}",
+        batch=True,
+        max_records=settings.kafka.max_records,
+        batch_timeout_ms=20,
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.MANUAL,
+        max_partition_fetch_bytes=MAX_RECORD_BYTES,
+        max_poll_interval_ms=int(settings.retry_seconds * 2 * 1000),
+        parser=_tolerant_parser,
+        decoder=_no_decoding,
+        no_reply=True,
+        listener=listener,
+    )
+
+    async def handle(message: KafkaMessage) -> None:
+        await on_batch(message)
+
+    subscriber(handle)
+    return subscriber
+
+
+async def publish(broker: KafkaBroker, namespace: str, facts: Sequence[Fact]) -> None:
+    """Publish facts in order and wait until Kafka has acknowledged every one. Raises KafkaError when one was not."""
+    waiting = [
+        await broker.publish(
+            fact.data.encode(),
+            topic_name(namespace, topic),
+            key=fact.subject.encode(),
+            headers=fact.headers(),
+            no_confirm=True,
+        )
+        for fact in facts
+        for topic in fact.topics
+    ]
+    await asyncio.gather(*waiting)
+    for fact in facts:
+        metrics.events_published.labels(fact.name).inc()
+
+
+async def publish_raw(broker: KafkaBroker, namespace: str, topic: str, record: Record, headers: dict[str, str]) -> None:
+    """Publish a record's own bytes to `topic`, with `headers` that say why. Waits for the acknowledgement."""
+    await broker.publish(record.value or b"", topic_name(namespace, topic), key=record.key or b"", headers=headers)
+
+
+async def provision(settings: Settings, specs: Sequence[TopicSpec]) -> list[str]:
+    """Create the topics that are missing and return their names. Raises KafkaError when Kafka refuses one."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap, **admin_security(settings.kafka))
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        missing = [spec for spec in specs if topic_name(settings.namespace, spec.name) not in existing]
+        new = [
+            NewTopic(
+                topic_name(settings.namespace, spec.name),
+                num_partitions=settings.kafka.partitions if spec.spread else 1,
+                replication_factor=settings.kafka.replication_factor,
+                topic_configs=spec.config(),
+            )
+            for spec in missing
+        ]
+        response = await admin.create_topics(new, timeout_ms=60_000) if new else None
+        for name, code, message in (row[:3] for row in response.topic_errors) if response else ():
+            error = for_code(code)
+            # Another instance may have created it in the meantime, which is as good.
+            if code and error is not TopicAlreadyExistsError:
+                raise error(f"topic {name} could not be created: {message}")
+        return [topic.name for topic in new]
+    finally:
+        await admin.close()
+
+
+def admin_security(settings: KafkaSettings) -> dict[str, Any]:
+    """The security arguments of a plain aiokafka client."""
+    options: dict[str, Any] = {"security_protocol": settings.security_protocol}
+    if settings.security_protocol.endswith("SSL"):
+        options["ssl_context"] = ssl.create_default_context()
+    if settings.username and settings.password:
+        options |= {
+            "sasl_mechanism": "PLAIN",
+            "sasl_plain_username": settings.username,
+            "sasl_plain_password": settings.password.get_secret_value(),
+        }
+    return options

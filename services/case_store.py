@@ -1,0 +1,120 @@
+"""Cases in MongoDB: one document a case, guarded by its version, with every fact that it gave rise to in `history`.
+
+A decision, its evidence and its duplicate check are one atomic write. `services/turn.py` loads and saves through this;
+the services' `store.py` name the collection and its indexes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pymongo import InsertOne, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from schemas import Fact
+from services.mongo import Collection, Document
+
+_DUPLICATE_KEY = 11000
+
+
+@dataclass(slots=True)
+class Change:
+    """A new state of one case: its fields, the version it was decided on (0: new), and the history entries to add."""
+
+    case_id: str
+    version: int
+    fields: Document
+    entries: list[Document] = field(default_factory=list)
+
+
+def history_entry(cause: str, facts: Sequence[Fact]) -> Document:
+    """What `history` keeps of one decision: the id of the event that caused it, and the facts as they were published."""
+    rows = [
+        {
+            "id": fact.id,
+            "type": fact.type,
+            "schema": fact.schema,
+            "time": fact.time.isoformat(),
+            "source": fact.source,
+            "data": fact.data,
+            "topics": list(fact.topics),
+        }
+        for fact in facts
+    ]
+    return {"cause": cause, "facts": rows}
+
+
+def recorded_facts(document: Document, cause: str) -> list[Fact] | None:
+    """The facts that `cause` gave rise to in this case, exactly as they were; none if it was not handled yet."""
+    for entry in document.get("history", ()):
+        if entry["cause"] == cause:
+            return [
+                Fact(
+                    id=row["id"],
+                    type=row["type"],
+                    schema=row["schema"],
+                    subject=document["_id"],
+                    time=datetime.fromisoformat(row["time"]),
+                    source=row["source"],
+                    cause=cause,
+                    data=row["data"],
+                    topics=tuple(row["topics"]),
+                )
+                for row in entry["facts"]
+            ]
+    return None
+
+
+class CaseStore:
+    """The cases of one service."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+
+    async def load(self, case_ids: Iterable[str]) -> dict[str, Document]:
+        """The documents of these cases, by id; cases that do not exist are left out. One query."""
+        found = await self.collection.find({"_id": {"$in": list(case_ids)}}).to_list(None)
+        return {document["_id"]: document for document in found}
+
+    async def save(self, changes: Sequence[Change]) -> set[str]:
+        """Write all changes in one unordered bulk and return the ids of those that another writer came before."""
+        if not changes:
+            return set()
+        writes: list[Any] = [self._write(change) for change in changes]
+        inserts = [change for change in changes if change.version == 0]
+        conflicts: set[str] = set()
+        try:
+            matched = (await self.collection.bulk_write(writes, ordered=False)).matched_count
+        except BulkWriteError as error:
+            details = error.details or {}
+            for fault in details.get("writeErrors", []):
+                if fault["code"] != _DUPLICATE_KEY:
+                    raise
+                conflicts.add(changes[fault["index"]].case_id)
+            matched = details.get("nMatched", 0)
+        if matched < len(changes) - len(inserts):
+            # The server counts what matched but does not say which; versions tell.
+            updates = {change.case_id: change.version + 1 for change in changes if change.version}
+            rows = await self.collection.find({"_id": {"$in": list(updates)}}, {"version": 1, "writer": 1}).to_list(None)
+            current = {row["_id"]: row for row in rows}
+            by_id = {change.case_id: change for change in changes}
+            for case_id in updates:
+                if current.get(case_id, {}).get("writer") != self._writer(by_id[case_id]):
+                    conflicts.add(case_id)
+        return conflicts
+
+    @staticmethod
+    def _writer(change: Change) -> str:
+        """What marks a write as this one: the version it made and the last cause that it recorded."""
+        last = change.entries[-1]["cause"] if change.entries else ""
+        return f"{change.version + 1}/{last}"
+
+    def _write(self, change: Change) -> InsertOne[Document] | UpdateOne:
+        fields = change.fields | {"version": change.version + 1, "writer": self._writer(change)}
+        if change.version == 0:
+            return InsertOne({"_id": change.case_id, **fields, "history": change.entries})
+        update: Document = {"$set": fields}
+        if change.entries:
+            update["$push"] = {"history": {"$each": change.entries}}
+        return UpdateOne({"_id": change.case_id, "version": change.version}, update)

@@ -1,0 +1,257 @@
+"""The turn: how every service handles a batch of records. Parse, load, decide, save, publish, commit; never in another order.
+
+A service gives a `Handler`: for cases that is `CaseHandler` (load, a pure decision per event, one guarded bulk write).
+After a crash anywhere before the commit the batch comes again; causes that are in a case's history change nothing and
+their facts are published again with the same ids, so nothing is lost and a repeated fact has no second effect.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Generic, Protocol, TypeVar
+
+import stamina
+from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker, KafkaMessage
+from pydantic import BaseModel, ValidationError
+from pymongo.errors import PyMongoError
+
+import schemas
+from schemas import Envelope, EnvelopeError, Fact, topics
+from services import broker as kafka
+from services import metrics
+from services.broker import Record
+from services.case_store import CaseStore, Change, history_entry, recorded_facts
+from services.errors import GiveUp, TryAgain
+from services.logs import logger
+from services.mongo import Document
+from services.settings import Settings
+
+log = logger(__name__)
+_CONFLICT_ROUNDS = 8
+TRANSIENT = (TryAgain, PyMongoError, KafkaError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One record that could be read: its envelope and event, the topic without namespace, and when the broker got it."""
+
+    envelope: Envelope
+    event: BaseModel
+    topic: str
+    partition: int
+    offset: int
+    appended_at: datetime
+    record: Record
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a handler made of a batch: facts to publish in order, records given up, and how many were repetitions."""
+
+    facts: list[Fact] = field(default_factory=list)
+    given_up: list[tuple[Received, GiveUp]] = field(default_factory=list)
+    repeated: int = 0
+
+
+class Handler(Protocol):
+    """What a service does with a batch: everything between parsing and publishing."""
+
+    async def handle(self, batch: Sequence[Received]) -> Outcome:
+        """Load, decide, save. Must be safe to call again with the same batch."""
+        ...
+
+
+CaseT = TypeVar("CaseT")
+Decide = Callable[[CaseT | None, Received], tuple[CaseT | None, list[Fact]]]
+
+
+class CaseHandler(Generic[CaseT]):
+    """Load the batch's cases in one query, decide each event in order, save in one bulk, redo what met another writer."""
+
+    def __init__(
+        self,
+        store: CaseStore,
+        decide: Decide[CaseT],
+        read: Callable[[Document], CaseT],
+        write: Callable[[CaseT], Document],
+        case_id: Callable[[Received], str] = lambda received: received.envelope.subject,
+    ) -> None:
+        self._store = store
+        self._decide = decide
+        self._read = read
+        self._write = write
+        self._case_id = case_id
+
+    async def handle(self, batch: Sequence[Received]) -> Outcome:
+        """Raises TryAgain when other writers were faster eight times in a row."""
+        outcome = Outcome()
+        waiting: dict[str, list[Received]] = defaultdict(list)
+        for received in batch:
+            waiting[self._case_id(received)].append(received)
+        for _ in range(_CONFLICT_ROUNDS):
+            documents = await self._store.load(waiting)
+            decided = {case_id: self._decide_case(case_id, documents.get(case_id), events) for case_id, events in waiting.items()}
+            conflicts = await self._store.save([change for change, _ in decided.values() if change is not None])
+            for case_id, (_, part) in decided.items():
+                if case_id not in conflicts:
+                    del waiting[case_id]
+                    outcome.facts += part.facts
+                    outcome.given_up += part.given_up
+                    outcome.repeated += part.repeated
+            if not waiting:
+                return outcome
+        raise TryAgain(f"{len(waiting)} cases were changed by another instance {_CONFLICT_ROUNDS} times in a row")
+
+    def _decide_case(self, case_id: str, document: Document | None, events: Sequence[Received]) -> tuple[Change | None, Outcome]:
+        outcome = Outcome()
+        before = case = self._read(document) if document else None
+        entries: list[Document] = []
+        for received in events:
+            cause = received.envelope.id
+            known = recorded_facts({"_id": case_id, "history": entries}, cause)
+            if known is None and document:
+                known = recorded_facts(document, cause)
+            if known is not None:
+                outcome.facts += known
+                outcome.repeated += 1
+                continue
+            try:
+                case, facts = self._decide(case, received)
+            except GiveUp as reason:
+                outcome.given_up.append((received, reason))
+            except Exception as error:  # A pure decision fails the same way each time: no repetition mends it.
+                log.exception("decision_failed", event_id=cause, type=received.envelope.name)
+                outcome.given_up.append((received, GiveUp("unexpected", f"{type(error).__name__}: {error}")))
+            else:
+                outcome.facts += facts
+                if facts:
+                    entries.append(history_entry(cause, facts))
+        if case is None or (case == before and not entries):
+            return None, outcome
+        version = document["version"] if document else 0
+        return Change(case_id, version, self._write(case), entries), outcome
+
+
+class Turn:
+    """Runs a service's batches. `on_message` is what the subscriber calls; `fatal` is told when a batch cannot be finished."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        service: str,
+        broker: KafkaBroker,
+        handler: Handler,
+        wanted: frozenset[str],
+        fatal: Callable[[str], None],
+        progress: Callable[[], None],
+        refuse: Callable[[Received | None, Record, GiveUp], list[Fact]] | None = None,
+    ) -> None:
+        """`wanted` are the event names that the handler takes; others are skipped unread.
+
+        `refuse` may answer the sender of a record that is given up; what it returns is published with the dead letter.
+        """
+        self._settings = settings
+        self._service = service
+        self._broker = broker
+        self._handler = handler
+        self._wanted = wanted
+        self._fatal = fatal
+        self._progress = progress
+        self._refuse = refuse
+        self._prefix = len(settings.namespace) + 1
+
+    async def on_message(self, message: KafkaMessage) -> None:
+        """Handle one batch and commit it; after `retry_seconds` of failures stop the process without committing."""
+        records: Sequence[Record] = message.raw_message
+        try:
+            async for attempt in stamina.retry_context(
+                on=TRANSIENT, attempts=None, timeout=self._settings.retry_seconds, wait_initial=0.1, wait_max=5.0
+            ):
+                with attempt:
+                    await self._run(records)
+        except TRANSIENT as error:
+            # Returning would let the next commit pass over this batch, so this handler never returns: the process ends,
+            # the supervisor starts a new one, and the batch comes again.
+            self._fatal(f"a batch of {len(records)} could not be finished: {type(error).__name__}: {error}")
+            await asyncio.Event().wait()
+        try:
+            await message.ack()
+        except KafkaError as error:
+            # After a rebalance the partition is another's; it handles the batch again, which changes nothing.
+            log.warning("commit_failed", error=type(error).__name__)
+        self._note_progress(records)
+
+    async def _run(self, records: Sequence[Record]) -> None:
+        started = time.monotonic()
+        batch: list[Received] = []
+        given_up: list[tuple[Received | None, Record, GiveUp]] = []
+        for record in records:
+            try:
+                received = self.parse(record)
+            except GiveUp as fault:
+                given_up.append((None, record, fault))
+            else:
+                if received is not None:
+                    batch.append(received)
+        outcome = await self._handler.handle(batch) if batch else Outcome()
+        given_up += [(received, received.record, reason) for received, reason in outcome.given_up]
+        facts = outcome.facts
+        if self._refuse:
+            facts = [*facts, *(fact for row in given_up for fact in self._refuse(*row))]
+        await kafka.publish(self._broker, self._settings.namespace, facts)
+        for received, record, reason in given_up:
+            await self._dead_letter(received, record, reason)
+        for received in batch:
+            metrics.events_consumed.labels(received.envelope.name, "handled").inc()
+        if outcome.repeated:
+            metrics.events_consumed.labels("any", "repeated").inc(outcome.repeated)
+        metrics.turn_seconds.observe(time.monotonic() - started)
+
+    def parse(self, record: Record) -> Received | None:
+        """Read a record; none when its event is not wanted here. Raises GiveUp when it cannot be read."""
+        topic = record.topic[self._prefix :]
+        lifecycle = topic in (topics.FEEDBACK, topics.CONTACTS)
+        try:
+            envelope = schemas.parse_envelope(record.headers)
+        except EnvelopeError as error:
+            raise GiveUp("unreadable", str(error)) from None
+        if envelope.name not in self._wanted or (record.value is None and lifecycle):
+            if not lifecycle:
+                raise GiveUp("unknown_type", f"ce_type {envelope.type!r} is not one that {topic} takes: {sorted(self._wanted)}")
+            metrics.events_consumed.labels(envelope.name if envelope.name in schemas.CATALOGUE else "unknown", "skipped").inc()
+            return None
+        if envelope.major != 1:
+            raise GiveUp("unknown_schema", f"ce_type {envelope.type!r}: this release reads version 1")
+        try:
+            event = schemas.READERS[envelope.name].validate_json(record.value or b"")
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, row['loc'])) or 'data'}: {row['msg']}" for row in error.errors())
+            raise GiveUp("invalid", faults) from error
+        appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+        return Received(envelope, event, topic, record.partition, record.offset, appended_at, record)
+
+    async def _dead_letter(self, received: Received | None, record: Record, reason: GiveUp) -> None:
+        headers = {
+            "reason": reason.reason,
+            # Validation messages may quote what a citizen wrote; the value itself is in the record, which is kept anyway.
+            "reason-text": str(reason)[:2000],
+            "origin": f"{record.topic}/{record.partition}/{record.offset}",
+        }
+        for key, value in record.headers:
+            headers.setdefault(f"original-{key}", value.decode(errors="replace") if value is not None else "")
+        await kafka.publish_raw(self._broker, self._settings.namespace, topics.dead(self._service), record, headers)
+        metrics.dead_letters.labels(reason.reason).inc()
+        name = received.envelope.name if received else "unknown"
+        metrics.events_consumed.labels(name, "dead").inc()
+        log.warning("dead_letter", reason=reason.reason, origin=headers["origin"], type=name)
+
+    def _note_progress(self, records: Sequence[Record]) -> None:
+        self._progress()
+        metrics.last_progress.set_to_current_time()
+        now = time.time()
+        for record in records:
+            metrics.event_age.observe(max(now - record.timestamp / 1000, 0))
