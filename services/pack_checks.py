@@ -1,0 +1,290 @@
+"""Checks a pack across its files: references, cycles, dates, languages. `packs.load_pack` calls `cross_faults` once.
+
+Every check reads the documents rather than the models and passes over values of the wrong shape, which the models
+report: so one run shows every fault of a pack.
+"""
+
+import itertools
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from services.pack_files import ANY, Document, Fault, Place
+from services.pack_models import WEEKDAYS
+
+_DAY = timedelta(days=1)
+_LETTER_PARTS = ("subject.txt.j2", "txt.j2", "html.j2")
+_REQUIRED_LETTERS = ("received", "not_accepted", "more_requested", "reply_published")
+
+
+class Documents(NamedTuple):
+    """The files of one pack; `templates` maps the file names in letters/ to their text."""
+
+    pack: Document
+    categories: Document
+    agencies: Document
+    routing: Document
+    rules: Document
+    calendar: Document
+    letters: Document
+    templates: dict[str, str]
+
+
+def cross_faults(documents: Documents) -> Iterator[Fault]:
+    """Every fault that only shows when two values are compared, in the order of the files."""
+    yield from _duplicates(documents)
+    yield from _unknown_references(documents)
+    yield from _header_faults(documents.pack)
+    yield from _untranslated(documents)
+    yield from _category_faults(documents.categories)
+    yield from _successor_faults(documents.agencies)
+    yield from _routing_faults(documents.routing)
+    yield from _rule_set_faults(documents.rules)
+    yield from _limit_faults(documents.rules)
+    yield from _calendar_faults(documents.calendar, documents.pack)
+    yield from _template_faults(documents)
+
+
+def _duplicates(documents: Documents) -> Iterator[Fault]:
+    unique = (
+        (documents.pack, str, ("portals", ANY, "id")),
+        (documents.pack, str, ("languages", ANY)),
+        (documents.pack, str, ("provinces", ANY)),
+        (documents.categories, str, ("categories", ANY, "id")),
+        (documents.categories, str, ("categories", ANY, "aliases", ANY)),
+        (documents.agencies, str, (ANY, "id")),
+        (documents.routing, str, ("rules", ANY, "id")),
+        (documents.rules, str, ("rule_sets", ANY, "id")),
+        (documents.calendar, int, ("years", ANY, "year")),
+        (documents.calendar, date, ("years", ANY, ANY, ANY, "date")),
+        (documents.calendar, date, ("years", ANY, "working_days", ANY, "for")),
+    )
+    for document, kind, pattern in unique:
+        first: dict[Any, Place] = {}
+        for place, value in document.each(kind, *pattern):
+            if value in first:
+                line = document.line(first[value])
+                yield document.fault(place, f"`{value}` is listed twice (first in line {line}); remove or rename one")
+            first.setdefault(value, place)
+
+
+def _unknown_references(documents: Documents) -> Iterator[Fault]:
+    ids = {
+        "agency": {id for _, id in documents.agencies.each(str, ANY, "id")},
+        "category": {id for _, id in documents.categories.each(str, "categories", ANY, "id")},
+        "level": {id for _, id in documents.pack.each(str, "levels", ANY)},
+        "province": {id for _, id in documents.pack.each(str, "provinces", ANY)},
+        "language": {id for _, id in documents.pack.each(str, "languages", ANY)},
+        "rule set": {id for _, id in documents.rules.each(str, "rule_sets", ANY, "id")},
+    }
+    references = (
+        ("agency", documents.pack, ("coordinator",)),
+        ("agency", documents.pack, ("provinces", ANY)),
+        ("language", documents.pack, ("default_language",)),
+        ("agency", documents.agencies, (ANY, "successor")),
+        ("agency", documents.agencies, (ANY, "parent")),
+        ("agency", documents.routing, ("rules", ANY, "assign", "agency")),
+        ("agency", documents.routing, ("rules", ANY, "when", "addressed_to", ANY)),
+        ("category", documents.routing, ("rules", ANY, "when", "category", ANY)),
+        ("level", documents.routing, ("rules", ANY, "when", "level", ANY)),
+        ("province", documents.routing, ("rules", ANY, "when", "province", ANY)),
+        ("rule set", documents.rules, ("rule_sets", ANY, "copied_from")),
+    )
+    for kind, document, pattern in references:
+        for place, id in document.each(str, *pattern):
+            if id not in ids[kind]:
+                yield document.fault(place, f"unknown {kind} `{id}`; correct the id or add the {kind}")
+    for field, kind in (("by_category", "category"), ("by_agency", "agency")):
+        for place, numbers in documents.rules.each(dict, "rule_sets", ANY, "rules", ANY, "limit", field):
+            for id in numbers:
+                if id not in ids[kind]:
+                    what = f"unknown {kind} `{id}` in {field}; correct the id or add the {kind}"
+                    yield documents.rules.fault((*place, id), what)
+
+
+def _header_faults(pack: Document) -> Iterator[Fault]:
+    for place, name in pack.each(str, "timezone"):
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            yield pack.fault(place, f"unknown time zone `{name}`; use a name such as Asia/Ho_Chi_Minh")
+
+
+def _untranslated(documents: Documents) -> Iterator[Fault]:
+    languages = [language for _, language in documents.pack.each(str, "languages", ANY)]
+    translated = (
+        (documents.pack, ("name",)),
+        (documents.pack, ("portals", ANY, "name")),
+        (documents.categories, ("categories", ANY, "name")),
+        (documents.categories, ("categories", ANY, "reason")),
+        (documents.categories, ("categories", ANY, "channel")),
+        (documents.rules, ("rule_sets", ANY, "legal_basis")),
+        (documents.rules, ("rule_sets", ANY, "rules", ANY, "name")),
+        (documents.rules, ("rule_sets", ANY, "rules", ANY, "article")),
+    )
+    for document, pattern in translated:
+        for place, texts in document.each(dict, *pattern):
+            for language in languages:
+                if language not in texts:
+                    what = f"`{place[-1]}` has no text in language `{language}`; add it"
+                    yield document.fault(place, what)
+
+
+def _category_faults(categories: Document) -> Iterator[Fault]:
+    if not any(category.get("accepted", True) for _, category in categories.each(dict, "categories", ANY)):
+        yield categories.fault(("categories",), "no category is accepted; give at least one with accepted: true")
+    for place, category in categories.each(dict, "categories", ANY):
+        for field in ("reason", "channel"):
+            if category.get("accepted", True) is False and field not in category:
+                yield categories.fault(place, f"a category that is not accepted has no `{field}`; add it")
+            if category.get("accepted", True) is True and field in category:
+                what = f"`{field}` is for a category that is not accepted; remove it or set accepted: false"
+                yield categories.fault((*place, field), what)
+
+
+def _successor_faults(agencies: Document) -> Iterator[Fault]:
+    rows = {row["id"]: row for _, row in agencies.each(dict, ANY) if "id" in row}
+    reported: set[str] = set()
+    for place, row in agencies.each(dict, ANY):
+        begins, ends, successor = row.get("valid_from"), row.get("valid_to"), row.get("successor")
+        if isinstance(begins, date) and isinstance(ends, date) and ends < begins:
+            yield agencies.fault(place, f"valid_to {ends} is before valid_from {begins}; correct one")
+        if ends is not None and successor is None:
+            yield agencies.fault(place, "the agency has ended and has no successor; name who answers for it now")
+        if ends is None and successor is not None:
+            yield agencies.fault(place, "a successor but no valid_to; say on which day the agency ended")
+        next_begins = rows.get(successor, {}).get("valid_from")
+        if isinstance(ends, date) and isinstance(next_begins, date) and next_begins > ends + _DAY:
+            what = f"successor `{successor}` begins on {next_begins}, later than the day after {ends}; close the gap"
+            yield agencies.fault(place, what)
+        chain: list[str] = []
+        id = row.get("id")
+        while isinstance(id, str) and id in rows and id not in chain:
+            chain.append(id)
+            id = rows[id].get("successor")
+        if isinstance(id, str) and id in chain and not reported & set(chain):
+            reported |= set(chain)
+            what = f"the successors go in a circle ({' > '.join([*chain, id])}); let one of them not have ended"
+            yield agencies.fault(place, what)
+
+
+def _routing_faults(routing: Document) -> Iterator[Fault]:
+    rules = list(routing.each(dict, "rules", ANY))
+    for place, rule in rules:
+        assign = rule.get("assign")
+        if isinstance(assign, dict) and ("agency" in assign) == ("from" in assign):
+            what = "`assign` needs exactly one of `agency` and `from`; keep the one that is meant"
+            yield routing.fault((*place, "assign"), what)
+        catches_all = not rule.get("when") and isinstance(assign, dict) and "agency" in assign
+        if catches_all and place != rules[-1][0]:
+            what = "this rule matches everything, so those after it are never reached; move it to the end"
+            yield routing.fault(place, what)
+        if not catches_all and place == rules[-1][0]:
+            what = "the last rule must match everything; add one with no `when` and with assign: {agency: ...}"
+            yield routing.fault(place, what)
+    if not rules:
+        yield routing.fault(("rules",), "there is no rule; add at least one that matches everything")
+
+
+def _rule_set_faults(rules: Document) -> Iterator[Fault]:
+    in_force: list[tuple[date, date | None, Place]] = []
+    for place, rule_set in rules.each(dict, "rule_sets", ANY):
+        if rule_set.get("verified") is True and "verification" not in rule_set:
+            what = "`verified: true` needs `verification` (by, on, text); add it or set verified: false"
+            yield rules.fault((*place, "verified"), what)
+        names = rule_set.get("rules")
+        if isinstance(names, dict) and "handle_reply" not in names:
+            yield rules.fault((*place, "rules"), "there is no rule `handle_reply`; add it")
+        effective = rule_set.get("effective")
+        if isinstance(effective, dict) and isinstance(effective.get("from"), date):
+            begins, ends = effective["from"], effective.get("to")
+            if isinstance(ends, date) and ends < begins:
+                yield rules.fault((*place, "effective"), f"ends on {ends}, before it begins on {begins}; correct one")
+            elif ends is None or isinstance(ends, date):
+                in_force.append((begins, ends, (*place, "effective")))
+    in_force.sort(key=lambda item: item[0])
+    for (_, ends, _), (begins, _, place) in itertools.pairwise(in_force):
+        if ends is None or begins <= ends:
+            what = f"overlaps the rule set before it, which ends {ends or 'never'}; end that one on {begins - _DAY}"
+            yield rules.fault(place, what)
+        elif begins > ends + _DAY:
+            what = f"no rule set is in force from {ends + _DAY} to {begins - _DAY}; close the gap"
+            yield rules.fault(place, what)
+
+
+def _limit_faults(rules: Document) -> Iterator[Fault]:
+    for place, rule in rules.each(dict, "rule_sets", ANY, "rules", ANY):
+        limit = rule.get("limit")
+        for field in ("by_category", "by_agency"):
+            if not isinstance(limit, dict):
+                continue
+            if field == "by_category" and rule.get("limit_is_per_category") is True:
+                continue
+            n, numbers = limit.get("n"), limit.get(field)
+            for id, own in numbers.items() if isinstance(numbers, dict) else ():
+                if isinstance(n, int) and isinstance(own, int) and own > n:
+                    what = f"`{id}` has {own}, longer than the general limit {n}; an own limit may only be shorter"
+                    yield rules.fault((*place, "limit", field, id), what)
+        for one, other in (("stop", "cancel"), ("stop", "restart"), ("restart", "cancel"), ("start", "stop")):
+            for moment in sorted(_moments(rule, one) & _moments(rule, other)):
+                what = f"`{moment}` stands in `{one}` and in `{other}`; keep the one that is meant"
+                yield rules.fault((*place, other), what)
+
+
+def _moments(rule: dict[str, Any], field: str) -> set[str]:
+    value = rule.get(field)
+    return {moment for moment in value if isinstance(moment, str)} if isinstance(value, list) else set()
+
+
+def _calendar_faults(calendar: Document, pack: Document) -> Iterator[Fault]:
+    for place, zone in calendar.each(str, "timezone"):
+        if zone not in [own for _, own in pack.each(str, "timezone")]:
+            yield calendar.fault(place, f"time zone `{zone}` is not that of pack.yaml; make them the same")
+    years = [(place, year) for place, year in calendar.each(int, "years", ANY, "year")]
+    for year in range(min((y for _, y in years), default=0), max((y for _, y in years), default=0)):
+        if year not in [y for _, y in years]:
+            yield calendar.fault(("years",), f"the year {year} is missing between the others; add it")
+    weekend = [name for _, name in calendar.each(str, "weekend", ANY)]
+    for place, day in calendar.each(date, "years", ANY, ANY, ANY, "date"):
+        weekday = WEEKDAYS[day.weekday()]
+        if place[2] == "days_off" and weekday in weekend:
+            what = f"{day} is a {weekday}, off anyway; list the weekday that makes up for it instead"
+            yield calendar.fault(place, what)
+        if place[2] == "working_days" and weekday not in weekend:
+            yield calendar.fault(place, f"{day} is a {weekday}, worked anyway; remove it or correct the date")
+        for _, year in calendar.each(int, "years", place[1], "year"):
+            if day.year != year:
+                yield calendar.fault(place, f"{day} is listed under {year}; move it to its year")
+    swapped_off = {
+        day_off["date"]: place
+        for place, day_off in calendar.each(dict, "years", ANY, "days_off", ANY)
+        if day_off.get("kind") == "swap_off" and isinstance(day_off.get("date"), date)
+    }
+    made_good = dict((day, place) for place, day in calendar.each(date, "years", ANY, "working_days", ANY, "for"))
+    for day, place in made_good.items():
+        if day not in swapped_off:
+            yield calendar.fault(place, f"{day} is not a day off of kind swap_off; add that day or correct `for`")
+    for day, place in swapped_off.items():
+        if day not in made_good:
+            yield calendar.fault(place, f"{day} is swap_off, but no working day is `for` it; add it or use holiday")
+
+
+def _template_faults(documents: Documents) -> Iterator[Fault]:
+    letters = documents.letters
+    moments = {str(place[-1]): place for place, _ in letters.each(object, "moments", ANY)}
+    for moment in _REQUIRED_LETTERS:
+        if moment not in moments:
+            yield letters.fault(("moments",), f"the moment `{moment}` is missing; senders must be told then, so add it")
+    languages = [language for _, language in documents.pack.each(str, "languages", ANY)]
+    expected = {f"{moment}.{language}.{part}" for moment in moments for language in languages for part in _LETTER_PARTS}
+    for moment, place in moments.items():
+        for name in (f"{moment}.{language}.{part}" for language in languages for part in _LETTER_PARTS):
+            if name not in documents.templates:
+                yield letters.fault(place, f"the template letters/{name} is missing; write it")
+            elif not documents.templates[name].strip():
+                yield Fault(f"letters/{name}", 1, "the template is empty; write it")
+    for name in sorted(documents.templates):
+        if name not in expected and not name.startswith("_"):
+            what = "no moment of letters.yaml and language of pack.yaml uses this file; rename or remove it"
+            yield Fault(f"letters/{name}", 1, what)

@@ -1,0 +1,175 @@
+"""Reads a pack's YAML and CSV files and remembers the line of every value; `packs.py` validates what comes out.
+
+A pack is corrected by lawyers and officers, not by programmers: a fault must name the file and the line, and all
+faults must come at once. So values are read together with their places, and a broken file is a fault, not an exception.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+import yaml
+
+# The loader on libyaml is ten times as fast; the one in Python reads the same and is there where libyaml is not.
+_Loader: Final = cast(type[yaml.SafeLoader], getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+Place = tuple[int | str, ...]
+ANY: Final = "*"
+"""In the pattern of `Document.each`: every item of a list, or every key of a mapping."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """One thing that is wrong in a pack: `what` says what is wrong and, after a semicolon, what to do."""
+
+    file: str
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.what}"
+
+
+@dataclass(frozen=True)
+class Document:
+    """One file of a pack: its data, the line of each value, and the faults that reading it already showed."""
+
+    file: str
+    data: Any
+    lines: dict[Place, int]
+    faults: list[Fault] = field(default_factory=list)
+
+    def line(self, place: Place) -> int:
+        """The line (from 1) of the value at `place`, or of the nearest thing around it where it is missing."""
+        while place not in self.lines and place:
+            place = place[:-1]
+        return self.lines.get(place, 1)
+
+    def fault(self, place: Place, what: str) -> Fault:
+        """A fault at `place`; `what` reads "what is wrong; what to do"."""
+        return Fault(self.file, self.line(place), what)
+
+    def each(self, kind: type[T], *pattern: int | str) -> Iterator[tuple[Place, T]]:
+        """Every value of type `kind` whose place fits `pattern`; what has another shape is passed over.
+
+        The cross checks use this rather than the models, so that a fault of shape hides no other fault.
+        """
+        for place, value in _walk(self.data, pattern, ()):
+            if isinstance(value, kind):
+                yield place, value
+
+
+def _walk(value: Any, pattern: Place, place: Place) -> Iterator[tuple[Place, Any]]:
+    if not pattern:
+        yield place, value
+        return
+    step, rest = pattern[0], pattern[1:]
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            if step in (ANY, index):
+                yield from _walk(item, rest, (*place, index))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if step in (ANY, key):
+                yield from _walk(item, rest, (*place, key))
+
+
+def read_yaml(folder: Path, name: str) -> Document:
+    """The document in `folder/name`; a missing or unreadable file gives empty data and one fault."""
+    text, faults = read_text(folder, name)
+    document = Document(name, None, {}, faults)
+    if text is None:
+        return document
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        data = _build(loader, node, (), document) if node is not None else None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        faults.append(Fault(name, line, f"not valid YAML ({error.problem}); check indentation, quotes and colons"))
+        return document
+    except (yaml.YAMLError, ValueError) as error:
+        # A date such as 2026-02-30 fails in the date type, with no mark.
+        faults.append(Fault(name, 1, f"not readable ({error}); correct the value"))
+        return document
+    finally:
+        loader.dispose()
+    if not isinstance(data, dict):
+        faults.append(Fault(name, 1, "the file must be a mapping of names to values; see the format of packs/vn"))
+        return document
+    return Document(name, data, document.lines, faults)
+
+
+def _build(loader: yaml.SafeLoader, node: yaml.Node, place: Place, document: Document) -> Any:
+    document.lines[place] = node.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode):
+        return [_build(loader, item, (*place, index), document) for index, item in enumerate(node.value)]
+    if not isinstance(node, yaml.MappingNode):
+        try:
+            return loader.construct_object(node)
+        except ValueError as error:
+            # For example 2026-02-30, which looks like a date and is none.
+            document.faults.append(document.fault(place, f"{node.value!r} is not valid ({error}); correct the value"))
+            return None
+    mapping: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            document.faults.append(Fault(document.file, line, "a list or mapping stands as a name; use text"))
+            continue
+        key = loader.construct_object(key_node)
+        if key in mapping:
+            what = f"`{key}` is given twice; the second would hide the first, so remove one"
+            document.faults.append(Fault(document.file, line, what))
+            continue
+        mapping[key] = _build(loader, value_node, (*place, key), document)
+        document.lines[(*place, key)] = line
+    return mapping
+
+
+def read_csv(folder: Path, name: str, dates: tuple[str, ...]) -> Document:
+    """The rows of `folder/name` as a list of mappings; an empty cell is left out, ISO dates in `dates` are parsed."""
+    text, faults = read_text(folder, name)
+    document = Document(name, [], {(): 1}, faults)
+    reader = csv.reader(io.StringIO(text or ""))
+    columns: list[str] = []
+    for cells in reader:
+        place = (len(document.data),)
+        if not columns:
+            columns = cells
+        elif len(cells) != len(columns) and cells:
+            what = f"{len(cells)} cells where the header has {len(columns)}; quote a cell that holds a comma"
+            faults.append(Fault(name, reader.line_num, what))
+        elif cells:
+            document.lines[place] = reader.line_num
+            row: dict[str, Any] = {}
+            for column, cell in zip(columns, cells, strict=True):
+                if cell.strip():
+                    row[column] = _parse_date(cell.strip()) if column in dates else cell.strip()
+            document.data.append(row)
+    if not document.data and not faults:
+        faults.append(Fault(name, 1, "there is no row; give at least one below the header"))
+    return document
+
+
+def _parse_date(text: str) -> date | str:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return text  # the model says what is wrong with it
+
+
+def read_text(folder: Path, name: str) -> tuple[str | None, list[Fault]]:
+    """The text of `folder/name`, or None and the fault that keeps it from being read."""
+    try:
+        return (folder / name).read_text(encoding="utf-8-sig"), []
+    except FileNotFoundError:
+        return None, [Fault(name, 1, "the file is missing; add it to the pack's folder")]
+    except UnicodeDecodeError as error:
+        return None, [Fault(name, 1, f"not UTF-8 (byte {error.start}); save the file as UTF-8")]

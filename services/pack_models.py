@@ -1,0 +1,236 @@
+"""The parts of a pack as frozen models, one for each file of `packs/<id>/`; `packs.py` puts them together as `Pack`.
+
+Working-day arithmetic is not here but in the deadlines service, which reads `Calendar` and `RuleSet`.
+"""
+
+import datetime
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Moment = Literal[
+    "sent", "transferred_in", "supplemented", "received", "refused", "returned", "more_requested", "transferred_out",
+    "reply_ready", "reply_sent_back", "published", "not_accepted",
+]  # fmt: skip
+RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish"]
+Unit = Literal["working_days", "days", "hours"]
+SenderField = Literal["name", "address", "phone", "email"]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: tuple[str, ...] = get_args(Weekday)  # in the order of date.weekday()
+
+# An agency's and a portal's id is part of a topic's name, so it keeps to what Kafka allows there.
+TopicId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")]
+Line = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+MediaType = Annotated[str, StringConstraints(pattern=r"^(application|audio|image|text|video)/[a-z0-9][a-z0-9.+-]*$")]
+Positive = Annotated[int, Field(ge=1, strict=True)]
+Translated = Mapping[str, Line]
+"""A text by language, such as {vi: ..., en: ...}."""
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Sender(Part):
+    required: tuple[SenderField, ...] = ()
+
+
+class Attachments(Part):
+    max_files: Positive
+    max_bytes: Positive
+    media_types: tuple[MediaType, ...]
+
+
+class Portal(Part):
+    id: TopicId
+    name: Translated
+
+
+class Header(Part):
+    """pack.yaml."""
+
+    id: Id
+    name: Translated
+    timezone: Line
+    languages: tuple[Id, ...] = Field(min_length=1)
+    default_language: Id
+    code_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}$")]
+    coordinator: TopicId
+    sender: Sender
+    title_max: Positive
+    content_max: Positive
+    attachments: Attachments
+    portals: tuple[Portal, ...] = Field(min_length=1)
+    provinces: tuple[TopicId, ...] = ()
+    levels: tuple[Id, ...] = ()
+
+
+class Category(Part):
+    """A class of feedback; one that is not accepted says why, and which channel is the right one."""
+
+    id: Id
+    name: Translated
+    accepted: bool = True
+    reason: Translated | None = None
+    channel: Translated | None = None
+    source: Line | None = None
+    aliases: tuple[Line, ...] = ()
+
+
+class Agency(Part):
+    """A body that handles feedback, from `valid_from` to `valid_to` (both included, None is without end)."""
+
+    id: TopicId
+    name: Line
+    kind: Id
+    valid_from: date | None = None
+    valid_to: date | None = None
+    successor: TopicId | None = None
+    source: Line | None = None
+    parent: TopicId | None = None
+
+
+class When(Part):
+    """What a submission must have; a field that is left out fits everything."""
+
+    category: tuple[Id, ...] = ()
+    province: tuple[TopicId, ...] = ()
+    level: tuple[Id, ...] = ()
+    addressed_to: tuple[TopicId, ...] = ()
+
+
+class Assign(Part):
+    """Either a fixed agency, or the one that the submission names in the field `from_`."""
+
+    agency: TopicId | None = None
+    from_: Literal["addressed_to", "province"] | None = Field(default=None, alias="from")
+
+
+class RoutingRule(Part):
+    id: Id
+    when: When = When()
+    assign: Assign
+    reason: Line
+
+
+class Routing(Part):
+    """routing.yaml: the first rule that matches wins, and the last one matches everything."""
+
+    version: Line
+    rules: tuple[RoutingRule, ...]
+
+
+class Limit(Part):
+    """`n` units; an agency's or category's own number replaces it and may only be shorter."""
+
+    n: Positive
+    unit: Unit
+    by_category: Mapping[Id, Positive] = Field(default_factory=dict)
+    by_agency: Mapping[TopicId, Positive] = Field(default_factory=dict)
+
+
+class Progress(Part):
+    """After a missed limit, progress is owed every `n` units until the clock stops."""
+
+    n: Positive
+    unit: Literal["working_days", "days"]
+
+
+class Rule(Part):
+    """One limit, and the moments that move its clock.
+
+    `start` opens a clock where none is open; `restart` closes an open one and opens it anew, counted from that moment;
+    `stop` meets it; `cancel` ends it unmet, without blame; `resume` opens a met one again with the due date it had.
+    `missed: lapses` is a right that ends (no one is overdue), `overdue` a duty. `measured_as` is the number, in the
+    same unit, by which the authorities' own indicator counts, where it differs from the law.
+    """
+
+    name: Translated
+    limit: Limit
+    limit_is_per_category: bool = False
+    start: tuple[Moment, ...] = Field(min_length=1)
+    stop: tuple[Moment, ...] = Field(min_length=1)
+    restart: tuple[Moment, ...] = ()
+    cancel: tuple[Moment, ...] = ()
+    resume: tuple[Moment, ...] = ()
+    missed: Literal["overdue", "lapses"]
+    warn_before: tuple[Positive, ...] = ()
+    progress_every: Progress | None = None
+    measured_as: Positive | None = None
+    article: Translated
+    source: Line
+    confidence: Literal["high", "medium-high", "medium", "low-medium", "low"]
+    note: Line | None = None
+
+
+class Effective(Part):
+    from_: date = Field(alias="from")
+    to: date | None = None
+
+
+class Verification(Part):
+    """Who compared the rule set with the text of the law, when, and where that text is kept."""
+
+    by: Line
+    on: date
+    text: Line
+
+
+class RuleSet(Part):
+    id: Id
+    legal_basis: Translated
+    effective: Effective
+    verified: bool
+    verification: Verification | None = None
+    copied_from: Id | None = None
+    note: Line | None = None
+    rules: Mapping[RuleName, Rule]
+
+
+class DayOff(Part):
+    date: datetime.date
+    kind: Literal["holiday", "made_up", "swap_off"]
+    name: Line
+    source: Line
+
+
+class WorkingDay(Part):
+    """A day of the weekend that is worked, in exchange for the day off `for_`."""
+
+    date: datetime.date
+    kind: Literal["swap_work"]
+    for_: datetime.date = Field(alias="for")
+    source: Line
+
+
+class Year(Part):
+    year: Annotated[int, Field(ge=1900, le=2999, strict=True)]
+    provisional: bool = False
+    days_off: tuple[DayOff, ...] = ()
+    working_days: tuple[WorkingDay, ...] = ()
+
+
+class Calendar(Part):
+    """calendar.yaml: only weekdays off and weekend days worked are listed; a year that is not listed is unknown."""
+
+    version: Line
+    timezone: Line
+    weekend: tuple[Weekday, ...] = Field(min_length=1, max_length=6)
+    years: tuple[Year, ...] = Field(min_length=1)
+
+
+class Letter(Part):
+    """Which event a letter is sent on; with `rule`, only where the event is about that rule's clock."""
+
+    event: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]+$")]
+    rule: RuleName | None = None
+
+
+class Letters(Part):
+    """letters.yaml: the moments at which a sender is written to."""
+
+    version: Line
+    moments: Mapping[Id, Letter]
