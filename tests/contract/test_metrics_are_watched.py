@@ -44,7 +44,7 @@ def used() -> list[tuple[str, str]]:
 
 
 def test_every_metric_is_watched_and_every_watched_metric_exists() -> None:
-    """A renamed metric once left a panel empty, and an empty panel looks like a quiet system."""
+    """A metric that is renamed leaves a panel empty, and an empty panel looks like a quiet system."""
     assert set(declared()) == {name for name, _ in used()}
 
 
