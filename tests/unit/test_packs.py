@@ -1,8 +1,10 @@
 """The packs: both load, every fault is shown at once with its place, and the dated questions have dated answers."""
 
 import csv
+import json
 import re
 import shutil
+from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -240,3 +242,19 @@ def test_every_request_type_and_source_of_the_sample_is_in_its_pack() -> None:
     assert {row["RequestType"] for row in rows} <= {category.name["en"] for category in pack.categories}
     assert {row["RequestSource"] for row in rows} <= {portal.name["en"] for portal in pack.header.portals}
     assert {row["Owner"] for row in rows} <= {agency.id for agency in pack.agencies}
+
+
+def test_the_invented_requests_fit_the_national_pack(vn: Pack) -> None:
+    lines = (VN / "requests_sample.jsonl").read_text(encoding="utf-8").splitlines()
+    requests = [json.loads(line) for line in lines]
+    assert Counter(request["expect"] for request in requests) == {"submitted": 184, "not_accepted": 12, "refused": 4}
+    assert len({request["ref"] for request in requests}) == 200
+    for request in requests:
+        assert request["portal"] is None or request["portal"] in {portal.id for portal in vn.header.portals}
+        assert request["sender"].get("email", "@example.org").endswith("@example.org")
+        if request["expect"] != "refused":
+            assert vn.category(request["category"]).accepted == (request["expect"] == "submitted")
+            assert request["addressed_to"] is None or vn.agency(request["addressed_to"])
+        for step in request["plan"]:
+            assert vn.agency(step["to_agency"]) if step["action"] == "transfer" else True
+            assert ("after_working_days" in step) != ("after_days" in step)
