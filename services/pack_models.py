@@ -81,7 +81,10 @@ class Category(Part):
 
 
 class Agency(Part):
-    """A body that handles feedback, from `valid_from` to `valid_to` (both included, None is without end)."""
+    """A body that handles feedback, from `valid_from` to `valid_to` (both included, None is without end).
+
+    `formal_name` is what a letter calls it, where that is not its `name`.
+    """
 
     id: TopicId
     name: Line
@@ -91,6 +94,12 @@ class Agency(Part):
     successor: TopicId | None = None
     source: Line | None = None
     parent: TopicId | None = None
+    formal_name: Line | None = None
+
+    @property
+    def letter_name(self) -> str:
+        """The name to use in a letter to a citizen."""
+        return self.formal_name or self.name
 
 
 class When(Part):
