@@ -1,17 +1,16 @@
-"""Checks a pack across its files: references, cycles, dates, languages. `packs.load_pack` calls `cross_faults` once.
+"""Checks a pack across its files: references, successors, languages, letters. `packs.load_pack` calls `cross_faults`.
 
-Every check reads the documents rather than the models and passes over values of the wrong shape, which the models
-report: so one run shows every fault of a pack.
+The law (rule sets, limits, calendar) is checked in `pack_law.py`. Every check reads the documents rather than the
+models and passes over values of the wrong shape, which the models report: so one run shows every fault of a pack.
 """
 
-import itertools
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from services import pack_law
 from services.pack_files import ANY, Document, Fault, Place
-from services.pack_models import WEEKDAYS
 
 _DAY = timedelta(days=1)
 _LETTER_PARTS = ("subject.txt.j2", "txt.j2", "html.j2")
@@ -32,7 +31,10 @@ class Documents(NamedTuple):
 
 
 def cross_faults(documents: Documents) -> Iterator[Fault]:
-    """Every fault that only shows when two values are compared, in the order of the files."""
+    """Every fault that only shows when two values are compared, in the order of the files.
+
+    What would be compared with a file that could not be read at all is passed over: that file is the fault.
+    """
     yield from _duplicates(documents)
     yield from _unknown_references(documents)
     yield from _header_faults(documents.pack)
@@ -40,9 +42,9 @@ def cross_faults(documents: Documents) -> Iterator[Fault]:
     yield from _category_faults(documents.categories)
     yield from _successor_faults(documents.agencies)
     yield from _routing_faults(documents.routing)
-    yield from _rule_set_faults(documents.rules)
-    yield from _limit_faults(documents.rules)
-    yield from _calendar_faults(documents.calendar, documents.pack)
+    yield from pack_law.rule_set_faults(documents.rules)
+    yield from pack_law.limit_faults(documents.rules)
+    yield from pack_law.calendar_faults(documents.calendar, documents.pack)
     yield from _template_faults(documents)
 
 
@@ -70,6 +72,15 @@ def _duplicates(documents: Documents) -> Iterator[Fault]:
 
 
 def _unknown_references(documents: Documents) -> Iterator[Fault]:
+    unread = {
+        kind
+        for kind, document in (
+            ("agency", documents.agencies),
+            ("category", documents.categories),
+            *((kind, documents.pack) for kind in ("level", "province", "language")),
+        )
+        if not document.data
+    }
     ids = {
         "agency": {id for _, id in documents.agencies.each(str, ANY, "id")},
         "category": {id for _, id in documents.categories.each(str, "categories", ANY, "id")},
@@ -93,12 +104,12 @@ def _unknown_references(documents: Documents) -> Iterator[Fault]:
     )
     for kind, document, pattern in references:
         for place, id in document.each(str, *pattern):
-            if id not in ids[kind]:
+            if id not in ids[kind] and kind not in unread:
                 yield document.fault(place, f"unknown {kind} `{id}`; correct the id or add the {kind}")
     for field, kind in (("by_category", "category"), ("by_agency", "agency")):
         for place, numbers in documents.rules.each(dict, "rule_sets", ANY, "rules", ANY, "limit", field):
             for id in numbers:
-                if id not in ids[kind]:
+                if id not in ids[kind] and kind not in unread:
                     what = f"unknown {kind} `{id}` in {field}; correct the id or add the {kind}"
                     yield documents.rules.fault((*place, id), what)
 
@@ -132,7 +143,7 @@ def _untranslated(documents: Documents) -> Iterator[Fault]:
 
 
 def _category_faults(categories: Document) -> Iterator[Fault]:
-    if not any(category.get("accepted", True) for _, category in categories.each(dict, "categories", ANY)):
+    if categories.data and not any(category.get("accepted", True) for _, category in categories.each(dict, "categories", ANY)):
         yield categories.fault(("categories",), "no category is accepted; give at least one with accepted: true")
     for place, category in categories.each(dict, "categories", ANY):
         for field in ("reason", "channel"):
@@ -183,95 +194,14 @@ def _routing_faults(routing: Document) -> Iterator[Fault]:
         if not catches_all and place == rules[-1][0]:
             what = "the last rule must match everything; add one with no `when` and with assign: {agency: ...}"
             yield routing.fault(place, what)
-    if not rules:
+    if routing.data and not rules:
         yield routing.fault(("rules",), "there is no rule; add at least one that matches everything")
-
-
-def _rule_set_faults(rules: Document) -> Iterator[Fault]:
-    in_force: list[tuple[date, date | None, Place]] = []
-    for place, rule_set in rules.each(dict, "rule_sets", ANY):
-        if rule_set.get("verified") is True and "verification" not in rule_set:
-            what = "`verified: true` needs `verification` (by, on, text); add it or set verified: false"
-            yield rules.fault((*place, "verified"), what)
-        names = rule_set.get("rules")
-        if isinstance(names, dict) and "handle_reply" not in names:
-            yield rules.fault((*place, "rules"), "there is no rule `handle_reply`; add it")
-        effective = rule_set.get("effective")
-        if isinstance(effective, dict) and isinstance(effective.get("from"), date):
-            begins, ends = effective["from"], effective.get("to")
-            if isinstance(ends, date) and ends < begins:
-                yield rules.fault((*place, "effective"), f"ends on {ends}, before it begins on {begins}; correct one")
-            elif ends is None or isinstance(ends, date):
-                in_force.append((begins, ends, (*place, "effective")))
-    in_force.sort(key=lambda item: item[0])
-    for (_, ends, _), (begins, _, place) in itertools.pairwise(in_force):
-        if ends is None or begins <= ends:
-            what = f"overlaps the rule set before it, which ends {ends or 'never'}; end that one on {begins - _DAY}"
-            yield rules.fault(place, what)
-        elif begins > ends + _DAY:
-            what = f"no rule set is in force from {ends + _DAY} to {begins - _DAY}; close the gap"
-            yield rules.fault(place, what)
-
-
-def _limit_faults(rules: Document) -> Iterator[Fault]:
-    for place, rule in rules.each(dict, "rule_sets", ANY, "rules", ANY):
-        limit = rule.get("limit")
-        for field in ("by_category", "by_agency"):
-            if not isinstance(limit, dict):
-                continue
-            if field == "by_category" and rule.get("limit_is_per_category") is True:
-                continue
-            n, numbers = limit.get("n"), limit.get(field)
-            for id, own in numbers.items() if isinstance(numbers, dict) else ():
-                if isinstance(n, int) and isinstance(own, int) and own > n:
-                    what = f"`{id}` has {own}, longer than the general limit {n}; an own limit may only be shorter"
-                    yield rules.fault((*place, "limit", field, id), what)
-        for one, other in (("stop", "cancel"), ("stop", "restart"), ("restart", "cancel"), ("start", "stop")):
-            for moment in sorted(_moments(rule, one) & _moments(rule, other)):
-                what = f"`{moment}` stands in `{one}` and in `{other}`; keep the one that is meant"
-                yield rules.fault((*place, other), what)
-
-
-def _moments(rule: dict[str, Any], field: str) -> set[str]:
-    value = rule.get(field)
-    return {moment for moment in value if isinstance(moment, str)} if isinstance(value, list) else set()
-
-
-def _calendar_faults(calendar: Document, pack: Document) -> Iterator[Fault]:
-    for place, zone in calendar.each(str, "timezone"):
-        if zone not in [own for _, own in pack.each(str, "timezone")]:
-            yield calendar.fault(place, f"time zone `{zone}` is not that of pack.yaml; make them the same")
-    years = [(place, year) for place, year in calendar.each(int, "years", ANY, "year")]
-    for year in range(min((y for _, y in years), default=0), max((y for _, y in years), default=0)):
-        if year not in [y for _, y in years]:
-            yield calendar.fault(("years",), f"the year {year} is missing between the others; add it")
-    weekend = [name for _, name in calendar.each(str, "weekend", ANY)]
-    for place, day in calendar.each(date, "years", ANY, ANY, ANY, "date"):
-        weekday = WEEKDAYS[day.weekday()]
-        if place[2] == "days_off" and weekday in weekend:
-            what = f"{day} is a {weekday}, off anyway; list the weekday that makes up for it instead"
-            yield calendar.fault(place, what)
-        if place[2] == "working_days" and weekday not in weekend:
-            yield calendar.fault(place, f"{day} is a {weekday}, worked anyway; remove it or correct the date")
-        for _, year in calendar.each(int, "years", place[1], "year"):
-            if day.year != year:
-                yield calendar.fault(place, f"{day} is listed under {year}; move it to its year")
-    swapped_off = {
-        day_off["date"]: place
-        for place, day_off in calendar.each(dict, "years", ANY, "days_off", ANY)
-        if day_off.get("kind") == "swap_off" and isinstance(day_off.get("date"), date)
-    }
-    made_good = dict((day, place) for place, day in calendar.each(date, "years", ANY, "working_days", ANY, "for"))
-    for day, place in made_good.items():
-        if day not in swapped_off:
-            yield calendar.fault(place, f"{day} is not a day off of kind swap_off; add that day or correct `for`")
-    for day, place in swapped_off.items():
-        if day not in made_good:
-            yield calendar.fault(place, f"{day} is swap_off, but no working day is `for` it; add it or use holiday")
 
 
 def _template_faults(documents: Documents) -> Iterator[Fault]:
     letters = documents.letters
+    if not letters.data or not documents.pack.data:
+        return
     moments = {str(place[-1]): place for place, _ in letters.each(object, "moments", ANY)}
     for moment in _REQUIRED_LETTERS:
         if moment not in moments:

@@ -208,6 +208,10 @@ def _fault_of_shape(document: Document, detail: dict[str, Any]) -> Fault:
             what = f"`{name}` is {given}; use one of {detail['ctx']['expected']}"
         case "string_pattern_mismatch":
             what = f"`{name}` is {given}; it must match {detail['ctx']['pattern']}"
+        case "tuple_type" | "list_type":
+            what = f"`{name}` is {given}; write a list"
+        case "model_type" | "dict_type" | "mapping_type":
+            what = f"`{name}` is {given}; write names with values, as in the other packs"
         case _:
             what = f"`{name}` is {given}: {detail['msg'][0].lower()}{detail['msg'][1:]}; correct it"
     return document.fault(place, what)
