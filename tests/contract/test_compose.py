@@ -85,7 +85,7 @@ def test_infrastructure_has_a_health_check_and_keeps_its_data(name: str) -> None
 
 
 @pytest.mark.parametrize("service", DEFAULT_PORTS)
-def test_our_services_start_after_topics_and_indexes_are_there(service: str) -> None:
+def test_our_services_start_after_their_topics_are_there(service: str) -> None:
     """Without `provision` a service would wait for topics that nobody makes."""
     assert SERVICES[service]["depends_on"] == {
         "kafka": {"condition": "service_healthy"},
