@@ -1,0 +1,76 @@
+# Everything that a person or a build server does with the project. `make help` lists it.
+SHELL := bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup demo up test test-unit lint format bench bench-tools lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Make .venv with everything in it (once; again when the lock file changes)
+
+# The stamp is written last: a set-up that was cut short is done again. Hashes are checked for all that is not ours.
+$(READY): requirements.lock pyproject.toml
+	@set -e; \
+	if [ ! -x $(BIN)/python ]; then \
+	  for python in python3 python3.13 python3.12 python3.11 python3.14; do \
+	    $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; \
+	  done; \
+	  if [ -z "$$python" ]; then \
+	    echo "PAKN needs Python 3.11 or newer with venv: install it (Debian, Ubuntu: apt-get install python3 python3-venv)." >&2; exit 1; \
+	  fi; \
+	  echo "Making .venv with $$($$python --version) ..."; $$python -m venv .venv; \
+	fi; \
+	echo "Installing the libraries (a minute or two the first time) ..."; \
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock; \
+	$(BIN)/python -m pip install --quiet --no-deps --editable .; \
+	touch $@
+
+demo: $(READY) ## Play weeks of real feedback through the four services in about a minute (KEEP=1 leaves them running, ARGS=... passes options)
+	@$(BIN)/pakn demo $(if $(KEEP),--keep) $(ARGS)
+
+up: $(READY) ## Run Kafka, MongoDB and the four services in the foreground; Ctrl-C ends them, the data stays in .pakn
+	@$(BIN)/pakn up $(ARGS)
+
+test: $(READY) ## Run all tests on a real Kafka and the MongoDB found here (TEST_STACK=docker: on containers; ARGS=... for pytest)
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-unit: $(READY) ## Run the tests that need no server: seconds
+	@$(BIN)/python -m pytest tests/unit tests/contract $(ARGS)
+
+# The compose file is held against the specification's schema; where docker compose is there, it has the last word.
+lint: $(READY) ## Check style, types, imports, alert rules and the compose file
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@promtool=$$(command -v promtool || echo .tools/bin/promtool); \
+	if [ -x "$$promtool" ]; then \
+	  set -ex; "$$promtool" check rules deploy/prometheus/alerts.yml; "$$promtool" test rules deploy/prometheus/alerts_test.yml; \
+	elif [ -n "$$CI" ]; then echo "promtool is missing: the alert rules cannot be checked." >&2; exit 1; \
+	else echo "promtool is not on the PATH: the alert rules were NOT checked."; fi
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@if docker compose version >/dev/null 2>&1; then set -x; docker compose --env-file .env.example config --quiet; fi
+
+format: $(READY) ## Put the code into its standard layout
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## Measure cases per second beside the bare floor (faster and fairer after make bench-tools)
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-tools: .tools/bin/secantusd-rs ## Build the fast stand-in for MongoDB into .tools (needs cargo 1.95; five minutes)
+
+# Its manifest asks for a newer compiler than it needs. Development only: never part of an image.
+.tools/bin/secantusd-rs:
+	cargo install --locked --ignore-rust-version secantus-mdb --version 0.5.3-beta.196 --root .tools
+
+lock: ## Resolve requirements.lock and jgo.lock.toml anew (after a change of pyproject.toml or jgo.toml)
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --prerelease explicit --generate-hashes --no-header --no-annotate -o requirements.lock
+	$(BIN)/jgo -q --class-path-only lock
+
+clean: ## Remove what runs and tests left behind (.venv and .tools stay)
+	rm -rf .pakn .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	find services schemas packs tests -name __pycache__ -prune -exec rm -rf {} +

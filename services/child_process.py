@@ -1,0 +1,137 @@
+"""A server that runs as a child of this process: its log, its readiness, its end.
+
+`kafka_process` and `mongo_process` start theirs with it; `supervisor` borrows the rule that children die with their parent.
+"""
+
+import atexit
+import contextlib
+import ctypes
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+# Ports below the range from which systems take the source ports of outgoing connections. Inside that range a client that keeps
+# knocking at a killed server's port can be given this very port as its source, connects to itself and blocks the restart.
+_PORTS = range(20000, 32000)
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+# Linux sends the parent-death signal when the *thread* that started the child ends. All children are therefore started
+# from one thread that lives as long as the process, whichever thread or event loop asks for them.
+_SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
+
+
+class CannotStart(Exception):
+    """A server did not come up. The text says what to do and shows the end of its log."""
+
+
+class PortTaken(CannotStart):
+    """Somebody took the chosen port first: choose others and start once more."""
+
+
+def die_with_parent() -> None:
+    """Runs in a child before it becomes its program: on Linux the kernel kills it when its parent is gone, even by kill -9."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that are free now, each a different one; another process may still be faster (`PortTaken`)."""
+    with contextlib.ExitStack() as held:
+        found: list[int] = []
+        for port in random.sample(_PORTS, len(_PORTS)):
+            probe = held.enter_context(socket.socket())
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found.append(port)
+            if len(found) == count:
+                return found
+    raise CannotStart(f"No {count} free ports between {_PORTS.start} and {_PORTS.stop} on 127.0.0.1.")
+
+
+class ServerProcess:
+    """One server: `start`, `wait_ready`, then `stop` or `kill`; a killed one can be started again with the same command."""
+
+    def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
+        self.name = name
+        self.command = list(command)
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        # A program that ends without calling stop() leaves nothing behind, also where the kernel does not see to it.
+        atexit.register(_kill_if_alive, weakref.ref(self))
+
+    def start(self) -> None:
+        """Starts the program in a session of its own, so that Ctrl-C in the terminal reaches the services and not the servers."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = _SPAWNER.submit(
+                subprocess.Popen,
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=die_with_parent if _LIBC is not None else None,
+            ).result()
+
+    def wait_ready(self, answers: Callable[[], bool], seconds: float) -> None:
+        """Returns as soon as `answers()` is true. Raises `CannotStart` when the program ends first or `seconds` have passed."""
+        process, deadline = self._running(), time.monotonic() + seconds
+        while not answers():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = process.wait(0.05)  # The pause between two questions ends at once when the program does.
+                raise self._failure(f"ended with status {code} before it was ready")
+            if time.monotonic() > deadline:
+                raise self._failure(f"was not ready within {seconds:g} s (is the machine overloaded?)")
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        return self._running().pid
+
+    def kill(self) -> None:
+        """Ends the program with no warning, as a power cut would, and returns when it is gone."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+        if self._process is not None:
+            self._process.wait()
+
+    def stop(self, seconds: float = 10) -> None:
+        """Asks the program to end and kills it after `seconds`. Does nothing to one that is not running."""
+        if not self.alive:
+            return
+        process = self._running()
+        process.terminate()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError(f"{self.name} was not started")
+        return self._process
+
+    def _failure(self, what: str) -> CannotStart:
+        lines = self.log.read_text(errors="replace").splitlines()[-15:]
+        text = "\n".join([f"{self.name} {what}. The end of its log, {os.path.relpath(self.log)}:", *lines])
+        clash = any("in use" in line.lower() for line in lines)
+        return PortTaken(text) if clash else CannotStart(text)
+
+
+def _kill_if_alive(reference: "weakref.ref[ServerProcess]") -> None:
+    server = reference()
+    if server is not None:
+        server.kill()

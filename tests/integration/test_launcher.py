@@ -1,0 +1,119 @@
+"""The launcher's own servers: real records and documents go through them, and what they acknowledged outlives kill -9."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from pymongo import AsyncMongoClient
+
+from services import child_process, launcher
+
+Client = AsyncMongoClient[dict[str, Any]]
+OWN: dict[str, str] = {}  # An environment without addresses: the launcher starts its own, whatever else the tests run on.
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("servers")
+
+
+@pytest.fixture(scope="module")
+def servers(folder: Path) -> Iterator[launcher.Servers]:
+    with launcher.Servers.start(folder, fresh=True, environment=OWN) as started:
+        yield started
+
+
+async def create_topic(bootstrap: str, topic: str, copies: int = 1) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(topic, 1, copies)])
+    finally:
+        await admin.close()
+
+
+async def produce(bootstrap: str, topic: str, value: bytes) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
+    await producer.start()
+    try:
+        await producer.send_and_wait(topic, value)
+    finally:
+        await producer.stop()
+
+
+async def consume(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=f"{topic}-{count}")
+    await consumer.start()
+    try:
+        async with asyncio.timeout(60):
+            return [(await consumer.getone()).value for _ in range(count)]
+    finally:
+        await consumer.stop()
+
+
+async def test_a_record_outlives_a_killed_kafka(servers: launcher.Servers) -> None:
+    await create_topic(servers.kafka_bootstrap, "outlives")
+    await produce(servers.kafka_bootstrap, "outlives", b"before")
+    assert await consume(servers.kafka_bootstrap, "outlives", 1) == [b"before"]
+    servers.kill_kafka()
+    await asyncio.to_thread(servers.restart_kafka)
+    await produce(servers.kafka_bootstrap, "outlives", b"after")
+    assert await consume(servers.kafka_bootstrap, "outlives", 2) == [b"before", b"after"]
+
+
+async def test_a_document_outlives_a_killed_database(servers: launcher.Servers) -> None:
+    async with Client(servers.mongo_uri) as client:
+        cases = client.launcher_test.cases
+        await cases.insert_one({"_id": "before"})
+        servers.kill_mongo()
+        await asyncio.to_thread(servers.restart_mongo)
+        await cases.insert_one({"_id": "after"})
+        assert [case["_id"] async for case in cases.find().sort("_id")] == ["after", "before"]
+
+
+def test_a_folder_belongs_to_one_launcher_at_a_time(servers: launcher.Servers, folder: Path) -> None:
+    """A second run with fresh data would otherwise delete the files under the first one's servers."""
+    assert str(servers.kafka_bootstrap) in servers.description
+    with pytest.raises(child_process.CannotStart, match="Another PAKN runs in"):
+        launcher.Servers.start(folder, fresh=True, environment=OWN)
+
+
+def test_addresses_in_the_environment_win_and_their_passwords_are_not_shown(tmp_path: Path) -> None:
+    given = {
+        "PAKN_KAFKA__BOOTSTRAP": "kafka.example:9092",
+        "PAKN_MONGO__URI": "mongodb://pakn:secret@mongo.example:27017/?w=majority",
+    }
+    with launcher.Servers.start(tmp_path, fresh=True, environment=given) as servers:
+        assert (servers.kafka_bootstrap, servers.mongo_uri) == tuple(given.values())
+        assert "mongo.example:27017" in servers.description
+        assert "secret" not in servers.description
+        with pytest.raises(RuntimeError, match="not started here"):
+            servers.kill_mongo()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_ends_at_once_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
+    with pytest.raises(child_process.CannotStart, match=r"ended with status 1 (.|\n)*no\.such\.Authorizer"):
+        launcher.Servers.start(tmp_path, fresh=True, environment=OWN, kafka_extra={"authorizer.class.name": "no.such.Authorizer"})
+
+
+async def test_data_of_a_former_run_is_there_again_unless_it_is_to_be_fresh(tmp_path: Path) -> None:
+    def start(fresh: bool) -> launcher.Servers:
+        return launcher.Servers.start(tmp_path, fresh=fresh, environment=OWN)
+
+    with start(True) as servers:
+        await create_topic(servers.kafka_bootstrap, "kept")
+        await produce(servers.kafka_bootstrap, "kept", b"record")
+        async with Client(servers.mongo_uri) as client:
+            await client.launcher_test.kept.insert_one({"_id": 1})
+    with start(False) as servers:
+        assert await consume(servers.kafka_bootstrap, "kept", 1) == [b"record"]
+        async with Client(servers.mongo_uri) as client:
+            assert await client.launcher_test.kept.count_documents({}) == 1
+    with start(True) as servers:
+        async with Client(servers.mongo_uri) as client:
+            assert await client.launcher_test.kept.count_documents({}) == 0
