@@ -31,7 +31,7 @@ class Submission(Event):
     """A feedback as its sender wrote it. The web form, the API and the portals all send this."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    category: Slug
+    category: Line = Field(description="a category of the pack, by its id or by an alias")
     title: Line
     content: Text
     language: str | None = Field(default=None, description="one of the pack's languages; the pack's own when absent")

@@ -14,7 +14,7 @@ Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 _CLEAN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=_CLEAN)]
-RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish", "progress"]
+RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish"]
 
 
 class Attachment(BaseModel):

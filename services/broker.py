@@ -125,6 +125,23 @@ async def publish_raw(broker: KafkaBroker, namespace: str, topic: str, record: R
     await broker.publish(record.value or b"", topic_name(namespace, topic), key=record.key or b"", headers=headers)
 
 
+class TopicsMissing(OSError):
+    """Topics that a service reads do not exist; `pakn provision` makes them."""
+
+
+async def check_topics(settings: Settings, topics: Iterable[str]) -> None:
+    """Raises TopicsMissing that names the topics (without namespace) that Kafka does not have."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap, **admin_security(settings.kafka))
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+    finally:
+        await admin.close()
+    missing = [name for topic in topics if (name := topic_name(settings.namespace, topic)) not in existing]
+    if missing:
+        raise TopicsMissing(f"{len(missing)} topics are missing, for example {missing[0]}; run `pakn provision`")
+
+
 async def provision(settings: Settings, specs: Sequence[TopicSpec]) -> list[str]:
     """Create the topics that are missing and return their names. Raises KafkaError when Kafka refuses one."""
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap, **admin_security(settings.kafka))

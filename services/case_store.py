@@ -49,21 +49,30 @@ def recorded_facts(document: Document, cause: str) -> list[Fact] | None:
     """The facts that `cause` gave rise to in this case, exactly as they were; none if it was not handled yet."""
     for entry in document.get("history", ()):
         if entry["cause"] == cause:
-            return [
-                Fact(
-                    id=row["id"],
-                    type=row["type"],
-                    schema=row["schema"],
-                    subject=document["_id"],
-                    time=datetime.fromisoformat(row["time"]),
-                    source=row["source"],
-                    cause=cause,
-                    data=row["data"],
-                    topics=tuple(row["topics"]),
-                )
-                for row in entry["facts"]
-            ]
+            return _facts_of(document["_id"], entry)
     return None
+
+
+def all_recorded_facts(document: Document) -> list[Fact]:
+    """Every fact of this case in order, exactly as it was published."""
+    return [fact for entry in document["history"] for fact in _facts_of(document["_id"], entry)]
+
+
+def _facts_of(case_id: str, entry: Document) -> list[Fact]:
+    return [
+        Fact(
+            id=row["id"],
+            type=row["type"],
+            schema=row["schema"],
+            subject=case_id,
+            time=datetime.fromisoformat(row["time"]),
+            source=row["source"],
+            cause=entry["cause"],
+            data=row["data"],
+            topics=tuple(row["topics"]),
+        )
+        for row in entry["facts"]
+    ]
 
 
 class CaseStore:

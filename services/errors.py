@@ -2,17 +2,23 @@
 
 from typing import Literal
 
+from schemas.values import Fault
+
 Reason = Literal[
     "unreadable", "unknown_type", "unknown_schema", "invalid", "unknown_sender", "missing_case", "missing_rule_set", "unexpected"
 ]
 
 
 class GiveUp(Exception):
-    """No repetition mends this record: it goes to the service's dead-letter topic with `reason` and the text."""
+    """No repetition mends this record: it goes to the service's dead-letter topic with `reason` and the text.
 
-    def __init__(self, reason: Reason, text: str) -> None:
+    `faults` list each place that is wrong, where the sender gets an answer.
+    """
+
+    def __init__(self, reason: Reason, text: str, faults: tuple[Fault, ...] = ()) -> None:
         super().__init__(text)
         self.reason: Reason = reason
+        self.faults = faults
 
 
 class TryAgain(Exception):

@@ -40,7 +40,7 @@ def configure(service: str, level: str) -> None:
     root.handlers = [handler]
     root.setLevel(level)
     # Drivers speak at INFO about every connection and rebalance step; their warnings are what an operator needs.
-    for noisy in ("aiokafka", "pymongo", "httpx", "uvicorn.access", "faststream"):
+    for noisy in ("aiokafka", "pymongo", "httpx", "uvicorn", "faststream"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     structlog.contextvars.bind_contextvars(service=service)
 

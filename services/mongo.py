@@ -6,7 +6,9 @@ decision stood on can roll back.
 
 from typing import Any
 
+from gridfs import AsyncGridFSBucket
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -17,6 +19,7 @@ Document = dict[str, Any]
 Database = Any
 Collection = Any
 Client = Any
+FileBucket = Any
 
 
 def make_client(settings: MongoSettings) -> Client:
@@ -43,3 +46,12 @@ async def close(client: Client) -> None:
     closing = client.close()
     if closing is not None:
         await closing
+
+
+def file_bucket(database: Database) -> FileBucket:
+    """GridFS in this database, by either driver."""
+    if isinstance(database, AsyncDatabase):
+        return AsyncGridFSBucket(database)
+    from motor.motor_asyncio import AsyncIOMotorGridFSBucket
+
+    return AsyncIOMotorGridFSBucket(database)

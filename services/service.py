@@ -20,7 +20,9 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pymongo.errors import PyMongoError
 
+from services import broker as kafka
 from services import metrics, mongo, problems
+from services.broker import Record
 from services.logs import logger
 from services.settings import ServiceName, Settings
 
@@ -131,6 +133,9 @@ class Service:
                 return
 
     async def _join(self) -> None:
+        settings = self._parts.settings
+        read = [topic.removeprefix(f"{settings.namespace}.") for topic in self._parts.subscriber.topic_names]
+        await kafka.check_topics(settings, read)
         try:
             await self._parts.broker.start()
         except BaseException:
@@ -169,8 +174,8 @@ class Service:
                     return
             await asyncio.sleep(_WATCH_SECONDS)
 
-    def note_progress(self) -> None:
-        """Called after each committed batch."""
+    def note_progress(self, _records: Sequence[Record] = ()) -> None:
+        """Called after each committed batch, and whenever nothing waits."""
         self._idle_or_done_at = time.monotonic()
 
     def _live(self) -> ControllerRouterHandler:

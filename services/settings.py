@@ -75,6 +75,7 @@ class DeadlinesSettings(BaseModel):
 
     tick_seconds: float = Field(default=1, gt=0)
     batch: int = Field(default=500, ge=1, le=5000)
+    grace_seconds: float = Field(default=30, ge=0, description="how long a rung waits for facts that are still under way")
 
 
 class NotifySettings(BaseModel):

@@ -21,6 +21,7 @@ from pymongo.errors import PyMongoError
 
 import schemas
 from schemas import Envelope, EnvelopeError, Fact, topics
+from schemas.values import Fault
 from services import broker as kafka
 from services import metrics
 from services.broker import Record
@@ -46,6 +47,10 @@ class Received:
     offset: int
     appended_at: datetime
     record: Record
+
+
+class Tombstone(BaseModel):
+    """Stands for a record without a value in a compacted topic: what was known of its key is to be erased."""
 
 
 @dataclass(slots=True)
@@ -147,10 +152,10 @@ class Turn:
         handler: Handler,
         wanted: frozenset[str],
         fatal: Callable[[str], None],
-        progress: Callable[[], None],
+        progress: Callable[[Sequence[Record]], None],
         refuse: Callable[[Received | None, Record, GiveUp], list[Fact]] | None = None,
     ) -> None:
-        """`wanted` are the event names that the handler takes; others are skipped unread.
+        """`wanted` are the event names that the handler takes, `Tombstone` among them; others are skipped unread.
 
         `refuse` may answer the sender of a record that is given up; what it returns is published with the dead letter.
         """
@@ -215,6 +220,8 @@ class Turn:
         """Read a record; none when its event is not wanted here. Raises GiveUp when it cannot be read."""
         topic = record.topic[self._prefix :]
         lifecycle = topic in (topics.FEEDBACK, topics.CONTACTS)
+        if record.value is None and topic == topics.CONTACTS and Tombstone.__name__ in self._wanted:
+            return self._tombstone(record, topic)
         try:
             envelope = schemas.parse_envelope(record.headers)
         except EnvelopeError as error:
@@ -229,10 +236,23 @@ class Turn:
         try:
             event = schemas.READERS[envelope.name].validate_json(record.value or b"")
         except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, row['loc'])) or 'data'}: {row['msg']}" for row in error.errors())
-            raise GiveUp("invalid", faults) from error
+            faults = tuple(Fault(field=".".join(map(str, row["loc"])) or "data", message=row["msg"]) for row in error.errors())
+            raise GiveUp("invalid", "; ".join(f"{fault.field}: {fault.message}" for fault in faults), faults) from None
         appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
         return Received(envelope, event, topic, record.partition, record.offset, appended_at, record)
+
+    @staticmethod
+    def _tombstone(record: Record, topic: str) -> Received:
+        # Any Kafka tool may erase a key, so a tombstone needs no envelope; its place in the topic serves as its id.
+        try:
+            key = (record.key or b"").decode()
+        except UnicodeDecodeError:
+            raise GiveUp("unreadable", "the key of a record without a value is not UTF-8") from None
+        name = Tombstone.__name__
+        place = f"{record.topic}/{record.partition}/{record.offset}"
+        appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+        envelope = Envelope(place, f"pakn.{name}.v1", name, 1, record.topic, appended_at, key, "")
+        return Received(envelope, Tombstone(), topic, record.partition, record.offset, appended_at, record)
 
     async def _dead_letter(self, received: Received | None, record: Record, reason: GiveUp) -> None:
         headers = {
@@ -250,7 +270,7 @@ class Turn:
         log.warning("dead_letter", reason=reason.reason, origin=headers["origin"], type=name)
 
     def _note_progress(self, records: Sequence[Record]) -> None:
-        self._progress()
+        self._progress(records)
         metrics.last_progress.set_to_current_time()
         now = time.time()
         for record in records:

@@ -1,0 +1,108 @@
+"""The command `pakn`: run one service or all, make topics, sign tokens, write the contracts, play the demo.
+
+Each command reads the settings first and stops with every fault of settings or pack on its own line.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from schemas import topics
+from services import clock, logs
+from services.child_process import CannotStart
+from services.packs import PackError, load_pack
+from services.service import Service
+from services.settings import ServiceName, Settings, SettingsError, read_settings
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help="PAKN: citizens' feedback with the law's clocks.")
+
+
+def _settings() -> Settings:
+    try:
+        return read_settings()
+    except SettingsError as error:
+        _stop(f"These settings cannot be used:\n{error}")
+
+
+def _stop(text: str) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(2)
+
+
+def _builder(service: ServiceName) -> Callable[[Settings], Service]:
+    # Imported by name, so that a process loads only the service that it runs.
+    builder: Callable[[Settings], Service] = import_module(f"services.{service}.app").build_app
+    return builder
+
+
+@cli.command()
+def run(service: Annotated[ServiceName, typer.Argument(help="intake, routing, deadlines or notify")]) -> None:
+    """Run one service in this process until a signal."""
+    settings = _settings()
+    logs.configure(service, settings.log.level)
+    try:
+        built = _builder(service)(settings)
+    except (PackError, ValueError) as error:
+        _stop(str(error))
+    raise typer.Exit(built.run())
+
+
+@cli.command()
+def provision() -> None:
+    """Create the topics that the pack's agencies and portals need; what exists is left as it is."""
+    settings = _settings()
+    try:
+        created = asyncio.run(provision_topics(settings))
+    except PackError as error:
+        _stop(str(error))
+    typer.echo(f"{len(created)} topics created in namespace {settings.namespace!r}")
+
+
+async def provision_topics(settings: Settings) -> list[str]:
+    """Create what is missing and return the names; waits up to a minute for Kafka."""
+    from services import broker
+
+    pack = load_pack(settings.pack)
+    today = clock.make_clock(settings.clock.file).now().date()
+    specs = topics.all_topics([a.id for a in pack.agencies_not_ended(today)], [p.id for p in pack.header.portals])
+    return await broker.provision(settings, specs)
+
+
+@cli.command()
+def up(folder: Annotated[Path, typer.Option(help="where servers started here keep their data")] = Path(".pakn")) -> None:
+    """Run the four services in the foreground, with Kafka and MongoDB where no address is set. Ctrl-C ends all."""
+    from services import stack
+
+    settings = _settings()
+    try:
+        asyncio.run(stack.run_until_signal(folder, settings, provision_topics))
+    except CannotStart as error:
+        _stop(str(error))
+
+
+@cli.command()
+def token(agency: str, days: Annotated[int, typer.Option(min=1, max=3650)] = 90) -> None:
+    """Sign a token by which an agency may read the senders of its own cases."""
+    from services.intake.api import sign_agency_token
+
+    settings = _settings()
+    pack = load_pack(settings.pack)
+    if agency not in {row.id for row in pack.agencies}:
+        _stop(f"Pack {pack.id} has no agency {agency!r}.")
+    expires_at = clock.machine_now() + timedelta(days=days)
+    typer.echo(sign_agency_token(settings.intake.secret_key.get_secret_value(), agency, str(uuid.uuid4()), expires_at))
+
+
+def main() -> None:
+    """The entry point of the command."""
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The whole system on one machine: servers by the launcher, topics, and the four services as processes of their own.
+
+`pakn up`, `pakn demo` and `make bench` start here, so all of them run the services in the same way, as containers do.
+"""
+
+import contextlib
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import get_args
+
+from services.child_process import free_ports
+from services.launcher import Servers
+from services.settings import DEFAULT_PORTS, ServiceName, Settings
+from services.supervisor import Supervisor
+
+SERVICES: tuple[ServiceName, ...] = get_args(ServiceName)
+Provision = Callable[[Settings], Awaitable[list[str]]]
+
+
+class Stack:
+    """Four service processes under one supervisor; `urls` are their pages, `settings` what they all share."""
+
+    def __init__(
+        self, settings: Settings, environment: Mapping[str, str], ports: Mapping[ServiceName, int], logs: Path | None
+    ) -> None:
+        self.settings = settings
+        self.urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        commands: dict[str, list[str]] = {
+            # `env` sets what differs between the four: their ports.
+            name: ["/usr/bin/env", f"PAKN_HTTP__PORT={ports[name]}", sys.executable, "-m", "services", "run", name]
+            for name in SERVICES
+        }
+        self.supervisor = Supervisor(commands, environment, logs=logs)
+
+
+def secret_key(folder: Path) -> str:
+    """The secret key of a local installation: from the environment, or made once and kept in `folder`."""
+    from_environment = os.environ.get("PAKN_INTAKE__SECRET_KEY")
+    if from_environment:
+        return from_environment
+    file = folder / "secret.key"
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(32))
+    return file.read_text()
+
+
+@contextlib.asynccontextmanager
+async def running(
+    servers: Servers, folder: Path, environment: Mapping[str, str], provision: Provision, logs: Path | None, fixed_ports: bool
+) -> AsyncIterator[Stack]:
+    """Make the topics and run the four services until the block ends. `environment` is what the processes get on top."""
+    ports = dict(DEFAULT_PORTS) if fixed_ports else dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
+    shared = {
+        "PAKN_KAFKA__BOOTSTRAP": servers.kafka_bootstrap,
+        "PAKN_MONGO__URI": servers.mongo_uri,
+        "PAKN_INTAKE__SECRET_KEY": secret_key(folder),
+        "PAKN_INTAKE__PUBLIC_URL": f"http://127.0.0.1:{ports['intake']}",
+        **environment,
+    }
+    # The settings of this process are those of its children, so that what it reads from outside has the same names.
+    with _environment(shared):
+        settings = Settings()
+    await provision(settings)
+    stack = Stack(settings, shared, ports, logs)
+    await stack.supervisor.start()
+    try:
+        yield stack
+    finally:
+        await stack.supervisor.stop()
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+async def run_until_signal(folder: Path, _settings: Settings, provision: Provision) -> None:
+    """`pakn up`: everything in the foreground until Ctrl-C."""
+    with Servers.start(folder, fresh=False) as servers:
+        print(servers.description, flush=True)
+        async with running(servers, folder, {}, provision, logs=None, fixed_ports=True) as stack:
+            for name, url in stack.urls.items():
+                print(f"{name:<9} {url}", flush=True)
+            await stack.supervisor.run_until_signal()

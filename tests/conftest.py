@@ -1,0 +1,58 @@
+"""What all tests share: the servers (started once), a namespace of its own for each test, databases by both drivers.
+
+Unit and contract tests need none of it. The first line of a run says which servers were found.
+"""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from services import mongo
+from services.launcher import Servers
+from services.settings import KafkaSettings, MongoSettings, Settings
+
+SECRET_KEY = "a secret key of the tests, longer than 32 characters"
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """A real Kafka and the MongoDB that the launcher finds, or containers when TEST_STACK=docker."""
+    if os.environ.get("TEST_STACK") == "docker":
+        from tests.docker_stack import docker_servers
+
+        with docker_servers() as started:
+            print(f"\nTest servers: {started.description}")
+            yield started
+        return
+    folder: Path = tmp_path_factory.mktemp("servers")
+    with Servers.start(folder, fresh=True) as started:
+        print(f"\nTest servers: {started.description}")
+        yield started
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace that no other test has: its topics, groups and databases meet nobody."""
+    return f"t{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def settings(servers: Servers, namespace: str) -> Settings:
+    """Settings for one test on the shared servers, with short waits."""
+    return Settings(
+        namespace=namespace,
+        kafka=KafkaSettings(bootstrap=servers.kafka_bootstrap, partitions=3),
+        mongo=MongoSettings.model_validate({"uri": servers.mongo_uri}),
+    ).model_copy(update={"gauge_seconds": 1.0})
+
+
+@pytest.fixture(params=["pymongo", "motor"])
+async def database(request: pytest.FixtureRequest, servers: Servers, namespace: str) -> AsyncIterator[mongo.Database]:
+    """An empty database, once by each driver."""
+    client = mongo.make_client(MongoSettings.model_validate({"uri": servers.mongo_uri, "driver": request.param}))
+    yield mongo.database(client, namespace, "store")
+    await client.drop_database(f"{namespace}_store")
+    await mongo.close(client)
