@@ -1,0 +1,83 @@
+"""Puts intake together: the only file of this service that picks concrete classes. `services/__main__.py` runs it."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+from litestar.openapi import OpenAPIConfig
+from uuid_utils import compat as uuid_utils
+
+from schemas import Fact, topics
+from services import broker as kafka
+from services import mongo
+from services.clock import Clock, make_clock
+from services.intake.api import Api
+from services.intake.consumers import WANTED, IntakeHandler
+from services.intake.handlers import GroupCommit, Registrar, SenderActs
+from services.intake.outbox import Outbox
+from services.intake.store import IntakeStore
+from services.packs import Pack, load_pack
+from services.service import Parts, Service, every
+from services.settings import Settings
+from services.turn import Turn
+
+NAME: Final = "intake"
+
+
+def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | None = None, instance: str | None = None) -> Service:
+    """Wire the service; connects to nothing. Raises PackError when the pack has faults, ValueError without a secret key."""
+    secret_key = settings.intake.secret_key.get_secret_value()
+    if len(secret_key) < 32:
+        raise ValueError("PAKN_INTAKE__SECRET_KEY must have at least 32 characters; make one with: openssl rand -hex 32")
+    pack = pack or load_pack(settings.pack)
+    clock = clock or make_clock(settings.clock.file)
+    service = Service(NAME)
+    client = mongo.make_client(settings.mongo)
+    database = mongo.database(client, settings.namespace, NAME)
+    store = IntakeStore(database)
+    bucket = mongo.file_bucket(database)
+    broker = kafka.make_broker(settings, NAME)
+
+    async def publish(facts: Sequence[Fact]) -> None:
+        await kafka.publish(broker, settings.namespace, facts)
+
+    outbox = Outbox(store, publish, clock, instance or str(uuid.uuid4()))
+    registrar = Registrar(store, pack, secret_key)
+    group_commit = GroupCommit(registrar, outbox, settings.intake.flush_milliseconds / 1000, settings.intake.flush_documents)
+    handler = IntakeHandler(pack, store, registrar, bucket, clock)
+    turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, service.note_progress, handler.refuse)
+    inboxes = [topics.inbox(portal.id) for portal in pack.header.portals]
+    subscriber = kafka.subscribe(broker, settings, NAME, [topics.FEEDBACK, *inboxes], turn.on_message)
+    api = Api(
+        pack=pack,
+        store=store,
+        group_commit=group_commit,
+        acts=SenderActs(store, outbox, clock),
+        bucket=bucket,
+        clock=clock,
+        secret_key=secret_key,
+        public_url=settings.intake.public_url,
+        new_id=lambda: str(uuid_utils.uuid7()),
+        ready=service.prepared.is_set,
+    )
+
+    async def prepare() -> None:
+        await store.prepare()
+        await outbox.prepare()
+
+    async def sweep() -> None:
+        await every(settings.intake.sweep_seconds, outbox.sweep)
+
+    return service.build(
+        Parts(
+            name=NAME,
+            settings=settings,
+            client=client,
+            broker=broker,
+            subscriber=subscriber,
+            prepare=prepare,
+            jobs=(group_commit.run, outbox.run, sweep),
+            routes=api.routes(),
+            litestar_options={"openapi_config": OpenAPIConfig(title="PAKN intake", version="1.0.0", path="/schema")},
+        )
+    )

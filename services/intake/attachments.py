@@ -1,0 +1,117 @@
+"""Files of a feedback: their type is checked by content, their bytes are kept in GridFS. Called by the edges of intake."""
+
+import base64
+import binascii
+import hashlib
+import mimetypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import puremagic
+from gridfs.errors import FileExists, NoFile
+from pymongo.errors import DuplicateKeyError
+
+from schemas.portal_submission import InlineFile
+from schemas.values import Attachment, Fault
+from services.mongo import FileBucket
+from services.packs import Pack
+
+# Extensions that name one format.
+_SAME = {"jpeg": "jpg", "jpe": "jpg", "tiff": "tif"}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as it came in."""
+
+    name: str
+    content: bytes
+
+
+def _extension(name: str) -> str:
+    extension = PurePath(name).suffix.lower().lstrip(".")
+    return _SAME.get(extension, extension)
+
+
+def _types_by_content(content: bytes) -> set[str]:
+    """The extensions of all formats that the content's signature fits (an office file is also a zip archive)."""
+    try:
+        matches = puremagic.magic_string(content)
+    except (puremagic.PureError, ValueError):
+        return set()
+    return {_SAME.get(extension, extension) for match in matches for extension in [match.extension.lower().lstrip(".")]}
+
+
+def check(pack: Pack, files: Sequence[File]) -> list[Fault]:
+    """Every fault of the files: too many, too large, empty, a type that is not allowed or not what the name says."""
+    rules = pack.header.attachments
+    faults: list[Fault] = []
+    if len(files) > rules.max_files:
+        faults.append(Fault(field="attachments", message=f"{len(files)} files; at most {rules.max_files} are taken"))
+    allowed = {_SAME.get(e.lstrip("."), e.lstrip(".")) for kind in rules.media_types for e in mimetypes.guess_all_extensions(kind)}
+    for index, file in enumerate(files):
+        field = f"attachments.{index}"
+        extension = _extension(file.name)
+        if not file.name or any(character < " " or character in "/\\" for character in file.name) or len(file.name) > 200:
+            faults.append(
+                Fault(field=field, message="the file's name is empty, longer than 200 characters or holds control characters")
+            )
+        if not file.content:
+            faults.append(Fault(field=field, message="the file is empty"))
+        elif len(file.content) > rules.max_bytes:
+            faults.append(Fault(field=field, message=f"{len(file.content)} bytes; at most {rules.max_bytes} are taken"))
+        elif extension not in allowed:
+            faults.append(
+                Fault(field=field, message=f"type {extension or 'none'!r} is not taken; use one of {', '.join(sorted(allowed))}")
+            )
+        elif extension not in _types_by_content(file.content):
+            faults.append(Fault(field=field, message=f"the content is not what the name says ({extension})"))
+    return faults
+
+
+def describe(feedback_id: str, files: Sequence[File], batch: str = "") -> tuple[Attachment, ...]:
+    """The attachments that these files become. Ids are derived, so a repeated submission stores nothing twice."""
+    return tuple(
+        Attachment(
+            id=f"{feedback_id}{batch}-{index}",
+            name=file.name,
+            media_type=mimetypes.guess_type(file.name)[0] or "application/octet-stream",
+            size=len(file.content),
+            sha256=hashlib.sha256(file.content).hexdigest(),
+        )
+        for index, file in enumerate(files)
+    )
+
+
+def decode_inline(files: Sequence[InlineFile]) -> tuple[list[File], list[Fault]]:
+    """The files inside a portal's submission, and a fault for each that is not base64."""
+    decoded: list[File] = []
+    faults: list[Fault] = []
+    for index, file in enumerate(files):
+        try:
+            decoded.append(File(file.name, base64.b64decode(file.content_base64, validate=True)))
+        except binascii.Error:
+            faults.append(Fault(field=f"attachments.{index}.content_base64", message="is not base64"))
+    return decoded, faults
+
+
+async def store(bucket: FileBucket, attachments: Sequence[Attachment], files: Sequence[File]) -> None:
+    """Keep the bytes. What an interrupted try has kept already is left as it is."""
+    for attachment, file in zip(attachments, files, strict=True):
+        try:
+            await bucket.upload_from_stream_with_id(
+                attachment.id, attachment.name, file.content, metadata={"sha256": attachment.sha256}
+            )
+        except (FileExists, DuplicateKeyError):
+            continue
+
+
+async def read(bucket: FileBucket, attachment_id: str) -> bytes | None:
+    """The bytes of a file; none when there is no such file."""
+    try:
+        stream = await bucket.open_download_stream(attachment_id)
+    except NoFile:
+        return None
+    content: bytes = await stream.read()
+    return content

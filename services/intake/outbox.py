@@ -1,0 +1,133 @@
+"""The outbox: publishes what was stored by HTTP, whatever happens to Kafka or to this process in between.
+
+A stored document says at which place (instance, seq) it was written; one small mark per instance says up to where all is
+published. The fast way publishes right after the insert; the sweep publishes what lies above a mark, also for
+instances that have stopped. `handlers.py` offers, `app.py` runs `run` and `sweep`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from aiokafka.errors import KafkaError
+from faststream.exceptions import FastStreamException
+from pymongo.errors import PyMongoError
+
+from schemas import Fact
+from services import metrics
+from services.case_store import all_recorded_facts
+from services.clock import Clock
+from services.intake.store import IntakeStore
+from services.logs import logger
+
+log = logger(__name__)
+_SWEEP_BATCH = 500
+# An instance that has not been heard of for so long has stopped; another one publishes what it left.
+_STOPPED_AFTER = timedelta(seconds=30)
+_OFFERS = 1000
+Publish = Callable[[Sequence[Fact]], Awaitable[None]]
+
+
+class Placed(NamedTuple):
+    """Facts whose documents were stored at the places `first` to `last` of this instance."""
+
+    first: int
+    last: int
+    facts: Sequence[Fact]
+
+
+class Outbox:
+    """The places of one instance. A place is taken before its document is stored, and settled (offered or abandoned) after."""
+
+    def __init__(self, store: IntakeStore, publish: Publish, clock: Clock, instance: str) -> None:
+        self.instance = instance
+        self._store = store
+        self._publish = publish
+        self._clock = clock
+        self._given = 0
+        self._published = 0
+        self._unsettled: set[int] = set()
+        self._offered: dict[int, Placed] = {}
+        self._something_offered = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
+
+    async def prepare(self) -> None:
+        """Make this instance known before it stores anything: a place without a mark would never be swept."""
+        await self._store.set_mark(self.instance, 0, self._clock.machine())
+
+    def take_places(self, count: int) -> int:
+        """Take `count` places and return the first. Each take must be settled by `offer` or `abandon`."""
+        first = self._given + 1
+        self._given += count
+        self._unsettled.add(first)
+        metrics.outbox_pending.set(self._given - self._published)
+        return first
+
+    def offer(self, placed: Placed) -> None:
+        """The documents of these places are stored: publish soon. When too much waits already, the sweep does it."""
+        self._unsettled.discard(placed.first)
+        if len(self._offered) < _OFFERS:
+            self._offered[placed.first] = placed
+        self._something_offered.set()
+
+    def abandon(self, first: int) -> None:
+        """Storing failed. Some documents may have been stored all the same; the sweep looks for them."""
+        self._unsettled.discard(first)
+
+    async def run(self) -> None:
+        """Publish what is offered, in order, many offers at once."""
+        while True:
+            await self._something_offered.wait()
+            self._something_offered.clear()
+            async with self._one_at_a_time:
+                ready = self._take_contiguous()
+                if not ready:
+                    continue
+                try:
+                    await self._publish([fact for placed in ready for fact in placed.facts])
+                    await self._published_up_to(ready[-1].last)
+                except (KafkaError, FastStreamException, PyMongoError, OSError) as error:
+                    log.warning("outbox_waits", error=type(error).__name__, pending=self._given - self._published)
+
+    def _take_contiguous(self) -> list[Placed]:
+        # After a gap (an offer that was dropped, abandoned or failed) the mark must not move: the sweep closes the gap.
+        ready: list[Placed] = []
+        expected = self._published + 1
+        while placed := self._offered.pop(expected, None):
+            ready.append(placed)
+            expected = placed.last + 1
+        return ready
+
+    async def _published_up_to(self, seq: int) -> None:
+        await self._store.set_mark(self.instance, seq, self._clock.machine())
+        self._published = seq
+        metrics.outbox_pending.set(self._given - self._published)
+
+    async def sweep(self) -> None:
+        """Publish what the fast way left behind, here and of instances that have stopped. Called every few seconds."""
+        async with self._one_at_a_time:
+            # Above the first unsettled place an insert is under way: it must not be passed over.
+            settled = min(self._unsettled, default=self._given + 1) - 1
+            if self._published < settled and self._published + 1 not in self._offered:
+                await self._sweep_instance(self.instance, self._published, settled)
+            # A mark is also the sign of life by which others know that this instance has not stopped.
+            await self._published_up_to(
+                max(settled, self._published) if self._published + 1 not in self._offered else self._published
+            )
+            self._offered = {first: placed for first, placed in self._offered.items() if first > self._published}
+        self._something_offered.set()
+        for mark in await self._store.marks_before(self._clock.machine() - _STOPPED_AFTER):
+            if mark["_id"] != self.instance:
+                await self._sweep_instance(mark["_id"], mark["seq"], None)
+                await self._store.forget_mark(mark["_id"])
+
+    async def _sweep_instance(self, instance: str, seq: int, up_to: int | None) -> None:
+        while True:
+            documents = await self._store.placed_after(instance, seq, up_to, _SWEEP_BATCH)
+            if not documents:
+                return
+            await self._publish([fact for document in documents for fact in all_recorded_facts(document)])
+            seq = documents[-1]["place"]["seq"]
+            await self._store.set_mark(instance, seq, self._clock.machine())
+            log.info("outbox_swept", documents=len(documents), up_to=seq)
