@@ -1,0 +1,53 @@
+"""Puts routing together: the only file of this service that picks concrete classes. `services/__main__.py` runs it."""
+
+from typing import Final, get_args
+
+from schemas import topics
+from schemas.states import CaseState
+from services import broker as kafka
+from services import metrics, mongo
+from services.clock import Clock, make_clock
+from services.packs import Pack, load_pack
+from services.routing.consumers import Refusals
+from services.routing.handlers import WANTED, Decisions, case_id
+from services.routing.store import RoutingStore, read_case, write_case
+from services.service import Parts, Service, every
+from services.settings import Settings
+from services.turn import CaseHandler, Turn
+
+NAME: Final = "routing"
+STATES: tuple[str, ...] = get_args(CaseState)
+
+
+def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | None = None) -> Service:
+    """Wire the service; connects to nothing. Raises PackError when the pack has faults."""
+    pack = pack or load_pack(settings.pack)
+    clock = clock or make_clock(settings.clock.file)
+    service = Service(NAME)
+    client = mongo.make_client(settings.mongo)
+    store = RoutingStore(mongo.database(client, settings.namespace, NAME))
+    broker = kafka.make_broker(settings, NAME)
+    handler = CaseHandler(store.cases, Decisions(pack, clock).decide, read_case, write_case, case_id)
+    turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, service.note_progress, Refusals(clock).refuse)
+    agencies = pack.agencies_not_ended(clock.now().date())
+    wanted = [topics.FEEDBACK, *(topics.actions(agency.id) for agency in agencies)]
+    subscriber = kafka.subscribe(broker, settings, NAME, wanted, turn.on_message)
+
+    async def measure() -> None:
+        for state, count in (await store.count_by_state(STATES)).items():
+            metrics.cases.labels(state).set(count)
+
+    async def measuring() -> None:
+        await every(settings.gauge_seconds, measure)
+
+    return service.build(
+        Parts(
+            name=NAME,
+            settings=settings,
+            client=client,
+            broker=broker,
+            subscriber=subscriber,
+            prepare=store.prepare,
+            jobs=(measuring,),
+        )
+    )

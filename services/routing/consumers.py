@@ -1,0 +1,31 @@
+"""The Kafka edge of routing: the lifecycle topic and the topic in which each agency acts.
+
+`app.py` subscribes with the turn that is made here; `handlers.py` decides.
+"""
+
+from schemas import Fact
+from schemas.values import Fault
+from services.broker import Record
+from services.clock import Clock
+from services.errors import GiveUp
+from services.routing import domain
+from services.routing.handlers import action_cause
+from services.turn import Received
+
+
+class Refusals:
+    """Answers an agency whose record was given up; the record itself goes to the dead letters as well."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def refuse(self, received: Received | None, record: Record, reason: GiveUp) -> list[Fact]:
+        """An ActionRefused in the agency's own topic; nothing for records of other topics."""
+        _, found, agency = record.topic.partition(".actions.")
+        if not found:
+            return []
+        own_id = next((value.decode(errors="replace") for key, value in record.headers if key == "ce_id" and value), "")
+        cause_id = action_cause(agency, own_id or f"{record.partition}/{record.offset}")
+        time = self._clock.at(received.appended_at) if received else self._clock.now()
+        faults = list(reason.faults) or [Fault(field="record", message=str(reason)[:1000])]
+        return [domain.refusal(domain.Cause(cause_id, time, own_id), "unknown", None, agency, faults)]

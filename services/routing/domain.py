@@ -1,0 +1,278 @@
+"""Decisions of the agencies' side: who is responsible, and what an agency may do with a case in which state. Pure.
+
+`decide` is called by the turn for each event of a case; nothing here knows of Kafka, MongoDB or a clock.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict
+
+import schemas
+from schemas import Fact, FeedbackSubmitted, agency_action, topics
+from schemas.states import CaseState
+from schemas.values import Fault
+from services.errors import GiveUp
+from services.packs import Pack, RoutingRule
+
+SOURCE = "/pakn/routing"
+
+
+class Case(BaseModel):
+    """What routing must know of a feedback: the matter as submitted, who is responsible, and how far it is."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    feedback: FeedbackSubmitted
+    state: CaseState
+    agency: str
+    unit: str | None = None
+    reply: str | None = None
+    reply_by: str | None = None
+    document_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The event being decided on: its id (unique in the system), its legal time, and the agency's own id of an action."""
+
+    id: str
+    time: datetime
+    action_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What the routing table says: the agency, the rule that matched, and why."""
+
+    agency: str
+    rule: RoutingRule
+
+
+# In which states each action is lawful. A reply may be entered without a separate acceptance, since the national
+# measure counts "directly handled" cases too; asking for more is possible until the reply is entered.
+_BEFORE_REPLY: frozenset[CaseState] = frozenset({"assigned", "accepted", "supplemented"})
+LAWFUL_IN: dict[str, frozenset[CaseState]] = {
+    "accept": frozenset({"assigned", "supplemented"}),
+    "refuse": _BEFORE_REPLY,
+    "return": _BEFORE_REPLY,
+    "transfer": _BEFORE_REPLY,
+    "request_more": _BEFORE_REPLY,
+    "reply": _BEFORE_REPLY,
+    "send_back": frozenset({"reply_to_check"}),
+    "publish": frozenset({"reply_to_check"}),
+}
+
+
+def choose_agency(pack: Pack, feedback: FeedbackSubmitted) -> Assignment:
+    """The first rule of the pack's table that matches; the last one matches everything (the loader checks that).
+
+    An agency that has ended by the day of submission is replaced by its successor.
+    """
+    day = feedback.submitted_at.astimezone(ZoneInfo(pack.header.timezone)).date()
+    for rule in pack.routing.rules:
+        named = {"addressed_to": feedback.addressed_to, "province": feedback.province}
+        agency = rule.assign.agency or named[rule.assign.from_ or "province"]
+        if agency is not None and _matches(rule, feedback):
+            return Assignment(pack.agency_on(agency, day).id, rule)
+    raise GiveUp("unexpected", f"no routing rule matches feedback {feedback.code}; the pack's table lacks its catch-all")
+
+
+def _matches(rule: RoutingRule, feedback: FeedbackSubmitted) -> bool:
+    when = rule.when
+    pairs: tuple[tuple[tuple[str, ...], str | None], ...] = (
+        (when.category, feedback.category),
+        (when.province, feedback.province),
+        (when.level, feedback.level),
+        (when.addressed_to, feedback.addressed_to),
+    )
+    return all(not wanted or value in wanted for wanted, value in pairs)
+
+
+def assign_feedback(pack: Pack, feedback: FeedbackSubmitted, cause: Cause) -> tuple[Case, list[Fact]]:
+    """The first assignment. Law: Decision 31/2021/QĐ-TTg, Article 43."""
+    chosen = choose_agency(pack, feedback)
+    unit = feedback.unit if chosen.agency == feedback.addressed_to else None
+    case = Case(feedback=feedback, state="assigned", agency=chosen.agency, unit=unit)
+    return case, [_assigned(pack, case, None, chosen.rule.id, chosen.rule.reason, cause)]
+
+
+def take_supplement(case: Case, event: schemas.FeedbackSupplemented, cause: Cause) -> tuple[Case, list[Fact]]:
+    """The sender answered: the case waits to be received again, and the agency's own topic is told."""
+    if case.state != "waiting_for_supplement":
+        return case, []
+    forwarded = _fact(event, case, cause, (topics.assignments(case.agency),))
+    return case.model_copy(update={"state": "supplemented"}), [forwarded]
+
+
+def act(pack: Pack, case: Case, agency: str, action: agency_action.AnyAction, cause: Cause) -> tuple[Case, list[Fact]]:
+    """What `agency` asks for becomes a fact if it is lawful, otherwise an ActionRefused that says why."""
+    faults = _unlawful(pack, case, agency, action, cause)
+    if faults:
+        return case, [refusal(cause, action.action, case.feedback.feedback_id, agency, faults)]
+    return _DO[action.action](pack, case, action, cause)
+
+
+def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyAction, cause: Cause) -> list[Fault]:
+    if case.agency != agency:
+        # Another agency's case is not described any further than that.
+        return [Fault(field="feedback_id", message="this case is not assigned to you")]
+    faults: list[Fault] = []
+    if case.state not in LAWFUL_IN[action.action]:
+        allowed = ", ".join(sorted(LAWFUL_IN[action.action]))
+        faults.append(Fault(field="action", message=f"{action.action} is possible in: {allowed}; this case is {case.state}"))
+    if isinstance(action, agency_action.Publish | agency_action.SendBack) and action.actor == case.reply_by:
+        faults.append(Fault(field="actor", message="the check must be another person's than the reply's (Article 46)"))
+    if isinstance(action, agency_action.Transfer):
+        if action.to_agency not in {row.id for row in pack.agencies}:
+            faults.append(Fault(field="to_agency", message=f"unknown agency {action.to_agency!r}"))
+        elif _on_day(pack, action.to_agency, cause) == agency and action.to_unit in (None, case.unit):
+            faults.append(Fault(field="to_unit", message="a transfer inside the agency must name another unit"))
+    if isinstance(action, agency_action.Return) and agency == pack.header.coordinator:
+        faults.append(Fault(field="action", message="the coordinating agency cannot return a case; transfer or refuse it"))
+    return faults
+
+
+def refusal(cause: Cause, action: str, feedback_id: str | None, agency: str, faults: list[Fault]) -> Fact:
+    """The answer to an agency whose action is not lawful or not readable, in its own topic."""
+    event = schemas.ActionRefused(
+        action_id=cause.action_id,
+        action=action,
+        feedback_id=feedback_id,
+        agency=agency,
+        faults=tuple(faults),
+        refused_at=cause.time,
+    )
+    return schemas.fact(
+        event,
+        cause=cause.id,
+        subject=feedback_id or cause.id,
+        time=cause.time,
+        source=SOURCE,
+        topics=(topics.assignments(agency),),
+    )
+
+
+def _on_day(pack: Pack, agency: str, cause: Cause) -> str:
+    return pack.agency_on(agency, cause.time.astimezone(ZoneInfo(pack.header.timezone)).date()).id
+
+
+def _fact(event: schemas.Event, case: Case, cause: Cause, to: tuple[str, ...] = (topics.FEEDBACK,)) -> Fact:
+    return schemas.fact(event, cause=cause.id, subject=case.feedback.feedback_id, time=cause.time, source=SOURCE, topics=to)
+
+
+def _common(case: Case, action: Any) -> dict[str, Any]:
+    return {
+        "feedback_id": case.feedback.feedback_id,
+        "code": case.feedback.code,
+        "agency": case.agency,
+        "actor": action.actor,
+    }
+
+
+def _assigned(pack: Pack, case: Case, previous: str | None, rule: str, reason: str, cause: Cause) -> Fact:
+    shared = {"feedback_id", "code", "category", "title", "content", "province", "level", "place", "attachments", "submitted_at"}
+    event = schemas.FeedbackAssigned(
+        **case.feedback.model_dump(include=shared),
+        agency=case.agency,
+        unit=case.unit,
+        previous_agency=previous,
+        rule=rule,
+        table_version=pack.routing.version,
+        reason=reason,
+        assigned_at=cause.time,
+    )
+    return _fact(event, case, cause, (topics.FEEDBACK, topics.assignments(case.agency)))
+
+
+def _accept(_pack: Pack, case: Case, action: agency_action.Accept, cause: Cause) -> tuple[Case, list[Fact]]:
+    unit = action.unit or case.unit
+    event = schemas.FeedbackAccepted(**_common(case, action), unit=unit, accepted_at=cause.time)
+    return case.model_copy(update={"state": "accepted", "unit": unit}), [_fact(event, case, cause)]
+
+
+def _refuse(_pack: Pack, case: Case, action: agency_action.Refuse, cause: Cause) -> tuple[Case, list[Fact]]:
+    event = schemas.FeedbackNotAccepted(
+        feedback_id=case.feedback.feedback_id,
+        code=case.feedback.code,
+        category=case.feedback.category,
+        refused_by=case.agency,
+        actor=action.actor,
+        reason=action.reason,
+        right_channel=action.right_channel,
+        title=case.feedback.title,
+        submitted_at=case.feedback.submitted_at,
+        decided_at=cause.time,
+    )
+    return case.model_copy(update={"state": "not_accepted"}), [_fact(event, case, cause)]
+
+
+def _return(pack: Pack, case: Case, action: agency_action.Return, cause: Cause) -> tuple[Case, list[Fact]]:
+    returned = schemas.FeedbackReturned(**_common(case, action), reason=action.reason, returned_at=cause.time)
+    moved = case.model_copy(update={"state": "assigned", "agency": _on_day(pack, pack.header.coordinator, cause), "unit": None})
+    return moved, [_fact(returned, case, cause), _assigned(pack, moved, case.agency, "return", action.reason, cause)]
+
+
+def _transfer(pack: Pack, case: Case, action: agency_action.Transfer, cause: Cause) -> tuple[Case, list[Fact]]:
+    to_agency = _on_day(pack, action.to_agency, cause)
+    event = schemas.FeedbackTransferred(
+        **_common(case, action), to_agency=to_agency, to_unit=action.to_unit, reason=action.reason, transferred_at=cause.time
+    )
+    transferred = _fact(event, case, cause, (topics.FEEDBACK, topics.assignments(case.agency)))
+    if to_agency == case.agency:
+        # Inside one agency nothing begins anew: the same agency stays responsible and its limit runs on.
+        return case.model_copy(update={"unit": action.to_unit}), [transferred]
+    moved = case.model_copy(update={"state": "assigned", "agency": to_agency, "unit": action.to_unit})
+    return moved, [transferred, _assigned(pack, moved, case.agency, "transfer", action.reason, cause)]
+
+
+def _request_more(_pack: Pack, case: Case, action: agency_action.RequestMore, cause: Cause) -> tuple[Case, list[Fact]]:
+    event = schemas.MoreRequested(**_common(case, action), question=action.question, requested_at=cause.time)
+    return case.model_copy(update={"state": "waiting_for_supplement"}), [_fact(event, case, cause)]
+
+
+def _reply(_pack: Pack, case: Case, action: agency_action.Reply, cause: Cause) -> tuple[Case, list[Fact]]:
+    event = schemas.FeedbackReplied(
+        **_common(case, action), reply=action.reply, document_number=action.document_number, replied_at=cause.time
+    )
+    replied = {
+        "state": "reply_to_check",
+        "reply": action.reply,
+        "reply_by": action.actor,
+        "document_number": action.document_number,
+    }
+    return case.model_copy(update=replied), [_fact(event, case, cause)]
+
+
+def _send_back(_pack: Pack, case: Case, action: agency_action.SendBack, cause: Cause) -> tuple[Case, list[Fact]]:
+    event = schemas.ReplySentBack(**_common(case, action), reason=action.reason, sent_back_at=cause.time)
+    to = (topics.FEEDBACK, topics.assignments(case.agency))
+    return case.model_copy(update={"state": "accepted", "reply": None, "reply_by": None}), [_fact(event, case, cause, to)]
+
+
+def _publish(_pack: Pack, case: Case, action: agency_action.Publish, cause: Cause) -> tuple[Case, list[Fact]]:
+    assert case.reply is not None
+    event = schemas.ReplyPublished(
+        **_common(case, action),
+        title=case.feedback.title,
+        reply=case.reply,
+        document_number=case.document_number,
+        submitted_at=case.feedback.submitted_at,
+        published_at=cause.time,
+    )
+    return case.model_copy(update={"state": "published"}), [_fact(event, case, cause)]
+
+
+_Do = Callable[[Pack, Case, Any, Cause], tuple[Case, list[Fact]]]
+_DO: Mapping[str, _Do] = {
+    "accept": _accept,
+    "refuse": _refuse,
+    "return": _return,
+    "transfer": _transfer,
+    "request_more": _request_more,
+    "reply": _reply,
+    "send_back": _send_back,
+    "publish": _publish,
+}

@@ -1,0 +1,59 @@
+"""What routing does with each event: the first assignment, the sender's supplement, the agencies' actions.
+
+`consumers.py` hands the turn's batches to `decide`; the decisions themselves are `domain.py`'s.
+"""
+
+from schemas import AgencyAction, Fact, FeedbackSubmitted, FeedbackSupplemented
+from schemas.values import Fault
+from services.clock import Clock
+from services.errors import GiveUp
+from services.packs import Pack
+from services.routing import domain
+from services.turn import Received
+
+WANTED = frozenset({"FeedbackSubmitted", "FeedbackSupplemented", "AgencyAction"})
+
+
+def case_id(received: Received) -> str:
+    """The feedback that a record is about: the subject of a fact, the field of an action."""
+    if isinstance(received.event, AgencyAction):
+        return received.event.root.feedback_id
+    return received.envelope.subject
+
+
+class Decisions:
+    """Decides one event of one case, by the pack's table and the law's order of steps."""
+
+    def __init__(self, pack: Pack, clock: Clock) -> None:
+        self._pack = pack
+        self._clock = clock
+
+    def decide(self, case: domain.Case | None, received: Received) -> tuple[domain.Case | None, list[Fact]]:
+        """Raises GiveUp for a supplement of a case that was never submitted."""
+        event = received.event
+        if isinstance(event, AgencyAction):
+            return self._act(case, received, event)
+        cause = domain.Cause(received.envelope.id, received.envelope.time)
+        if isinstance(event, FeedbackSubmitted):
+            # The same submission under another event id cannot open the case anew.
+            return domain.assign_feedback(self._pack, event, cause) if case is None else (case, [])
+        assert isinstance(event, FeedbackSupplemented)
+        if case is None:
+            raise GiveUp("missing_case", f"feedback {event.code} was supplemented before it was submitted")
+        return domain.take_supplement(case, event, cause)
+
+    def _act(self, case: domain.Case | None, received: Received, event: AgencyAction) -> tuple[domain.Case | None, list[Fact]]:
+        agency = received.topic.partition(".")[2]
+        # The broker's time counts, not the agency's own: an answer cannot be dated back. An id is the agency's own choice,
+        # so it is made unique with the agency's name.
+        own_id = received.envelope.id
+        cause = domain.Cause(action_cause(agency, own_id), self._clock.at(received.appended_at), own_id)
+        if case is None:
+            fault = Fault(field="feedback_id", message="no case with this id is assigned to you")
+            return None, [domain.refusal(cause, event.root.action, event.root.feedback_id, agency, [fault])]
+        return domain.act(self._pack, case, agency, event.root, cause)
+
+
+def action_cause(agency: str, action_id: str) -> str:
+    """The id under which an agency's action is recorded: two agencies may use the same id of their own."""
+    return f"{agency}/{action_id}"

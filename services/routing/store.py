@@ -1,0 +1,31 @@
+"""Routing's documents: one case a feedback. Uses only what PyMongo's async driver and Motor share."""
+
+from services.case_store import CaseStore
+from services.mongo import Database, Document
+from services.routing.domain import Case
+
+
+class RoutingStore:
+    """One database with the collection `cases`."""
+
+    def __init__(self, database: Database) -> None:
+        self.cases = CaseStore(database["cases"])
+        self._cases = database["cases"]
+
+    async def prepare(self) -> None:
+        """Create the indexes that are missing."""
+        await self._cases.create_index([("state", 1), ("agency", 1)])
+
+    async def count_by_state(self, states: tuple[str, ...]) -> dict[str, int]:
+        """How many cases are in each of these states."""
+        return {state: await self._cases.count_documents({"state": state}) for state in states}
+
+
+def read_case(document: Document) -> Case:
+    """The domain's case in a document."""
+    return Case.model_validate(document)
+
+
+def write_case(case: Case) -> Document:
+    """The document's fields of a case."""
+    return case.model_dump()
