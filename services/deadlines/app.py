@@ -1,0 +1,89 @@
+"""Puts deadlines together: the only file of this service that picks concrete classes. `services/__main__.py` runs it."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final, get_args
+
+from faststream.kafka import KafkaMessage
+
+from schemas import Fact, topics
+from schemas.values import RuleName
+from services import broker as kafka
+from services import metrics, mongo
+from services.broker import Record
+from services.clock import Clock, make_clock
+from services.deadlines import domain
+from services.deadlines.handlers import WANTED, Decisions
+from services.deadlines.store import DeadlinesStore, read_case, write_case
+from services.deadlines.ticker import Ownership, Ticker
+from services.deadlines.workdays import WorkDays
+from services.packs import Pack, load_pack
+from services.service import Parts, Service, every
+from services.settings import Settings
+from services.turn import CaseHandler, Turn
+
+NAME: Final = "deadlines"
+
+
+def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | None = None) -> Service:
+    """Wire the service; connects to nothing. Raises PackError when the pack has faults."""
+    pack = pack or load_pack(settings.pack)
+    clock = clock or make_clock(settings.clock.file)
+    law = domain.Law(pack, WorkDays(pack.calendar))
+    service = Service(NAME)
+    client = mongo.make_client(settings.mongo)
+    store = DeadlinesStore(mongo.database(client, settings.namespace, NAME))
+    broker = kafka.make_broker(settings, NAME)
+    ownership = Ownership()
+
+    async def publish(facts: Sequence[Fact]) -> None:
+        await kafka.publish(broker, settings.namespace, facts)
+
+    def progress(records: Sequence[Record]) -> None:
+        ownership.note(records)
+        service.note_progress(records)
+
+    ticker = Ticker(
+        law,
+        store,
+        publish,
+        clock,
+        ownership,
+        consumer=lambda: subscriber.consumer,
+        grace=timedelta(seconds=settings.deadlines.grace_seconds),
+        batch=settings.deadlines.batch,
+    )
+    handler = CaseHandler(store.cases, Decisions(law).decide, read_case, write_case)
+    turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, progress)
+
+    async def on_message(message: KafkaMessage) -> None:
+        async with ticker.turn_lock:
+            await turn.on_message(message)
+
+    subscriber = kafka.subscribe(broker, settings, NAME, [topics.FEEDBACK], on_message, ownership)
+
+    async def ticking() -> None:
+        await service.connected.wait()
+        await every(settings.deadlines.tick_seconds, ticker.tick)
+
+    kinds = [f"{rule}:{state}" for rule in get_args(RuleName) for state in ("open", "late")]
+
+    async def measure() -> None:
+        for kind, count in (await store.count_running(kinds)).items():
+            rule, _, state = kind.partition(":")
+            metrics.clocks.labels(rule, state).set(count)
+
+    async def measuring() -> None:
+        await every(settings.gauge_seconds, measure)
+
+    return service.build(
+        Parts(
+            name=NAME,
+            settings=settings,
+            client=client,
+            broker=broker,
+            subscriber=subscriber,
+            prepare=store.prepare,
+            jobs=(ticking, measuring),
+        )
+    )

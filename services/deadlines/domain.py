@@ -1,0 +1,323 @@
+"""Decisions of the law's clocks: what opens, restarts, closes them, and which of their rungs is due. Pure.
+
+A rule set of the pack says by moments (sent, transferred in, reply ready, ...) what each event does. A clock is pinned to
+the rule set in force on its start day. `handlers.py` calls `decide`, `ticker.py` calls `fire`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+import schemas
+from schemas import Event, Fact, topics
+from schemas.values import RuleName
+from services.deadlines.workdays import CalendarEnds, WorkDays
+from services.errors import GiveUp
+from services.packs import Moment, NoRuleSet, Pack, Rule, RuleSet
+
+SOURCE = "/pakn/deadlines"
+Kind = Literal["warning", "overdue", "progress"]
+
+
+class Rung(BaseModel):
+    """One step of a clock's ladder: what happens at which legal instant. `number` is days before, or times after."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: Kind
+    at: datetime
+    number: int
+
+
+class Clock(BaseModel):
+    """A limit that runs, or ran, for one agency."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    id: str
+    rule: RuleName
+    agency: str
+    state: Literal["open", "met", "cancelled"] = "open"
+    rule_set: str
+    calendar_version: str
+    started_at: datetime
+    limit: int
+    unit: Literal["working_days", "days", "hours"]
+    due_at: datetime
+    due_date: str
+    explanation: str
+    overdue: bool = False
+    next_rung: Rung | None = None
+
+
+class Case(BaseModel):
+    """All clocks of one feedback, and when the next of their rungs is due."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    feedback_id: str
+    code: str
+    category: str
+    agency: str
+    submitted_at: datetime
+    partition: int
+    clocks: tuple[Clock, ...] = ()
+
+    @property
+    def next_fire_at(self) -> datetime | None:
+        """The earliest instant at which a rung is due; none when nothing runs."""
+        return min((clock.next_rung.at for clock in self.clocks if clock.next_rung), default=None)
+
+    @property
+    def running(self) -> list[str]:
+        """The open clocks as `rule:open` or `rule:late`, for counting."""
+        return sorted(f"{clock.rule}:{'late' if clock.overdue else 'open'}" for clock in self.clocks if clock.state == "open")
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """The pack's rule sets together with its calendar as a table."""
+
+    pack: Pack
+    days: WorkDays
+
+    def rule_set(self, id: str) -> RuleSet:
+        """The rule set that a clock is pinned to. Raises GiveUp when the pack has it no longer."""
+        for rule_set in self.pack.rule_sets:
+            if rule_set.id == id:
+                return rule_set
+        raise GiveUp("missing_rule_set", f"rule set {id!r} of an open clock is not in pack {self.pack.id}; add it again")
+
+
+def moment_of(event: BaseModel) -> tuple[Moment, datetime] | None:
+    """What an event means for the clocks, and the instant that counts. None for events without a meaning to them."""
+    match event:
+        case schemas.FeedbackAssigned():
+            # The first limits count from the day the sender sent it, however long the assignment took.
+            return ("sent", event.submitted_at) if event.previous_agency is None else ("transferred_in", event.assigned_at)
+        case schemas.FeedbackAccepted():
+            return "received", event.accepted_at
+        case schemas.FeedbackNotAccepted():
+            return "refused", event.decided_at
+        case schemas.FeedbackReturned():
+            return "returned", event.returned_at
+        case schemas.FeedbackTransferred():
+            # A transfer to a unit inside the agency is not a moment of the law: nothing restarts.
+            return None if event.to_agency == event.agency else ("transferred_out", event.transferred_at)
+        case schemas.MoreRequested():
+            return "more_requested", event.requested_at
+        case schemas.FeedbackSupplemented():
+            return "supplemented", event.supplemented_at
+        case schemas.FeedbackReplied():
+            return "reply_ready", event.replied_at
+        case schemas.ReplySentBack():
+            return "reply_sent_back", event.sent_back_at
+        case schemas.ReplyPublished():
+            return "published", event.published_at
+        case _:
+            return None
+
+
+def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition: int) -> tuple[Case | None, list[Fact]]:
+    """What an event of a case does to its clocks. Raises GiveUp when no rule set or no calendar covers it."""
+    meaning = moment_of(event)
+    if meaning is None:
+        return case, []
+    if isinstance(event, schemas.FeedbackAssigned):
+        opened = Case(
+            feedback_id=event.feedback_id,
+            code=event.code,
+            category=event.category,
+            agency=event.agency,
+            submitted_at=event.submitted_at,
+            partition=partition,
+        )
+        case = case.model_copy(update={"agency": event.agency, "partition": partition}) if case else opened
+    if case is None:
+        # A feedback that intake did not accept has no agency and no clock; so has one that is not assigned yet.
+        return None, []
+    moment, at = meaning
+    facts: list[Fact] = []
+    clocks: list[Clock] = []
+    for clock in case.clocks:
+        moved, fact = _move(law, case, clock, moment, at, cause)
+        clocks.append(moved)
+        facts += fact
+    opened_clocks = _open(law, case.model_copy(update={"clocks": tuple(clocks)}), moment, at, cause)
+    facts += [_set_fact(law, case, clock, at, cause) for clock in opened_clocks]
+    by_id = {clock.id: clock for clock in clocks} | {clock.id: clock for clock in opened_clocks}
+    return case.model_copy(update={"clocks": tuple(by_id.values()), "partition": partition}), facts
+
+
+def _move(law: Law, case: Case, clock: Clock, moment: Moment, at: datetime, cause: str) -> tuple[Clock, list[Fact]]:
+    """What `moment` does to a clock that exists: meet it, cancel it, or nothing."""
+    if clock.state != "open":
+        return clock, []
+    rule = law.rule_set(clock.rule_set).rules[clock.rule]
+    common = {"feedback_id": case.feedback_id, "code": case.code, "clock_id": clock.id, "rule": clock.rule, "agency": clock.agency}
+    if moment in rule.stop:
+        met = schemas.DeadlineMet(**common, due_at=clock.due_at, met_at=at, late=at >= clock.due_at)
+        return clock.model_copy(update={"state": "met", "next_rung": None}), [_fact(case, met, at, cause, clock.id)]
+    if moment in rule.cancel or moment in rule.restart:
+        cancelled = schemas.DeadlineCancelled(**common, reason=moment, cancelled_at=at)
+        closed = clock.model_copy(update={"state": "cancelled", "next_rung": None})
+        return closed, [_fact(case, cancelled, at, cause, clock.id)]
+    return clock, []
+
+
+def _open(law: Law, case: Case, moment: Moment, at: datetime, cause: str) -> list[Clock]:
+    """The clocks that `moment` opens, and those that it opens again with the due date they had."""
+    day = law.days.local_day(at)
+    try:
+        rule_set = law.pack.rule_set_on(day)
+    except NoRuleSet as error:
+        raise GiveUp("missing_rule_set", str(error)) from None
+    result: list[Clock] = []
+    for name, rule in rule_set.rules.items():
+        latest = next((clock for clock in reversed(case.clocks) if clock.rule == name), None)
+        if latest is not None and latest.state == "open":
+            continue
+        pinned = law.rule_set(latest.rule_set).rules.get(name) if latest else None
+        if latest and latest.state == "met" and pinned and moment in pinned.resume:
+            result.append(_with_next_rung(law, pinned, latest.model_copy(update={"state": "open"}), after=at))
+        elif moment in rule.start or moment in rule.restart:
+            result.append(_new_clock(law, case, name, rule, rule_set, at, cause))
+    return result
+
+
+def _new_clock(law: Law, case: Case, name: RuleName, rule: Rule, rule_set: RuleSet, at: datetime, cause: str) -> Clock:
+    days = law.days
+    start = days.local_day(at)
+    limit = law.pack.limit(rule, case.category, case.agency)
+    unit = rule.limit.unit
+    try:
+        match unit:
+            case "working_days":
+                due_date = days.add(start, limit)
+                due_at = days.end_of(due_date)
+            case "days":
+                due_date = days.at_or_after(start + timedelta(days=limit))
+                due_at = days.end_of(due_date)
+            case "hours":
+                due_at = (at + timedelta(hours=limit)).astimezone(UTC)
+                due_date = days.local_day(due_at)
+        skipped = days.skipped(start, due_date)
+    except CalendarEnds as error:
+        raise GiveUp("missing_rule_set", str(error)) from None
+    off = "; off: " + ", ".join(f"{day:%d/%m} {reason}" for day, reason in skipped) if skipped else ""
+    clock = Clock(
+        id=schemas.derived_id(cause, f"clock/{name}/{case.agency}"),
+        rule=name,
+        agency=case.agency,
+        rule_set=rule_set.id,
+        calendar_version=days.calendar.version,
+        started_at=at,
+        limit=limit,
+        unit=unit,
+        due_at=due_at,
+        due_date=due_date.isoformat(),
+        explanation=f"{start:%d/%m/%Y} + {limit} {unit} = {due_date:%d/%m/%Y}{off}",
+    )
+    return _with_next_rung(law, rule, clock, after=at)
+
+
+def _with_next_rung(law: Law, rule: Rule, clock: Clock, after: datetime) -> Clock:
+    """The clock with the first rung of its ladder that lies after `after`; an overdue that was not fired is never left out."""
+    rungs: list[Rung] = []
+    due_date = datetime.fromisoformat(clock.due_date).date()
+    for number in sorted(rule.warn_before, reverse=True):
+        try:
+            rungs.append(Rung(kind="warning", at=law.days.start_of(law.days.before(due_date, number)), number=number))
+        except CalendarEnds:
+            # The day lies before the calendar begins, so it is past anyway.
+            continue
+    coming = [rung for rung in rungs if after < rung.at < clock.due_at]
+    if coming:
+        return clock.model_copy(update={"next_rung": min(coming, key=lambda rung: rung.at)})
+    if rule.missed == "overdue" and not clock.overdue:
+        return clock.model_copy(update={"next_rung": Rung(kind="overdue", at=clock.due_at, number=0)})
+    if rule.missed == "overdue" and rule.progress_every is not None:
+        return clock.model_copy(update={"next_rung": _progress(law, rule, clock, after)})
+    return clock.model_copy(update={"next_rung": None})
+
+
+def _progress(law: Law, rule: Rule, clock: Clock, after: datetime) -> Rung:
+    assert rule.progress_every is not None
+    due_date = datetime.fromisoformat(clock.due_date).date()
+    number = 1
+    while True:
+        if rule.progress_every.unit == "days":
+            day = due_date + timedelta(days=rule.progress_every.n * number)
+        else:
+            day = law.days.add(due_date, rule.progress_every.n * number)
+        if law.days.end_of(day) > after:
+            return Rung(kind="progress", at=law.days.end_of(day), number=number)
+        number += 1
+
+
+def fire(law: Law, case: Case, until: datetime) -> tuple[Case, list[tuple[str, Rung, Fact]]]:
+    """Fire every rung that is due by `until`, in order, each once. Returns the case and (rule, rung, fact) for each.
+
+    A fact's id comes from the clock and the rung alone, so firing again around a rebalance repeats the same fact.
+    """
+    fired: list[tuple[str, Rung, Fact]] = []
+    clocks = list(case.clocks)
+    for index, clock in enumerate(clocks):
+        rule = law.rule_set(clock.rule_set).rules[clock.rule]
+        while clock.next_rung is not None and clock.next_rung.at <= until:
+            rung = clock.next_rung
+            fired.append((clock.rule, rung, _rung_fact(case, clock, rung)))
+            passed = clock.model_copy(update={"overdue": clock.overdue or rung.kind != "warning"})
+            clock = _with_next_rung(law, rule, passed, after=rung.at)
+        clocks[index] = clock
+    fired.sort(key=lambda row: row[1].at)
+    return case.model_copy(update={"clocks": tuple(clocks)}), fired
+
+
+def _rung_fact(case: Case, clock: Clock, rung: Rung) -> Fact:
+    common: dict[str, Any] = {
+        "feedback_id": case.feedback_id,
+        "code": case.code,
+        "clock_id": clock.id,
+        "rule": clock.rule,
+        "agency": clock.agency,
+        "due_at": clock.due_at,
+        "due_date": clock.due_date,
+        "explanation": clock.explanation,
+    }
+    event: Event
+    if rung.kind == "warning":
+        event = schemas.DeadlineWarning(**common, days_before=rung.number)
+    else:
+        event = schemas.FeedbackOverdue(**common, times=rung.number)
+    to = (topics.FEEDBACK, topics.assignments(clock.agency))
+    return _fact(case, event, rung.at, f"{clock.id}/{rung.kind}/{rung.number}", "", to)
+
+
+def _set_fact(law: Law, case: Case, clock: Clock, at: datetime, cause: str) -> Fact:
+    rule_set = law.rule_set(clock.rule_set)
+    article: Mapping[str, str] = rule_set.rules[clock.rule].article
+    event = schemas.DeadlineSet(
+        feedback_id=case.feedback_id,
+        code=case.code,
+        clock_id=clock.id,
+        rule=clock.rule,
+        agency=clock.agency,
+        started_at=clock.started_at,
+        due_at=clock.due_at,
+        due_date=datetime.fromisoformat(clock.due_date).date(),
+        limit=clock.limit,
+        unit=clock.unit,
+        rule_set=clock.rule_set,
+        article=article[law.pack.header.default_language],
+        verified=rule_set.verified,
+        calendar_version=clock.calendar_version,
+        explanation=clock.explanation,
+    )
+    return _fact(case, event, at, cause, clock.id, (topics.FEEDBACK, topics.assignments(clock.agency)))
+
+
+def _fact(case: Case, event: Event, at: datetime, cause: str, discriminator: str, to: Sequence[str] = (topics.FEEDBACK,)) -> Fact:
+    return schemas.fact(
+        event, cause=cause, subject=case.feedback_id, time=at, source=SOURCE, topics=tuple(to), discriminator=discriminator
+    )

@@ -1,0 +1,41 @@
+"""Deadlines' documents: one case a feedback with its clocks. Uses only what PyMongo's async driver and Motor share."""
+
+from datetime import datetime
+
+from services.case_store import CaseStore
+from services.deadlines.domain import Case
+from services.mongo import Database, Document
+
+
+class DeadlinesStore:
+    """One database with the collection `cases`, looked up by partition and the instant of the next rung."""
+
+    def __init__(self, database: Database) -> None:
+        self.cases = CaseStore(database["cases"])
+        self._cases = database["cases"]
+
+    async def prepare(self) -> None:
+        """Create the indexes that are missing; the equality field comes first."""
+        await self._cases.create_index([("partition", 1), ("next_fire_at", 1)])
+        await self._cases.create_index("running")
+        await self._cases.create_index("code")
+
+    async def due(self, partition: int, until: datetime, limit: int) -> list[Document]:
+        """Cases of a partition with a rung due by `until`, the oldest first."""
+        query = {"partition": partition, "next_fire_at": {"$lte": until}}
+        found: list[Document] = await self._cases.find(query).sort("next_fire_at", 1).limit(limit).to_list(None)
+        return found
+
+    async def count_running(self, kinds: list[str]) -> dict[str, int]:
+        """How many cases have an open clock of each kind (`rule:open`, `rule:late`)."""
+        return {kind: await self._cases.count_documents({"running": kind}) for kind in kinds}
+
+
+def read_case(document: Document) -> Case:
+    """The domain's case in a document."""
+    return Case.model_validate(document)
+
+
+def write_case(case: Case) -> Document:
+    """The document's fields of a case, with what it is looked up by."""
+    return case.model_dump() | {"next_fire_at": case.next_fire_at, "running": case.running}

@@ -1,0 +1,140 @@
+"""The timers: fires the rungs that are due in the partitions that this instance owns. Kafka shards them; no leader, no locks.
+
+A partition's timers wait until every fact that was in Kafka at the instant in question has been handled: a reply that
+came in time is never overtaken by its own deadline, not even after hours of downtime. Publish first, then mark: after a
+crash in between the same facts, with the same ids, are published again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+
+from schemas import Fact
+from services import metrics
+from services.broker import Record
+from services.case_store import Change, history_entry
+from services.clock import Clock
+from services.deadlines import domain
+from services.deadlines.store import DeadlinesStore, read_case, write_case
+from services.logs import logger
+
+log = logger(__name__)
+Publish = Callable[[Sequence[Fact]], Awaitable[None]]
+
+
+class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Which partitions are owned, and up to which offset each has been handled."""
+
+    def __init__(self) -> None:
+        self.handled: dict[TopicPartition, int | None] = {}
+
+    async def on_partitions_revoked(self, _revoked: Sequence[TopicPartition]) -> None:
+        """Another instance fires for these from now on."""
+        self.handled.clear()
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """How far the former owner came is read from its committed offsets, at the first tick."""
+        self.handled = dict.fromkeys(assigned)
+
+    def note(self, records: Sequence[Record]) -> None:
+        """These records are handled and committed."""
+        for record in records:
+            partition = TopicPartition(record.topic, record.partition)
+            if partition in self.handled:
+                self.handled[partition] = record.offset + 1
+
+
+class Ticker:
+    """Fires due rungs. `consumer` gives the subscriber's consumer once it is connected."""
+
+    def __init__(
+        self,
+        law: domain.Law,
+        store: DeadlinesStore,
+        publish: Publish,
+        clock: Clock,
+        ownership: Ownership,
+        consumer: Callable[[], Any],
+        grace: timedelta,
+        batch: int,
+    ) -> None:
+        self._law = law
+        self._store = store
+        self._publish = publish
+        self._clock = clock
+        self._ownership = ownership
+        self._consumer = consumer
+        self._grace = grace
+        self._batch = batch
+        # Per partition: the end of the log at an earlier tick, and the legal instant of that tick.
+        self._seen: dict[TopicPartition, tuple[int, datetime]] = {}
+        # The turn and the tick change the same cases; in one process they take turns instead of meeting in the store.
+        self.turn_lock = asyncio.Lock()
+
+    async def tick(self) -> None:
+        """Fire what is due in every owned partition whose facts are all handled."""
+        consumer = self._consumer()
+        partitions = list(self._ownership.handled)
+        if consumer is None or not partitions:
+            return
+        until = self._clock.at(self._clock.machine() - self._grace)
+        ends = await asyncio.wait_for(consumer.end_offsets(partitions), 20)
+        fired_until: list[datetime] = []
+        for partition in partitions:
+            seen = self._seen.get(partition, (ends[partition], until))
+            handled = await self._handled(consumer, partition)
+            if handled is None:
+                continue
+            if handled >= ends[partition]:
+                seen = (ends[partition], until)
+            if handled >= seen[0]:
+                await self._fire(partition.partition, seen[1])
+                fired_until.append(seen[1])
+                self._seen[partition] = (ends[partition], until)
+            else:
+                self._seen[partition] = seen
+        if len(fired_until) == len(partitions):
+            metrics.timers_fired_until.set(min(fired_until).timestamp())
+
+    async def _handled(self, consumer: Any, partition: TopicPartition) -> int | None:
+        """Up to which offset the partition is handled; none when it is no longer owned."""
+        if partition not in self._ownership.handled:
+            self._seen.pop(partition, None)
+            return None
+        handled = self._ownership.handled[partition]
+        if handled is None:
+            handled = await consumer.committed(partition)
+        if handled is None:
+            handled = (await consumer.beginning_offsets([partition]))[partition]
+        return int(handled)
+
+    async def _fire(self, partition: int, until: datetime) -> None:
+        while True:
+            async with self.turn_lock:
+                documents = await self._store.due(partition, until, self._batch)
+                if not documents:
+                    return
+                rows = [(document, *domain.fire(self._law, read_case(document), until)) for document in documents]
+                await self._publish([fact for _, _, fired in rows for _, _, fact in fired])
+                changes = [
+                    Change(
+                        document["_id"],
+                        document["version"],
+                        write_case(case),
+                        [history_entry(fact.cause, [fact]) for _, _, fact in fired],
+                    )
+                    for document, case, fired in rows
+                ]
+                conflicts = await self._store.cases.save(changes)
+            now = self._clock.now()
+            for _, _, fired in rows:
+                for rule, rung, _ in fired:
+                    metrics.timers_fired.labels(rule, rung.kind).inc()
+                    metrics.timer_lateness.observe(max((now - rung.at).total_seconds(), 0))
+            log.info("timers_fired", partition=partition, cases=len(rows), conflicts=len(conflicts))
+            if conflicts:
+                # Another instance came first, after a rebalance; what is left is looked at again in the next tick.
+                return
