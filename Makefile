@@ -52,7 +52,7 @@ lint: $(READY) ## Check style, types, imports, alert rules and the compose file
 	elif [ -n "$$CI" ]; then echo "promtool is missing: the alert rules cannot be checked." >&2; exit 1; \
 	else echo "promtool is not on the PATH: the alert rules were NOT checked."; fi
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
-	@if docker compose version >/dev/null 2>&1; then set -x; docker compose --env-file .env.example config --quiet; fi
+	@if docker compose version >/dev/null 2>&1; then set -x; docker compose config --no-interpolate --quiet; fi
 
 format: $(READY) ## Put the code into its standard layout
 	$(BIN)/ruff check --fix .
@@ -68,7 +68,8 @@ bench-tools: .tools/bin/secantusd-rs ## Build the fast stand-in for MongoDB into
 	cargo install --locked --ignore-rust-version secantus-mdb --version 0.5.3-beta.196 --root .tools
 
 lock: ## Resolve requirements.lock and jgo.lock.toml anew (after a change of pyproject.toml or jgo.toml)
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --prerelease explicit --generate-hashes --no-header --no-annotate -o requirements.lock
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
 	$(BIN)/jgo -q --class-path-only lock
 
 clean: ## Remove what runs and tests left behind (.venv and .tools stay)

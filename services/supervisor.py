@@ -83,6 +83,7 @@ class Supervisor:
         for number in signals:
             with contextlib.suppress(NotImplementedError):  # Windows: there Ctrl-C cancels this coroutine.
                 loop.add_signal_handler(number, on_signal)
+        self._say(f"{', '.join(self._commands)} run until Ctrl-C or SIGTERM")
         try:
             await asked.wait()
             self._say(f"stopping {', '.join(self._commands)}")

@@ -116,7 +116,7 @@ async def test_a_signal_ends_all_children_and_then_the_run(number: signal.Signal
     children = supervise(lines, one=STEADY, other=STEADY)
     await children.start()
     run = asyncio.create_task(children.run_until_signal())
-    await lines.until(lambda line: line.endswith("| up"))
+    await lines.until(lambda line: "until Ctrl-C or SIGTERM" in line)  # From here on a signal is the supervisor's.
     os.kill(os.getpid(), number)
     async with asyncio.timeout(SECONDS):
         await run
@@ -136,8 +136,9 @@ async def test_children_die_with_a_supervisor_that_is_killed() -> None:
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
     assert parent.stdout is not None
     async with asyncio.timeout(SECONDS):
-        lines = [await parent.stdout.readline(), await parent.stdout.readline()]  # "pid N" and the child's "up", in any order
-    (child,) = [int(line.split()[1]) for line in lines if line.startswith(b"pid")]
+        while not (line := await parent.stdout.readline()).startswith(b"pid"):
+            pass
+    child = int(line.split()[1])
     handle = os.pidfd_open(child)  # Readable once the process has ended, whoever reaps it.
     parent.kill()
     ended, _, _ = await asyncio.to_thread(select.select, [handle], [], [], SECONDS)
