@@ -1,0 +1,78 @@
+"""Puts notify together: the only file of this service that picks concrete classes. `services/__main__.py` runs it."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+from schemas import Fact, topics
+from services import broker as kafka
+from services import mongo
+from services.clock import Clock, make_clock
+from services.notify import domain
+from services.notify.handlers import LetterHandler
+from services.notify.letters import Composer
+from services.notify.mailer import Mailer, Transport
+from services.notify.smtp import Pool
+from services.notify.store import NotifyStore
+from services.packs import Pack, load_pack
+from services.service import Parts, Service, every
+from services.settings import Settings
+from services.turn import Tombstone, Turn
+
+NAME: Final = "notify"
+# A hand-over ends before its lease does, so that a letter that is under way is never taken for lost.
+_PART_OF_LEASE = 0.75
+
+
+def build_app(
+    settings: Settings, *, clock: Clock | None = None, pack: Pack | None = None, transport: Transport | None = None
+) -> Service:
+    """Wire the service; connects to nothing. Raises PackError when the pack has faults, ValueError on a bad sender address."""
+    pack = pack or load_pack(settings.pack)
+    clock = clock or make_clock(settings.clock.file)
+    service = Service(NAME)
+    client = mongo.make_client(settings.mongo)
+    store = NotifyStore(mongo.database(client, settings.namespace, NAME))
+    broker = kafka.make_broker(settings, NAME)
+    composer = Composer(pack, settings.smtp.sender, settings.intake.public_url)
+    pool = Pool(settings.smtp, settings.notify.lease_seconds * _PART_OF_LEASE)
+    mailer = Mailer(store, composer, transport or pool, settings.notify, settings.smtp.sender, clock, lambda: uuid.uuid4().hex)
+    handler = LetterHandler(store, pack.letters, composer.version, clock.machine)
+    wanted = domain.wanted(pack.letters) | {Tombstone.__name__}
+    turn = Turn(settings, NAME, broker, handler, wanted, service.fatal, service.note_progress)
+    subscriber = kafka.subscribe(broker, settings, NAME, [topics.FEEDBACK, topics.CONTACTS], turn.on_message)
+
+    async def prepare() -> None:
+        await store.prepare(composer.version, pack.templates)
+
+    async def publish(facts: Sequence[Fact]) -> None:
+        await kafka.publish(broker, settings.namespace, facts)
+
+    async def send() -> None:
+        try:
+            await every(settings.notify.tick_seconds, mailer.tick)
+        finally:
+            await pool.close()
+
+    async def announce_settled() -> None:
+        await mailer.announce(publish)
+
+    async def announce() -> None:
+        # Letters go out without Kafka; only what became of them has to wait for it.
+        await service.connected.wait()
+        await every(settings.notify.tick_seconds, announce_settled)
+
+    async def count() -> None:
+        await every(settings.gauge_seconds, mailer.count)
+
+    return service.build(
+        Parts(
+            name=NAME,
+            settings=settings,
+            client=client,
+            broker=broker,
+            subscriber=subscriber,
+            prepare=prepare,
+            jobs=(send, announce, count),
+        )
+    )

@@ -1,0 +1,239 @@
+"""Which letters follow from a fact, what a letter waits for, what its template may see, and what its outcome means. Pure.
+
+`handlers.py` calls `follow` for each record; `mailer.py` calls `readiness` before a letter is composed and `settle` after
+it was tried; `store.py` keeps what they decide.
+
+A letter that names its limit is the one on `FeedbackAssigned`: the clock is opened because of that very fact, so its
+`DeadlineSet` follows on the same partition a moment later. The letter is kept from the start, the arrival of the
+deadline lets it go at once, and after `DEADLINE_WAIT` it goes without one. The receipt is never held back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from schemas import (
+    ContactRecorded,
+    DeadlineSet,
+    Envelope,
+    Fact,
+    FeedbackAssigned,
+    FeedbackNotAccepted,
+    FeedbackSubmitted,
+    NotificationFailed,
+    NotificationSent,
+    derived_id,
+    fact,
+)
+from services.packs import Letters
+
+SOURCE = "/pakn/notify"
+CONTACT_WAIT = timedelta(days=3)
+DEADLINE_WAIT = timedelta(minutes=10)
+# A mail server that cannot be reached is no fault of the letter; after so long the matter is one for a person.
+UNREACHABLE_LIMIT = timedelta(days=3)
+_BACKOFF_MAX = timedelta(hours=1)
+_CONTACT_LOOK_MIN, _CONTACT_LOOK_MAX = timedelta(seconds=1), timedelta(minutes=10)
+# What a citizen wrote may hold personal data, and no letter repeats it: letters keep all of an event but this.
+_NOT_KEPT = {"content", "attachments", "place"}
+# What `follow` needs to know of a case, beside the events that the pack writes letters on.
+CASE_EVENTS = frozenset({"FeedbackSubmitted", "FeedbackNotAccepted", "FeedbackAssigned", "DeadlineSet", "ContactRecorded"})
+
+State = Literal["queued", "sending", "sent", "uncertain", "failed", "undeliverable"]
+STATES: tuple[State, ...] = ("queued", "sending", "sent", "uncertain", "failed", "undeliverable")
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What notify keeps of a sender: no more than a letter needs."""
+
+    name: str | None
+    email: str | None
+    language: str
+    lookup_secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The last known limit for handling and replying."""
+
+    agency: str
+    rule: str
+    rule_set: str
+    article: str
+    due_date: date
+    verified: bool
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What letters say about a case. `contact_known` is true too for a sender whose contact has been erased."""
+
+    title: str = ""
+    category: str = ""
+    submitted_at: datetime | None = None
+    agency: str | None = None
+    deadline: Deadline | None = None
+    contact: Contact | None = None
+    contact_known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter as it was decided; `event` holds JSON types, `created_at` is the machine's time."""
+
+    id: str
+    feedback_id: str
+    code: str
+    moment: str
+    cause: str
+    event_name: str
+    event: Mapping[str, Any]
+    agency: str | None
+    needs_deadline: bool
+    template_version: str
+    created_at: datetime
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What becomes of a letter: a state to save; `next_try_at` for a queued one; `announced` says whether it is a fact."""
+
+    state: State
+    reason: str = ""
+    next_try_at: datetime | None = None
+    waiting: bool = False
+    attempts: int = 0
+    announced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one fact brings: letters, what changes in the case, and whether letters that wait for it may go."""
+
+    letters: tuple[Letter, ...] = ()
+    case: Mapping[str, Any] = field(default_factory=dict)
+    releases: bool = False
+
+
+def wanted(letters: Letters) -> frozenset[str]:
+    """The names of the events that notify reads, with this pack."""
+    return CASE_EVENTS | {letter.event for letter in letters.moments.values()}
+
+
+def follow(letters: Letters, version: str, envelope: Envelope, event: BaseModel, now: datetime) -> News:
+    """What follows from a fact. `version` is that of the templates, pinned in each letter; `now` is the machine's time."""
+    due = [
+        moment
+        for moment, letter in letters.moments.items()
+        if letter.event == envelope.name and letter.rule in (None, getattr(event, "rule", None))
+    ]
+    written = tuple(_letter(moment, version, envelope, event, now) for moment in due)
+    case = _case_news(event)
+    releases = "contact_known" in case or case.get("deadline") is not None
+    return News(written, case, releases)
+
+
+def _letter(moment: str, version: str, envelope: Envelope, event: BaseModel, now: datetime) -> Letter:
+    # A move between the units of one agency opens no new clock, so its letter must not wait for one.
+    opens_clock = isinstance(event, FeedbackAssigned) and event.previous_agency != event.agency
+    data = event.model_dump(mode="json", exclude=_NOT_KEPT)
+    return Letter(
+        id=derived_id(envelope.id, f"email/{moment}"),
+        feedback_id=data["feedback_id"],
+        code=data["code"],
+        moment=moment,
+        cause=envelope.id,
+        event_name=envelope.name,
+        event=data,
+        agency=data.get("agency") or data.get("refused_by"),
+        needs_deadline=opens_clock,
+        template_version=version,
+        created_at=now,
+    )
+
+
+def _case_news(event: BaseModel) -> dict[str, Any]:
+    """The fields of the case that `event` sets. Setting them twice changes nothing."""
+    match event:
+        case FeedbackSubmitted():
+            return {"title": event.title, "category": event.category, "submitted_at": event.submitted_at}
+        case FeedbackNotAccepted():
+            title = {"title": event.title} if event.title else {}
+            return title | {"category": event.category, "submitted_at": event.submitted_at}
+        case FeedbackAssigned():
+            matter = {"title": event.title, "category": event.category, "submitted_at": event.submitted_at}
+            # The former agency's due date must not stand in the letter about the new one.
+            reset = {} if event.previous_agency == event.agency else {"deadline": None}
+            return matter | {"agency": event.agency} | reset
+        case DeadlineSet(rule="handle_reply"):
+            kept = {"agency", "rule", "rule_set", "article", "due_date", "verified", "explanation"}
+            return {"deadline": event.model_dump(mode="json", include=kept)}
+        case ContactRecorded():
+            kept = {"name", "email", "language", "lookup_secret"}
+            return {"contact": event.model_dump(mode="json", include=kept), "contact_known": True}
+    return {}
+
+
+def erased() -> News:
+    """What a tombstone in the topic of contacts brings: the contact is gone for good, and no letter waits for it."""
+    return News(case={"contact": None, "contact_known": True}, releases=True)
+
+
+def start(letter: Letter, case: Mapping[str, Any]) -> Settlement:
+    """How a new letter begins: due now, or waiting for its deadline; `case` is what else its batch says of the case."""
+    waits = letter.needs_deadline and case.get("deadline") is None
+    due_at = letter.created_at + DEADLINE_WAIT if waits else letter.created_at
+    return Settlement("queued", next_try_at=due_at, waiting=waits)
+
+
+def readiness(letter: Letter, case: Case, now: datetime) -> Settlement | None:
+    """None when the letter can be sent now; otherwise what becomes of it. `now` is the machine's time."""
+    age = now - letter.created_at
+    if not case.contact_known:
+        if age >= CONTACT_WAIT:
+            return Settlement("undeliverable", "no contact came", attempts=letter.attempts, announced=True)
+        wait = min(max(age, _CONTACT_LOOK_MIN), _CONTACT_LOOK_MAX)
+        return Settlement("queued", next_try_at=now + wait, waiting=True, attempts=letter.attempts)
+    if case.contact is None or not case.contact.email:
+        # Nobody chose to be written to, so that is no failure and no fact.
+        return Settlement("undeliverable", "no email address", attempts=letter.attempts)
+    if letter.needs_deadline and case.deadline is None and age < DEADLINE_WAIT:
+        return Settlement("queued", next_try_at=letter.created_at + DEADLINE_WAIT, waiting=True, attempts=letter.attempts)
+    return None
+
+
+Result = Literal["sent", "retry", "unreachable", "failed", "uncertain"]
+
+
+def settle(letter: Letter, result: Result, reason: str, now: datetime, *, attempts: int, backoff: timedelta) -> Settlement:
+    """What becomes of a letter that was tried: `attempts` is how often the server may refuse it, `backoff` the first pause."""
+    tried = letter.attempts + 1
+    if result == "sent":
+        return Settlement("sent", attempts=tried, announced=True)
+    if result in ("failed", "uncertain"):
+        return Settlement("failed" if result == "failed" else "uncertain", reason, attempts=tried, announced=True)
+    given_up = tried >= attempts if result == "retry" else now - letter.created_at >= UNREACHABLE_LIMIT
+    if given_up:
+        return Settlement("failed", reason, attempts=tried, announced=True)
+    pause = min(backoff * 2 ** min(tried - 1, 20), _BACKOFF_MAX)
+    return Settlement("queued", reason, next_try_at=now + pause, attempts=tried)
+
+
+def announcement(letter: Letter, state: State, reason: str, at: datetime, message_id: str) -> Fact:
+    """The fact that says what became of a letter; the same letter and outcome give the same fact. `at` is legal time."""
+    common = {"feedback_id": letter.feedback_id, "code": letter.code, "notification_id": letter.id, "moment": letter.moment}
+    event: NotificationSent | NotificationFailed
+    if state == "sent":
+        event = NotificationSent(**common, template_version=letter.template_version, message_id=message_id, sent_at=at)
+        discriminator = letter.id
+    else:
+        event = NotificationFailed.model_validate(common | {"outcome": state, "reason": reason, "failed_at": at})
+        # A letter that was resent by an operator can fail again, which is another fact.
+        discriminator = f"{letter.id}/{state}/{letter.attempts}"
+    return fact(event, cause=letter.cause, subject=letter.feedback_id, time=at, source=SOURCE, discriminator=discriminator)

@@ -1,0 +1,189 @@
+"""Sends the letters that are due and announces what became of them. `app.py` starts the loops; `smtp.py` does the talking.
+
+Never twice: letters are claimed in a batch, and each small group, one letter a connection, is marked `sending` in the
+database before any of it is handed over. A claim that ends was never handed over, so its letters are simply due again;
+a `sending` letter whose lease ends is uncertain, listed, and sent again only by a person's decision (`operate.py`).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import stamina
+from pymongo.errors import PyMongoError
+
+from schemas import Fact
+from services import metrics
+from services.clock import Clock
+from services.logs import logger
+from services.notify import domain
+from services.notify.letters import CannotCompose, Composer, message_id
+from services.notify.smtp import Attempt
+from services.notify.store import ANY_INSTANCE, NotifyStore
+from services.settings import NotifySettings
+
+log = logger(__name__)
+# Another instance that has settled a letter announces it within a second or two; after so long it has stopped.
+_ANNOUNCED_BY_OTHERS_AFTER = timedelta(seconds=30)
+_ANNOUNCE_LIMIT = 500
+Settled = tuple[domain.Letter, domain.Settlement]
+
+
+class Transport(Protocol):
+    """What a mailer needs of a mail server; `smtp.Pool` is the real one."""
+
+    size: int
+
+    async def hand_over(self, recipient: str, letter: bytes) -> Attempt:
+        """Give one letter to the server."""
+        ...
+
+
+class Mailer:
+    """Sends due letters; several may run on one database."""
+
+    def __init__(
+        self,
+        store: NotifyStore,
+        composer: Composer,
+        transport: Transport,
+        settings: NotifySettings,
+        sender: str,
+        clock: Clock,
+        new_token: Callable[[], str],
+    ) -> None:
+        """`new_token` gives a fresh id for each claim; the first one names this instance."""
+        self._store = store
+        self._composer = composer
+        self._transport = transport
+        self._settings = settings
+        self._sender = sender
+        self._clock = clock
+        self._new_token = new_token
+        self._instance = new_token()
+
+    async def tick(self) -> None:
+        """Send everything that is due, batch after batch; stops early while the mail server cannot be reached."""
+        now = self._clock.machine()
+        if lost := await self._store.expire(now=now, legal=self._clock.now()):
+            metrics.letter_attempts.labels("uncertain").inc(lost)
+            log.warning("letters_uncertain", count=lost)
+        while True:
+            token = self._new_token()
+            now = self._clock.machine()
+            batch = await self._store.claim(token, now, now + self._lease, self._settings.batch)
+            reachable = await self._send(token, batch)
+            if not reachable or len(batch) < self._settings.batch:
+                return
+
+    @property
+    def _lease(self) -> timedelta:
+        return timedelta(seconds=self._settings.lease_seconds)
+
+    async def _send(self, token: str, batch: Sequence[domain.Letter]) -> bool:
+        """Send one claimed batch; false when the mail server could not be reached."""
+        cases = await self._store.cases(letter.feedback_id for letter in batch)
+        now = self._clock.machine()
+        claim_ends = now + self._lease
+        settled: list[Settled] = []
+        ready: list[domain.Letter] = []
+        for letter in batch:
+            settlement = domain.readiness(letter, cases.get(letter.feedback_id, domain.Case()), now)
+            if settlement is None:
+                ready.append(letter)
+            else:
+                settled.append((letter, settlement))
+        await self._record(token, settled)
+        for first in range(0, len(ready), self._transport.size):
+            # Past its end the claim may be another instance's; what is left is due again by itself.
+            if self._clock.machine() >= claim_ends:
+                break
+            group = ready[first : first + self._transport.size]
+            if not await self._unbroken(self._send_group(token, group, cases)):
+                rest = ready[first + self._transport.size :]
+                await self._record(token, [(letter, self._settle(letter, Attempt("unreachable", "connect"))) for letter in rest])
+                return False
+        return True
+
+    async def _unbroken(self, work: Awaitable[bool]) -> bool:
+        """Finish `work` even when the service stops: a letter in mid-air would be uncertain for nothing."""
+        task = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            # Bounded: each hand-over has an end shorter than the lease.
+            await asyncio.wait({task}, timeout=self._settings.lease_seconds)
+            raise
+
+    async def _send_group(self, token: str, group: Sequence[domain.Letter], cases: dict[str, domain.Case]) -> bool:
+        """Compose, mark, hand over at once, record; false when the mail server could not be reached."""
+        settled: list[Settled] = []
+        composed: dict[str, tuple[domain.Letter, str, bytes]] = {}
+        for letter in group:
+            try:
+                current = await self._with_templates(letter)
+                composed[letter.id] = (current, *self._composer.compose(current, cases[letter.feedback_id], self._clock.machine()))
+            except CannotCompose as error:
+                log.error("letter_not_composed", letter=letter.id, code=letter.code, moment=letter.moment, reason=str(error))
+                settled.append((letter, self._settle(letter, Attempt("failed", str(error)))))
+        mine = await self._store.start_sending(token, list(composed), self._clock.machine() + self._lease) if composed else set()
+        sending = [row for letter_id, row in composed.items() if letter_id in mine]
+        attempts = await asyncio.gather(*(self._transport.hand_over(recipient, data) for _, recipient, data in sending))
+        settled += [(letter, self._settle(letter, attempt)) for (letter, _, _), attempt in zip(sending, attempts, strict=True)]
+        await self._record(token, settled)
+        for (letter, _, _), attempt in zip(sending, attempts, strict=True):
+            if attempt.result == "sent":
+                metrics.letters_sent.labels(letter.moment).inc()
+        return all(attempt.result != "unreachable" for attempt in attempts)
+
+    async def _with_templates(self, letter: domain.Letter) -> domain.Letter:
+        """The letter with a version whose templates are loaded: the pinned one, unless no instance ever kept it."""
+        version = letter.template_version
+        if not self._composer.knows(version):
+            templates = await self._store.templates(version)
+            if not templates:
+                return replace(letter, template_version=self._composer.version)
+            self._composer.learn(version, templates)
+        return letter
+
+    def _settle(self, letter: domain.Letter, attempt: Attempt) -> domain.Settlement:
+        settlement = domain.settle(
+            letter,
+            attempt.result,
+            attempt.reason,
+            self._clock.machine(),
+            attempts=self._settings.attempts,
+            backoff=timedelta(seconds=self._settings.backoff_seconds),
+        )
+        metrics.letter_attempts.labels("retry" if settlement.state == "queued" else settlement.state).inc()
+        if attempt.result != "sent":
+            log.warning("letter_not_sent", letter=letter.id, code=letter.code, state=settlement.state, reason=attempt.reason)
+        return settlement
+
+    async def _record(self, token: str, settled: Sequence[Settled]) -> None:
+        if not settled:
+            return
+        now, legal = self._clock.machine(), self._clock.now()
+        # What is known of a letter that was handed over must not be lost to a database that is away for a moment.
+        async for attempt in stamina.retry_context(on=PyMongoError, attempts=None, timeout=self._settings.lease_seconds / 2):
+            with attempt:
+                await self._store.record(token, settled, now=now, legal=legal, instance=self._instance)
+
+    async def announce(self, publish: Callable[[Sequence[Fact]], Awaitable[None]]) -> None:
+        """Publish what became of letters, then mark it; after a crash in between it is published again with the same ids."""
+        rows = await self._store.to_announce(_ANNOUNCE_LIMIT)
+        stale = self._clock.machine() - _ANNOUNCED_BY_OTHERS_AFTER
+        mine = [row for row in rows if row["announce"] in (self._instance, ANY_INSTANCE) or row["settled_at"] < stale]
+        if mine:
+            await publish([self._fact(row["letter"], row["state"], row["reason"], row["settled_legal"]) for row in mine])
+            await self._store.announced(mine)
+
+    def _fact(self, letter: domain.Letter, state: domain.State, reason: str, at: datetime) -> Fact:
+        return domain.announcement(letter, state, reason, at, message_id(letter.id, self._sender))
+
+    async def count(self) -> None:
+        """Refresh the gauge of letters by state."""
+        for state, number in (await self._store.counts()).items():
+            metrics.letters.labels(state).set(number)

@@ -1,0 +1,184 @@
+"""Notify's documents: `cases` (what letters say of a case, with its contact), `letters`, and the `templates` they pin.
+
+`handlers.py` writes cases and new letters, `mailer.py` claims letters and records what became of them, `operate.py`
+settles by hand. Uses only what PyMongo's async driver and Motor share; the integration tests run on both.
+
+A letter's `next_try_at` (machine time) says when it is to be looked at: a queued letter when it is tried, a claimed one,
+which stays `queued` with the `claim` of its owner, when that claim ends, a `sending` one when its lease ends.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from datetime import date, datetime
+from typing import Any
+
+from pymongo import InsertOne, UpdateMany, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from services.mongo import Database, Document
+from services.notify.domain import STATES, Case, Contact, Deadline, Letter, Settlement
+
+_DUPLICATE_KEY = 11000
+ANY_INSTANCE = "any"
+_LETTER_FIELDS = tuple(field.name for field in fields(Letter) if field.name != "id")
+
+
+class NotifyStore:
+    """One database; every write of a letter after its insert is guarded by its state and its claim."""
+
+    def __init__(self, database: Database) -> None:
+        self._cases = database["cases"]
+        self._letters = database["letters"]
+        self._templates = database["templates"]
+
+    async def prepare(self, version: str, templates: Mapping[str, str]) -> None:
+        """Create the indexes that are missing and keep the templates of this version for the letters that pin it."""
+        await self._letters.create_index([("state", 1), ("next_try_at", 1)])
+        await self._letters.create_index([("waiting", 1), ("feedback_id", 1)])
+        await self._letters.create_index([("announce", 1), ("settled_at", 1)])
+        # A list, since a file's name holds dots, which the name of a field must not.
+        files = [{"name": name, "text": text} for name, text in templates.items()]
+        await self._templates.update_one({"_id": version}, {"$setOnInsert": {"files": files}}, upsert=True)
+
+    async def templates(self, version: str) -> dict[str, str]:
+        """The templates of a version that some instance has run with; none at all when it is unknown."""
+        found = await self._templates.find_one({"_id": version})
+        return {row["name"]: row["text"] for row in found["files"]} if found else {}
+
+    async def save_cases(self, cases: Mapping[str, Mapping[str, Any]]) -> None:
+        """Set fields of cases, by feedback id, in one bulk; a case that is not there yet is made."""
+        if cases:
+            writes = [UpdateOne({"_id": case_id}, {"$set": dict(news)}, upsert=True) for case_id, news in cases.items()]
+            await self._cases.bulk_write(writes, ordered=False)
+
+    async def save_letters(self, letters: Sequence[tuple[Letter, Settlement]], released: Iterable[str], now: datetime) -> int:
+        """Insert letters and let go those that wait for the cases `released`, in one bulk; returns how many were there already."""
+        writes: list[Any] = [InsertOne(_new_document(letter, start)) for letter, start in letters]
+        if cases := list(released):
+            waiting = {"waiting": True, "feedback_id": {"$in": cases}, "state": "queued"}
+            writes.append(UpdateMany(waiting, {"$set": {"next_try_at": now, "waiting": False}}))
+        if not writes:
+            return 0
+        try:
+            await self._letters.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            faults = (error.details or {}).get("writeErrors", [])
+            if any(fault["code"] != _DUPLICATE_KEY for fault in faults):
+                raise
+            return len(faults)
+        return 0
+
+    async def cases(self, feedback_ids: Iterable[str]) -> dict[str, Case]:
+        """The cases with these ids; one of which nothing is known is left out."""
+        rows = await self._cases.find({"_id": {"$in": list(set(feedback_ids))}}).to_list(None)
+        return {row["_id"]: _case(row) for row in rows}
+
+    async def claim(self, token: str, now: datetime, until: datetime, limit: int) -> list[Letter]:
+        """Take up to `limit` letters that are due, for no one else until `until`; the longest due first."""
+        due = {"state": "queued", "next_try_at": {"$lte": now}}
+        rows = await self._letters.find(due, {"_id": 1}).sort("next_try_at", 1).limit(limit).to_list(None)
+        if not rows:
+            return []
+        ids = {"_id": {"$in": [row["_id"] for row in rows]}}
+        await self._letters.update_many(ids | due, {"$set": {"claim": token, "next_try_at": until, "waiting": False}})
+        claimed = await self._letters.find(ids | {"state": "queued", "claim": token}).to_list(None)
+        return [_letter(row) for row in claimed]
+
+    async def start_sending(self, token: str, letter_ids: Sequence[str], until: datetime) -> set[str]:
+        """Mark letters as being handed over and return those that are still this claim's; only these may be handed over."""
+        ids = {"_id": {"$in": list(letter_ids)}}
+        lease = {"$set": {"state": "sending", "next_try_at": until}}
+        marked = await self._letters.update_many(ids | {"state": "queued", "claim": token}, lease)
+        if marked.matched_count == len(letter_ids):
+            return set(letter_ids)
+        rows = await self._letters.find(ids | {"state": "sending", "claim": token}, {"_id": 1}).to_list(None)
+        return {row["_id"] for row in rows}
+
+    async def record(
+        self, token: str, settled: Sequence[tuple[Letter, Settlement]], *, now: datetime, legal: datetime, instance: str
+    ) -> None:
+        """Save what became of letters of this claim, in one bulk.
+
+        Who handed a letter over knows better than the end of a lease, hence `uncertain` is overwritten too; a letter that
+        another instance or an operator has taken in the meantime has another claim and is left as it is.
+        """
+        writes = []
+        for letter, settlement in settled:
+            guard = {"_id": letter.id, "claim": token, "state": {"$in": ["queued", "sending", "uncertain"]}}
+            values = _settlement(settlement, now=now, legal=legal, instance=instance)
+            # The version that was really rendered: the pinned one, unless no instance knows it any more.
+            values["template_version"] = letter.template_version
+            if settlement.state == "queued":
+                values["claim"] = None
+            writes.append(UpdateOne(guard, {"$set": values}))
+        if writes:
+            await self._letters.bulk_write(writes, ordered=False)
+
+    async def expire(self, *, now: datetime, legal: datetime) -> int:
+        """Letters whose lease ended while they were handed over become uncertain: nobody knows; returns how many."""
+        settlement = Settlement("uncertain", "the process stopped while the letter was handed over", announced=True)
+        values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE)
+        del values["attempts"]
+        ended = {"state": "sending", "next_try_at": {"$lte": now}}
+        result = await self._letters.update_many(ended, {"$set": values, "$inc": {"attempts": 1}})
+        return int(result.modified_count)
+
+    async def to_announce(self, limit: int) -> list[Document]:
+        """Letters whose outcome is saved but not yet announced, as documents with the `letter` made of each."""
+        rows = await self._letters.find({"announce": {"$gt": ""}}).limit(limit).to_list(None)
+        return [row | {"letter": _letter(row)} for row in rows]
+
+    async def announced(self, rows: Sequence[Document]) -> None:
+        """Mark these as announced, unless their outcome has changed since they were read."""
+        for state in {row["state"] for row in rows}:
+            ids = [row["_id"] for row in rows if row["state"] == state]
+            await self._letters.update_many({"_id": {"$in": ids}, "state": state}, {"$set": {"announce": None}})
+
+    async def counts(self) -> dict[str, int]:
+        """How many letters there are in each state. Sent ones are counted as the rest, so that a count stays cheap."""
+        counts = {state: int(await self._letters.count_documents({"state": state})) for state in STATES if state != "sent"}
+        total = int(await self._letters.estimated_document_count())
+        return counts | {"sent": max(total - sum(counts.values()), 0)}
+
+    async def in_state(self, state: str, limit: int) -> list[Document]:
+        """Up to `limit` letters in a state, those that have been in it longest first."""
+        rows: list[Document] = await self._letters.find({"state": state}).sort("settled_at", 1).limit(limit).to_list(None)
+        return rows
+
+    async def overrule(self, letter_id: str, settlement: Settlement, *, now: datetime, legal: datetime) -> bool:
+        """Settle an uncertain or failed letter by a person's decision; false when there is none with this id."""
+        values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE) | {"claim": None}
+        guard = {"_id": letter_id, "state": {"$in": ["uncertain", "failed"]}}
+        return bool((await self._letters.update_one(guard, {"$set": values})).matched_count)
+
+
+def _new_document(letter: Letter, start: Settlement) -> Document:
+    values: Document = {"_id": letter.id} | {name: getattr(letter, name) for name in _LETTER_FIELDS}
+    values["event"] = dict(letter.event)
+    values |= {"state": start.state, "next_try_at": start.next_try_at, "waiting": start.waiting}
+    return values | {"claim": None, "announce": None, "reason": "", "settled_at": None, "settled_legal": None}
+
+
+def _settlement(settlement: Settlement, *, now: datetime, legal: datetime, instance: str) -> Document:
+    values = asdict(settlement)
+    announced = values.pop("announced")
+    settled = settlement.state != "queued"
+    values |= {"settled_at": now if settled else None, "settled_legal": legal if settled else None}
+    return values | {"announce": instance if announced else None}
+
+
+def _letter(row: Document) -> Letter:
+    return Letter(id=row["_id"], **{name: row[name] for name in _LETTER_FIELDS})
+
+
+def _case(row: Document) -> Case:
+    deadline, contact = row.get("deadline"), row.get("contact")
+    return Case(
+        title=row.get("title", ""),
+        category=row.get("category", ""),
+        submitted_at=row.get("submitted_at"),
+        agency=row.get("agency"),
+        deadline=Deadline(**deadline | {"due_date": date.fromisoformat(deadline["due_date"])}) if deadline else None,
+        contact=Contact(**contact) if contact else None,
+        contact_known=row.get("contact_known", False),
+    )
