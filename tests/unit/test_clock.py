@@ -1,0 +1,93 @@
+"""The legal clock that a file drives: its segments, old instants, and a line that is still being written."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services import clock
+from services.clock import ScaledClock, SystemClock, append_segment, make_clock
+
+MACHINE = datetime(2026, 1, 1, tzinfo=UTC)
+LEGAL = datetime(2018, 1, 1, 8, tzinfo=UTC)
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "clock"
+    append_segment(path, machine=MACHINE, legal=LEGAL, rate=3600, until=FAR)
+    return path
+
+
+def seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
+
+
+def test_legal_time_runs_at_the_rate_of_its_segment(file: Path) -> None:
+    scaled = ScaledClock(file, lambda: MACHINE + seconds(10))
+    assert scaled.now() == LEGAL + timedelta(hours=10)
+    assert scaled.machine() == MACHINE + seconds(10)
+
+
+def test_legal_time_waits_at_the_end_of_its_segment(tmp_path: Path) -> None:
+    file = tmp_path / "clock"
+    append_segment(file, machine=MACHINE, legal=LEGAL, rate=3600, until=LEGAL + timedelta(hours=5))
+    scaled = ScaledClock(file, lambda: MACHINE + seconds(1000))
+    assert scaled.now() == LEGAL + timedelta(hours=5)
+
+
+def test_a_new_segment_counts_at_once_and_old_instants_stay_where_they_were(file: Path) -> None:
+    """A record that came in before a restart is placed by its broker timestamp, so its legal time must not move."""
+    scaled = ScaledClock(file, lambda: MACHINE + seconds(100))
+    before = scaled.at(MACHINE + seconds(5))
+    append_segment(file, machine=MACHINE + seconds(60), legal=LEGAL + timedelta(days=30), rate=0, until=FAR)
+    assert scaled.now() == LEGAL + timedelta(days=30)
+    assert scaled.at(MACHINE + seconds(5)) == before == LEGAL + timedelta(hours=5)
+    assert ScaledClock(file, lambda: MACHINE).at(MACHINE + seconds(5)) == before
+
+
+def test_an_instant_before_the_first_segment_is_where_that_begins(file: Path) -> None:
+    assert ScaledClock(file).at(MACHINE - timedelta(days=365)) == LEGAL
+
+
+def test_a_line_that_is_still_being_written_is_left_for_the_next_look(file: Path) -> None:
+    scaled = ScaledClock(file, lambda: MACHINE + seconds(10))
+    row = {"machine": MACHINE.isoformat(), "legal": FAR.isoformat(), "rate": 0, "until": FAR.isoformat()}
+    line = json.dumps(row) + "\n"
+    with file.open("a") as lines:
+        lines.write(line[:40])
+    assert scaled.now() == LEGAL + timedelta(hours=10)
+    with file.open("a") as lines:
+        lines.write(line[40:])
+    assert scaled.now() == FAR
+
+
+def test_a_missing_file_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        make_clock(tmp_path / "nowhere")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.floats(0, 10_000), min_size=2, max_size=8))
+def test_legal_time_never_runs_backwards_while_segments_go_on_from_each_other(
+    tmp_path_factory: pytest.TempPathFactory, at: list[float]
+) -> None:
+    file = tmp_path_factory.mktemp("clock") / "file"
+    append_segment(file, machine=MACHINE, legal=LEGAL, rate=60, until=LEGAL + timedelta(hours=1))
+    append_segment(file, machine=MACHINE + seconds(100), legal=LEGAL + timedelta(hours=1), rate=3600, until=FAR)
+    scaled = ScaledClock(file)
+    instants = [scaled.at(MACHINE + seconds(number)) for number in sorted(at)]
+    assert instants == sorted(instants)
+
+
+def test_without_a_file_the_legal_clock_is_the_machines() -> None:
+    system = make_clock(None)
+    assert isinstance(system, SystemClock)
+    assert abs(system.now() - clock.machine_now()) < seconds(5)
+    local = datetime(2026, 3, 1, 7, 0, tzinfo=UTC).astimezone()
+    assert system.at(local) == local
+    assert system.at(local).tzinfo is UTC

@@ -1,0 +1,187 @@
+"""Intake's decisions: every fault at once, what a draft becomes, and who may see what of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import schemas
+from schemas.portal_submission import PortalSubmission, Submission
+from services.intake import domain
+from services.packs import load_pack
+
+VN, LA = load_pack("vn"), load_pack("la311")
+NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+SENDER = {"name": "Nguyễn Văn Thử", "address": "1 Hùng Vương", "phone": "0900000000", "email": "thu@example.org"}
+GOOD: dict[str, Any] = {"category": "khac", "title": "Đường hỏng", "content": "Ổ gà trên đường", "sender": SENDER}
+FEEDBACK_ID = schemas.derived_id("cause", "feedback")
+
+
+def fields_of(raw: dict[str, Any], pack: Any = VN) -> list[str]:
+    submission, faults = domain.check(pack, raw)
+    assert (submission is None) == bool(faults)
+    return sorted(fault.field for fault in faults)
+
+
+def draft(raw: dict[str, Any], *, portal: str | None = None, at: datetime = NOW) -> domain.Draft:
+    submission, faults = domain.check(VN, raw)
+    assert submission is not None, faults
+    return domain.draft(
+        VN,
+        submission,
+        feedback_id=FEEDBACK_ID,
+        cause="cause",
+        submission_id="own-1",
+        attachments=(),
+        channel="portal" if portal else "web",
+        portal=portal,
+        submitted_at=at,
+        received_at=at,
+        raw=b"raw",
+    )
+
+
+def registered(raw: dict[str, Any], **more: Any) -> tuple[dict[str, Any], dict[str, schemas.Fact]]:
+    fields, facts = domain.register(VN, draft(raw, **more), "PAKN.20260302.0001", "s" * 24)
+    return fields, {fact.name: fact for fact in facts}
+
+
+def test_a_submission_in_order_has_no_faults() -> None:
+    assert fields_of(GOOD) == []
+    assert fields_of(GOOD | {"province": "gia-lai", "level": "commune", "addressed_to": "bo-y-te", "language": "en"}) == []
+
+
+def test_every_fault_is_told_at_once() -> None:
+    wrong = {
+        "category": "nothing-like-it",
+        "title": "t" * 251,
+        "content": "",
+        "language": "fr",
+        "province": "atlantis",
+        "level": "galaxy",
+        "addressed_to": "nobody",
+        "sender": {"name": "A", "email": "no address"},
+        "favourite_colour": "blue",
+        "place": {"latitude": 91},
+    }
+    found = [
+        "addressed_to", "category", "content", "favourite_colour", "language", "level", "place.latitude", "province",
+        "sender.address", "sender.email", "sender.phone", "title",
+    ]  # fmt: skip
+    assert fields_of(wrong) == found
+
+
+@pytest.mark.parametrize("raw", [{}, {"sender": "x"}, {"sender": None}, {"category": 5, "title": [], "content": {}, "sender": []}])
+def test_any_shape_gets_faults_and_never_an_error(raw: dict[str, Any]) -> None:
+    assert {"category", "title", "content"} <= set(fields_of(raw))
+
+
+def test_a_name_with_a_line_break_is_refused_at_the_door() -> None:
+    """A line break in a name would later break the header of a letter."""
+    assert fields_of(GOOD | {"sender": SENDER | {"name": "A\nBcc: all@example.org"}}) == ["sender.name"]
+
+
+def test_what_is_required_of_the_sender_is_the_packs_decision() -> None:
+    anonymous = {"category": "Bulky Items", "title": "Sofa", "content": "A sofa on the pavement"}
+    assert fields_of(anonymous, LA) == []
+    assert fields_of(GOOD | {"sender": {}}) == ["sender.address", "sender.email", "sender.name", "sender.phone"]
+
+
+def test_a_category_is_found_by_its_id_and_by_its_name_elsewhere() -> None:
+    by_alias, by_id = domain.find_category(LA, "Metal/Household Appliances"), domain.find_category(LA, "metal-household-appliances")
+    assert by_alias is not None
+    assert by_alias == by_id
+    assert domain.find_category(LA, "Unicorns") is None
+
+
+@pytest.mark.parametrize("category", [category for category in VN.categories if not category.accepted], ids=lambda c: c.id)
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_a_class_outside_the_procedure_is_registered_with_reason_and_right_channel(category: Any, language: str) -> None:
+    fields, facts = registered(GOOD | {"category": category.id, "language": language})
+    assert fields["state"] == "not_accepted"
+    assert "FeedbackSubmitted" not in facts
+    refused = schemas.FeedbackNotAccepted.model_validate_json(facts["FeedbackNotAccepted"].data)
+    assert refused.reason == category.reason[language] == fields["reason"]
+    assert refused.right_channel == category.channel[language] == fields["right_channel"]
+    assert facts["ContactRecorded"].topics == ("contacts",), "the sender is written to as well"
+
+
+def test_personal_data_goes_to_the_contacts_topic_and_nowhere_else() -> None:
+    for category in ("khac", "to-cao"):
+        _, facts = registered(GOOD | {"category": category}, portal="cdvcqg")
+        for fact in facts.values():
+            if fact.name == "ContactRecorded":
+                assert fact.topics == ("contacts",)
+                assert all(value in fact.data for value in SENDER.values())
+            else:
+                assert not [value for value in SENDER.values() if value in fact.data]
+                assert "s" * 24 not in fact.data, "the look-up secret is only for the sender"
+
+
+def test_a_portal_is_answered_in_its_own_topic_and_the_web_is_not() -> None:
+    _, by_portal = registered(GOOD, portal="cdvcqg")
+    assert by_portal["SubmissionRegistered"].topics == ("outbox.cdvcqg",)
+    _, by_web = registered(GOOD)
+    assert set(by_web) == {"FeedbackSubmitted", "ContactRecorded"}
+
+
+def test_the_same_draft_gives_the_same_facts_again() -> None:
+    assert registered(GOOD, portal="cdvcqg") == registered(GOOD, portal="cdvcqg")
+
+
+def test_an_agency_that_has_ended_is_addressed_through_its_successor_from_the_first_day_on() -> None:
+    raw = GOOD | {"addressed_to": "binh-dinh"}
+    zone = domain.ZoneInfo(VN.header.timezone)
+    last = datetime(2025, 6, 30, 23, 59, tzinfo=zone)
+    for at, agency in ((last, "binh-dinh"), (last + timedelta(minutes=1), "gia-lai")):
+        _, facts = registered(raw, at=at)
+        assert schemas.FeedbackSubmitted.model_validate_json(facts["FeedbackSubmitted"].data).addressed_to == agency
+
+
+def test_the_day_of_a_code_is_the_local_one() -> None:
+    assert domain.local_day(VN, datetime(2026, 3, 2, 16, 59, tzinfo=UTC)) == "20260302"
+    assert domain.local_day(VN, datetime(2026, 3, 2, 17, 0, tzinfo=UTC)) == "20260303"
+
+
+@pytest.mark.parametrize(
+    ("claimed", "used", "faulty"),
+    [
+        (None, NOW, False),
+        (NOW - timedelta(days=2), NOW - timedelta(days=2), False),
+        (NOW - timedelta(days=4), NOW, True),
+        (NOW + timedelta(minutes=4), NOW, False),
+        (NOW + timedelta(minutes=6), NOW, True),
+    ],
+)
+def test_a_portal_cannot_choose_the_day_from_which_the_agency_counts(
+    claimed: datetime | None, used: datetime, faulty: bool
+) -> None:
+    moment, faults = domain.sent_time(claimed, NOW)
+    assert moment == used
+    assert [fault.field for fault in faults] == (["sent_at"] if faulty else [])
+
+
+def test_the_secret_is_the_feedbacks_own_and_the_installations_own() -> None:
+    secret = domain.lookup_secret("key", FEEDBACK_ID)
+    assert secret == domain.lookup_secret("key", FEEDBACK_ID)
+    assert secret != domain.lookup_secret("another key", FEEDBACK_ID)
+    assert secret != domain.lookup_secret("key", schemas.derived_id("x", "feedback"))
+    assert len(secret) >= 24
+
+
+def test_the_public_sees_no_text_and_no_data_of_the_sender() -> None:
+    fields, _ = registered(GOOD | {"place": {"description": "Ngã tư"}})
+    public = domain.public_view(fields)
+    assert public["state"] == "submitted"
+    shown = repr(public)
+    assert not [value for value in [*SENDER.values(), GOOD["title"], GOOD["content"]] if value in shown]
+    private = domain.private_view(fields)
+    assert private["content"] == GOOD["content"]
+    assert not [value for value in SENDER.values() if value in repr(private)]
+
+
+def test_a_portals_own_fields_are_not_taken_from_the_web() -> None:
+    _, faults = domain.check(VN, GOOD | {"sent_at": NOW.isoformat()}, Submission)
+    assert [fault.field for fault in faults] == ["sent_at"]
+    _, faults = domain.check(VN, GOOD | {"sent_at": NOW.isoformat(), "reference": "1"}, PortalSubmission)
+    assert faults == []

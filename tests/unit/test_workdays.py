@@ -1,0 +1,129 @@
+"""Working days: the published examples, a slow count over single days, and a second opinion from a library."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import holidays
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.deadlines.workdays import CalendarEnds, WorkDays
+from services.packs import load_pack
+
+CALENDAR = load_pack("vn").calendar
+DAYS = WorkDays(CALENDAR)
+# Read from the data in another way than the code does: day by day, from sets.
+OFF = {day.date for year in CALENDAR.years for day in year.days_off}
+WORKED = {day.date for year in CALENDAR.years for day in year.working_days}
+# So far inside the calendar that no limit of the examples leaves it.
+INSIDE = st.dates(date(2021, 1, 1), date(2027, 8, 1))
+LIMITS = st.integers(1, 60)
+
+
+def worked(day: date) -> bool:
+    return day in WORKED or (day.weekday() < 5 and day not in OFF)
+
+
+def slow_due_date(start: date, count: int) -> date:
+    day = start
+    while count:
+        day += timedelta(days=1)
+        count -= worked(day)
+    return day
+
+
+@pytest.mark.parametrize(
+    ("start", "count", "due"),
+    [
+        ("2022-12-16", 15, "2023-01-09"),
+        ("2023-04-27", 5, "2023-05-09"),
+        ("2024-05-02", 2, "2024-05-04"),  # a Saturday that is worked
+        ("2024-05-03", 2, "2024-05-06"),
+        ("2025-04-24", 2, "2025-04-26"),  # a Saturday that is worked
+        ("2025-12-31", 2, "2026-01-06"),
+        ("2026-01-08", 2, "2026-01-10"),  # a Saturday that is worked
+        ("2026-02-12", 15, "2026-03-12"),
+        ("2026-04-24", 2, "2026-04-29"),
+        ("2026-08-20", 5, "2026-08-26"),
+        ("2026-08-21", 15, "2026-09-15"),
+        ("2026-11-23", 2, "2026-11-26"),
+    ],
+)
+def test_the_published_examples_of_due_days(start: str, count: int, due: str) -> None:
+    assert DAYS.add(date.fromisoformat(start), count) == date.fromisoformat(due)
+
+
+@settings(max_examples=300, deadline=None)
+@given(INSIDE, LIMITS)
+def test_a_due_day_is_the_one_that_counting_single_days_gives(start: date, count: int) -> None:
+    due = DAYS.add(start, count)
+    assert due == slow_due_date(start, count)
+    assert worked(due)
+    assert DAYS.is_working_day(due)
+    assert DAYS.add(start, count + 1) > due
+
+
+@settings(max_examples=200, deadline=None)
+@given(INSIDE, INSIDE, LIMITS)
+def test_who_starts_later_is_never_due_earlier(one: date, other: date, count: int) -> None:
+    earlier, later = sorted((one, other))
+    assert DAYS.add(earlier, count) <= DAYS.add(later, count)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dates(date(2021, 6, 1), date(2027, 8, 1)), LIMITS)
+def test_counting_back_from_a_due_day_comes_to_where_counting_forth_began(start: date, count: int) -> None:
+    due = DAYS.add(start, count)
+    back = DAYS.before(due, count)
+    assert back <= start
+    assert DAYS.add(back, count) == due
+
+
+@settings(max_examples=200, deadline=None)
+@given(INSIDE)
+def test_the_next_working_day_is_the_day_itself_or_the_first_worked_one_after_it(day: date) -> None:
+    found = DAYS.at_or_after(day)
+    assert worked(found)
+    assert not any(worked(day + timedelta(days=n)) for n in range((found - day).days))
+
+
+def test_a_library_agrees_on_every_day_but_the_two_that_it_lacks() -> None:
+    """The exchange of 02/01/2026 for Saturday 10/01/2026 was announced eight days before and is not in the library."""
+    library = holidays.country_holidays("VN", years=range(2021, 2027))
+    first, last = date(2021, 1, 1), date(2026, 12, 31)
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    assert [day.isoformat() for day in days if DAYS.is_working_day(day) != library.is_working_day(day)] == [
+        "2026-01-02",
+        "2026-01-10",
+    ]
+
+
+def test_a_day_outside_the_calendar_is_refused_and_never_guessed() -> None:
+    with pytest.raises(CalendarEnds):
+        DAYS.add(date(2027, 12, 20), 15)
+    with pytest.raises(CalendarEnds):
+        DAYS.add(date(2020, 12, 30), 1)
+    with pytest.raises(CalendarEnds):
+        DAYS.is_working_day(date(2028, 1, 1))
+    with pytest.raises(CalendarEnds):
+        DAYS.before(date(2021, 1, 5), 3)
+
+
+def test_the_last_day_counts_in_full_by_the_local_clock() -> None:
+    assert DAYS.end_of(date(2026, 3, 12)) == datetime(2026, 3, 12, 17, 0, tzinfo=UTC)
+    assert DAYS.local_day(datetime(2026, 3, 12, 16, 59, 59, tzinfo=UTC)) == date(2026, 3, 12)
+    assert DAYS.local_day(datetime(2026, 3, 12, 17, 0, tzinfo=UTC)) == date(2026, 3, 13)
+
+
+def test_a_day_of_23_hours_ends_where_the_next_one_begins() -> None:
+    """On 11 March 2018 clocks in Los Angeles went forward: midnight to midnight is 23 hours."""
+    days = WorkDays(load_pack("la311").calendar)
+    day = date(2018, 3, 11)
+    assert days.end_of(day) == days.start_of(date(2018, 3, 12))
+    assert days.end_of(day) - days.start_of(day) == timedelta(hours=23)
+
+
+def test_only_named_days_off_are_given_as_the_reason_of_a_longer_wait() -> None:
+    skipped = DAYS.skipped(date(2025, 12, 31), date(2026, 1, 6))
+    assert [day.isoformat() for day, _ in skipped] == ["2026-01-01", "2026-01-02"]
+    assert all(reason for _, reason in skipped)
