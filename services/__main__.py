@@ -4,12 +4,13 @@ Each command reads the settings first and stops with every fault of settings or 
 """
 
 import asyncio
+import json
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -97,6 +98,68 @@ def token(agency: str, days: Annotated[int, typer.Option(min=1, max=3650)] = 90)
         _stop(f"Pack {pack.id} has no agency {agency!r}.")
     expires_at = clock.machine_now() + timedelta(days=days)
     typer.echo(sign_agency_token(settings.intake.secret_key.get_secret_value(), agency, str(uuid.uuid4()), expires_at))
+
+
+letters = typer.Typer(no_args_is_help=True, help="Letters that need a person: list them, settle one after a look into the mailbox.")
+cli.add_typer(letters, name="letters")
+
+
+@letters.command("list")
+def list_letters(
+    state: Annotated[Literal["uncertain", "failed"], typer.Option()] = "uncertain",
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+) -> None:
+    """List letters of which nobody knows whether they arrived, with the Message-ID to look for."""
+    from services.notify import operate
+
+    rows = asyncio.run(operate.list_letters(_settings(), state))
+    for row in rows:
+        values = row._asdict() | {"since": row.since.isoformat()}
+        typer.echo(json.dumps(values) if as_json else "  ".join(values.values()))
+    if not rows and not as_json:
+        typer.echo(f"No letter is {state}.")
+
+
+@letters.command("settle")
+def settle_letter(letter_id: str, verdict: Annotated[Literal["sent", "resend"], typer.Argument()]) -> None:
+    """Decide on one letter: it counts as sent, or it is sent again with the same Message-ID."""
+    from services.notify import operate
+
+    if not asyncio.run(operate.settle_letter(_settings(), letter_id, verdict)):
+        _stop(f"No uncertain or failed letter has the id {letter_id!r}.")
+
+
+@cli.command()
+def demo(
+    pack: Annotated[
+        list[str] | None, typer.Option(help="a pack; may be given several times; all that bring a sample by default")
+    ] = None,
+    requests: Annotated[Path | None, typer.Option(help="a file of requests; the pack's own sample by default")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="how many requests of the file")] = 2000,
+    report: Annotated[Path | None, typer.Option(help="write the report there as JSON")] = None,
+    days: Annotated[int, typer.Option(min=1, max=400, help="legal days to play after the last request")] = 42,
+    keep: Annotated[bool, typer.Option("--keep", help="leave everything running until Ctrl-C")] = False,
+    folder: Annotated[Path, typer.Option(help="where servers, logs and letters of the demo are kept")] = Path(".pakn/demo"),
+) -> None:
+    """Play weeks of real requests through the four services in about a minute, and count what came of them."""
+    from services.demo import play
+
+    try:
+        code = asyncio.run(
+            play.play(
+                packs=pack or [],
+                requests=requests,
+                limit=limit,
+                report=report,
+                days=days,
+                keep=keep,
+                folder=folder.absolute(),
+                provision=provision_topics,
+            )
+        )
+    except (CannotStart, PackError, ValueError) as error:
+        _stop(str(error))
+    raise typer.Exit(code)
 
 
 def main() -> None:

@@ -21,12 +21,14 @@ Provision = Callable[[Settings], Awaitable[list[str]]]
 
 
 class Stack:
-    """Four service processes under one supervisor; `urls` are their pages, `settings` what they all share."""
+    """Four service processes under one supervisor; `urls` are their pages, `settings` what they all share,
+    `environment` what they get (for other commands about the same system)."""
 
     def __init__(
         self, settings: Settings, environment: Mapping[str, str], ports: Mapping[ServiceName, int], logs: Path | None
     ) -> None:
         self.settings = settings
+        self.environment = {**os.environ, **environment}
         self.urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         commands: dict[str, list[str]] = {
             # `env` sets what differs between the four: their ports.

@@ -137,7 +137,10 @@ def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition:
         # A feedback that intake did not accept has no agency and no clock; so has one that is not assigned yet.
         return None, []
     moment, at = meaning
-    facts: list[Fact] = []
+    # What was due before this event is fired first, whether or not the ticker has come to it: a late answer is never
+    # handled without its overdue, and the result does not depend on when anything was handled.
+    case, fired = fire(law, case, at)
+    facts: list[Fact] = [fact for _, _, fact in fired]
     clocks: list[Clock] = []
     for clock in case.clocks:
         moved, fact = _move(law, case, clock, moment, at, cause)

@@ -1,1 +1,1 @@
-"""The outside world of the demo in one process: portals, agencies and a mail catcher. Speaks only HTTP, Kafka, SMTP."""
+"""The outside world of the demo in one process: portals, agencies, a mail catcher, and an auditor who counts. No service."""

@@ -66,6 +66,8 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         await outbox.prepare()
 
     async def sweep() -> None:
+        await service.connected.wait()
+        await outbox.sweep_all_others()
         await every(settings.intake.sweep_seconds, outbox.sweep)
 
     return service.build(

@@ -7,7 +7,7 @@ instances that have stopped. `handlers.py` offers, `app.py` runs `run` and `swee
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from aiokafka.errors import KafkaError
@@ -117,10 +117,22 @@ class Outbox:
             )
             self._offered = {first: placed for first, placed in self._offered.items() if first > self._published}
         self._something_offered.set()
-        for mark in await self._store.marks_before(self._clock.machine() - _STOPPED_AFTER):
+        await self._sweep_others(self._clock.machine() - _STOPPED_AFTER, forget=True)
+
+    async def sweep_all_others(self) -> None:
+        """Publish at once what any other instance has not marked: called at start, when a predecessor may just have died.
+
+        What a living instance is about to publish itself is published twice, with the same ids, which is harmless.
+        """
+        await self._sweep_others(self._clock.machine(), forget=False)
+
+    async def _sweep_others(self, not_seen_since: datetime, *, forget: bool) -> None:
+        for mark in await self._store.marks_before(not_seen_since):
             if mark["_id"] != self.instance:
                 await self._sweep_instance(mark["_id"], mark["seq"], None)
-                await self._store.forget_mark(mark["_id"])
+                # Only of an instance that has stopped: a living one would lose what it stores next.
+                if forget:
+                    await self._store.forget_mark(mark["_id"])
 
     async def _sweep_instance(self, instance: str, seq: int, up_to: int | None) -> None:
         while True:
