@@ -68,7 +68,7 @@ __all__ = [
     "parse_envelope",
 ]
 
-CATALOGUE: dict[str, type[BaseModel]] = {
+CATALOGUE: dict[str, type[Event | AgencyAction]] = {
     model.__name__: model
     for model in (
         FeedbackSubmitted,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
 
-from schemas.envelope import Event
+from schemas.envelope import Event, Released
 from schemas.values import Account, FeedbackId, Line, Slug, Text
 
 
@@ -79,5 +79,5 @@ class Publish(_Action):
 AnyAction = Accept | Refuse | Return | Transfer | RequestMore | Reply | SendBack | Publish
 
 
-class AgencyAction(RootModel[Annotated[AnyAction, Field(discriminator="action")]]):
+class AgencyAction(Released, RootModel[Annotated[AnyAction, Field(discriminator="action")]]):
     """One of the actions of an agency, told apart by `action`."""

@@ -4,10 +4,11 @@
 Source: CloudEvents 1.0.2, Kafka protocol binding, section 3.2 (binary content mode).
 """
 
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -16,12 +17,13 @@ CONTENT_TYPE = "application/json"
 # The namespace of every id that is derived from its cause; a constant of the system, never to be changed.
 _IDS = uuid.UUID("6f0e4a9c-52f7-5d5e-9f0c-3a1a5e0c1f22")
 _REQUIRED = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time")
+# A longer number is no version of ours, and turning very long ones into integers fails.
+_TYPE = re.compile(r"pakn\.([A-Za-z]+)\.v([0-9]{1,4})")
 
 
-class Event(BaseModel):
-    """The data of one event; subclasses are the catalogue. Unknown fields are ignored, so 1.1 is read by 1.0 code."""
+class Released:
+    """The names under which a model of the catalogue is released; `version` is raised, never a released schema changed."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
     version: ClassVar[str] = "1.0"
 
     @classmethod
@@ -30,9 +32,20 @@ class Event(BaseModel):
         return f"pakn.{cls.__name__}.v{cls.version.partition('.')[0]}"
 
     @classmethod
-    def schema_name(cls) -> str:
-        """The CloudEvents `dataschema`, a path below `schemas/`: `released/<Event>-<major>.<minor>.json`."""
+    def dataschema(cls) -> str:
+        """The CloudEvents `dataschema`, an absolute URI as the specification wants it: the `$id` of the released schema."""
+        return f"urn:pakn:schema:{cls.__name__}:{cls.version}"
+
+    @classmethod
+    def schema_file(cls) -> str:
+        """Where the released schema stands, below `schemas/`."""
         return f"released/{cls.__name__}-{cls.version}.json"
+
+
+class Event(Released, BaseModel):
+    """The data of one event; subclasses are the catalogue. Unknown fields are ignored, so 1.1 is read by 1.0 code."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Envelope(NamedTuple):
@@ -113,7 +126,7 @@ def fact(
     return Fact(
         id=derived_id(cause, f"{name}/{discriminator}"),
         type=event.type_name(),
-        schema=event.schema_name(),
+        schema=event.dataschema(),
         subject=subject,
         time=time,
         source=source,
@@ -142,18 +155,20 @@ def parse_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
             time = datetime.fromisoformat(found["ce_time"])
             if time.tzinfo is None:
                 faults.append("ce_time has no offset from UTC")
-        except ValueError:
+            else:
+                # The first and last hours of the calendar have no time in UTC, and nothing further on could store them.
+                time = time.astimezone(UTC)
+        except (ValueError, OverflowError):
             faults.append(f"ce_time {found['ce_time']!r} is not RFC 3339")
     if faults:
         raise EnvelopeError("; ".join(faults))
     kind = found["ce_type"]
-    parts = kind.split(".")
-    known = len(parts) == 3 and parts[0] == "pakn" and parts[2][:1] == "v" and parts[2][1:].isdecimal()
+    known = _TYPE.fullmatch(kind)
     return Envelope(
         id=found["ce_id"],
         type=kind,
-        name=parts[1] if known else kind,
-        major=int(parts[2][1:]) if known else 0,
+        name=known[1] if known else kind,
+        major=int(known[2]) if known else 0,
         source=found["ce_source"],
         time=time,
         subject=found.get("ce_subject", ""),
