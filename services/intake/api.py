@@ -15,35 +15,21 @@ from litestar import Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 import schemas
-from schemas.values import Fault, Text
+from schemas.values import Fault
 from services import metrics
 from services.clock import Clock
-from services.intake import attachments, domain
+from services.intake import attachments, domain, openapi
 from services.intake.handlers import GroupCommit, Registration, SenderActs
+from services.intake.openapi import SECRET_HEADER, Rating, Supplement
 from services.intake.store import IntakeStore
 from services.mongo import Document, FileBucket
 from services.packs import Pack
 from services.problems import AnyRequest, Problem
 
-SECRET_HEADER = "X-Lookup-Secret"
 MAX_JSON_BYTES = 1024 * 1024
-
-
-class Supplement(BaseModel):
-    """The sender's answer to what the agency asked."""
-
-    model_config = ConfigDict(extra="forbid")
-    content: Text
-
-
-class Rating(BaseModel):
-    """Whether the sender is satisfied with the published reply."""
-
-    model_config = ConfigDict(extra="forbid")
-    satisfied: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,14 +239,17 @@ class Api:
         """The routes of the citizens' side, version 1."""
         limits = self.pack.header.attachments
         max_body = limits.max_files * limits.max_bytes + MAX_JSON_BYTES
-        tags = ["feedback"]
+        citizens, agencies = ["feedback"], ["agencies"]
+        one = "/v1/feedback/{code:str}"
         return [
-            post("/v1/feedback", request_max_body_size=max_body, tags=tags)(self.submit),
-            get("/v1/feedback/{code:str}", tags=tags)(self.look_up),
-            post("/v1/feedback/{code:str}/supplements", request_max_body_size=max_body, tags=tags)(self.supplement),
-            post("/v1/feedback/{code:str}/rating", tags=tags)(self.rate),
-            get("/v1/feedback/{code:str}/sender", tags=["agencies"])(self.sender),
-            get("/v1/feedback/{code:str}/attachments/{attachment_id:str}", tags=tags)(self.attachment),
+            post("/v1/feedback", request_max_body_size=max_body, tags=citizens, operation_class=openapi.SUBMIT)(self.submit),
+            get(one, tags=citizens, operation_class=openapi.LOOK_UP)(self.look_up),
+            post(f"{one}/supplements", request_max_body_size=max_body, tags=citizens, operation_class=openapi.SUPPLEMENT)(
+                self.supplement
+            ),
+            post(f"{one}/rating", tags=citizens, operation_class=openapi.RATE)(self.rate),
+            get(f"{one}/sender", tags=agencies, operation_class=openapi.SENDER)(self.sender),
+            get(f"{one}/attachments/{{attachment_id:str}}", tags=citizens, operation_class=openapi.ATTACHMENT)(self.attachment),
         ]
 
 

@@ -4,13 +4,13 @@ import uuid
 from collections.abc import Sequence
 from typing import Final
 
-from litestar.openapi import OpenAPIConfig
 from uuid_utils import compat as uuid_utils
 
 from schemas import Fact, topics
 from services import broker as kafka
 from services import mongo
 from services.clock import Clock, make_clock
+from services.intake import openapi
 from services.intake.api import Api
 from services.intake.consumers import WANTED, IntakeHandler
 from services.intake.handlers import GroupCommit, Registrar, SenderActs
@@ -70,7 +70,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         await outbox.sweep_all_others()
         await every(settings.intake.sweep_seconds, outbox.sweep)
 
-    return service.build(
+    service.build(
         Parts(
             name=NAME,
             settings=settings,
@@ -80,6 +80,8 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
             prepare=prepare,
             jobs=(group_commit.run, outbox.run, sweep),
             routes=api.routes(),
-            litestar_options={"openapi_config": OpenAPIConfig(title="PAKN intake", version="1.0.0", path="/schema")},
+            litestar_options={"openapi_config": openapi.config()},
         )
     )
+    openapi.add_schemas(service.app)
+    return service
