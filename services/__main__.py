@@ -15,7 +15,7 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from schemas import topics
-from services import clock, logs
+from services import clock, contracts, logs
 from services.child_process import CannotStart
 from services.packs import PackError, load_pack
 from services.service import Service
@@ -102,6 +102,7 @@ def token(agency: str, days: Annotated[int, typer.Option(min=1, max=3650)] = 90)
 
 letters = typer.Typer(no_args_is_help=True, help="Letters that need a person: list them, settle one after a look into the mailbox.")
 cli.add_typer(letters, name="letters")
+cli.add_typer(contracts.cli, name="schemas")
 
 
 @letters.command("list")

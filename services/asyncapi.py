@@ -1,0 +1,149 @@
+"""AsyncAPI 3.0 of the topics: one channel for each kind of topic, one message for each event. `contracts.py` writes it.
+
+FastStream's own generator is not used: it makes one nameless message of all events of a topic, and knows neither headers,
+keys, retention nor the direction of a topic that others write.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+import schemas
+from schemas import AgencyAction, Event, topics
+from schemas.envelope import CONTENT_TYPE
+
+Document = dict[str, Any]
+# Topics that PAKN reads and others write.
+_READ = ("PortalSubmission", "AgencyAction")
+EXAMPLES = Path(schemas.__file__).parent / "examples"
+
+
+def document() -> Document:
+    """The topics for those who read and write them: AsyncAPI 3.0, one channel for each kind of topic."""
+    models = list(schemas.CATALOGUE.items())
+    _, generated = models_json_schema([(model, "validation") for _, model in models], ref_template="#/components/schemas/{model}")
+    for part in generated["$defs"].values():
+        if "discriminator" in part:
+            # Here AsyncAPI differs from OpenAPI, for which the library writes: the field's name and no more.
+            part["discriminator"] = part["discriminator"]["propertyName"]
+    specs = topics.all_topics(["{agency}"], ["{portal}"])
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "PAKN",
+            "version": "1.0.0",
+            "description": "The facts of every feedback as CloudEvents 1.0 in Kafka's binary mode.",
+        },
+        "defaultContentType": CONTENT_TYPE,
+        "servers": {"kafka": {"host": "localhost:9092", "protocol": "kafka", "description": "PAKN_KAFKA__BOOTSTRAP"}},
+        "channels": {_channel_key(spec): _channel(spec) for spec in specs},
+        "operations": dict(_operations(specs)),
+        "components": {
+            "messages": {name: _message(name, model) for name, model in models} | {"DeadLetter": _DEAD_LETTER},
+            "schemas": generated["$defs"],
+        },
+    }
+
+
+def _channel_key(spec: topics.TopicSpec) -> str:
+    return spec.name.replace(".{agency}", "").replace(".{portal}", "").replace(".", "-")
+
+
+def _channel(spec: topics.TopicSpec) -> Document:
+    address = f"{{namespace}}.{spec.name}"
+    names = spec.events or ("DeadLetter",)
+    parameters = {"namespace": {"description": "PAKN_NAMESPACE of the deployment", "default": "pakn"}}
+    for placeholder, text in (("agency", "id of an agency of the pack"), ("portal", "id of a portal of the pack")):
+        if f"{{{placeholder}}}" in spec.name:
+            parameters[placeholder] = {"description": text}
+    config = spec.config()
+    kafka: Document = {
+        "topic": address,
+        "topicConfiguration": {
+            **config,
+            "cleanup.policy": [config["cleanup.policy"]],
+            "retention.ms": int(config["retention.ms"]),
+            "max.message.bytes": int(config["max.message.bytes"]),
+        },
+        "bindingVersion": "0.5.0",
+    }
+    if not spec.spread:
+        kafka["partitions"] = 1
+    partitions = "PAKN_KAFKA__PARTITIONS partitions" if spec.spread else "One partition"
+    return {
+        "address": address,
+        "description": f"{spec.description} {partitions}.",
+        "parameters": parameters,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
+        "bindings": {"kafka": kafka},
+    }
+
+
+def _operations(specs: list[topics.TopicSpec]) -> Iterator[tuple[str, Document]]:
+    for spec in specs:
+        key = _channel_key(spec)
+        action = "receive" if spec.events and spec.events[0] in _READ else "send"
+        messages = [{"$ref": f"#/channels/{key}/messages/{name}"} for name in spec.events or ("DeadLetter",)]
+        yield f"{action}-{key}", {"action": action, "channel": {"$ref": f"#/channels/{key}"}, "messages": messages}
+
+
+def _message(name: str, model: type[Event | AgencyAction]) -> Document:
+    from_outside = name in _READ
+    text = (model.__doc__ or "").strip()
+    key = (
+        "any; the portal's own id keeps its order"
+        if from_outside
+        else "the subject: the feedback id, or the id of what was refused"
+    )
+    return {
+        "name": model.type_name(),
+        "title": name,
+        "summary": text.splitlines()[0],
+        "contentType": CONTENT_TYPE,
+        "headers": _headers(model.type_name(), None if from_outside else model.dataschema()),
+        "payload": {"$ref": f"#/components/schemas/{name}"},
+        "examples": [{"payload": json.loads((EXAMPLES / f"{name}.json").read_text())}],
+        "bindings": {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": "0.5.0"}},
+    }
+
+
+def _headers(event_type: str, schema: str | None) -> Document:
+    text = {"type": "string", "minLength": 1}
+    properties: Document = {
+        "ce_specversion": {"const": "1.0"},
+        "ce_id": text | {"description": "unique for its source; a repeated record has the same id and is to be ignored"},
+        "ce_type": {"const": event_type},
+        "ce_source": text | {"format": "uri-reference"},
+        "ce_time": text | {"format": "date-time", "description": "when it happened, with its offset from UTC"},
+        "ce_subject": text | {"description": "the feedback id"},
+        "ce_dataschema": text | {"description": "the $id of the released schema"},
+        "ce_causationid": text | {"description": "id of the event that brought this one about"},
+        "content-type": {"const": CONTENT_TYPE},
+    }
+    required = ["ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time"]
+    if schema:
+        # What PAKN sends is complete; who writes to PAKN may leave out what is not needed to understand a record.
+        properties["ce_dataschema"] = {"const": schema}
+        required = list(properties)
+    return {"type": "object", "required": required, "properties": properties}
+
+
+_DEAD_LETTER: Document = {
+    "name": "DeadLetter",
+    "title": "DeadLetter",
+    "summary": "A record that could not be handled, byte for byte, with the reason in the headers.",
+    "headers": {
+        "type": "object",
+        "required": ["reason", "reason-text", "origin"],
+        "properties": {
+            "reason": {"type": "string", "description": "what kind of fault, a closed set"},
+            "reason-text": {"type": "string", "description": "what is wrong, in words"},
+            "origin": {"type": "string", "description": "topic/partition/offset of the record"},
+        },
+        "additionalProperties": {"type": "string", "description": "each header of the record, as original-<name>"},
+    },
+    "payload": {"description": "the record's value as it was"},
+}
