@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+import stamina
 from aiokafka import ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext
@@ -24,6 +25,7 @@ from services.settings import KafkaSettings, Settings
 
 # A record holds at most one portal submission with its inline files; the topics allow the same size.
 MAX_RECORD_BYTES = 8 * 1024 * 1024
+_KAFKA_WAIT_SECONDS = 60.0
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 OnBatch = Callable[[KafkaMessage], Awaitable[None]]
 
@@ -143,9 +145,14 @@ async def check_topics(settings: Settings, topics: Iterable[str]) -> None:
 
 
 async def provision(settings: Settings, specs: Sequence[TopicSpec]) -> list[str]:
-    """Create the topics that are missing and return their names. Raises KafkaError when Kafka refuses one."""
+    """Create the topics that are missing and return their names; waits up to a minute for Kafka.
+
+    Raises KafkaError when Kafka refuses a topic, or does not answer.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap, **admin_security(settings.kafka))
-    await admin.start()
+    async for attempt in stamina.retry_context(on=(KafkaError, OSError), attempts=None, timeout=_KAFKA_WAIT_SECONDS, wait_max=3.0):
+        with attempt:
+            await admin.start()
     try:
         existing = set(await admin.list_topics())
         missing = [spec for spec in specs if topic_name(settings.namespace, spec.name) not in existing]

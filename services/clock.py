@@ -13,8 +13,12 @@ from typing import Protocol
 
 
 def machine_now() -> datetime:
-    """The machine's time, in UTC."""
-    return datetime.now(UTC)
+    """The machine's time, in UTC, in whole milliseconds: what a database keeps is then what was answered."""
+    return _whole_milliseconds(datetime.now(UTC))
+
+
+def _whole_milliseconds(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 class Clock(Protocol):
@@ -84,7 +88,7 @@ class ScaledClock:
         self._read()
         start, legal, rate, until = self._segments[max(bisect.bisect_right(self._starts, machine_time) - 1, 0)]
         elapsed = max((machine_time - start).total_seconds(), 0.0)
-        return min(legal + timedelta(seconds=elapsed * rate), until).astimezone(UTC)
+        return _whole_milliseconds(min(legal + timedelta(seconds=elapsed * rate), until).astimezone(UTC))
 
     def now(self) -> datetime:
         """The legal time, in UTC."""

@@ -101,15 +101,21 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Litestar) -> AsyncGenerator[None, None]:
-        self._tasks = [asyncio.create_task(self._connect(), name="connect")]
+        self._tasks = [asyncio.create_task(self._guarded(self._connect), name="connect")]
         try:
             yield
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._end_tasks()
             await self._parts.broker.stop()
             await mongo.close(self._parts.client)
+
+    async def _end_tasks(self) -> None:
+        """Cancel until all have ended: a client library that is cancelled while it connects may answer with its own error,
+        which is tried again like any other, and the process would never end."""
+        while running := [task for task in self._tasks if not task.done()]:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running, timeout=1)
 
     async def _connect(self) -> None:
         """Prepare the database, then join Kafka; each is tried until it is there, with readiness false meanwhile."""
@@ -153,26 +159,36 @@ class Service:
             self.fatal(f"a background job failed: {type(error).__name__}")
 
     async def _watch(self) -> None:
-        """Measure the lag and end a process whose consumer has stopped without saying so (aiokafka can, after a restart)."""
+        """Measure the lag, see whether Kafka answers, and end a process whose consumer has stopped without saying so."""
         while True:
-            consumer = self._parts.subscriber.consumer
-            if consumer is not None:
-                assigned = consumer.assignment()
-                metrics.partitions_assigned.set(len(assigned))
-                with contextlib.suppress(KafkaError, TimeoutError):
-                    ends = await asyncio.wait_for(consumer.end_offsets(list(assigned)), 10) if assigned else {}
-                    lags = {partition: max(end - await consumer.position(partition), 0) for partition, end in ends.items()}
-                    metrics.consumer_lag.clear()
-                    for partition, lag in lags.items():
-                        metrics.consumer_lag.labels(partition.topic, partition.partition).set(lag)
-                    self._lag = sum(lags.values())
-                    if self._lag == 0:
-                        self.note_progress()
-                        metrics.last_progress.set_to_current_time()
-                if time.monotonic() - self._idle_or_done_at > _STALL_SECONDS:
-                    self.fatal(f"no batch was handled for {_STALL_SECONDS:.0f} s while records wait")
-                    return
+            try:
+                await asyncio.wait_for(self._measure_lag(), 10)
+            except (KafkaError, OSError) as error:
+                # While Kafka is away nothing can be handled; that is no sign of a consumer that hangs.
+                if self.connected.is_set():
+                    log.warning("kafka_lost", error=type(error).__name__)
+                self.connected.clear()
+                self.note_progress()
+            else:
+                self.connected.set()
+            if time.monotonic() - self._idle_or_done_at > _STALL_SECONDS:
+                self.fatal(f"no batch was handled for {_STALL_SECONDS:.0f} s while records wait")
+                return
             await asyncio.sleep(_WATCH_SECONDS)
+
+    async def _measure_lag(self) -> None:
+        consumer = self._parts.subscriber.consumer
+        assigned = list(consumer.assignment()) if consumer is not None else []
+        metrics.partitions_assigned.set(len(assigned))
+        ends = await consumer.end_offsets(assigned) if assigned else {}
+        lags = {partition: max(end - await consumer.position(partition), 0) for partition, end in ends.items()}
+        metrics.consumer_lag.clear()
+        for partition, lag in lags.items():
+            metrics.consumer_lag.labels(partition.topic, partition.partition).set(lag)
+        self._lag = sum(lags.values())
+        if self._lag == 0:
+            self.note_progress()
+            metrics.last_progress.set_to_current_time()
 
     def note_progress(self, _records: Sequence[Record] = ()) -> None:
         """Called after each committed batch, and whenever nothing waits."""

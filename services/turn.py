@@ -33,7 +33,12 @@ from services.settings import Settings
 
 log = logger(__name__)
 _CONFLICT_ROUNDS = 8
-TRANSIENT = (TryAgain, PyMongoError, KafkaError, OSError)
+
+
+def _note_failure(error: Exception) -> bool:
+    expected = isinstance(error, TryAgain | PyMongoError | KafkaError | OSError)
+    log.warning("turn_failed", error=f"{type(error).__name__}: {error}"[:500], exc_info=None if expected else error)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +178,15 @@ class Turn:
         """Handle one batch and commit it; after `retry_seconds` of failures stop the process without committing."""
         records: Sequence[Record] = message.raw_message
         try:
+            # Whatever fails counts as "try again", within a bound: what no repetition mends is given up record by record.
             async for attempt in stamina.retry_context(
-                on=TRANSIENT, attempts=None, timeout=self._settings.retry_seconds, wait_initial=0.1, wait_max=5.0
+                on=_note_failure, attempts=None, timeout=self._settings.retry_seconds, wait_initial=0.1, wait_max=5.0
             ):
                 with attempt:
                     await self._run(records)
-        except TRANSIENT as error:
-            # Returning would let the next commit pass over this batch, so this handler never returns: the process ends,
-            # the supervisor starts a new one, and the batch comes again.
+        except Exception as error:
+            # Returning or raising would let the next commit pass over this batch, so this handler never returns: the
+            # process ends, the supervisor starts a new one, and the batch comes again.
             self._fatal(f"a batch of {len(records)} could not be finished: {type(error).__name__}: {error}")
             await asyncio.Event().wait()
         try:

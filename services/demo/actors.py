@@ -86,7 +86,9 @@ class Actors:
                 outcome = await self._submit_by_http(request)
         if outcome.get("accepted"):
             feedback_id = outcome["feedback_id"]
-            await self._observer.wait_for(f"the assignment of {outcome['code']}", lambda: feedback_id in self._observer.assigned_to)
+            await self._observer.wait_for(
+                feedback_id, f"the assignment of {outcome['code']}", lambda: feedback_id in self._observer.assigned_to
+            )
         return outcome
 
     async def _submit_by_http(self, request: DemoRequest) -> Outcome:
@@ -106,7 +108,9 @@ class Actors:
                 {"name": name, "content_base64": base64.b64encode(_bytes_of(kind)).decode()} for name, kind in request.files
             ]
         await self._post(f"inbox.{portal}", f"demo-{request.source}", "PortalSubmission", f"/{portal}", request.source, body)
-        await self._observer.wait_for(f"the answer to {request.source}", lambda: request.source in self._observer.answers)
+        await self._observer.wait_for(
+            request.source, f"the answer to {request.source}", lambda: request.source in self._observer.answers
+        )
         return self._observer.answers[request.source]
 
     async def _act(self, request: DemoRequest, outcome: Outcome, step: Step) -> None:
@@ -126,7 +130,7 @@ class Actors:
             new = self._observer.seen[feedback_id][before:]
             return any(name in (effect, "agency:ActionRefused") for name, _ in new)
 
-        await self._observer.wait_for(f"{effect} of {outcome['code']}", shown)
+        await self._observer.wait_for(feedback_id, f"{effect} of {outcome['code']}", shown)
 
     async def _act_as_sender(self, request: DemoRequest, outcome: Outcome, step: Step) -> None:
         code = outcome["code"]

@@ -36,7 +36,7 @@ class Observer:
         self._consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka.bootstrap, auto_offset_reset="earliest")
         self._admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap)
         self._partitions: list[TopicPartition] = []
-        self._changed = asyncio.Condition()
+        self._waiting: dict[str, list[asyncio.Event]] = defaultdict(list)
         self.assigned_to: dict[str, str] = {}
         self.seen: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self.answers: dict[str, dict[str, Any]] = {}
@@ -62,12 +62,9 @@ class Observer:
         """Take in what is published, for ever."""
         while True:
             batches = await self._consumer.getmany(timeout_ms=100, max_records=2000)
-            if batches:
-                for records in batches.values():
-                    for record in records:
-                        self._take(record)
-                async with self._changed:
-                    self._changed.notify_all()
+            for records in batches.values():
+                for record in records:
+                    self._take(record)
 
     def _take(self, record: ConsumerRecord) -> None:
         family = record.topic.removeprefix(topic_name(self._settings.namespace, "")).partition(".")[0]
@@ -77,24 +74,38 @@ class Observer:
         envelope = parse_envelope(record.headers)
         data = json.loads(record.value)
         if family == "outbox":
-            self.answers[data.get("reference") or data["submission_id"]] = data
+            reference = data.get("reference") or data["submission_id"]
+            self.answers[reference] = data
+            self._news(reference)
         elif family == "assignments":
             self.refused_actions += envelope.name == "ActionRefused"
             if envelope.name == "FeedbackAssigned":
                 self.assigned_to[envelope.subject] = data["agency"]
             self.seen[envelope.subject].append((f"agency:{envelope.name}", data.get("agency") or ""))
+            self._news(envelope.subject)
         elif envelope.id not in self._ids:
             self._ids.add(envelope.id)
             self.totals[envelope.name] += 1
             self.seen[envelope.subject].append((envelope.name, data.get("agency") or ""))
+            self._news(envelope.subject)
 
-    async def wait_for(self, what: str, condition: Callable[[], bool]) -> None:
-        """Wait until `condition` holds, at most three minutes. Raises TimeoutError that says what was waited for."""
+    async def wait_for(self, key: str, what: str, condition: Callable[[], bool]) -> None:
+        """Wait until records about `key` (a feedback id or a reference) have made `condition` true, at most three minutes.
+
+        Raises TimeoutError that says what was waited for.
+        """
         try:
-            async with asyncio.timeout(_BOUND_SECONDS), self._changed:
-                await self._changed.wait_for(condition)
+            async with asyncio.timeout(_BOUND_SECONDS):
+                while not condition():
+                    event = asyncio.Event()
+                    self._waiting[key].append(event)
+                    await event.wait()
         except TimeoutError:
             raise TimeoutError(f"waited {_BOUND_SECONDS:.0f} s in vain for {what}; see the services' logs") from None
+
+    def _news(self, key: str) -> None:
+        for event in self._waiting.pop(key, ()):
+            event.set()
 
     async def all_handled(self) -> bool:
         """Whether every group has committed everything there is: nothing is under way between the services."""

@@ -1,5 +1,7 @@
 """Prints what came of the demo and where to look. `play.py` calls `show` after each pack."""
 
+from collections import Counter
+
 from rich.console import Console
 from rich.table import Table
 

@@ -14,6 +14,7 @@ import jwt
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.exceptions import HTTPException
+from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 from pydantic import ValidationError
 
@@ -101,7 +102,7 @@ class Api:
                 body[field] = registration.document[field]
         return Response(body, status_code=200 if registration.repeated else 201, headers={"Location": f"/v1/feedback/{code}"})
 
-    async def look_up(self, request: AnyRequest, code: str) -> dict[str, Any]:
+    async def look_up(self, request: AnyRequest, code: FromPath[str]) -> dict[str, Any]:
         """The public state; with the secret also the sender's own text, files and what is asked."""
         document = await self._find(code)
         if SECRET_HEADER.lower() in request.headers or "secret" in request.query_params:
@@ -109,7 +110,7 @@ class Api:
             return domain.private_view(document)
         return domain.public_view(document)
 
-    async def supplement(self, request: AnyRequest, code: str) -> Response[dict[str, Any]]:
+    async def supplement(self, request: AnyRequest, code: FromPath[str]) -> Response[dict[str, Any]]:
         """Answer what the agency asked; JSON or a form, as at the submission."""
         document = await self._find(code)
         self._check_secret(request, document)
@@ -132,7 +133,7 @@ class Api:
             )
         return Response({"code": code, "state": "supplemented"}, status_code=202)
 
-    async def rate(self, request: AnyRequest, code: str) -> Response[dict[str, Any]]:
+    async def rate(self, request: AnyRequest, code: FromPath[str]) -> Response[dict[str, Any]]:
         """Rate the published reply, once."""
         document = await self._find(code)
         self._check_secret(request, document)
@@ -146,7 +147,7 @@ class Api:
             raise Problem(409, "Cannot be rated", "A reply can be rated once, after it is published.")
         return Response({"code": code, "satisfied": rating.satisfied}, status_code=202)
 
-    async def sender(self, request: AnyRequest, code: str) -> dict[str, Any]:
+    async def sender(self, request: AnyRequest, code: FromPath[str]) -> dict[str, Any]:
         """The sender's details, for the agency that the case is assigned to now; the look is recorded first."""
         document = await self._find(code)
         claims = self._claims(request)
@@ -155,7 +156,7 @@ class Api:
         await self.store.record_look(document["_id"], claims["sub"], claims["jti"], self.clock.now())
         return {"code": code, "submitter_type": document["submitter_type"], **document["sender"]}
 
-    async def attachment(self, request: AnyRequest, code: str, attachment_id: str) -> Response[bytes]:
+    async def attachment(self, request: AnyRequest, code: FromPath[str], attachment_id: FromPath[str]) -> Response[bytes]:
         """A file of the feedback, for its sender (secret) or for the agency that the case is assigned to now (token)."""
         document = await self._find(code)
         if "authorization" in request.headers:

@@ -95,18 +95,23 @@ class IntakeHandler:
         by_case: dict[str, list[Received]] = defaultdict(list)
         for received in batch:
             by_case[received.envelope.subject].append(received)
+        # A repeated fact may come after later ones, and must not turn the shown state back.
+        shown = await self._store.shown_facts(by_case)
         views: list[tuple[str, int, int, Document, list[Document]]] = []
         for case_id, events in by_case.items():
             fields: Document = {}
             rows: list[Document] = []
             for received in events:
                 envelope = received.envelope
+                if envelope.id in shown.get(case_id, ()):
+                    continue
                 fields |= domain.view_changes(received.event)
                 if state := STATE_AFTER.get(envelope.name):
                     fields["state"] = state
-                    agency = getattr(received.event, "agency", None)
-                    rows.append({"id": envelope.id, "type": envelope.name, "at": envelope.time, "agency": agency})
-            views.append((case_id, events[-1].partition, events[-1].offset, fields, rows))
+                agency = getattr(received.event, "agency", None)
+                rows.append({"id": envelope.id, "type": envelope.name, "at": envelope.time, "agency": agency})
+            if rows:
+                views.append((case_id, events[-1].partition, events[-1].offset, fields, rows))
         await self._store.project(views)
 
     def refuse(self, received: Received | None, record: Record, reason: GiveUp) -> list[Fact]:

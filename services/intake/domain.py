@@ -275,7 +275,9 @@ def public_view(document: Mapping[str, Any]) -> dict[str, Any]:
     """What anybody with the code may see: the state and the published reply, no personal data, no text of the sender's."""
     shown = ("code", "state", "category", "submitted_at", "agency", "due", "reason", "right_channel", "reply", "document_number")
     view = {key: document[key] for key in shown if document.get(key) is not None}
-    view["timeline"] = [{key: row[key] for key in ("type", "at", "agency") if row.get(key)} for row in document["timeline"]]
+    # Working steps of the clocks are no news to the public; the due date itself is shown above.
+    rows = [row for row in document["timeline"] if not row["type"].startswith("Deadline")]
+    view["timeline"] = [{key: row[key] for key in ("type", "at", "agency") if row.get(key)} for row in rows]
     return view
 
 

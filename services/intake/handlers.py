@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import stamina
+
 import schemas
 from schemas import Fact
 from schemas.values import Attachment
 from services import metrics
 from services.case_store import all_recorded_facts, history_entry
 from services.clock import Clock
+from services.errors import TryAgain
 from services.intake import domain
 from services.intake.outbox import Outbox, Placed
 from services.intake.store import IntakeStore
@@ -45,6 +48,7 @@ class Registrar:
         """Store new drafts and find repeated ones, in order. Drafts of one group with one id are one submission.
 
         `place` is the outbox place of the first draft; without it the caller's Kafka offset brings the group again.
+        Raises TryAgain when another instance took the same numbers; doing it again finds what is stored and takes new ones.
         """
         known = await self._store.cases.load({draft.feedback_id for draft in drafts})
         fresh = list({draft.feedback_id: draft for draft in reversed(drafts) if draft.feedback_id not in known}.values())[::-1]
@@ -53,6 +57,8 @@ class Registrar:
         known |= {document["_id"]: document for document in documents if document["_id"] not in there_already}
         if there_already:
             known |= await self._store.cases.load(there_already)
+            if there_already - known.keys():
+                raise TryAgain("a code was given to another submission at the same moment")
         new = {document["_id"] for document in documents} - there_already
         result: list[Registration] = []
         for draft in drafts:
@@ -108,7 +114,9 @@ class GroupCommit:
     async def _commit(self, group: Sequence[tuple[domain.Draft, asyncio.Future[Registration]]]) -> None:
         first = self._outbox.take_places(len(group))
         try:
-            results = await self._registrar.register([draft for draft, _ in group], (self._outbox.instance, first))
+            async for attempt in stamina.retry_context(on=TryAgain, attempts=5, wait_initial=0.01, wait_max=0.2):
+                with attempt:
+                    results = await self._registrar.register([draft for draft, _ in group], (self._outbox.instance, first))
         except Exception as error:  # Whatever it is, every waiting request must hear of it.
             for _, future in group:
                 if not future.done():
@@ -119,7 +127,9 @@ class GroupCommit:
         for result, (_, future) in zip(results, group, strict=True):
             if not future.done():
                 future.set_result(result)
-            if not result.repeated:
+            # By its place, not by `repeated`: a second try of this group finds what the first one stored.
+            place = result.document.get("place") or {}
+            if place.get("instance") == self._outbox.instance and place["seq"] >= first:
                 facts += all_recorded_facts(result.document)
         self._outbox.offer(Placed(first, first + len(group) - 1, facts))
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from services.case_store import CaseStore
+from services.errors import TryAgain
 from services.mongo import Database, Document
 
 _DUPLICATE_KEY = 11000
@@ -33,12 +34,22 @@ class IntakeStore:
         await self._looks.create_index("feedback_id")
 
     async def take_numbers(self, day: str, count: int) -> int:
-        """Reserve `count` numbers of a day and return the first; gaps stay where a submission was then not stored."""
-        row = await self._counters.find_one_and_update({"_id": day}, {"$inc": {"last": count}}, upsert=True, return_document=True)
+        """Reserve `count` numbers of a day and return the first; gaps stay where a submission was then not stored.
+
+        Raises TryAgain when two instances made the day's counter at the same moment and this one came second.
+        """
+        try:
+            row = await self._counters.find_one_and_update(
+                {"_id": day}, {"$inc": {"last": count}}, upsert=True, return_document=True
+            )
+        except DuplicateKeyError:
+            row = None
+        if row is None:
+            raise TryAgain(f"the counter of {day} was made by another writer")
         return int(row["last"]) - count + 1
 
     async def insert(self, documents: Sequence[Document]) -> set[str]:
-        """Insert all in one batch and return the ids of those that were there already."""
+        """Insert all in one batch and return the ids of those that were not inserted: their id or their code exists."""
         try:
             await self._feedbacks.insert_many(documents, ordered=False)
         except BulkWriteError as error:
@@ -52,6 +63,11 @@ class IntakeStore:
         """The feedback with this code."""
         found: Document | None = await self._feedbacks.find_one({"code": code})
         return found
+
+    async def shown_facts(self, case_ids: Iterable[str]) -> dict[str, set[str]]:
+        """The ids of the facts that each feedback's timeline has already. One query."""
+        rows = await self._feedbacks.find({"_id": {"$in": list(case_ids)}}, {"timeline.id": 1}).to_list(None)
+        return {row["_id"]: {entry["id"] for entry in row.get("timeline", ())} for row in rows}
 
     async def project(self, views: Iterable[tuple[str, int, int, Document, list[Document]]]) -> None:
         """Bring what is shown up to date: (feedback id, partition, offset, fields, timeline rows), one bulk.
