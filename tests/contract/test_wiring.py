@@ -1,0 +1,267 @@
+"""How the four services are put together, without any server: what reaches the Kafka client, and what the pages answer.
+
+The defaults of FastStream on Kafka are at most once: acknowledged before handling, `latest` for a new group, `acks=1`.
+What is passed to the client library itself is compared here, since an option can be lost on the way to it.
+"""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from typing import Any, get_args
+
+import aiokafka
+import aiokafka.admin.client
+import pytest
+from faststream import AckPolicy
+from litestar import get
+from litestar.exceptions import HTTPException
+from litestar.testing import TestClient
+from pymongo.errors import AutoReconnect
+
+from schemas import topics
+from services.packs import load_pack
+from services.service import Service
+from services.settings import IntakeSettings, KafkaSettings, MongoSettings, ServiceName, Settings
+from tests.conftest import SECRET_KEY
+
+NAMES: tuple[ServiceName, ...] = get_args(ServiceName)
+PACK = load_pack("vn")
+each_service = pytest.mark.parametrize("name", NAMES)
+
+
+def build(name: ServiceName, driver: str = "pymongo") -> Service:
+    """A service on addresses at which nothing answers."""
+    from importlib import import_module
+
+    settings = Settings(
+        namespace="wiring",
+        kafka=KafkaSettings(bootstrap="127.0.0.1:1"),
+        mongo=MongoSettings.model_validate({"uri": "mongodb://127.0.0.1:1/", "driver": driver}),
+        intake=IntakeSettings.model_validate({"secret_key": SECRET_KEY}),
+    )
+    built: Service = import_module(f"services.{name}.app").build_app(settings)
+    return built
+
+
+class Recorder:
+    """Stands for a client of aiokafka: keeps its arguments and calls, gives nothing, connects to nothing."""
+
+    made: list["Recorder"]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.options = options | {"args": args}
+        self.calls: list[str] = []
+        type(self).made.append(self)
+
+    def subscribe(self, **options: Any) -> None:
+        self.options |= options
+
+    async def getmany(self, *_args: Any, **_options: Any) -> dict[Any, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*_args: Any, **_options: Any) -> None:
+            self.calls.append(name)
+
+        return call
+
+
+@pytest.fixture
+def clients(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Recorder]]:
+    """The clients that FastStream makes from here on, by kind."""
+    kinds: dict[str, type[Recorder]] = {kind: type(kind, (Recorder,), {"made": []}) for kind in ("consumer", "producer", "admin")}
+    monkeypatch.setattr(aiokafka, "AIOKafkaConsumer", kinds["consumer"])
+    monkeypatch.setattr(aiokafka, "AIOKafkaProducer", kinds["producer"])
+    monkeypatch.setattr(aiokafka.admin.client, "AIOKafkaAdminClient", kinds["admin"])
+    return {kind: recorder.made for kind, recorder in kinds.items()}
+
+
+async def started(name: ServiceName) -> Service:
+    service = build(name)
+    broker = service._parts.broker
+    await broker.start()
+    await broker.stop()
+    return service
+
+
+@each_service
+async def test_a_consumer_loses_nothing_and_passes_over_nothing(name: ServiceName, clients: dict[str, list[Recorder]]) -> None:
+    """Committed after handling only, by hand; a new group begins at the oldest record."""
+    service = await started(name)
+    (subscriber,) = service._parts.broker.subscribers
+    assert subscriber is service._parts.subscriber
+    assert subscriber.ack_policy is AckPolicy.MANUAL
+    assert type(subscriber).__name__.startswith("Batch")
+    (consumer,) = clients["consumer"]
+    options = consumer.options
+    assert options["group_id"] == f"wiring.{name}"
+    assert options["enable_auto_commit"] is False
+    assert options["auto_offset_reset"] == "earliest"
+    assert options["max_partition_fetch_bytes"] >= 8 * 1024 * 1024
+    assert options["max_poll_interval_ms"] > service._parts.settings.retry_seconds * 1000
+    assert all(topic.startswith("wiring.") for topic in options["topics"])
+    assert not options["pattern"]
+
+
+@each_service
+async def test_a_producer_waits_for_all_replicas_and_keeps_the_order(name: ServiceName, clients: dict[str, list[Recorder]]) -> None:
+    """With acks=1 a broker that dies takes acknowledged facts with it; without idempotence a retry can overtake."""
+    await started(name)
+    (producer,) = clients["producer"]
+    assert producer.options["acks"] == "all"
+    assert producer.options["enable_idempotence"] is True
+    assert producer.options["transactional_id"] is None
+    assert producer.options["max_request_size"] >= 8 * 1024 * 1024
+
+
+@each_service
+async def test_a_service_makes_no_topic(name: ServiceName, clients: dict[str, list[Recorder]]) -> None:
+    """The library would make what is missing with one partition and one replica, and so break the order for ever."""
+    service = await started(name)
+    assert service._parts.broker.config.allow_auto_create_topics is False
+    assert all("create_topics" not in admin.calls for admin in clients["admin"])
+
+
+def test_each_group_reads_its_own_topics_and_together_they_read_all_that_others_write() -> None:
+    """Two members of one group with different topics would each be given partitions that only the other can read."""
+    groups: dict[str, list[frozenset[str]]] = defaultdict(list)
+    for name in NAMES:
+        for subscriber in build(name)._parts.broker.subscribers:
+            assert subscriber.group_id
+            groups[subscriber.group_id].append(frozenset(topic.removeprefix("wiring.") for topic in subscriber.topic_names))
+    assert all(len(set(read)) == 1 for read in groups.values())
+    read = {group.removeprefix("wiring."): both[0] for group, both in groups.items()}
+    assert {name: topics.FEEDBACK in read[name] for name in NAMES} == dict.fromkeys(NAMES, True)
+    assert read["intake"] - {topics.FEEDBACK} == {topics.inbox(portal.id) for portal in PACK.header.portals}
+    assert all(topic.startswith("actions.") for topic in read["routing"] - {topics.FEEDBACK})
+    assert read["notify"] == {topics.FEEDBACK, topics.CONTACTS}
+    specs = topics.all_topics([agency.id for agency in PACK.agencies], [portal.id for portal in PACK.header.portals])
+    assert frozenset().union(*read.values()) <= {spec.name for spec in specs}
+
+
+def test_no_module_connects_to_anything_when_it_is_imported_or_built() -> None:
+    """A connection at import makes every tool that only reads the code wait for a server."""
+    program = """
+import pkgutil, socket, importlib, sys
+def refuse(*args, **options):
+    raise AssertionError(f"connects: {args}")
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.create_connection = refuse
+import schemas, services
+for package in (schemas, services):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(module.name)
+from tests.contract import test_wiring
+for name in test_wiring.NAMES:
+    for driver in ("pymongo", "motor"):
+        test_wiring.build(name, driver)
+import threading
+assert threading.active_count() == 1, threading.enumerate()
+print("imported", len([name for name in sys.modules if name.startswith(("services", "schemas"))]))
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout.split()[-1]) > 60
+
+
+@each_service
+def test_the_pages_answer_before_any_server_does(name: ServiceName) -> None:
+    """A service that waits for Kafka must say so, not look dead and be restarted."""
+    with TestClient(build(name).app) as client:
+        live = client.get("/live")
+        assert (live.status_code, live.json()["service"]) == (200, name)
+        ready = client.get("/ready")
+        assert ready.status_code == 503
+        assert (ready.json()["database"], ready.json()["kafka"], ready.json()["partitions"]) == (False, False, 0)
+        metrics = client.get("/metrics")
+        assert metrics.status_code == 200
+        assert metrics.headers["content-type"].startswith("text/plain")
+        assert "pakn_partitions_assigned 0.0" in metrics.text
+
+
+@get("/fails", include_in_schema=False)
+async def fails() -> None:
+    raise RuntimeError("the sender's phone is 0900000000")
+
+
+@get("/refuses", include_in_schema=False)
+async def refuses() -> None:
+    raise HTTPException(status_code=418, detail="exactly this")
+
+
+@each_service
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nowhere", 404), ("POST", "/live", 405), ("GET", "/fails", 500), ("GET", "/refuses", 418)],
+)
+def test_every_error_is_a_problem_document(name: ServiceName, method: str, path: str, status: int) -> None:
+    """RFC 9457: the title names the kind, the same at each occurrence; the detail explains. Nothing inside leaks out."""
+    app = build(name).app
+    app.register(fails)
+    app.register(refuses)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        answer = client.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+    assert problem["detail"] not in problem["title"]
+    assert "0900000000" not in answer.text
+    assert "Traceback" not in answer.text
+
+
+@pytest.mark.timeout(30)
+def test_a_service_ends_though_a_client_library_swallows_its_cancellation() -> None:
+    """A service that was stopped while its database was away went on connecting for ever; only kill -9 ended it."""
+    service = build("notify")
+
+    async def prepare() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise AutoReconnect("connection closed") from None
+
+    service._parts.prepare = prepare
+    with TestClient(service.app) as client:
+        assert client.get("/ready").status_code == 503
+    assert all(task.done() for task in service._tasks)
+
+
+def test_a_service_that_cannot_be_prepared_ends_instead_of_only_looking_alive() -> None:
+    """An error that no repetition mends, met before the first connection, left a process that was never ready."""
+    service = build("routing")
+    failed = threading.Event()
+
+    async def prepare() -> None:
+        failed.set()
+        raise TypeError("a fault of ours")
+
+    service._parts.prepare = prepare
+    with TestClient(service.app):
+        assert failed.wait(10)
+    assert service.exit_code == 1
+
+
+def test_intake_refuses_while_its_database_is_not_there_and_serves_its_contract() -> None:
+    """Taking in what cannot be stored would lose it; the description of the interface needs no database."""
+    with TestClient(build("intake").app) as client:
+        answer = client.post("/v1/feedback", json={})
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "5"
+        assert answer.headers["content-type"].startswith("application/problem+json")
+        document = client.get("/schema/openapi.json")
+        assert document.json()["openapi"].startswith("3.1")
+        page = client.get("/schema")
+        assert "<script" not in page.text
+
+
+def test_intake_does_not_start_without_a_secret_key() -> None:
+    """Secrets and tokens signed with an empty key can be made by anybody."""
+    from services.intake.app import build_app
+
+    with pytest.raises(ValueError, match="openssl rand"):
+        build_app(Settings(intake=IntakeSettings.model_validate({"secret_key": "short"})))
