@@ -1,4 +1,4 @@
-"""Makes a letter: what a template sees, the rendered texts, and the message with its headers. `mailer.py` calls `compose`.
+"""Makes a letter: what a template sees, the rendered texts, its headers. `mailer.py` calls `compose`.
 
 Templates are a pack's, so they run in a sandbox that fails on a name that is not there; what citizens and agencies wrote
 are values, never templates, and is escaped in HTML and kept on one line in headers.
@@ -9,10 +9,8 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
-from typing import Any, Final, get_args
+from typing import Any, get_args
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -22,25 +20,10 @@ from pydantic import AwareDatetime
 
 import schemas
 from schemas.states import STATE_AFTER
+from services.notify import message
 from services.notify.domain import Case, Contact, Letter
 from services.packs import Pack
 
-_LINE_MAX: Final = 78
-
-
-class _Policy(EmailPolicy):
-    """The SMTP policy, but short plain headers are kept as they are: parsing and folding each costs half of a letter."""
-
-    def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
-        """Keep a header that needs no folding; leave all others to the library."""
-        plain = isinstance(value, str) and not name.startswith("Content-Type") and value.isascii() and value.isprintable()
-        if plain and len(name) + 2 + len(value) <= _LINE_MAX:
-            return name, value
-        return super().header_store_parse(name, value)
-
-
-# 8-bit bodies would need a server that announces 8BITMIME; encoded ones pass everywhere.
-_POLICY: Final = _Policy(linesep="\r\n", cte_type="7bit")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -73,8 +56,8 @@ class Composer:
         self._pack = pack
         self._zone = ZoneInfo(pack.header.timezone)
         name, address = parseaddr(sender)
-        self._sender = sender
-        self._from = Address(display_name=name, addr_spec=address)
+        self._from = str(Address(display_name=name, addr_spec=address))
+        self._domain = _domain(sender)
         self._public_url = public_url.rstrip("/")
         self.version = template_version(pack)
         self._environments = {self.version: _environment(pack.templates)}
@@ -97,7 +80,7 @@ class Composer:
         to = _address(contact)
         try:
             subject, text, html = self._render(letter, language, self.view(letter, case, language))
-            return to.addr_spec, self._message(letter, to, language, subject, text, html, now).as_bytes()
+            return to.addr_spec, self._message(letter, to, language, subject, text, html, now)
         except Exception as error:  # Templates are a pack's, so any error may come; it comes the same way each time.
             raise CannotCompose(f"{letter.moment}.{language}: {type(error).__name__}") from error
 
@@ -165,27 +148,23 @@ class Composer:
         )
         return _one_line(subject), _BLANK_LINES.sub("\n\n", text).strip() + "\n", html
 
-    def _message(
-        self, letter: Letter, to: Address, language: str, subject: str, text: str, html: str, now: datetime
-    ) -> EmailMessage:
-        message = EmailMessage(policy=_POLICY)
-        message["From"] = str(self._from)
-        message["To"] = to
-        message["Subject"] = subject
-        message["Date"] = format_datetime(now)
-        message["Message-ID"] = message_id(letter.id, self._sender)
-        # The letters of one feedback stand together in a mailbox.
-        message["References"] = f"<{letter.feedback_id}@{_domain(self._sender)}>"
-        # RFC 3834: no answering machine answers an automatic message. It is no list, so it carries no List headers.
-        message["Auto-Submitted"] = "auto-generated"
-        message["X-Auto-Response-Suppress"] = "All"
-        message["X-PAKN-Code"] = letter.code
-        message["X-PAKN-Moment"] = letter.moment
-        message.set_content(text)
-        message.add_alternative(html, subtype="html")
-        # Last, since making the parts moves every Content header into the first of them.
-        message["Content-Language"] = language
-        return message
+    def _message(self, letter: Letter, to: Address, language: str, subject: str, text: str, html: str, now: datetime) -> bytes:
+        headers = (
+            ("From", self._from),
+            ("To", to),
+            ("Subject", subject),
+            ("Date", format_datetime(now)),
+            ("Message-ID", f"<{letter.id}@{self._domain}>"),
+            # The letters of one feedback stand together in a mailbox.
+            ("References", f"<{letter.feedback_id}@{self._domain}>"),
+            # RFC 3834: no answering machine answers an automatic message. It is no list, so it carries no List headers.
+            ("Auto-Submitted", "auto-generated"),
+            ("X-Auto-Response-Suppress", "All"),
+            ("Content-Language", language),
+            ("X-PAKN-Code", letter.code),
+            ("X-PAKN-Moment", letter.moment),
+        )
+        return message.build(headers, letter.id, text, html)
 
 
 def _environment(templates: Mapping[str, str]) -> jinja2.Environment:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import CATALOGUE
-from services.notify import domain
+from services.notify import domain, message
 from services.notify.letters import CannotCompose, Composer, message_id, template_version
 from services.packs import Pack, load_pack
 
@@ -124,22 +124,23 @@ def test_every_template_of_every_pack_makes_a_letter(name: str, moment: str, lan
     assert address == "a@example.org"
     assert max(len(line) for line in data.split(b"\r\n")) <= 998
     assert b"\n" not in data.replace(b"\r\n", b"")
-    message = read(data)
-    assert message["Content-Language"] == language
-    assert "PAKN.20260302.0001" in message["Subject"]
-    for text in texts(message):
+    mail = read(data)
+    assert [part.defects for part in mail.walk()] == [[], [], []]
+    assert mail["Content-Language"] == language
+    assert "PAKN.20260302.0001" in mail["Subject"]
+    for text in texts(mail):
         assert "PAKN.20260302.0001" in text
         assert "None" not in text
         assert "\n\n\n" not in text.replace("\r\n", "\n") or text.lstrip().startswith("<!doctype")
 
 
 def test_a_letter_can_be_found_and_is_answered_by_no_machine() -> None:
-    message = read(COMPOSERS["vn"].compose(letter(PACKS["vn"], "received"), case(PACKS["vn"], "vi"), NOW)[1])
-    assert message["Message-ID"] == message_id(letter(PACKS["vn"], "received").id, SENDER)
-    assert message["Auto-Submitted"] == "auto-generated"
-    assert message["X-PAKN-Moment"] == "received"
-    assert message["From"] == SENDER
-    assert message["To"].addresses[0].display_name == "Nguyễn Văn A"
+    mail = read(COMPOSERS["vn"].compose(letter(PACKS["vn"], "received"), case(PACKS["vn"], "vi"), NOW)[1])
+    assert mail["Message-ID"] == message_id(letter(PACKS["vn"], "received").id, SENDER)
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["X-PAKN-Moment"] == "received"
+    assert mail["From"] == SENDER
+    assert mail["To"].addresses[0].display_name == "Nguyễn Văn A"
 
 
 def test_the_due_date_stands_with_its_article_in_the_senders_language() -> None:
@@ -159,8 +160,8 @@ def test_times_are_those_of_the_packs_zone() -> None:
 
 
 def test_an_unknown_language_falls_back_to_the_packs_own() -> None:
-    message = read(COMPOSERS["vn"].compose(letter(PACKS["vn"], "received"), case(PACKS["vn"], "fr"), NOW)[1])
-    assert message["Content-Language"] == "vi"
+    mail = read(COMPOSERS["vn"].compose(letter(PACKS["vn"], "received"), case(PACKS["vn"], "fr"), NOW)[1])
+    assert mail["Content-Language"] == "vi"
 
 
 HOSTILE = "x\r\nBcc: b@example.org\u2028<script>alert(1)</script>{{ 7*7 }}{% raw %}"
@@ -169,25 +170,51 @@ HOSTILE = "x\r\nBcc: b@example.org\u2028<script>alert(1)</script>{{ 7*7 }}{% raw
 def test_a_hostile_title_breaks_neither_headers_nor_html_nor_templates() -> None:
     pack = _pack_with_title_in_subject()
     composer = composer_of(pack)
-    message = read(composer.compose(letter(pack, "received", title=HOSTILE), case(pack, "vi"), NOW)[1])
-    assert message["Bcc"] is None
-    assert message["Subject"] == "x Bcc: b@example.org <script>alert(1)</script>{{ 7*7 }}{% raw %}"
-    plain, html = texts(message)
+    mail = read(composer.compose(letter(pack, "received", title=HOSTILE), case(pack, "vi"), NOW)[1])
+    assert mail["Bcc"] is None
+    assert mail["Subject"] == "x Bcc: b@example.org <script>alert(1)</script>{{ 7*7 }}{% raw %}"
+    plain, html = texts(mail)
     assert "{{ 7*7 }}" in plain
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
+
+
+@given(st.text(max_size=3000))
+def test_texts_come_out_of_a_message_as_they_went_in(text: str) -> None:
+    html = f"<p>{text}</p>"
+    data = message.build([("Subject", "x")], CASE_ID, text, html)
+    assert data.isascii()
+    assert max(map(len, data.split(b"\r\n"))) <= 78
+    assert b"\n" not in data.replace(b"\r\n", b"")
+    assert b"\r" not in data.replace(b"\r\n", b"")
+    parsed = read(data)
+    assert [part.defects for part in parsed.walk()] == [[], [], []]
+    for part, given_text in zip(parsed.iter_parts(), (text, html), strict=True):
+        # A part that is encoded line by line cannot hold another kind of line break, and none is needed.
+        content = part.get_payload(decode=True)
+        assert isinstance(content, bytes)
+        assert lines(content.decode()) == lines(given_text)
+
+
+def lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def test_a_line_break_in_a_header_is_refused() -> None:
+    with pytest.raises(ValueError, match="linefeed"):
+        message.header("Subject", "x\r\nBcc: b@example.org")
 
 
 @given(st.text(max_size=200), st.text(max_size=60))
 def test_no_title_and_no_name_can_stop_a_letter_or_add_a_header(title: str, name: str) -> None:
     pack, composer = _SUBJECTS, _SUBJECT_COMPOSER
     known = case(pack, "vi", contact=domain.Contact(name, "a@example.org", "vi", "s"))
-    message = read(composer.compose(letter(pack, "received", title=title.encode(errors="replace").decode()), known, NOW)[1])
-    assert set(message.keys()) <= {
+    mail = read(composer.compose(letter(pack, "received", title=title.encode(errors="replace").decode()), known, NOW)[1])
+    assert set(mail.keys()) <= {
         "From", "To", "Subject", "Date", "Message-ID", "References", "Auto-Submitted", "X-Auto-Response-Suppress",
         "Content-Language", "X-PAKN-Code", "X-PAKN-Moment", "MIME-Version", "Content-Type",
     }  # fmt: skip
-    assert [address.addr_spec for address in message["To"].addresses] == ["a@example.org"]
+    assert [address.addr_spec for address in mail["To"].addresses] == ["a@example.org"]
 
 
 @pytest.mark.parametrize(
