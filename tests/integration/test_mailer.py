@@ -61,6 +61,8 @@ class MailServer:
         self.on_rcpt: Callable[[SmtpServer], str] = lambda _: "250 OK"
         self.on_data: Callable[[SmtpServer], str] = lambda _: "250 OK"
         self.before_answer: Callable[[], Any] | None = None
+        self.silent_at = ""
+        self.speak_again = asyncio.Event()
 
     async def handle_MAIL(self, server: SmtpServer, _s: Session, envelope: MailEnvelope, address: str, _o: Any) -> str:
         envelope.mail_from = address
@@ -68,11 +70,15 @@ class MailServer:
 
     async def handle_RCPT(self, server: SmtpServer, _s: Session, envelope: MailEnvelope, address: str, _o: Any) -> str:
         envelope.rcpt_tos.append(address)
+        if self.silent_at == "rcpt":
+            await self.speak_again.wait()
         return self.on_rcpt(server)
 
     async def handle_DATA(self, server: SmtpServer, _s: Session, envelope: MailEnvelope) -> str:
         if self.before_answer is not None:
             await self.before_answer()
+        if self.silent_at == "data":
+            await self.speak_again.wait()
         answer = self.on_data(server)
         if answer.startswith("250"):
             assert isinstance(envelope.content, bytes)
@@ -97,6 +103,7 @@ class MailServer:
 
 def cut(server: SmtpServer) -> str:
     """Lose the connection without an answer, as a crash of the mail server would."""
+    assert isinstance(server.transport, asyncio.WriteTransport)
     server.transport.abort()
     return "250 OK"
 
@@ -317,11 +324,33 @@ async def test_a_closed_idle_connection_costs_no_attempt(notify: Notify, server:
     """Servers close connections that were idle; the first letter after the night once had to wait for its backoff."""
     await notify.take(contact(1), submitted(1))
     await notify.tick()
-    server.on_mail = lambda smtp: (setattr(server, "on_mail", lambda _: "250 OK"), cut(smtp))[1]
+
+    def cut_once(smtp: SmtpServer) -> str:
+        server.on_mail = lambda _: "250 OK"
+        return cut(smtp)
+
+    server.on_mail = cut_once
     await notify.take(contact(2), submitted(2), contact(3), submitted(3), contact(4), submitted(4), contact(5), submitted(5))
     await notify.tick()
     assert await notify.states() == ["sent"] * 5
     assert {row["attempts"] for row in await notify.letters()} == {1}
+
+
+@pytest.mark.parametrize(("silent_at", "result"), [("rcpt", "retry"), ("data", "uncertain")])
+async def test_a_server_that_falls_silent_is_doubted_only_after_the_letter_went_out(
+    server: MailServer, silent_at: str, result: str
+) -> None:
+    """Both bounds end a hand-over before its lease: that of one answer, and the one of the whole."""
+    for answer_seconds, whole_seconds in ((0.1, 10.0), (10.0, 0.1)):
+        server.silent_at = silent_at
+        server.speak_again.clear()
+        async with server.listening() as port:
+            settings = SmtpSettings(host="127.0.0.1", port=port, connections=1, timeout_seconds=answer_seconds)
+            pool = Pool(settings, whole_seconds)
+            attempt = await pool.hand_over("a@example.org", b"Subject: x\r\n\r\nx\r\n")
+            server.speak_again.set()
+            assert attempt.result == result
+            await pool.close()
 
 
 async def test_a_mail_server_that_is_away_is_asked_once_a_tick(settings: Settings, server: MailServer) -> None:
@@ -379,7 +408,9 @@ async def test_the_letter_about_the_agency_has_the_due_date_that_comes_after_it(
     await notify.take(deadline_set())
     await notify.tick()
     (data,) = server.mailbox
-    body = message_from_bytes(data, policy=POLICY).get_body(("plain",))  # type: ignore[attr-defined]
+    mail = message_from_bytes(data, policy=POLICY)
+    body = mail.get_body(("plain",))
+    assert body is not None
     assert "23/03/2026" in body.get_content()
 
 

@@ -1,0 +1,52 @@
+"""A record without a value in the topic of contacts erases; elsewhere, and for who does not ask for it, it is passed over."""
+
+from typing import cast
+from unittest.mock import Mock
+
+import pytest
+
+from services.broker import Record
+from services.errors import GiveUp
+from services.settings import Settings
+from services.turn import Tombstone, Turn
+
+WANTED = frozenset({"ContactRecorded", "Tombstone"})
+
+
+def turn(wanted: frozenset[str]) -> Turn:
+    return Turn(Settings(namespace="t"), "notify", Mock(), Mock(), wanted, Mock(), Mock())
+
+
+def record(key: bytes | None, topic: str = "t.contacts", headers: tuple[tuple[str, bytes], ...] = ()) -> Record:
+    found = Mock(topic=topic, partition=2, offset=7, timestamp=0, key=key, value=None, headers=headers)
+    return cast(Record, found)
+
+
+def test_a_tombstone_needs_no_envelope_and_names_its_key() -> None:
+    """Kafka's own tools erase a key without any header; such a record once ended as a dead letter and erased nothing."""
+    received = turn(WANTED).parse(record(b"case-1"))
+    assert received is not None
+    assert isinstance(received.event, Tombstone)
+    assert (received.envelope.name, received.envelope.subject) == ("Tombstone", "case-1")
+    assert received.envelope.id == "t.contacts/2/7"
+
+
+def test_a_tombstone_with_a_key_that_is_no_text_is_given_up() -> None:
+    with pytest.raises(GiveUp, match="not UTF-8"):
+        turn(WANTED).parse(record(b"\xff"))
+
+
+def test_a_tombstone_is_no_event_for_who_did_not_ask_for_it() -> None:
+    envelope = tuple(
+        (name, value.encode())
+        for name, value in {
+            "ce_specversion": "1.0",
+            "ce_id": "1",
+            "ce_type": "pakn.ContactRecorded.v1",
+            "ce_source": "/t",
+            "ce_time": "2026-03-02T03:00:00+00:00",
+            "ce_subject": "case-1",
+        }.items()
+    )
+    assert turn(frozenset({"ContactRecorded"})).parse(record(b"case-1", headers=envelope)) is None
+    assert turn(WANTED).parse(record(b"case-1", topic="t.feedback", headers=envelope)) is None
