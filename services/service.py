@@ -156,7 +156,7 @@ class Service:
             raise
         except Exception as error:  # A background job that died would leave a service that only looks alive.
             log.exception("job_failed")
-            self.fatal(f"a background job failed: {type(error).__name__}")
+            self.fatal(f"a background job failed: {type(error).__name__}: {error}")
 
     async def _watch(self) -> None:
         """Measure the lag, see whether Kafka answers, and end a process whose consumer has stopped without saying so."""

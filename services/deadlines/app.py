@@ -62,6 +62,13 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
 
     subscriber = kafka.subscribe(broker, settings, NAME, [topics.FEEDBACK], on_message, ownership)
 
+    async def prepare() -> None:
+        await store.prepare()
+        if missing := law.missing(await store.rule_sets_in_use()):
+            raise RuntimeError(
+                f"open clocks stand on rule sets that pack {pack.id} no longer has: {', '.join(missing)}; add them again"
+            )
+
     async def ticking() -> None:
         await service.connected.wait()
         await every(settings.deadlines.tick_seconds, ticker.tick)
@@ -83,7 +90,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
             client=client,
             broker=broker,
             subscriber=subscriber,
-            prepare=store.prepare,
+            prepare=prepare,
             jobs=(ticking, measuring),
         )
     )

@@ -5,88 +5,21 @@ the rule set in force on its start day. `handlers.py` calls `decide`, `ticker.py
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 import schemas
 from schemas import Event, Fact, topics
 from schemas.values import RuleName
-from services.deadlines.workdays import CalendarEnds, WorkDays
+from services.deadlines.clocks import Case, Clock, Law, Rung, open_clock, with_next_rung
 from services.errors import GiveUp
-from services.packs import Moment, NoRuleSet, Pack, Rule, RuleSet
+from services.packs import Moment, NoRuleSet
+
+__all__ = ["Case", "Clock", "Law", "Rung", "decide", "fire", "moment_of"]
 
 SOURCE = "/pakn/deadlines"
-Kind = Literal["warning", "overdue", "progress"]
-
-
-class Rung(BaseModel):
-    """One step of a clock's ladder: what happens at which legal instant. `number` is days before, or times after."""
-
-    model_config = ConfigDict(frozen=True)
-    kind: Kind
-    at: datetime
-    number: int
-
-
-class Clock(BaseModel):
-    """A limit that runs, or ran, for one agency."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-    id: str
-    rule: RuleName
-    agency: str
-    state: Literal["open", "met", "cancelled"] = "open"
-    rule_set: str
-    calendar_version: str
-    started_at: datetime
-    limit: int
-    unit: Literal["working_days", "days", "hours"]
-    due_at: datetime
-    due_date: str
-    explanation: str
-    overdue: bool = False
-    next_rung: Rung | None = None
-
-
-class Case(BaseModel):
-    """All clocks of one feedback, and when the next of their rungs is due."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-    feedback_id: str
-    code: str
-    category: str
-    agency: str
-    submitted_at: datetime
-    partition: int
-    clocks: tuple[Clock, ...] = ()
-
-    @property
-    def next_fire_at(self) -> datetime | None:
-        """The earliest instant at which a rung is due; none when nothing runs."""
-        return min((clock.next_rung.at for clock in self.clocks if clock.next_rung), default=None)
-
-    @property
-    def running(self) -> list[str]:
-        """The open clocks as `rule:open` or `rule:late`, for counting."""
-        return sorted(f"{clock.rule}:{'late' if clock.overdue else 'open'}" for clock in self.clocks if clock.state == "open")
-
-
-@dataclass(frozen=True, slots=True)
-class Law:
-    """The pack's rule sets together with its calendar as a table."""
-
-    pack: Pack
-    days: WorkDays
-
-    def rule_set(self, id: str) -> RuleSet:
-        """The rule set that a clock is pinned to. Raises GiveUp when the pack has it no longer."""
-        for rule_set in self.pack.rule_sets:
-            if rule_set.id == id:
-                return rule_set
-        raise GiveUp("missing_rule_set", f"rule set {id!r} of an open clock is not in pack {self.pack.id}; add it again")
 
 
 def moment_of(event: BaseModel) -> tuple[Moment, datetime] | None:
@@ -182,80 +115,14 @@ def _open(law: Law, case: Case, moment: Moment, at: datetime, cause: str) -> lis
             continue
         pinned = law.rule_set(latest.rule_set).rules.get(name) if latest else None
         if latest and latest.state == "met" and pinned and moment in pinned.resume:
-            result.append(_with_next_rung(law, pinned, latest.model_copy(update={"state": "open"}), after=at))
+            result.append(with_next_rung(law, pinned, latest.model_copy(update={"state": "open"}), after=at))
         elif moment in rule.start or moment in rule.restart:
-            result.append(_new_clock(law, case, name, rule, rule_set, at, cause))
+            result.append(open_clock(law, case, rule, rule_set, at, id=_clock_id(case, name, cause), name=name))
     return result
 
 
-def _new_clock(law: Law, case: Case, name: RuleName, rule: Rule, rule_set: RuleSet, at: datetime, cause: str) -> Clock:
-    days = law.days
-    start = days.local_day(at)
-    limit = law.pack.limit(rule, case.category, case.agency)
-    unit = rule.limit.unit
-    try:
-        match unit:
-            case "working_days":
-                due_date = days.add(start, limit)
-                due_at = days.end_of(due_date)
-            case "days":
-                due_date = days.at_or_after(start + timedelta(days=limit))
-                due_at = days.end_of(due_date)
-            case "hours":
-                due_at = (at + timedelta(hours=limit)).astimezone(UTC)
-                due_date = days.local_day(due_at)
-        skipped = days.skipped(start, due_date)
-    except CalendarEnds as error:
-        raise GiveUp("missing_rule_set", str(error)) from None
-    off = "; off: " + ", ".join(f"{day:%d/%m} {reason}" for day, reason in skipped) if skipped else ""
-    clock = Clock(
-        id=schemas.derived_id(cause, f"clock/{name}/{case.agency}"),
-        rule=name,
-        agency=case.agency,
-        rule_set=rule_set.id,
-        calendar_version=days.calendar.version,
-        started_at=at,
-        limit=limit,
-        unit=unit,
-        due_at=due_at,
-        due_date=due_date.isoformat(),
-        explanation=f"{start:%d/%m/%Y} + {limit} {unit} = {due_date:%d/%m/%Y}{off}",
-    )
-    return _with_next_rung(law, rule, clock, after=at)
-
-
-def _with_next_rung(law: Law, rule: Rule, clock: Clock, after: datetime) -> Clock:
-    """The clock with the first rung of its ladder that lies after `after`; an overdue that was not fired is never left out."""
-    rungs: list[Rung] = []
-    due_date = datetime.fromisoformat(clock.due_date).date()
-    for number in sorted(rule.warn_before, reverse=True):
-        try:
-            rungs.append(Rung(kind="warning", at=law.days.start_of(law.days.before(due_date, number)), number=number))
-        except CalendarEnds:
-            # The day lies before the calendar begins, so it is past anyway.
-            continue
-    coming = [rung for rung in rungs if after < rung.at < clock.due_at]
-    if coming:
-        return clock.model_copy(update={"next_rung": min(coming, key=lambda rung: rung.at)})
-    if rule.missed == "overdue" and not clock.overdue:
-        return clock.model_copy(update={"next_rung": Rung(kind="overdue", at=clock.due_at, number=0)})
-    if rule.missed == "overdue" and rule.progress_every is not None:
-        return clock.model_copy(update={"next_rung": _progress(law, rule, clock, after)})
-    return clock.model_copy(update={"next_rung": None})
-
-
-def _progress(law: Law, rule: Rule, clock: Clock, after: datetime) -> Rung:
-    assert rule.progress_every is not None
-    due_date = datetime.fromisoformat(clock.due_date).date()
-    number = 1
-    while True:
-        if rule.progress_every.unit == "days":
-            day = due_date + timedelta(days=rule.progress_every.n * number)
-        else:
-            day = law.days.add(due_date, rule.progress_every.n * number)
-        if law.days.end_of(day) > after:
-            return Rung(kind="progress", at=law.days.end_of(day), number=number)
-        number += 1
+def _clock_id(case: Case, rule: RuleName, cause: str) -> str:
+    return schemas.derived_id(cause, f"clock/{rule}/{case.agency}")
 
 
 def fire(law: Law, case: Case, until: datetime) -> tuple[Case, list[tuple[str, Rung, Fact]]]:
@@ -271,7 +138,7 @@ def fire(law: Law, case: Case, until: datetime) -> tuple[Case, list[tuple[str, R
             rung = clock.next_rung
             fired.append((clock.rule, rung, _rung_fact(case, clock, rung)))
             passed = clock.model_copy(update={"overdue": clock.overdue or rung.kind != "warning"})
-            clock = _with_next_rung(law, rule, passed, after=rung.at)
+            clock = with_next_rung(law, rule, passed, after=rung.at)
         clocks[index] = clock
     fired.sort(key=lambda row: row[1].at)
     return case.model_copy(update={"clocks": tuple(clocks)}), fired

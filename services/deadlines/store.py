@@ -20,6 +20,11 @@ class DeadlinesStore:
         await self._cases.create_index("running")
         await self._cases.create_index("code")
 
+    async def rule_sets_in_use(self) -> list[str]:
+        """The rule sets that running clocks are pinned to."""
+        found: list[str] = await self._cases.distinct("clocks.rule_set", {"running": {"$gt": ""}})
+        return found
+
     async def due(self, partition: int, until: datetime, limit: int) -> list[Document]:
         """Cases of a partition with a rung due by `until`, the oldest first."""
         query = {"partition": partition, "next_fire_at": {"$lte": until}}

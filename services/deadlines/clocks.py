@@ -1,0 +1,165 @@
+"""A clock and its ladder: when a limit ends, and which rung comes next. Pure; `domain.py` moves clocks by events.
+
+A clock keeps the rule set, the calendar version and the count by which it was opened, so that "why is it due that day?"
+has an answer for as long as the case is kept.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas.values import RuleName
+from services.deadlines.workdays import CalendarEnds, WorkDays
+from services.errors import GiveUp
+from services.packs import Pack, Rule, RuleSet
+
+Kind = Literal["warning", "overdue", "progress"]
+
+
+class Rung(BaseModel):
+    """One step of a clock's ladder: what happens at which legal instant. `number` is days before, or times after."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: Kind
+    at: datetime
+    number: int
+
+
+class Clock(BaseModel):
+    """A limit that runs, or ran, for one agency."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    id: str
+    rule: RuleName
+    agency: str
+    state: Literal["open", "met", "cancelled"] = "open"
+    rule_set: str
+    calendar_version: str
+    started_at: datetime
+    limit: int
+    unit: Literal["working_days", "days", "hours"]
+    due_at: datetime
+    due_date: str
+    explanation: str
+    overdue: bool = False
+    next_rung: Rung | None = None
+
+
+class Case(BaseModel):
+    """All clocks of one feedback, and when the next of their rungs is due."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    feedback_id: str
+    code: str
+    category: str
+    agency: str
+    submitted_at: datetime
+    partition: int
+    clocks: tuple[Clock, ...] = ()
+
+    @property
+    def next_fire_at(self) -> datetime | None:
+        """The earliest instant at which a rung is due; none when nothing runs."""
+        return min((clock.next_rung.at for clock in self.clocks if clock.next_rung), default=None)
+
+    @property
+    def running(self) -> list[str]:
+        """The open clocks as `rule:open` or `rule:late`, for counting."""
+        return sorted(f"{clock.rule}:{'late' if clock.overdue else 'open'}" for clock in self.clocks if clock.state == "open")
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """The pack's rule sets together with its calendar as a table."""
+
+    pack: Pack
+    days: WorkDays
+
+    def missing(self, rule_sets: Iterable[str]) -> list[str]:
+        """Those of these rule sets that the pack does not have."""
+        return sorted(set(rule_sets) - {rule_set.id for rule_set in self.pack.rule_sets})
+
+    def rule_set(self, id: str) -> RuleSet:
+        """The rule set that a clock is pinned to. Raises GiveUp when the pack has it no longer."""
+        for rule_set in self.pack.rule_sets:
+            if rule_set.id == id:
+                return rule_set
+        raise GiveUp("missing_rule_set", f"rule set {id!r} of an open clock is not in pack {self.pack.id}; add it again")
+
+
+def open_clock(law: Law, case: Case, rule: Rule, rule_set: RuleSet, at: datetime, *, id: str, name: RuleName) -> Clock:
+    """A clock of `rule` for the case's agency, counted from the local day of `at`. Raises GiveUp where the calendar ends."""
+    days = law.days
+    start = days.local_day(at)
+    limit = law.pack.limit(rule, case.category, case.agency)
+    unit = rule.limit.unit
+    try:
+        match unit:
+            case "working_days":
+                due_date = days.add(start, limit)
+                due_at = days.end_of(due_date)
+            case "days":
+                due_date = days.at_or_after(start + timedelta(days=limit))
+                due_at = days.end_of(due_date)
+            case "hours":
+                due_at = (at + timedelta(hours=limit)).astimezone(UTC)
+                due_date = days.local_day(due_at)
+        skipped = days.skipped(start, due_date)
+    except CalendarEnds as error:
+        raise GiveUp("missing_rule_set", str(error)) from None
+    off = "; off: " + ", ".join(f"{day:%d/%m} {reason}" for day, reason in skipped) if skipped else ""
+    clock = Clock(
+        id=id,
+        rule=name,
+        agency=case.agency,
+        rule_set=rule_set.id,
+        calendar_version=days.calendar.version,
+        started_at=at,
+        limit=limit,
+        unit=unit,
+        due_at=due_at,
+        due_date=due_date.isoformat(),
+        explanation=f"{start:%d/%m/%Y} + {limit} {unit} = {due_date:%d/%m/%Y}{off}",
+    )
+    return with_next_rung(law, rule, clock, after=at)
+
+
+def with_next_rung(law: Law, rule: Rule, clock: Clock, after: datetime) -> Clock:
+    """The clock with the first rung of its ladder that lies after `after`; an overdue that was not fired is never left out."""
+    rungs: list[Rung] = []
+    due_date = datetime.fromisoformat(clock.due_date).date()
+    for number in sorted(rule.warn_before, reverse=True):
+        try:
+            rungs.append(Rung(kind="warning", at=law.days.start_of(law.days.before(due_date, number)), number=number))
+        except CalendarEnds:
+            # The day lies before the calendar begins, so it is past anyway.
+            continue
+    coming = [rung for rung in rungs if after < rung.at < clock.due_at]
+    if coming:
+        return clock.model_copy(update={"next_rung": min(coming, key=lambda rung: rung.at)})
+    if rule.missed == "overdue" and not clock.overdue:
+        return clock.model_copy(update={"next_rung": Rung(kind="overdue", at=clock.due_at, number=0)})
+    if rule.missed == "overdue" and rule.progress_every is not None:
+        return clock.model_copy(update={"next_rung": _progress(law, rule, clock, after)})
+    return clock.model_copy(update={"next_rung": None})
+
+
+def _progress(law: Law, rule: Rule, clock: Clock, after: datetime) -> Rung | None:
+    assert rule.progress_every is not None
+    due_date = datetime.fromisoformat(clock.due_date).date()
+    number = 1
+    while True:
+        if rule.progress_every.unit == "days":
+            day = due_date + timedelta(days=rule.progress_every.n * number)
+        else:
+            try:
+                day = law.days.add(due_date, rule.progress_every.n * number)
+            except CalendarEnds:
+                # Nothing is guessed: the duty goes on when the pack's calendar does.
+                return None
+        if law.days.end_of(day) > after:
+            return Rung(kind="progress", at=law.days.end_of(day), number=number)
+        number += 1
