@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import mimetypes
 from collections.abc import Sequence
@@ -85,13 +86,14 @@ def describe(feedback_id: str, files: Sequence[File], batch: str = "") -> tuple[
 
 
 def decode_inline(files: Sequence[InlineFile]) -> tuple[list[File], list[Fault]]:
-    """The files inside a portal's submission, and a fault for each that is not base64."""
+    """The files inside a portal's submission, and a fault for each that is not base64, which comes back empty."""
     decoded: list[File] = []
     faults: list[Fault] = []
     for index, file in enumerate(files):
         try:
             decoded.append(File(file.name, base64.b64decode(file.content_base64, validate=True)))
         except binascii.Error:
+            decoded.append(File(file.name, b""))
             faults.append(Fault(field=f"attachments.{index}.content_base64", message="is not base64"))
     return decoded, faults
 
@@ -100,11 +102,27 @@ async def store(bucket: FileBucket, attachments: Sequence[Attachment], files: Se
     """Keep the bytes. What an interrupted try has kept already is left as it is."""
     for attachment, file in zip(attachments, files, strict=True):
         try:
-            await bucket.upload_from_stream_with_id(
-                attachment.id, attachment.name, file.content, metadata={"sha256": attachment.sha256}
-            )
+            await _upload(bucket, attachment, file)
         except (FileExists, DuplicateKeyError):
-            continue
+            if await _is_whole(bucket, attachment.id):
+                continue
+            # A crash left pieces of it: they are removed, and the file is stored whole.
+            with contextlib.suppress(NoFile):
+                await bucket.delete(attachment.id)
+            await _upload(bucket, attachment, file)
+
+
+async def _upload(bucket: FileBucket, attachment: Attachment, file: File) -> None:
+    await bucket.upload_from_stream_with_id(attachment.id, attachment.name, file.content, metadata={"sha256": attachment.sha256})
+
+
+async def _is_whole(bucket: FileBucket, attachment_id: str) -> bool:
+    # The document of a file is written last, after all its pieces.
+    try:
+        await bucket.open_download_stream(attachment_id)
+    except NoFile:
+        return False
+    return True
 
 
 async def read(bucket: FileBucket, attachment_id: str) -> bytes | None:
