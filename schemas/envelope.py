@@ -18,6 +18,7 @@ CONTENT_TYPE = "application/json"
 _IDS = uuid.UUID("6f0e4a9c-52f7-5d5e-9f0c-3a1a5e0c1f22")
 _REQUIRED = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time")
 # A longer number is no version of ours, and turning very long ones into integers fails.
+_LONGEST_HEADER = 1000  # characters; a longer id would make answers and letters as long
 _TYPE = re.compile(r"pakn\.([A-Za-z]+)\.v([0-9]{1,4})")
 
 
@@ -147,6 +148,7 @@ def parse_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
             found[key] = value.decode() if value is not None else ""
         except UnicodeDecodeError:
             faults.append(f"header {key} is not UTF-8")
+    faults += [f"header {key} is longer than {_LONGEST_HEADER} characters" for key in found if len(found[key]) > _LONGEST_HEADER]
     faults += [f"header {key} is missing or empty" for key in _REQUIRED if not found.get(key)]
     if not faults and found["ce_specversion"] != "1.0":
         faults.append(f"ce_specversion is {found['ce_specversion']!r}, this system reads 1.0")

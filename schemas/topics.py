@@ -23,6 +23,7 @@ class TopicSpec:
     retention_ms: int = 90 * _DAY_MS
     compacted: bool = False
     broker_time: bool = False
+    max_bytes: int = 8 * 1024 * 1024
 
     def config(self) -> dict[str, str]:
         """The Kafka topic configuration."""
@@ -30,7 +31,7 @@ class TopicSpec:
             "cleanup.policy": "compact" if self.compacted else "delete",
             "retention.ms": str(self.retention_ms),
             # A message holds up to five files of 10 MB only by HTTP; by Kafka it is bounded by this.
-            "max.message.bytes": str(8 * 1024 * 1024),
+            "max.message.bytes": str(self.max_bytes),
         }
         if self.broker_time:
             # The broker's clock says when a message came in: nobody can send an answer "yesterday".
@@ -124,6 +125,8 @@ def all_topics(agencies: Iterable[str], portals: Iterable[str]) -> list[TopicSpe
             (),
             f"Records that {service} could not handle, with the reason in the headers.",
             retention_ms=180 * _DAY_MS,
+            # Any record of another topic, with the reason on top.
+            max_bytes=9 * 1024 * 1024,
         )
         for service in SERVICES
     ]

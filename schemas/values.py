@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 FeedbackId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 FeedbackCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+\.\d{8}\.\d{4,}$")]
@@ -43,3 +43,18 @@ class Fault(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     field: str
     message: str
+
+
+_MOST_FAULTS = 100
+
+
+def faults_of(error: ValidationError, whole: str) -> list[Fault]:
+    """Every fault that the check of a document found, a hundred at most; `whole` is the name of the document itself.
+
+    Without that limit a record of many unknown fields would get an answer larger than Kafka takes.
+    """
+    rows = error.errors(include_url=False, include_context=False, include_input=False)
+    faults = [Fault(field=".".join(map(str, row["loc"]))[:200] or whole, message=row["msg"][:500]) for row in rows[:_MOST_FAULTS]]
+    if len(rows) > _MOST_FAULTS:
+        faults.append(Fault(field=whole, message=f"has {len(rows) - _MOST_FAULTS} more faults"))
+    return faults

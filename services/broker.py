@@ -23,8 +23,8 @@ from schemas.topics import TopicSpec
 from services import metrics
 from services.settings import KafkaSettings, Settings
 
-# A record holds at most one portal submission with its inline files; the topics allow the same size.
-MAX_RECORD_BYTES = 8 * 1024 * 1024
+# What the largest topic takes: a dead letter, which is a portal's submission with its inline files and a reason on top.
+MAX_RECORD_BYTES = 9 * 1024 * 1024
 _KAFKA_WAIT_SECONDS = 60.0
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 OnBatch = Callable[[KafkaMessage], Awaitable[None]]
@@ -122,9 +122,9 @@ async def publish(broker: KafkaBroker, namespace: str, facts: Sequence[Fact]) ->
         metrics.events_published.labels(fact.name).inc()
 
 
-async def publish_raw(broker: KafkaBroker, namespace: str, topic: str, record: Record, headers: dict[str, str]) -> None:
-    """Publish a record's own bytes to `topic`, with `headers` that say why. Waits for the acknowledgement."""
-    await broker.publish(record.value or b"", topic_name(namespace, topic), key=record.key or b"", headers=headers)
+async def publish_raw(broker: KafkaBroker, namespace: str, topic: str, value: bytes, key: bytes, headers: dict[str, str]) -> None:
+    """Publish bytes as they are. Waits for the acknowledgement; raises KafkaError when there is none."""
+    await broker.publish(value, topic_name(namespace, topic), key=key, headers=headers)
 
 
 class TopicsMissing(OSError):

@@ -21,9 +21,9 @@ from pymongo.errors import PyMongoError
 
 import schemas
 from schemas import Envelope, EnvelopeError, Fact, topics
-from schemas.values import Fault
+from schemas.values import faults_of
 from services import broker as kafka
-from services import metrics
+from services import dead_letters, metrics
 from services.broker import Record
 from services.case_store import CaseStore, Change, history_entry, recorded_facts
 from services.errors import GiveUp, TryAgain
@@ -242,7 +242,7 @@ class Turn:
         try:
             event = schemas.READERS[envelope.name].validate_json(record.value or b"")
         except ValidationError as error:
-            faults = tuple(Fault(field=".".join(map(str, row["loc"])) or "data", message=row["msg"]) for row in error.errors())
+            faults = tuple(faults_of(error, "data"))
             raise GiveUp("invalid", "; ".join(f"{fault.field}: {fault.message}" for fault in faults), faults) from None
         appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
         return Received(envelope, event, topic, record.partition, record.offset, appended_at, record)
@@ -261,19 +261,11 @@ class Turn:
         return Received(envelope, Tombstone(), topic, record.partition, record.offset, appended_at, record)
 
     async def _dead_letter(self, received: Received | None, record: Record, reason: GiveUp) -> None:
-        headers = {
-            "reason": reason.reason,
-            # Validation messages may quote what a citizen wrote; the value itself is in the record, which is kept anyway.
-            "reason-text": str(reason)[:2000],
-            "origin": f"{record.topic}/{record.partition}/{record.offset}",
-        }
-        for key, value in record.headers:
-            headers.setdefault(f"original-{key}", value.decode(errors="replace") if value is not None else "")
-        await kafka.publish_raw(self._broker, self._settings.namespace, topics.dead(self._service), record, headers)
+        await dead_letters.publish(self._broker, self._settings.namespace, self._service, record, reason)
         metrics.dead_letters.labels(reason.reason).inc()
         name = received.envelope.name if received else "unknown"
         metrics.events_consumed.labels(name, "dead").inc()
-        log.warning("dead_letter", reason=reason.reason, origin=headers["origin"], type=name)
+        log.warning("dead_letter", reason=reason.reason, origin=dead_letters.origin(record), type=name)
 
     def _note_progress(self, records: Sequence[Record]) -> None:
         self._progress(records)

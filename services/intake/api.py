@@ -19,7 +19,7 @@ from litestar.types import ControllerRouterHandler
 from pydantic import ValidationError
 
 import schemas
-from schemas.values import Fault
+from schemas.values import Fault, faults_of
 from services import metrics
 from services.clock import Clock
 from services.intake import attachments, domain, openapi
@@ -120,7 +120,7 @@ class Api:
         try:
             content = Supplement.model_validate(_parse_object(raw)).content
         except ValidationError as error:
-            faults += [Fault(field=".".join(map(str, row["loc"])), message=row["msg"]) for row in error.errors()]
+            faults += faults_of(error, "body")
         if faults:
             raise Problem(422, "Invalid supplement", "Correct every place listed in errors and send it again.", faults)
         act_id = self._act_id(request, document)
@@ -140,8 +140,8 @@ class Api:
         try:
             rating = Rating.model_validate(_parse_object(await request.body()))
         except ValidationError as error:
-            faults = [Fault(field=".".join(map(str, row["loc"])), message=row["msg"]) for row in error.errors()]
-            raise Problem(422, "Invalid rating", "Send {'satisfied': true} or {'satisfied': false}.", faults) from None
+            detail = "Send {'satisfied': true} or {'satisfied': false}."
+            raise Problem(422, "Invalid rating", detail, faults_of(error, "body")) from None
         act_id = self._act_id(request, document)
         if not (self._repeated(document, act_id) or await self.acts.rate(document, act_id, rating.satisfied)):
             raise Problem(409, "Cannot be rated", "A reply can be rated once, after it is published.")
@@ -257,8 +257,8 @@ class Api:
 def _parse_object(raw: bytes) -> dict[str, Any]:
     try:
         document = json.loads(raw)
-    except ValueError as error:
-        raise Problem(400, "Not JSON", f"The feedback is not JSON: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, "Not JSON", f"The feedback is not JSON: {error}"[:300]) from None
     if not isinstance(document, dict):
         raise Problem(400, "Not an object", "The feedback must be a JSON object.")
     return document

@@ -6,11 +6,14 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 import schemas
 from schemas import Fact, topics
-from schemas.portal_submission import PortalSubmission
+from schemas.portal_submission import InlineFile, PortalSubmission
 from schemas.states import STATE_AFTER
 from schemas.values import Fault
 from services import metrics
@@ -27,6 +30,13 @@ from services.turn import Outcome, Received
 
 SHOWN = frozenset({*STATE_AFTER, "FeedbackReturned", "FeedbackTransferred", "DeadlineSet"})
 WANTED = SHOWN | {"PortalSubmission"}
+
+
+class _Outer(BaseModel):
+    """What a portal puts around a submission, read for itself where the submission inside is wrong."""
+
+    sent_at: AwareDatetime | None = None
+    attachments: tuple[InlineFile, ...] = ()
 
 
 class IntakeHandler:
@@ -68,8 +78,8 @@ class IntakeHandler:
         submission, faults = domain.check(self._pack, raw, PortalSubmission)
         received_at = self._clock.at(received.appended_at)
         submitted_at, time_faults = domain.sent_time(received.event.sent_at, received_at)
-        files, file_faults = attachments.decode_inline(received.event.attachments)
-        faults = [*faults, *time_faults, *file_faults, *attachments.check(self._pack, files)]
+        files, file_faults = self._files(received.event.attachments)
+        faults = [*faults, *time_faults, *file_faults]
         if submission is None or faults:
             raise _refusal(faults)
         cause = schemas.derived_id(portal, received.envelope.id)
@@ -90,6 +100,11 @@ class IntakeHandler:
             received_at=received_at,
             raw=received.record.value or b"",
         )
+
+    def _files(self, inline: Sequence[InlineFile]) -> tuple[list[attachments.File], list[Fault]]:
+        files, faults = attachments.decode_inline(inline)
+        unreadable = {fault.field.rpartition(".")[0] for fault in faults}
+        return files, [*faults, *(fault for fault in attachments.check(self._pack, files) if fault.field not in unreadable)]
 
     async def _project(self, batch: Sequence[Received]) -> None:
         by_case: dict[str, list[Received]] = defaultdict(list)
@@ -133,11 +148,17 @@ class IntakeHandler:
         """The faults of shape and the pack's together, so that a portal can mend everything at once."""
         try:
             raw = json.loads(record.value or b"")
-        except ValueError as error:
-            return (Fault(field="body", message=f"is not JSON: {error}"),)
+        except (ValueError, RecursionError) as error:
+            return (Fault(field="body", message=f"is not JSON: {error}"[:500]),)
         if not isinstance(raw, dict):
             return (Fault(field="body", message="must be a JSON object"),)
-        return tuple(domain.check(self._pack, raw, PortalSubmission)[1])
+        faults = domain.check(self._pack, raw, PortalSubmission)[1]
+        try:
+            outer = _Outer.model_validate(raw)
+        except ValidationError:
+            return tuple(faults)  # Where these are wrong in shape, the check above has said so.
+        received_at = self._clock.at(datetime.fromtimestamp(record.timestamp / 1000, UTC))
+        return (*faults, *domain.sent_time(outer.sent_at, received_at)[1], *self._files(outer.attachments)[1])
 
 
 def _portal_of(topic: str) -> str | None:
@@ -146,7 +167,7 @@ def _portal_of(topic: str) -> str | None:
 
 
 def _header(record: Record, name: str) -> str:
-    return next((value.decode(errors="replace") for key, value in record.headers if key == name and value), "")
+    return next((value.decode(errors="replace") for key, value in record.headers if key == name and value), "")[:1000]
 
 
 def _refusal(faults: Sequence[Fault]) -> GiveUp:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 import schemas
 from schemas import Fact, topics
 from schemas.portal_submission import Submission
-from schemas.values import Attachment, Fault
+from schemas.values import Attachment, Fault, faults_of
 from services.packs import Category, Pack
 
 SOURCE = "/pakn/intake"
@@ -106,7 +106,7 @@ def check(pack: Pack, raw: Mapping[str, Any], model: type[Submission] = Submissi
     try:
         submission = model.model_validate(raw)
     except ValidationError as error:
-        faults = [Fault(field=".".join(map(str, row["loc"])) or "body", message=row["msg"]) for row in error.errors()]
+        faults = faults_of(error, "body")
     faulty = {fault.field for fault in faults}
     for field, message in _pack_faults(pack, raw):
         if field not in faulty:

@@ -24,7 +24,7 @@ class Refusals:
         _, found, agency = record.topic.partition(".actions.")
         if not found:
             return []
-        own_id = next((value.decode(errors="replace") for key, value in record.headers if key == "ce_id" and value), "")
+        own_id = next((value.decode(errors="replace") for key, value in record.headers if key == "ce_id" and value), "")[:1000]
         cause_id = action_cause(agency, own_id or f"{record.partition}/{record.offset}")
         time = self._clock.at(received.appended_at) if received else self._clock.now()
         faults = list(reason.faults) or [Fault(field="record", message=str(reason)[:1000])]
