@@ -1,0 +1,39 @@
+"""What the integration tests share: a running system for each file, with the small pack; more of them by a factory."""
+
+import uuid
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.launcher import Servers
+from tests.outside_world import small_pack
+from tests.system import System, make_settings
+
+MakeSystem = Callable[..., System]
+
+
+@pytest.fixture(scope="session")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the small pack."""
+    return small_pack(tmp_path_factory.mktemp("pack"))
+
+
+@pytest.fixture(scope="module")
+def make_system(servers: Servers, pack: Path, tmp_path_factory: pytest.TempPathFactory) -> MakeSystem:
+    """Makes systems, each with a namespace and a clock of its own; enter it with `async with`."""
+
+    def make(**more: Any) -> System:
+        folder = tmp_path_factory.mktemp("system")
+        return System(make_settings(servers, f"t{uuid.uuid4().hex[:10]}", more.pop("pack", pack), folder / "clock", **more))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+async def system(make_system: MakeSystem) -> AsyncIterator[System]:
+    """Intake, routing and deadlines, running for all tests of a file; tests keep apart by their feedback ids."""
+    async with make_system() as made:
+        await made.start("intake", "routing", "deadlines")
+        yield made

@@ -1,0 +1,268 @@
+"""The citizens' side by HTTP, on a real Kafka and a real database."""
+
+import asyncio
+import json
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.clock import machine_now
+from services.intake.api import sign_agency_token
+from tests.outside_world import GOOD, SENDER, until
+from tests.system import SECRET_KEY, System
+
+PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+    b"\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+
+
+def form(feedback: dict[str, Any] = GOOD, *files: tuple[str, bytes]) -> dict[str, Any]:
+    parts = [("attachments", (name, content, "application/octet-stream")) for name, content in files]
+    return {"files": [("feedback", (None, json.dumps(feedback), "application/json")), *parts]}
+
+
+def faults(answer: Any) -> list[str]:
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    body = answer.json()
+    assert {"title", "detail", "status"} <= set(body)
+    return sorted(fault["field"] for fault in body.get("errors", ()))
+
+
+def token(agency: str, days: int = 1, key: str = SECRET_KEY) -> dict[str, str]:
+    return {"Authorization": f"Bearer {sign_agency_token(key, agency, 'token-1', machine_now() + timedelta(days=days))}"}
+
+
+async def test_a_submission_gets_a_code_and_reaches_its_agency(system: System) -> None:
+    answer = await system.http.post("/v1/feedback", json=GOOD)
+    assert answer.status_code == 201
+    body = answer.json()
+    assert body["code"].startswith("PAKN.20260302.")
+    assert body["accepted"] is True
+    assert answer.headers["location"] == f"/v1/feedback/{body['code']}"
+    (assigned,) = await system.observer.wait("FeedbackAssigned", topic="assignments.gia-lai", subject=body["feedback_id"])
+    assert assigned.data["code"] == body["code"]
+    assert not [value for value in SENDER.values() if value.encode() in (assigned.value or b"")]
+    view = await system.shows(body, "assigned")
+    assert view["agency"] == "gia-lai"
+
+
+async def test_a_form_with_files_keeps_every_byte(system: System) -> None:
+    answer = await system.http.post("/v1/feedback", **form(GOOD, ("don.pdf", PDF), ("ảnh.png", PNG)))
+    assert answer.status_code == 201, answer.text
+    body = answer.json()
+    files = (await system.view(body, secret=True))["attachments"]
+    assert [(file["name"], file["media_type"], file["size"]) for file in files] == [
+        ("don.pdf", "application/pdf", len(PDF)),
+        ("ảnh.png", "image/png", len(PNG)),
+    ]
+    secret = {"X-Lookup-Secret": body["lookup_secret"]}
+    for file, content in zip(files, (PDF, PNG), strict=True):
+        got = await system.http.get(f"/v1/feedback/{body['code']}/attachments/{file['id']}", headers=secret)
+        assert got.content == content
+        assert got.headers["content-disposition"] == "attachment"
+        assert got.headers["x-content-type-options"] == "nosniff"
+        stranger = await system.http.get(f"/v1/feedback/{body['code']}/attachments/{file['id']}")
+        assert stranger.status_code == 403
+    missing = await system.http.get(f"/v1/feedback/{body['code']}/attachments/none", headers=secret)
+    assert missing.status_code == 404
+
+
+async def test_every_fault_of_a_form_is_told_at_once(system: System) -> None:
+    files = [("a.exe", b"MZ\x90\x00"), ("b.pdf", PNG), ("c.png", b""), ("d.pdf", PDF), ("e.pdf", PDF), ("f.pdf", PDF)]
+    answer = await system.http.post("/v1/feedback", **form({"category": "x", "title": "", "sender": {"email": "no"}}, *files))
+    assert answer.status_code == 422
+    assert faults(answer) == [
+        "attachments", "attachments.0", "attachments.1", "attachments.2", "category", "content",
+        "sender.address", "sender.email", "sender.name", "sender.phone", "title",
+    ]  # fmt: skip
+
+
+async def test_a_file_that_is_too_large_is_named(system: System) -> None:
+    limit = system.pack.header.attachments.max_bytes
+    answer = await system.http.post("/v1/feedback", **form(GOOD, ("groß.pdf", PDF + b"\x00" * limit)))
+    assert answer.status_code == 422
+    assert faults(answer) == ["attachments.0"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"[]", "application/json", 400),
+        (b"\xff\xfe{}", "application/json", 400),
+        (b"[" * 200_000, "application/json", 400),
+        (b'{"\\ud800": 1}', "application/json", 422),
+        (b'{"a": ' + b"1" * 5000 + b"}", "application/json", 400),
+        (b'"' + b"x" * 1_100_000 + b'"', "application/json", 413),
+        (b"a=b", "application/x-www-form-urlencoded", 415),
+        (b"--x\r\nnot a form", "multipart/form-data; boundary=y", 400),
+        (b"anything", "multipart/form-data", 400),
+        (b'--y\r\nContent-Disposition: form-data; name="other"\r\n\r\nv\r\n--y--\r\n', "multipart/form-data; boundary=y", 400),
+    ],
+    ids=["json", "list", "utf16", "deep", "surrogate", "number", "large", "urlencoded", "boundary", "no boundary", "no feedback"],
+)
+async def test_what_cannot_be_read_is_answered_and_never_an_error_of_ours(
+    system: System, content: bytes, kind: str, status: int
+) -> None:
+    answer = await system.http.post("/v1/feedback", content=content, headers={"Content-Type": kind})
+    assert answer.status_code == status, answer.text[:500]
+    faults(answer)
+
+
+async def test_a_hundred_thousand_faults_are_not_all_listed(system: System) -> None:
+    """A body of a megabyte once came back as an answer of many."""
+    answer = await system.http.post("/v1/feedback", json={f"k{n}": 1 for n in range(60_000)})
+    assert answer.status_code == 422
+    assert len(answer.content) < 100_000
+
+
+async def test_the_same_key_registers_once_and_is_answered_the_same(system: System) -> None:
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    first, second = [await system.http.post("/v1/feedback", json=GOOD, headers=key) for _ in range(2)]
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json() == second.json()
+    other = await system.http.post("/v1/feedback", json=GOOD | {"title": "Khác"}, headers=key)
+    assert other.status_code == 422
+    assert "Idempotency-Key" in other.json()["title"]
+
+
+async def test_fifty_requests_with_one_key_at_once_are_one_feedback(system: System) -> None:
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    answers = await asyncio.gather(*(system.http.post("/v1/feedback", json=GOOD, headers=key) for _ in range(50)))
+    assert sorted({answer.status_code for answer in answers}) == [200, 201]
+    assert [answer.status_code for answer in answers].count(201) == 1
+    assert len({answer.text for answer in answers}) == 1
+    feedback_id = answers[0].json()["feedback_id"]
+    await system.observer.wait("FeedbackAssigned", subject=feedback_id)
+    assert len({row.id for row in system.observer.found("FeedbackSubmitted", subject=feedback_id)}) == 1
+    assert await system.documents("intake")["feedbacks"].count_documents({"code": answers[0].json()["code"]}) == 1
+
+
+async def test_two_hundred_submissions_at_once_have_two_hundred_codes(system: System) -> None:
+    answers = await asyncio.gather(*(system.submit(title=f"Số {n}") for n in range(200)))
+    assert len({answer["code"] for answer in answers}) == 200
+    for answer in answers:
+        await system.observer.wait("FeedbackAssigned", topic="assignments.gia-lai", subject=answer["feedback_id"])
+
+
+@pytest.mark.parametrize("category", ["khieu-nai", "to-cao", "hoi-dap-phap-luat"])
+async def test_a_class_outside_the_procedure_gets_a_code_the_reason_and_the_right_channel(system: System, category: str) -> None:
+    body = await system.submit(category=category)
+    assert body["accepted"] is False
+    assert body["reason"]
+    assert body["right_channel"]
+    await system.observer.wait("FeedbackNotAccepted", topic="feedback", subject=body["feedback_id"])
+    view = await system.view(body)
+    assert (view["state"], view["reason"]) == ("not_accepted", body["reason"])
+    await system.settled()
+    assert not system.observer.found("FeedbackAssigned", subject=body["feedback_id"])
+
+
+async def test_the_public_sees_the_state_and_only_the_secret_opens_the_rest(system: System) -> None:
+    body = await system.submit()
+    public = await system.view(body)
+    assert "content" not in public
+    assert not [
+        value for value in (*SENDER.values(), GOOD["title"], GOOD["content"]) if value in json.dumps(public, ensure_ascii=False)
+    ]
+    private = await system.view(body, secret=True)
+    assert private["content"] == GOOD["content"]
+    wrong = await system.http.get(f"/v1/feedback/{body['code']}", headers={"X-Lookup-Secret": "x" * 24})
+    assert wrong.status_code == 403
+    another = await system.submit()
+    stolen = await system.http.get(f"/v1/feedback/{body['code']}", headers={"X-Lookup-Secret": another["lookup_secret"]})
+    assert stolen.status_code == 403
+    assert (await system.http.get("/v1/feedback/PAKN.20260302.999999")).status_code == 404
+
+
+async def test_a_supplement_counts_once_and_only_while_more_is_asked_for(system: System) -> None:
+    body = await system.assigned()
+    url, secret = f"/v1/feedback/{body['code']}/supplements", {"X-Lookup-Secret": body["lookup_secret"]}
+    assert (await system.http.post(url, json={"content": "Km 5"}, headers=secret)).status_code == 409
+    await system.post.act("gia-lai", body["feedback_id"], "request_more", question="Ở đâu?")
+    await system.shows(body, "waiting_for_supplement")
+    assert (await system.view(body, secret=True))["question"] == "Ở đâu?"
+    assert (await system.http.post(url, json={"content": "Km 5"})).status_code == 403
+    empty = await system.http.post(url, json={"content": " "}, headers=secret)
+    assert (empty.status_code, faults(empty)) == (422, ["content"])
+    files = [
+        ("feedback", (None, json.dumps({"content": "Km 5"}), "application/json")),
+        ("attachments", ("ảnh.png", PNG, "image/png")),
+    ]
+    key = secret | {"Idempotency-Key": "supplement-1"}
+    for _ in range(2):
+        assert (await system.http.post(url, files=files, headers=key)).status_code == 202
+    (told,) = await system.observer.wait("FeedbackSupplemented", topic="assignments.gia-lai", subject=body["feedback_id"])
+    assert [file["name"] for file in told.data["attachments"]] == ["ảnh.png"]
+    await system.shows(body, "supplemented")
+    assert (await system.http.post(url, json={"content": "Km 6"}, headers=secret)).status_code == 409
+    facts = {row.id for row in system.observer.found("FeedbackSupplemented", topic="feedback", subject=body["feedback_id"])}
+    assert len(facts) == 1
+
+
+async def test_a_reply_is_rated_once_after_it_is_published_and_stays_published(system: System) -> None:
+    """Publishing the earlier facts again with the rating once turned the shown state back to an earlier one."""
+    body = await system.assigned()
+    url, secret = f"/v1/feedback/{body['code']}/rating", {"X-Lookup-Secret": body["lookup_secret"]}
+    assert (await system.http.post(url, json={"satisfied": True}, headers=secret)).status_code == 409
+    await system.post.act("gia-lai", body["feedback_id"], "reply", reply="Đã sửa")
+    await system.post.act("gia-lai", body["feedback_id"], "publish", actor="cb2")
+    published = await system.shows(body, "published")
+    assert published["reply"] == "Đã sửa"
+    assert (await system.http.post(url, json={"satisfied": "maybe"}, headers=secret)).status_code == 422
+    assert (await system.http.post(url, json={"satisfied": True}, headers=secret)).status_code == 202
+    assert (await system.http.post(url, json={"satisfied": False}, headers=secret)).status_code == 409
+    (rated,) = await system.observer.wait("FeedbackRated", subject=body["feedback_id"])
+    assert rated.data["satisfied"] is True
+    await system.settled()
+    after = await system.view(body)
+    assert after == published
+    assert [row["type"] for row in after["timeline"]] == [
+        "FeedbackSubmitted", "FeedbackAssigned", "FeedbackReplied", "ReplyPublished",
+    ]  # fmt: skip
+
+
+async def test_an_agency_reads_the_sender_of_its_own_case_and_the_look_is_recorded(system: System) -> None:
+    body = await system.assigned()
+    await system.shows(body, "assigned")
+    url = f"/v1/feedback/{body['code']}/sender"
+    answer = await system.http.get(url, headers=token("gia-lai"))
+    assert answer.json() == {"code": body["code"], "submitter_type": "person"} | SENDER
+    looks = await system.documents("intake")["looks"].find({"feedback_id": body["feedback_id"]}).to_list(None)
+    assert [(look["agency"], look["token_id"]) for look in looks] == [("gia-lai", "token-1")]
+    for headers, status in (
+        (token("da-nang"), 403),
+        (token("gia-lai", days=-1), 401),
+        (token("gia-lai", key="another key that is longer than 32 characters"), 401),
+        ({"Authorization": "Bearer nonsense"}, 401),
+        ({}, 401),
+        ({"X-Lookup-Secret": body["lookup_secret"]}, 401),
+    ):
+        assert (await system.http.get(url, headers=headers)).status_code == status
+    await system.post.act("gia-lai", body["feedback_id"], "transfer", to_agency="da-nang", reason="Thuộc Đà Nẵng")
+    await until(lambda: _has(system, body, "da-nang"), "the case is the other agency's")
+    assert (await system.http.get(url, headers=token("gia-lai"))).status_code == 403
+    assert (await system.http.get(url, headers=token("da-nang"))).status_code == 200
+
+
+async def _has(system: System, body: dict[str, Any], agency: str) -> bool:
+    return bool((await system.view(body)).get("agency") == agency)
+
+
+async def test_files_left_half_stored_by_a_crash_are_stored_whole_by_the_next_try(system: System) -> None:
+    """Chunks without their file document once made the repeated submission skip the file, which was then never found."""
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    from schemas import derived_id
+
+    file_id = f"{derived_id(derived_id('idempotency-key', key['Idempotency-Key']), 'feedback')}-0"
+    await system.documents("intake")["fs.chunks"].insert_one({"files_id": file_id, "n": 0, "data": b"half"})
+    answer = await system.http.post("/v1/feedback", **form(GOOD, ("don.pdf", PDF)), headers=key)
+    assert answer.status_code == 201, answer.text
+    body = answer.json()
+    secret = {"X-Lookup-Secret": body["lookup_secret"]}
+    got = await system.http.get(f"/v1/feedback/{body['code']}/attachments/{file_id}", headers=secret)
+    assert got.content == PDF

@@ -1,0 +1,226 @@
+"""Other portals by their topics: codes, refusals with every fault, repetitions, files, and records that nobody can read."""
+
+import base64
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from services.intake.domain import lookup_secret
+from tests.integration.test_intake_http import PDF, PNG
+from tests.outside_world import GOOD, SENDER, Seen, envelope, until
+from tests.system import SECRET_KEY, System
+
+TYPE = "pakn.PortalSubmission.v1"
+
+
+def fields(record: Seen) -> list[str]:
+    return sorted(fault["field"] for fault in record.data["faults"])
+
+
+def inline(name: str, content: bytes) -> dict[str, str]:
+    return {"name": name, "content_base64": base64.b64encode(content).decode()}
+
+
+async def registered(system: System, own_id: str, portal: str = "cdvcqg") -> Seen:
+    return (await system.observer.wait("SubmissionRegistered", topic=f"outbox.{portal}", submission_id=own_id))[0]
+
+
+async def refused(system: System, own_id: str, portal: str = "cdvcqg") -> Seen:
+    return (await system.observer.wait("SubmissionRefused", topic=f"outbox.{portal}", submission_id=own_id))[0]
+
+
+async def test_a_portal_gets_the_code_of_its_submission_and_the_case_goes_on(system: System) -> None:
+    own_id = await system.post.portal("cdvcqg", GOOD | {"reference": "HS-1"})
+    answer = await registered(system, own_id)
+    assert (answer.data["reference"], answer.data["accepted"]) == ("HS-1", True)
+    assert answer.data["code"].startswith("PAKN.20260302.")
+    (submitted,) = await system.observer.wait("FeedbackSubmitted", subject=answer.data["feedback_id"])
+    assert (submitted.data["portal"], submitted.data["portal_reference"], submitted.data["channel"]) == ("cdvcqg", "HS-1", "portal")
+    await system.observer.wait("FeedbackAssigned", topic="assignments.gia-lai", subject=answer.data["feedback_id"])
+
+
+async def test_a_portals_refusal_lists_every_fault(system: System) -> None:
+    wrong = {"category": "x", "title": "", "province": "atlantis", "sender": {"name": "A"}, "sent_at": "2020-01-01T00:00:00Z"}
+    own_id = await system.post.portal("cdvcqg", wrong | {"reference": "HS-2", "attachments": [inline("a.exe", b"MZ")]})
+    answer = await refused(system, own_id)
+    found = fields(answer)
+    assert found == [
+        "attachments.0", "category", "content", "province", "sender.address", "sender.email", "sender.phone", "sent_at", "title",
+    ]  # fmt: skip
+    (dead,) = await system.observer.wait(topic="dead.intake", category="x", province="atlantis")
+    assert dead.headers["reason"] == "invalid"
+    assert dead.headers["origin"].startswith(f"{system.settings.namespace}.inbox.cdvcqg/")
+
+
+async def test_what_the_pack_forbids_is_refused_with_every_fault_of_files_and_dates_too(system: System) -> None:
+    files = [inline("a.exe", b"MZ"), {"name": "c.pdf", "content_base64": "***"}, inline("b.pdf", PNG)]
+    wrong = GOOD | {"category": "x", "sent_at": "2020-01-01T00:00:00Z", "attachments": files, "reference": "HS-3"}
+    answer = await refused(system, await system.post.portal("cdvcqg", wrong))
+    found = fields(answer)
+    assert found == ["attachments.0", "attachments.1.content_base64", "attachments.2", "category", "sent_at"]
+    assert answer.data["reference"] == "HS-3"
+
+
+async def test_a_class_outside_the_procedure_is_answered_with_the_reason_and_the_right_channel(system: System) -> None:
+    answer = await registered(system, await system.post.portal("cdvcqg", GOOD | {"category": "to-cao"}))
+    assert answer.data["accepted"] is False
+    assert answer.data["reason"]
+    assert answer.data["right_channel"]
+
+
+async def test_a_repeated_id_is_answered_the_same_and_registers_nothing_new(system: System) -> None:
+    own_id = await system.post.portal("cdvcqg", GOOD)
+    first = await registered(system, own_id)
+    await system.post.portal("cdvcqg", GOOD, own_id)
+    await system.settled("intake")
+    await system.observer.all_read()
+    answers = system.observer.found("SubmissionRegistered", submission_id=own_id)
+    assert {answer.id for answer in answers} == {first.id}
+    assert {answer.value for answer in answers} == {first.value}
+    assert len({row.id for row in system.observer.found("FeedbackSubmitted", subject=first.data["feedback_id"])}) == 1
+
+
+async def test_a_repeated_id_with_another_submission_is_refused(system: System) -> None:
+    own_id = await system.post.portal("cdvcqg", GOOD)
+    await registered(system, own_id)
+    await system.post.portal("cdvcqg", GOOD | {"title": "Khác"}, own_id)
+    assert fields(await refused(system, own_id)) == ["ce_id"]
+
+
+async def test_a_refused_submission_can_be_corrected_under_its_id(system: System) -> None:
+    own_id = await system.post.portal("cdvcqg", GOOD | {"category": "x"})
+    await refused(system, own_id)
+    await system.post.portal("cdvcqg", GOOD, own_id)
+    await registered(system, own_id)
+
+
+async def test_two_portals_may_use_the_same_id_of_their_own(system: System) -> None:
+    own_id = await system.post.portal("cdvcqg", GOOD, "the-same-id")
+    await system.post.portal("gialai-dvc", GOOD, own_id)
+    one, other = await registered(system, own_id), await registered(system, own_id, "gialai-dvc")
+    assert one.data["feedback_id"] != other.data["feedback_id"]
+    assert one.data["code"] != other.data["code"]
+
+
+async def test_files_inside_a_submission_are_kept_byte_for_byte(system: System) -> None:
+    own_id = await system.post.portal("cdvcqg", GOOD | {"attachments": [inline("don.pdf", PDF), inline("ảnh.png", PNG)]})
+    answer = await registered(system, own_id)
+    (submitted,) = await system.observer.wait("FeedbackSubmitted", subject=answer.data["feedback_id"])
+    assert [file["name"] for file in submitted.data["attachments"]] == ["don.pdf", "ảnh.png"]
+    secret = {"X-Lookup-Secret": lookup_secret(SECRET_KEY, answer.data["feedback_id"])}
+    for file, content in zip(submitted.data["attachments"], (PDF, PNG), strict=True):
+        got = await system.http.get(f"/v1/feedback/{answer.data['code']}/attachments/{file['id']}", headers=secret)
+        assert got.content == content
+
+
+async def test_the_day_of_sending_is_the_portals_and_the_agency_counts_from_it(system: System) -> None:
+    own_id = await system.post.portal("cdvcqg", GOOD | {"sent_at": "2026-02-28T10:00:00+07:00"})
+    answer = await registered(system, own_id)
+    assert answer.data["code"].startswith("PAKN.20260228.")
+    (due,) = await system.observer.wait("DeadlineSet", topic="feedback", subject=answer.data["feedback_id"], rule="handle_reply")
+    assert due.data["due_date"] == "2026-03-20"
+
+
+async def test_the_topic_of_an_unknown_portal_is_not_read(system: System) -> None:
+    topic = f"{system.settings.namespace}.inbox.nobody"
+    admin = AIOKafkaAdminClient(bootstrap_servers=system.settings.kafka.bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(topic, 1, 1)])
+    await admin.close()
+    await system.post.portal("nobody", GOOD | {"title": "Từ cổng lạ"})
+    after = await registered(system, await system.post.portal("cdvcqg", GOOD))
+    await system.observer.wait("FeedbackAssigned", subject=after.data["feedback_id"])
+    assert not system.observer.found("FeedbackSubmitted", title="Từ cổng lạ")
+    assert topic not in system.services["intake"]._parts.subscriber.topic_names
+
+
+def headers(**more: bytes | None) -> list[tuple[str, bytes | None]]:
+    base: dict[str, bytes | None] = {key: value.encode() for key, value in envelope(TYPE, "e-1").items()}
+    return list((base | more).items())
+
+
+UNREADABLE: dict[str, tuple[bytes | None, list[tuple[str, bytes | None]], str]] = {
+    "no headers": (b"{}", [], "unreadable"),
+    "null header": (b"{}", headers(ce_id=None), "unreadable"),
+    "header not UTF-8": (b"{}", headers(ce_type=b"\xff\xfe\x00"), "unreadable"),
+    "no time": (b"{}", headers(ce_time=b"yesterday"), "unreadable"),
+    "time without offset": (b"{}", headers(ce_time=b"2026-03-02T03:00:00"), "unreadable"),
+    "other CloudEvents": (b"{}", headers(ce_specversion=b"0.3"), "unreadable"),
+    "very long id": (b"{}", headers(ce_id=b"i" * 300_000), "unreadable"),
+    "unknown type": (b"{}", headers(ce_type=b"pakn.SomethingElse.v1"), "unknown_type"),
+    "another's type": (b"{}", headers(ce_type=b"org.example.thing"), "unknown_type"),
+    "unknown version": (b"{}", headers(ce_type=b"pakn.PortalSubmission.v2"), "unknown_schema"),
+    "no value": (None, headers(), "invalid"),
+    "not JSON": (b"\x00\x01garbage", headers(), "invalid"),
+    "not UTF-8": (b'{"title": "\xff"}', headers(), "invalid"),
+    "a list": (b"[1, 2]", headers(), "invalid"),
+    "deep": (b"[" * 100_000, headers(), "invalid"),
+    "lone surrogate": (b'{"\\ud800": "\\ud800"}', headers(), "invalid"),
+    "many unknown fields": (b"{" + b",".join(b'"k%d":1' % n for n in range(30_000)) + b"}", headers(), "invalid"),
+    "one long field": (b'{"' + b"k" * 1_000_000 + b'": 1}', headers(), "invalid"),
+    "many headers": (b"\xff", [*headers(), *((f"h{n}", b"\xff" * 3000) for n in range(500))], "invalid"),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+async def test_what_nobody_can_read_is_a_dead_letter_and_the_batch_goes_on(system: System, what: str) -> None:
+    """One batch: a record in order before and one after what is wrong. Nothing of the three may be lost."""
+    value, record_headers, reason = UNREADABLE[what]
+    before = await system.post.portal("hcm-1022", GOOD)
+    seen = len(system.observer.found(topic="dead.intake"))
+    await system.post.raw("inbox.hcm-1022", value, record_headers, key=b"\xff\x00")
+    after = await system.post.portal("hcm-1022", GOOD)
+    for own_id in (before, after):
+        await registered(system, own_id, "hcm-1022")
+    await system.settled("intake")
+    await system.observer.all_read()
+    (dead,) = system.observer.found(topic="dead.intake")[seen:]
+    assert dead.headers["reason"] == reason
+    assert dead.headers["reason-text"]
+    assert (dead.value or b"") == (value or b"")
+    assert dead.key == b"\xff\x00"
+    answer = system.observer.found("SubmissionRefused", topic="outbox.hcm-1022")[-1]
+    assert answer.data["faults"]
+    assert len(answer.data["submission_id"]) <= 1000
+    assert len(answer.value or b"") < 200_000, "an answer about a wrong record is not larger than the record may be"
+
+
+async def test_a_record_as_large_as_its_topic_takes_is_a_dead_letter_too(system: System) -> None:
+    """With the reason it is larger than the record, and once that made the service give up for ever."""
+    largest = b"x" * (8 * 1024 * 1024 - 2000)
+    await system.post.raw("inbox.danang-1022", largest, headers(), key=b"large")
+    (dead,) = await until(lambda: [row for row in system.observer.found(topic="dead.intake") if row.key == b"large"], "a letter")
+    assert dead.value == largest
+    await registered(system, await system.post.portal("danang-1022", GOOD), "danang-1022")
+
+
+async def test_a_compressed_record_that_unfolds_beyond_the_limit_is_named_without_its_value(system: System) -> None:
+    packed = AIOKafkaProducer(
+        bootstrap_servers=system.settings.kafka.bootstrap, compression_type="gzip", max_request_size=32 * 1024 * 1024
+    )
+    await packed.start()
+    try:
+        await packed.send_and_wait(
+            f"{system.settings.namespace}.inbox.danang-1022", b"x" * 20_000_000, b"packed", headers=headers()
+        )
+    finally:
+        await packed.stop()
+    await registered(system, await system.post.portal("danang-1022", GOOD), "danang-1022")
+    await system.settled("intake")
+    await system.observer.all_read()
+    (dead,) = [row for row in system.observer.found(topic="dead.intake") if row.key == b"packed"]
+    assert dead.value == b""
+    assert dead.headers["value-left-out"] == "20000000"
+    assert dead.headers["origin"].startswith(f"{system.settings.namespace}.inbox.danang-1022/")
+
+
+async def test_nothing_of_a_sender_is_in_any_topic_but_contacts_and_the_portals_own(system: System) -> None:
+    """Over everything that the tests of this file have brought about."""
+    await system.settled()
+    await system.observer.all_read()
+    for record in system.observer.records:
+        if record.topic != "contacts" and not record.topic.startswith(("inbox.", "dead.")):
+            leaked: list[Any] = [value for value in SENDER.values() if value.encode() in (record.value or b"")]
+            assert not leaked, f"{record.name} in {record.topic}"
