@@ -4,6 +4,7 @@ A decision, its evidence and its duplicate check are one atomic write. `services
 the services' `store.py` name the collection and its indexes.
 """
 
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -90,7 +91,9 @@ class CaseStore:
         """Write all changes in one unordered bulk and return the ids of those that another writer came before."""
         if not changes:
             return set()
-        writes: list[Any] = [self._write(change) for change in changes]
+        # What marks the writes of this call as its own: another instance may decide on the same event at the same time.
+        writer = uuid.uuid4().hex
+        writes: list[Any] = [self._write(change, writer) for change in changes]
         inserts = [change for change in changes if change.version == 0]
         conflicts: set[str] = set()
         try:
@@ -103,24 +106,15 @@ class CaseStore:
                 conflicts.add(changes[fault["index"]].case_id)
             matched = details.get("nMatched", 0)
         if matched < len(changes) - len(inserts):
-            # The server counts what matched but does not say which; versions tell.
-            updates = {change.case_id: change.version + 1 for change in changes if change.version}
-            rows = await self.collection.find({"_id": {"$in": list(updates)}}, {"version": 1, "writer": 1}).to_list(None)
-            current = {row["_id"]: row for row in rows}
-            by_id = {change.case_id: change for change in changes}
-            for case_id in updates:
-                if current.get(case_id, {}).get("writer") != self._writer(by_id[case_id]):
-                    conflicts.add(case_id)
+            # The server counts what matched but does not say which; the writer's mark tells.
+            updates = [change.case_id for change in changes if change.version]
+            written = await self.collection.find({"_id": {"$in": updates}, "writer": writer}, {"_id": 1}).to_list(None)
+            conflicts |= set(updates) - {row["_id"] for row in written}
         return conflicts
 
     @staticmethod
-    def _writer(change: Change) -> str:
-        """What marks a write as this one: the version it made and the last cause that it recorded."""
-        last = change.entries[-1]["cause"] if change.entries else ""
-        return f"{change.version + 1}/{last}"
-
-    def _write(self, change: Change) -> InsertOne[Document] | UpdateOne:
-        fields = change.fields | {"version": change.version + 1, "writer": self._writer(change)}
+    def _write(change: Change, writer: str) -> InsertOne[Document] | UpdateOne:
+        fields = change.fields | {"version": change.version + 1, "writer": writer}
         if change.version == 0:
             return InsertOne({"_id": change.case_id, **fields, "history": change.entries})
         update: Document = {"$set": fields}
