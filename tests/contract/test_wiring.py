@@ -128,6 +128,7 @@ async def test_a_service_makes_no_topic(name: ServiceName, clients: dict[str, li
 def test_each_group_reads_its_own_topics_and_together_they_read_all_that_others_write() -> None:
     """Two members of one group with different topics would each be given partitions that only the other can read."""
     groups: dict[str, list[frozenset[str]]] = defaultdict(list)
+    subscriber: Any
     for name in NAMES:
         for subscriber in build(name)._parts.broker.subscribers:
             assert subscriber.group_id

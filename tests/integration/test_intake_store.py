@@ -1,0 +1,126 @@
+"""Intake's store and files on a real database, by PyMongo's async driver and by Motor: codes, repetitions, views, marks."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import schemas
+from schemas import Fact
+from services import mongo
+from services.case_store import history_entry
+from services.intake import attachments
+from services.intake.store import IntakeStore
+
+NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
+# Many documents, so that positions in a batch and in the server's answer cannot be confused.
+MANY = 40
+
+
+def rated(case_id: str, cause: str) -> Fact:
+    """Any fact of a feedback."""
+    feedback_id = schemas.derived_id(case_id, "feedback")
+    event = schemas.FeedbackRated(feedback_id=feedback_id, code="PAKN.20261102.0042", satisfied=True, rated_at=NOW)
+    return schemas.fact(event, cause=cause, subject=case_id, time=NOW, source="/test")
+
+
+@pytest.fixture
+async def intake(database: mongo.Database) -> IntakeStore:
+    store = IntakeStore(database)
+    await store.prepare()
+    await store.prepare()
+    return store
+
+
+def feedback(number: int, **more: Any) -> dict[str, Any]:
+    row = {"_id": f"f{number}", "code": f"PAKN.20261102.{number:04d}", "version": 1, "state": "submitted", "timeline": []}
+    return row | {"history": [history_entry("c", [rated(f"f{number}", "c")])], **more}
+
+
+async def test_numbers_are_never_given_twice(intake: IntakeStore) -> None:
+    """Two feedbacks with one code would be one to every citizen who looks up."""
+    counts = [1 + call % 4 for call in range(50)]
+    firsts = await asyncio.gather(*(intake.take_numbers("20261102", count) for count in counts))
+    given = [first + index for first, count in zip(firsts, counts, strict=True) for index in range(count)]
+    assert sorted(given) == list(range(1, sum(counts) + 1))
+    assert await intake.take_numbers("20261103", 1) == 1
+
+
+async def test_an_insert_names_what_was_there_already_and_stores_the_rest(intake: IntakeStore) -> None:
+    """A group that is committed again after a crash holds both."""
+    assert await intake.insert([feedback(n) for n in range(0, MANY, 4)]) == set()
+    assert await intake.insert([feedback(n, state="changed") for n in range(MANY)]) == {f"f{n}" for n in range(0, MANY, 4)}
+    assert len(await intake.cases.load(f"f{n}" for n in range(MANY))) == MANY
+    found = await intake.by_code("PAKN.20261102.0004")
+    assert found
+    assert found["state"] == "submitted"
+    assert await intake.by_code("PAKN.20261102.9999") is None
+
+
+async def test_what_is_shown_is_never_turned_back_by_a_repetition(intake: IntakeStore) -> None:
+    """After a rebalance old records come again; the state of a published feedback must not fall back."""
+    await intake.insert([feedback(1), feedback(2)])
+    step = {"id": "e1", "type": "FeedbackAssigned", "at": NOW, "agency": "a"}
+    await intake.project([("f1", 0, 10, {"state": "assigned"}, [step]), ("f2", 0, 11, {"state": "assigned"}, [])])
+    await intake.project([("f1", 0, 12, {"state": "published"}, [step | {"id": "e2"}])])
+    await intake.project([("f1", 0, 10, {"state": "assigned"}, [step]), ("f1", 0, 12, {"state": "wrong"}, [step])])
+    await intake.project([("nobody", 0, 13, {"state": "x"}, [])])
+    await intake.project([])
+    rows = await intake.cases.load(["f1", "f2", "nobody"])
+    assert (rows["f1"]["state"], rows["f2"]["state"]) == ("published", "assigned")
+    assert [row["id"] for row in rows["f1"]["timeline"]] == ["e1", "e2"]
+    assert set(rows) == {"f1", "f2"}
+
+
+async def test_what_is_not_marked_is_found_in_order_and_within_bounds(intake: IntakeStore) -> None:
+    """After a crash the sweep publishes exactly what lies above the mark, whoever placed it."""
+    places = [("one", 3), ("one", 1), ("two", 1), ("one", 2), ("one", 4)]
+    await intake.insert([feedback(n, place={"instance": who, "seq": seq}) for n, (who, seq) in enumerate(places)])
+    await intake.insert([feedback(100)])
+
+    async def found(*arguments: Any) -> list[int]:
+        return [row["place"]["seq"] for row in await intake.placed_after(*arguments)]
+
+    assert await found("one", 0, None, 100) == [1, 2, 3, 4]
+    assert await found("one", 1, 3, 100) == [2, 3]
+    assert await found("one", 0, None, 2) == [1, 2]
+    assert await found("one", 4, None, 100) == await found("nobody", 0, None, 100) == []
+
+
+async def test_a_mark_never_goes_back_and_says_when_it_was_seen(intake: IntakeStore) -> None:
+    """A slow writer that set an older mark would have everything in between published again at each start."""
+    await intake.set_mark("one", 7, NOW)
+    await intake.set_mark("one", 5, NOW + timedelta(seconds=40))
+    await intake.set_mark("two", 1, NOW)
+    assert await intake.marks_before(NOW) == []
+    (stopped,) = await intake.marks_before(NOW + timedelta(seconds=30))
+    assert (stopped["_id"], stopped["seq"], stopped["seen_at"]) == ("two", 1, NOW)
+    await intake.forget_mark("two")
+    (other,) = await intake.marks_before(NOW + timedelta(days=1))
+    assert (other["_id"], other["seq"]) == ("one", 7)
+
+
+async def test_a_senders_act_is_stored_once_and_only_in_the_state_it_was_decided_in(intake: IntakeStore) -> None:
+    """Two ratings at the same moment are one; a supplement that comes after the state has changed is none."""
+    await intake.insert([feedback(1)])
+    document = (await intake.cases.load(["f1"]))["f1"]
+    entry = history_entry("act", [rated("f1", "act")])
+    acts = await asyncio.gather(*(intake.amend(document, {"satisfied": True}, entry) for _ in range(5)))
+    assert sorted(acts) == [False] * 4 + [True]
+    stored = (await intake.cases.load(["f1"]))["f1"]
+    assert (stored["version"], stored["satisfied"], len(stored["history"])) == (2, True, 2)
+    await intake.project([("f1", 0, 1, {"state": "published"}, [])])
+    assert not await intake.amend(stored, {"satisfied": False}, entry)
+
+
+async def test_files_are_kept_once_and_come_back_as_they_were(database: mongo.Database) -> None:
+    """A submission that is repeated after a crash stores its files again, under the same ids."""
+    bucket = mongo.file_bucket(database)
+    files = [attachments.File("ảnh.jpg", bytes(range(256)) * 2000), attachments.File("ghi chú.pdf", b"%PDF-1.4")]
+    described = attachments.describe("f1", files)
+    await attachments.store(bucket, described, files)
+    await attachments.store(bucket, described, files)
+    assert [await attachments.read(bucket, row.id) for row in described] == [file.content for file in files]
+    assert await attachments.read(bucket, "f1-9") is None
+    assert await database["fs.files"].count_documents({}) == 2

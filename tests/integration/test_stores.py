@@ -1,0 +1,213 @@
+"""The stores on a real database, by PyMongo's async driver and by Motor: guards, conflicts, repetitions, order.
+
+Everything that keeps facts from being lost or doubled stands on these guards. Intake's store is in test_intake_store.py;
+what becomes of letters is tested with the mailer, in test_mailer.py.
+"""
+
+import asyncio
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.errors import PyMongoError
+
+import schemas
+from schemas import Fact
+from services import mongo
+from services.case_store import CaseStore, Change, all_recorded_facts, history_entry, recorded_facts
+from services.deadlines.store import DeadlinesStore
+from services.notify.domain import Letter, Settlement
+from services.notify.store import NotifyStore
+from services.routing.store import RoutingStore
+
+NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
+# Many documents, so that positions in a bulk and in its answer cannot be confused.
+MANY = 40
+
+
+def rated(case_id: str, cause: str) -> Fact:
+    """Any fact; a real one, so that what comes back can be compared byte for byte."""
+    feedback_id = schemas.derived_id(case_id, "feedback")
+    event = schemas.FeedbackRated(feedback_id=feedback_id, code="PAKN.20261102.0042", satisfied=True, rated_at=NOW)
+    return schemas.fact(event, cause=cause, subject=case_id, time=NOW, source="/test", topics=("feedback", "assignments.x"))
+
+
+def change(case_id: str, version: int, cause: str = "", **fields: Any) -> Change:
+    entries = [history_entry(cause, [rated(case_id, cause)])] if cause else []
+    return Change(case_id, version, fields, entries)
+
+
+@pytest.fixture
+def cases(database: mongo.Database) -> CaseStore:
+    return CaseStore(database["cases"])
+
+
+async def test_a_case_is_inserted_changed_and_loaded_with_all_its_facts(cases: CaseStore) -> None:
+    """A repeated publication must have the same bytes as the first."""
+    assert await cases.save([change("a", 0, "c1", state="new"), change("b", 0, state="new")]) == set()
+    assert await cases.save([change("a", 1, "c2", state="old")]) == set()
+    loaded = await cases.load(["a", "b", "nobody"])
+    assert set(loaded) == {"a", "b"}
+    assert (loaded["a"]["state"], loaded["a"]["version"]) == ("old", 2)
+    assert all_recorded_facts(loaded["a"]) == [rated("a", "c1"), rated("a", "c2")]
+    assert recorded_facts(loaded["a"], "c2") == [rated("a", "c2")]
+    assert recorded_facts(loaded["a"], "c3") is None
+    assert (loaded["b"]["version"], loaded["b"]["history"]) == (1, [])
+    assert await cases.save([]) == set()
+
+
+async def test_a_case_that_another_writer_inserted_first_is_a_conflict_and_stays_as_it_was(cases: CaseStore) -> None:
+    """Two instances meet around a rebalance: one of them must decide again on what the other one stored."""
+    await cases.save([change(f"{n}", 0, "first", by="first") for n in range(0, MANY, 3)])
+    conflicts = await cases.save([change(f"{n}", 0, "second", by="second") for n in range(MANY)])
+    assert conflicts == {f"{n}" for n in range(0, MANY, 3)}
+    loaded = await cases.load(f"{n}" for n in range(MANY))
+    assert {loaded[case_id]["by"] for case_id in conflicts} == {"first"}
+    assert {row["by"] for case_id, row in loaded.items() if case_id not in conflicts} == {"second"}
+
+
+async def test_only_the_changes_that_met_another_writer_are_conflicts(cases: CaseStore) -> None:
+    """The server says how many writes matched, not which; the others of the bulk must not be redone."""
+    await cases.save([change(f"{n}", 0, by="start") for n in range(MANY)])
+    await cases.save([change(f"{n}", 1, "other", by="other") for n in range(0, MANY, 7)])
+    mixed = [change(f"{n}", 1, "mine", by="mine") for n in range(MANY)] + [change("new", 0, "mine", by="mine")]
+    assert await cases.save(mixed) == {f"{n}" for n in range(0, MANY, 7)}
+    loaded = await cases.load([*(f"{n}" for n in range(MANY)), "new"])
+    assert {row["by"] for case_id, row in loaded.items() if case_id == "new" or int(case_id) % 7} == {"mine"}
+    assert all(
+        row["history"] == [history_entry("other", [rated(case_id, "other")])]
+        for case_id, row in loaded.items()
+        if row["by"] == "other"
+    )
+
+
+async def test_a_writer_that_is_overtaken_by_a_later_one_sees_its_own_write(cases: CaseStore) -> None:
+    """Both wrote version 2; the first one's write stood. Whoever comes second must not take it for its own."""
+    await cases.save([change("a", 0, by="start"), change("b", 0, by="start")])
+    assert await cases.save([change("a", 1, "cause-1", by="one")]) == set()
+    assert await cases.save([change("a", 1, "cause-2", by="two"), change("b", 1, "cause-3", by="two")]) == {"a"}
+
+
+async def test_a_change_without_facts_is_a_conflict_too(cases: CaseStore) -> None:
+    """Two writers with nothing to publish left the same mark: the second one's change was lost and taken for written."""
+    await cases.save([change("a", 0, heard="")])
+    assert await cases.save([change("a", 1, heard="e1")]) == set()
+    assert await cases.save([change("a", 1, heard="e1 e2")]) == {"a"}
+
+
+async def test_the_same_event_decided_by_two_instances_is_a_conflict(cases: CaseStore) -> None:
+    """The second one must load what the first one recorded and publish that, byte for byte."""
+    await cases.save([change("a", 0)])
+    assert await cases.save([change("a", 1, "cause", by="one")]) == set()
+    assert await cases.save([change("a", 1, "cause", by="two")]) == {"a"}
+
+
+async def test_writers_at_the_same_time_lose_no_change(cases: CaseStore) -> None:
+    """Each of ten writers adds one to the same case, reloading after each conflict, as the turn does."""
+    await cases.save([change("a", 0, count=0)])
+
+    async def add(writer: int) -> None:
+        for _ in range(200):
+            row = (await cases.load(["a"]))["a"]
+            if not await cases.save([change("a", row["version"], f"w{writer}", count=row["count"] + 1)]):
+                return
+        pytest.fail("a writer never got through")
+
+    await asyncio.gather(*(add(writer) for writer in range(10)))
+    row = (await cases.load(["a"]))["a"]
+    assert (row["count"], row["version"], len(row["history"])) == (10, 11, 10)
+    assert {entry["cause"] for entry in row["history"]} == {f"w{writer}" for writer in range(10)}
+
+
+async def test_a_change_of_a_case_that_is_gone_is_a_conflict(cases: CaseStore) -> None:
+    """A change that meets no document was taken for written."""
+    assert await cases.save([change("gone", 3, "c", state="x")]) == {"gone"}
+    assert await cases.load(["gone"]) == {}
+
+
+async def test_another_fault_than_a_duplicate_is_not_taken_for_a_conflict(cases: CaseStore) -> None:
+    """A document that is too large would have been redone for ever."""
+    with pytest.raises(PyMongoError):
+        await cases.save([change("big", 0, text="x" * (17 * 1024 * 1024))])
+
+
+async def test_due_clocks_come_oldest_first_and_only_those_of_the_partition(database: mongo.Database) -> None:
+    """A closed case has no next rung; it must never be fired for, however far the clock goes."""
+    store = DeadlinesStore(database)
+    await store.prepare()
+    rows = [(0, 3), (0, 1), (1, 1), (0, None), (0, 2), (0, 9)]
+    changes = [
+        change(f"{n}", 0, partition=partition, next_fire_at=NOW + timedelta(hours=hours) if hours is not None else None, running=[])
+        for n, (partition, hours) in enumerate(rows)
+    ]
+    await store.cases.save(changes)
+    assert [row["_id"] for row in await store.due(0, NOW + timedelta(hours=3), 10)] == ["1", "4", "0"]
+    assert [row["_id"] for row in await store.due(0, NOW + timedelta(hours=3), 2)] == ["1", "4"]
+    assert [row["_id"] for row in await store.due(0, datetime(9999, 1, 1, tzinfo=UTC), 10)] == ["1", "4", "0", "5"]
+    assert await store.due(2, NOW + timedelta(days=9), 10) == []
+    (first,) = await store.due(0, NOW + timedelta(hours=1), 10)
+    assert first["next_fire_at"] == NOW + timedelta(hours=1)
+    assert first["next_fire_at"].tzinfo is not None
+
+
+async def test_clocks_and_cases_are_counted_by_kind_and_state(database: mongo.Database) -> None:
+    """The gauges of the dashboards."""
+    clocks = DeadlinesStore(database)
+    await clocks.prepare()
+    both = ["handle_reply:open", "refuse:late"]
+    await clocks.cases.save([change("a", 0, running=both), change("b", 0, running=both[:1]), change("c", 0, running=[])])
+    assert await clocks.count_running([*both, "publish:open"]) == {"handle_reply:open": 2, "refuse:late": 1, "publish:open": 0}
+    await database["cases"].delete_many({})
+    routing = RoutingStore(database)
+    await routing.prepare()
+    await routing.cases.save(
+        [change("a", 0, state="assigned"), change("b", 0, state="assigned"), change("c", 0, state="published")]
+    )
+    assert await routing.count_by_state(("assigned", "published", "accepted")) == {"assigned": 2, "published": 1, "accepted": 0}
+
+
+def letter(number: int, case_id: str = "f1") -> Letter:
+    return Letter(
+        id=f"letter-{number}",
+        feedback_id=case_id,
+        code="PAKN.20261102.0042",
+        moment="received",
+        cause=f"c{number}",
+        event_name="FeedbackSubmitted",
+        event={"title": "Đèn hỏng"},
+        agency=None,
+        needs_deadline=False,
+        template_version="v1",
+        created_at=NOW,
+    )
+
+
+async def test_a_letter_is_kept_once_and_given_to_one_instance(database: mongo.Database) -> None:
+    """The same fact comes again after each rebalance; two instances look for letters at the same time."""
+    store = NotifyStore(database)
+    await store.prepare("v1", {"received.vi.txt.j2": "Kính gửi"})
+    start = Settlement("queued", next_try_at=NOW)
+    letters = [(letter(number), start) for number in range(MANY)]
+    assert await store.save_letters(letters[::2], [], NOW) == 0
+    assert await store.save_letters(letters, [], NOW) == MANY // 2
+    tokens = [f"t{n}" for n in range(4)]
+    until = NOW + timedelta(minutes=2)
+    claims = await asyncio.gather(*(store.claim(token, NOW, until, MANY) for token in tokens))
+    started = [await store.start_sending(t, [row.id for row in rows], until) for t, rows in zip(tokens, claims, strict=True)]
+    assert sorted(row for rows in started for row in rows) == sorted(row.id for row, _ in letters)
+    assert all(dataclasses.replace(row) in [one for one, _ in letters] for rows in claims for row in rows)
+    assert (await store.counts())["sending"] == MANY
+    assert await store.templates("v1") == {"received.vi.txt.j2": "Kính gửi"}
+    assert await store.templates("v2") == {}
+
+
+async def test_a_letter_that_waits_is_let_go_by_its_case_only(database: mongo.Database) -> None:
+    """Two topics have no common order: a letter waits for its sender, and not for another's."""
+    store = NotifyStore(database)
+    await store.prepare("v1", {})
+    later = Settlement("queued", next_try_at=NOW + timedelta(days=1), waiting=True)
+    await store.save_letters([(letter(1, "f1"), later), (letter(2, "f2"), later)], [], NOW)
+    assert await store.claim("t", NOW, NOW + timedelta(minutes=2), 10) == []
+    await store.save_letters([], ["f2"], NOW)
+    assert [row.id for row in await store.claim("t", NOW, NOW + timedelta(minutes=2), 10)] == ["letter-2"]
