@@ -1,10 +1,13 @@
 """Deadlines' documents: one case a feedback with its clocks. Uses only what PyMongo's async driver and Motor share."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from services.case_store import CaseStore
 from services.deadlines.domain import Case
 from services.mongo import Database, Document
+
+# Stands for "nothing is due any more". A null would lie inside the range of the due query on some servers' indexes.
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class DeadlinesStore:
@@ -43,4 +46,4 @@ def read_case(document: Document) -> Case:
 
 def write_case(case: Case) -> Document:
     """The document's fields of a case, with what it is looked up by."""
-    return case.model_dump() | {"next_fire_at": case.next_fire_at, "running": case.running}
+    return case.model_dump() | {"next_fire_at": case.next_fire_at or NEVER, "running": case.running}

@@ -100,10 +100,11 @@ async def _scene(
         "PAKN_SMTP__HOST": "127.0.0.1",
         "PAKN_SMTP__PORT": str(mailbox.port),
         "PAKN_DEADLINES__GRACE_SECONDS": "0",
-        "PAKN_DEADLINES__TICK_SECONDS": "0.1",
-        "PAKN_NOTIFY__TICK_SECONDS": "0.1",
+        "PAKN_DEADLINES__TICK_SECONDS": "0.25",
+        "PAKN_NOTIFY__TICK_SECONDS": "0.25",
+        "PAKN_NOTIFY__LEASE_SECONDS": "10",
         "PAKN_INTAKE__SWEEP_SECONDS": "1",
-        "PAKN_GAUGE_SECONDS": "1",
+        "PAKN_GAUGE_SECONDS": "4",
     }
     try:
         async with stack.running(servers, folder, environment, provision, home / "logs", fixed_ports=False) as running:

@@ -144,8 +144,12 @@ class Scene:
         return next((float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(f"{name}{labels} ")), None)
 
     async def _until(self, what: str, condition: Any) -> None:
-        ends = time.monotonic() + _BOUND_SECONDS
+        """Wait for `condition`. The bound is on standing still: as long as records or letters come, the wait goes on."""
+        seen, ends = -1, 0.0
         while not await condition():
+            news = self._observer.records + sum(self.mailbox.counts.values())
+            if news != seen:
+                seen, ends = news, time.monotonic() + _BOUND_SECONDS
             if time.monotonic() > ends:
                 raise TimeoutError(f"waited {_BOUND_SECONDS:.0f} s in vain for {what}; see the logs in {self.home / 'logs'}")
             await asyncio.sleep(0.05)
