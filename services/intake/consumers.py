@@ -138,7 +138,8 @@ class IntakeHandler:
         faults = self._all_faults(record) if received is None and reason.reason == "invalid" else reason.faults
         faults = faults or (Fault(field="record", message=str(reason)[:1000]),)
         reference = getattr(received.event, "reference", None) if received else None
-        now = self._clock.at(received.appended_at) if received else self._clock.now()
+        # The record's own time, so that a batch that comes again gives the same answer.
+        now = self._clock.at(datetime.fromtimestamp(record.timestamp / 1000, UTC))
         cause = schemas.derived_id(portal, own_id or f"{record.partition}/{record.offset}")
         event = schemas.SubmissionRefused(submission_id=own_id, reference=reference, portal=portal, faults=faults, refused_at=now)
         metrics.submissions.labels("portal", "refused").inc()
