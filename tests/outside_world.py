@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from services.packs import PACKS
 
@@ -182,6 +183,24 @@ class Poster:
         """Post an action as `agency`."""
         data = {"action": action, "feedback_id": feedback_id, "actor": actor} | more
         return await self.event(f"actions.{agency}", "pakn.AgencyAction.v1", data, event_id, key=feedback_id)
+
+
+async def read_again(bootstrap: str, namespace: str, services: Iterable[str]) -> None:
+    """Set the committed offsets of services that do not run back to the beginning, as an operator does with Kafka's tools."""
+    for service in services:
+        group = f"{namespace}.{service}"
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+        await admin.start()
+        await consumer.start()
+        try:
+            committed = await admin.list_consumer_group_offsets(group)
+            assert committed, f"{group} has committed nothing yet"
+            consumer.assign(list(committed))
+            await consumer.commit(dict.fromkeys(committed, 0))
+        finally:
+            await consumer.stop()
+            await admin.close()
 
 
 def envelope(kind: str, event_id: str, **more: str) -> dict[str, str]:

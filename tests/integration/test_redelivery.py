@@ -1,0 +1,99 @@
+"""Everything is read again from the beginning: no new fact appears, and nothing changes in any store."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services.child_process import free_ports
+from services.demo.mailbox import Mailbox
+from services.settings import SmtpSettings
+from tests.integration.conftest import MakeSystem
+from tests.outside_world import GOOD, read_again, until
+from tests.system import BUILDERS, START, System
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
+    made = Mailbox(tmp_path / "mail", free_ports(1)[0])
+    made.start()
+    yield made
+    made.stop()
+
+
+async def play(system: System) -> None:
+    """Bring about every kind of fact."""
+    bodies = await asyncio.gather(*(system.assigned(title=f"Số {n}") for n in range(12)))
+    await system.submit(category="to-cao")
+    for portal in ("cdvcqg", "hcm-1022"):
+        await system.post.portal(portal, GOOD)
+        await system.post.portal(portal, GOOD | {"category": "x"})
+    asked, replied, refused, transferred, wrong = (body["feedback_id"] for body in bodies[:5])
+    await system.post.act("gia-lai", asked, "accept")
+    await system.post.act("gia-lai", asked, "request_more", question="Ở đâu?")
+    await system.post.act("gia-lai", replied, "reply", reply="Đã sửa")
+    await system.post.act("gia-lai", replied, "send_back", "cb2", reason="Chưa rõ")
+    await system.post.act("gia-lai", replied, "reply", reply="Đã sửa xong")
+    await system.post.act("gia-lai", replied, "publish", "cb2")
+    await system.post.act("gia-lai", refused, "refuse", reason="Không thuộc phạm vi")
+    await system.post.act("gia-lai", transferred, "transfer", to_agency="da-nang", reason="Thuộc Đà Nẵng")
+    await system.post.act("gia-lai", bodies[5]["feedback_id"], "return", reason="Không thuộc thẩm quyền")
+    await system.post.act("gia-lai", wrong, "publish")
+    await system.post.raw("actions.gia-lai", b"garbage")
+    await system.shows(bodies[0], "waiting_for_supplement")
+    await system.shows(bodies[1], "published")
+    for body, path, act in ((bodies[0], "supplements", {"content": "Km 5"}), (bodies[1], "rating", {"satisfied": False})):
+        secret = {"X-Lookup-Secret": body["lookup_secret"]}
+        assert (await system.http.post(f"/v1/feedback/{body['code']}/{path}", json=act, headers=secret)).status_code == 202
+    await system.shows(bodies[0], "supplemented")
+    system.set_clock(START + timedelta(days=40))
+    await system.observer.wait("FeedbackOverdue", topic="feedback", count=10)
+
+
+async def quiet(system: System) -> None:
+    """Wait until nothing more happens: all is handled, no letter waits, no fact comes that was not there before."""
+    letters = system.documents("notify")["letters"]
+
+    async def no_letter_waits() -> bool:
+        return bool(
+            await letters.count_documents({"$or": [{"state": {"$in": ["queued", "sending"]}}, {"announce": {"$gt": ""}}]}) == 0
+        )
+
+    while True:
+        before = len(system.observer.records)
+        await system.settled()
+        await until(no_letter_waits, "letters are sent")
+        await system.settled()
+        await system.observer.all_read()
+        if len(system.observer.records) == before:
+            return
+
+
+async def test_reading_everything_again_changes_nothing(make_system: MakeSystem, mailbox: Mailbox) -> None:
+    async with make_system(smtp=SmtpSettings(host="127.0.0.1", port=mailbox.port)) as system:
+        await system.start(*BUILDERS)
+        await play(system)
+        await quiet(system)
+        assert mailbox.counts.total() > 20
+        await system.stop(*BUILDERS)
+        facts = {(row.topic, row.id): row.value for row in system.observer.records if row.id}
+        documents = await system.snapshot()
+        letters = dict(mailbox.counts)
+
+        await read_again(system.settings.kafka.bootstrap, system.settings.namespace, BUILDERS)
+        count = len(system.observer.records)
+        await system.start(*BUILDERS)
+        await quiet(system)
+        await system.stop(*BUILDERS)
+
+        again = system.observer.records[count:]
+        assert again, "the same facts are published again"
+        new = {(row.topic, row.id, row.name) for row in again if row.id and (row.topic, row.id) not in facts}
+        assert not new
+        assert not [row for row in again if row.id and facts[row.topic, row.id] != row.value], "byte for byte the same"
+        after = await system.snapshot()
+        for collection, rows in documents.items():
+            assert after[collection] == rows, collection
+        assert dict(mailbox.counts) == letters
