@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
 import typer
+from pymongo.errors import PyMongoError
 
 from schemas import topics
 from services import clock, contracts, logs
@@ -34,6 +35,11 @@ def _settings() -> Settings:
 def _stop(text: str) -> NoReturn:
     typer.echo(text, err=True)
     raise typer.Exit(2)
+
+
+def _stop_without_database(error: PyMongoError) -> NoReturn:
+    # The driver's text goes on with its timeouts and the state of every server, which help nobody here.
+    _stop(f"The database at PAKN_MONGO__URI does not answer: {str(error).partition(' (configured')[0]}")
 
 
 def _builder(service: ServiceName) -> Callable[[Settings], Service]:
@@ -93,11 +99,17 @@ def token(agency: str, days: Annotated[int, typer.Option(min=1, max=3650)] = 90)
     from services.intake.api import sign_agency_token
 
     settings = _settings()
-    pack = load_pack(settings.pack)
+    secret_key = settings.intake.secret_key.get_secret_value()
+    if len(secret_key) < 32:
+        _stop("PAKN_INTAKE__SECRET_KEY must be the one that intake runs with; `pakn up` keeps its own in .pakn/secret.key")
+    try:
+        pack = load_pack(settings.pack)
+    except PackError as error:
+        _stop(str(error))
     if agency not in {row.id for row in pack.agencies}:
         _stop(f"Pack {pack.id} has no agency {agency!r}.")
     expires_at = clock.machine_now() + timedelta(days=days)
-    typer.echo(sign_agency_token(settings.intake.secret_key.get_secret_value(), agency, str(uuid.uuid4()), expires_at))
+    typer.echo(sign_agency_token(secret_key, agency, str(uuid.uuid4()), expires_at))
 
 
 letters = typer.Typer(no_args_is_help=True, help="Letters that need a person: list them, settle one after a look into the mailbox.")
@@ -113,7 +125,10 @@ def list_letters(
     """List letters of which nobody knows whether they arrived, with the Message-ID to look for."""
     from services.notify import operate
 
-    rows = asyncio.run(operate.list_letters(_settings(), state))
+    try:
+        rows = asyncio.run(operate.list_letters(_settings(), state))
+    except PyMongoError as error:
+        _stop_without_database(error)
     for row in rows:
         values = row._asdict() | {"since": row.since.isoformat()}
         typer.echo(json.dumps(values) if as_json else "  ".join(values.values()))
@@ -126,7 +141,11 @@ def settle_letter(letter_id: str, verdict: Annotated[Literal["sent", "resend"], 
     """Decide on one letter: it counts as sent, or it is sent again with the same Message-ID."""
     from services.notify import operate
 
-    if not asyncio.run(operate.settle_letter(_settings(), letter_id, verdict)):
+    try:
+        settled = asyncio.run(operate.settle_letter(_settings(), letter_id, verdict))
+    except PyMongoError as error:
+        _stop_without_database(error)
+    if not settled:
         _stop(f"No uncertain or failed letter has the id {letter_id!r}.")
 
 
