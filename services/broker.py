@@ -26,6 +26,7 @@ from services.settings import KafkaSettings, Settings
 # What the largest topic takes: a dead letter, which is a portal's submission with its inline files and a reason on top.
 MAX_RECORD_BYTES = 9 * 1024 * 1024
 _KAFKA_WAIT_SECONDS = 60.0
+_FULL_BATCH_BYTES = 128 * 1024
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 OnBatch = Callable[[KafkaMessage], Awaitable[None]]
 
@@ -79,8 +80,13 @@ def subscribe(
     topics: Iterable[str],
     on_batch: OnBatch,
     listener: ConsumerRebalanceListener | None = None,
+    gather_ms: int = 0,
 ) -> Any:
-    """Read `topics` (without namespace) in batches as the group of `service`; offsets are committed by `on_batch` only."""
+    """Read `topics` (without namespace) in batches as the group of `service`; offsets are committed by `on_batch` only.
+
+    With `gather_ms` Kafka holds a small batch back for that long, so that the facts of one case come together and make
+    one write instead of several; a large batch comes at once.
+    """
     subscriber = broker.subscriber(
         *(topic_name(settings.namespace, topic) for topic in topics),
         group_id=f"{settings.namespace}.{service}",
@@ -89,6 +95,8 @@ def subscribe(
         batch_timeout_ms=20,
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
+        fetch_min_bytes=_FULL_BATCH_BYTES if gather_ms else 1,
+        fetch_max_wait_ms=gather_ms or 500,
         max_partition_fetch_bytes=MAX_RECORD_BYTES,
         max_poll_interval_ms=int(settings.retry_seconds * 2 * 1000),
         parser=_tolerant_parser,

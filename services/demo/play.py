@@ -102,6 +102,7 @@ async def _scene(
         "PAKN_DEADLINES__GRACE_SECONDS": "0",
         "PAKN_DEADLINES__TICK_SECONDS": "0.25",
         "PAKN_NOTIFY__TICK_SECONDS": "0.25",
+        "PAKN_SMTP__CONNECTIONS": "16",
         "PAKN_NOTIFY__LEASE_SECONDS": "10",
         "PAKN_INTAKE__SWEEP_SECONDS": "1",
         "PAKN_GAUGE_SECONDS": "4",

@@ -22,6 +22,8 @@ from services.settings import Settings
 from services.turn import Turn
 
 NAME: Final = "intake"
+# What is shown of a feedback may follow a moment later: the facts of a case then make one write.
+_GATHER_MS = 100
 
 
 def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | None = None, instance: str | None = None) -> Service:
@@ -47,7 +49,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
     handler = IntakeHandler(pack, store, registrar, bucket, clock)
     turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, service.note_progress, handler.refuse)
     inboxes = [topics.inbox(portal.id) for portal in pack.header.portals]
-    subscriber = kafka.subscribe(broker, settings, NAME, [topics.FEEDBACK, *inboxes], turn.on_message)
+    subscriber = kafka.subscribe(broker, settings, NAME, [topics.FEEDBACK, *inboxes], turn.on_message, gather_ms=_GATHER_MS)
     api = Api(
         pack=pack,
         store=store,

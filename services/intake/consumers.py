@@ -120,9 +120,12 @@ class IntakeHandler:
                 envelope = received.envelope
                 if envelope.id in shown.get(case_id, ()):
                     continue
-                fields |= domain.view_changes(received.event)
+                changes = domain.view_changes(received.event)
                 if state := STATE_AFTER.get(envelope.name):
-                    fields["state"] = state
+                    changes["state"] = state
+                if not changes and envelope.name == "DeadlineSet":
+                    continue
+                fields |= changes
                 agency = getattr(received.event, "agency", None)
                 rows.append({"id": envelope.id, "type": envelope.name, "at": envelope.time, "agency": agency})
             if rows:

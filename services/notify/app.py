@@ -22,6 +22,8 @@ from services.turn import Tombstone, Turn
 NAME: Final = "notify"
 # A hand-over ends before its lease does, so that a letter that is under way is never taken for lost.
 _PART_OF_LEASE = 0.75
+# A letter may wait a moment for what belongs to it: contact, submission, assignment and limit of a case come together.
+_GATHER_MS = 250
 
 
 def build_app(
@@ -40,7 +42,7 @@ def build_app(
     handler = LetterHandler(store, pack.letters, composer.version, clock.machine)
     wanted = domain.wanted(pack.letters) | {Tombstone.__name__}
     turn = Turn(settings, NAME, broker, handler, wanted, service.fatal, service.note_progress)
-    subscriber = kafka.subscribe(broker, settings, NAME, [topics.FEEDBACK, topics.CONTACTS], turn.on_message)
+    subscriber = kafka.subscribe(broker, settings, NAME, [topics.FEEDBACK, topics.CONTACTS], turn.on_message, gather_ms=_GATHER_MS)
 
     async def prepare() -> None:
         await store.prepare(composer.version, pack.templates)

@@ -34,8 +34,8 @@ class NotifyStore:
     async def prepare(self, version: str, templates: Mapping[str, str]) -> None:
         """Create the indexes that are missing and keep the templates of this version for the letters that pin it."""
         await self._letters.create_index([("state", 1), ("next_try_at", 1)])
-        await self._letters.create_index([("waiting", 1), ("feedback_id", 1)])
-        await self._letters.create_index([("announce", 1), ("settled_at", 1)])
+        await self._letters.create_index("feedback_id")
+        await self._letters.create_index("announce")
         # A list, since a file's name holds dots, which the name of a field must not.
         files = [{"name": name, "text": text} for name, text in templates.items()]
         await self._templates.update_one({"_id": version}, {"$setOnInsert": {"files": files}}, upsert=True)
