@@ -7,10 +7,10 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from pymongo.errors import PyMongoError
@@ -91,6 +91,57 @@ def up(folder: Annotated[Path, typer.Option(help="where servers started here kee
         asyncio.run(stack.run_until_signal(folder, settings, provision_topics))
     except CannotStart as error:
         _stop(str(error))
+
+
+@cli.command()
+def due(
+    rule: Annotated[str, typer.Option(help="refuse, request_more, transfer_out, handle_reply or publish")],
+    pack: Annotated[str, typer.Option(help="a pack's name or folder")] = "vn",
+    start: Annotated[
+        list[str] | None, typer.Option(help="when it starts, ISO 8601 with offset; may be given several times")
+    ] = None,
+    starts: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="a file with one start a line")] = None,
+    category: Annotated[str, typer.Option(help="where limits differ by category")] = "",
+    agency: Annotated[str, typer.Option(help="where limits differ by agency")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line, for each start")] = False,
+) -> None:
+    """Say when a limit ends, by which law, and why: every counted and skipped day."""
+    from services.deadlines import explain
+    from services.deadlines.clocks import Law
+    from services.deadlines.workdays import WorkDays
+
+    wanted = [*(start or []), *(line for line in (starts.read_text().splitlines() if starts else []) if line.strip())]
+    if not wanted:
+        _stop("Give at least one --start, or a file of them with --starts.")
+    try:
+        loaded = load_pack(pack)
+        law = Law(loaded, WorkDays(loaded.calendar))
+        answers = [explain.answer(law, explain.Question(rule, _moment(text), category, agency)) for text in wanted]
+    except (PackError, ValueError) as error:
+        _stop(str(error))
+    for row in answers:
+        typer.echo(json.dumps(row, ensure_ascii=False) if as_json else _due_text(row))
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"{text.strip()!r} is not a time in ISO 8601, such as 2026-08-21T10:00:00+07:00") from None
+    if moment.tzinfo is None:
+        raise ValueError(f"{text.strip()!r} has no offset from UTC; write it, such as 2026-08-21T10:00:00+07:00")
+    return moment
+
+
+def _due_text(row: dict[str, Any]) -> str:
+    mark = "" if row["verified"] else "  (chưa đối chiếu văn bản: not yet compared with the text of the law)"
+    lines = [f"{row['rule']}: {row['limit']} {row['unit']} from {row['start']}: due {row['due_date']}, until {row['due_at']}"]
+    lines.append(f"{row['rule_set']}: {row['article']}{mark}; calendar {row['calendar_version']}")
+    for day in row["days"]:
+        number = f"{day['counted']:>3}" if day["counted"] else "  -"
+        source = f"  [{day['source']}]" if day["source"] else ""
+        lines.append(f"  {day['date']} {number}  {day['reason']}{source}".rstrip())
+    return "\n".join(lines)
 
 
 @cli.command()

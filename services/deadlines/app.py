@@ -13,6 +13,7 @@ from services import metrics, mongo
 from services.broker import Record
 from services.clock import Clock, make_clock
 from services.deadlines import domain
+from services.deadlines.api import Api
 from services.deadlines.handlers import WANTED, Decisions
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from services.deadlines.ticker import Ownership, Ticker
@@ -92,5 +93,6 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
             subscriber=subscriber,
             prepare=prepare,
             jobs=(ticking, measuring),
+            routes=Api(law, store).routes(),
         )
     )

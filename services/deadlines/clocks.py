@@ -6,7 +6,7 @@ has an answer for as long as the case is kept.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from schemas.values import RuleName
 from services.deadlines.workdays import CalendarEnds, WorkDays
 from services.errors import GiveUp
-from services.packs import Pack, Rule, RuleSet
+from services.packs import Pack, Rule, RuleSet, Unit
 
 Kind = Literal["warning", "overdue", "progress"]
 
@@ -90,39 +90,51 @@ class Law:
         raise GiveUp("missing_rule_set", f"rule set {id!r} of an open clock is not in pack {self.pack.id}; add it again")
 
 
+def due(days: WorkDays, at: datetime, limit: int, unit: Unit) -> tuple[datetime, date]:
+    """When a limit that starts at `at` ends: the first instant that is too late, in UTC, and the last local day.
+
+    Raises CalendarEnds where the calendar does not know the days. Law: Civil Code 2015, Articles 147 and 148.
+    """
+    start = days.local_day(at)
+    match unit:
+        case "working_days":
+            due_date = days.add(start, limit)
+        case "days":
+            due_date = days.at_or_after(start + timedelta(days=limit))
+        case "hours":
+            due_at = (at + timedelta(hours=limit)).astimezone(UTC)
+            return due_at, days.local_day(due_at)
+    return days.end_of(due_date), due_date
+
+
+def explanation(days: WorkDays, at: datetime, limit: int, unit: Unit, due_date: date) -> str:
+    """The count in one line, in figures that any language reads, with the days out of the ordinary and their reasons."""
+    start = days.local_day(at)
+    unusual = days.unusual(start, due_date)
+    listed = "; " + ", ".join(f"{day:%d/%m} {reason}" for day, reason in unusual) if unusual else ""
+    return f"{start:%d/%m/%Y} + {limit} {unit} = {due_date:%d/%m/%Y}{listed}"
+
+
 def open_clock(law: Law, case: Case, rule: Rule, rule_set: RuleSet, at: datetime, *, id: str, name: RuleName) -> Clock:
     """A clock of `rule` for the case's agency, counted from the local day of `at`. Raises GiveUp where the calendar ends."""
-    days = law.days
-    start = days.local_day(at)
     limit = law.pack.limit(rule, case.category, case.agency)
     unit = rule.limit.unit
     try:
-        match unit:
-            case "working_days":
-                due_date = days.add(start, limit)
-                due_at = days.end_of(due_date)
-            case "days":
-                due_date = days.at_or_after(start + timedelta(days=limit))
-                due_at = days.end_of(due_date)
-            case "hours":
-                due_at = (at + timedelta(hours=limit)).astimezone(UTC)
-                due_date = days.local_day(due_at)
-        skipped = days.skipped(start, due_date)
+        due_at, due_date = due(law.days, at, limit, unit)
     except CalendarEnds as error:
         raise GiveUp("missing_rule_set", str(error)) from None
-    off = "; off: " + ", ".join(f"{day:%d/%m} {reason}" for day, reason in skipped) if skipped else ""
     clock = Clock(
         id=id,
         rule=name,
         agency=case.agency,
         rule_set=rule_set.id,
-        calendar_version=days.calendar.version,
+        calendar_version=law.days.calendar.version,
         started_at=at,
         limit=limit,
         unit=unit,
         due_at=due_at,
         due_date=due_date.isoformat(),
-        explanation=f"{start:%d/%m/%Y} + {limit} {unit} = {due_date:%d/%m/%Y}{off}",
+        explanation=explanation(law.days, at, limit, unit, due_date),
     )
     return with_next_rung(law, rule, clock, after=at)
 

@@ -23,6 +23,11 @@ class DeadlinesStore:
         await self._cases.create_index("running")
         await self._cases.create_index("code")
 
+    async def by_code(self, code: str) -> Document | None:
+        """The case of the feedback with this code."""
+        found: Document | None = await self._cases.find_one({"code": code})
+        return found
+
     async def rule_sets_in_use(self) -> list[str]:
         """The rule sets that running clocks are pinned to."""
         found: list[str] = await self._cases.distinct("clocks.rule_set", {"running": {"$gt": ""}})

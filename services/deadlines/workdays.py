@@ -8,6 +8,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from services.packs import Calendar
@@ -15,6 +16,16 @@ from services.packs import Calendar
 
 class CalendarEnds(LookupError):
     """The calendar does not know the days that a limit needs: nothing is guessed, the pack needs another year."""
+
+
+class Day(NamedTuple):
+    """A day of a count: its number where it counts, otherwise none; `kind` and `reason` say why, `source` by which document."""
+
+    date: date
+    number: int | None
+    kind: str
+    reason: str
+    source: str
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,11 @@ class WorkDays:
     @cached_property
     def _off(self) -> dict[int, str]:
         return {day.date.toordinal(): day.name for year in self.calendar.years for day in year.days_off}
+
+    @cached_property
+    def _unusual(self) -> dict[int, str]:
+        worked = {day.date.toordinal(): f"worked for {day.for_:%d/%m}" for year in self.calendar.years for day in year.working_days}
+        return self._off | worked
 
     @cached_property
     def _ordinals(self) -> list[int]:
@@ -81,14 +97,34 @@ class WorkDays:
         """`day` if it is worked, otherwise the next working day (Civil Code 2015, Article 148(5))."""
         return day if self.is_working_day(day) else self.add(day, 1)
 
-    def skipped(self, start: date, end: date) -> list[tuple[date, str]]:
-        """The named days off (not plain weekends) after `start` up to `end`, each with its name."""
+    def unusual(self, start: date, end: date) -> list[tuple[date, str]]:
+        """The days off and the weekend days worked (not plain weekends) after `start` up to `end`, each with its reason."""
         ordinals = range(start.toordinal() + 1, end.toordinal() + 1)
-        return [(date.fromordinal(ordinal), self._off[ordinal]) for ordinal in ordinals if ordinal in self._off]
+        return [(date.fromordinal(ordinal), self._unusual[ordinal]) for ordinal in ordinals if ordinal in self._unusual]
 
     def local_day(self, moment: datetime) -> date:
         """The local day of an instant."""
         return moment.astimezone(self.zone).date()
+
+    def count(self, start: date, end: date) -> list[Day]:
+        """Every day after `start` up to `end`, with its number where it counts and the reason where it is out of the ordinary."""
+        off = {day.date: day for year in self.calendar.years for day in year.days_off}
+        worked = {day.date: day for year in self.calendar.years for day in year.working_days}
+        days: list[Day] = []
+        number = 0
+        for ordinal in range(start.toordinal() + 1, end.toordinal() + 1):
+            day = date.fromordinal(ordinal)
+            if swap := worked.get(day):
+                number += 1
+                days.append(Day(day, number, swap.kind, f"{day:%d/%m} worked {day:%A} for {swap.for_:%d/%m}", swap.source))
+            elif self.is_working_day(day):
+                number += 1
+                days.append(Day(day, number, "working_day", "", ""))
+            elif holiday := off.get(day):
+                days.append(Day(day, None, holiday.kind, holiday.name, holiday.source))
+            else:
+                days.append(Day(day, None, "weekend", f"{day:%A}", ""))
+        return days
 
     def start_of(self, day: date) -> datetime:
         """00:00 local time of `day`, in UTC."""

@@ -124,6 +124,6 @@ def test_a_day_of_23_hours_ends_where_the_next_one_begins() -> None:
 
 
 def test_only_named_days_off_are_given_as_the_reason_of_a_longer_wait() -> None:
-    skipped = DAYS.skipped(date(2025, 12, 31), date(2026, 1, 6))
-    assert [day.isoformat() for day, _ in skipped] == ["2026-01-01", "2026-01-02"]
-    assert all(reason for _, reason in skipped)
+    unusual = DAYS.unusual(date(2025, 12, 31), date(2026, 1, 6))
+    assert [day.isoformat() for day, _ in unusual] == ["2026-01-01", "2026-01-02"]
+    assert all(reason for _, reason in unusual)

@@ -1,0 +1,34 @@
+"""The HTTP edge of deadlines: the clocks of a feedback, each with its whole count. `app.py` mounts the route."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import get
+from litestar.types import ControllerRouterHandler
+
+from services.deadlines import explain
+from services.deadlines.clocks import Law
+from services.deadlines.store import DeadlinesStore, read_case
+from services.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Everything that the route needs."""
+
+    law: Law
+    store: DeadlinesStore
+
+    def routes(self) -> list[ControllerRouterHandler]:
+        """The route, version 1. It shows no personal data, so it needs no secret."""
+
+        @get("/v1/feedback/{code:str}/deadlines", tags=["deadlines"])
+        async def deadlines(code: str) -> dict[str, Any]:
+            document = await self.store.by_code(code)
+            if document is None:
+                raise Problem(404, "Unknown code", "No feedback with this code has been assigned yet.")
+            case = read_case(document)
+            waited = {"submitted_at": case.submitted_at.astimezone(self.law.days.zone).isoformat(), "agency": case.agency}
+            return {"code": code, **waited, "clocks": explain.explain_clocks(self.law, case.clocks)}
+
+        return [deadlines]

@@ -1,0 +1,98 @@
+"""Answers "why is it due that day?": the due instant, the law it stands on, and every counted and skipped day. Pure.
+
+`pakn due` asks for a date that nobody has yet; `api.py` asks for the clocks of a feedback.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.deadlines.clocks import Clock, Law, due
+from services.deadlines.workdays import CalendarEnds
+from services.packs import NoRuleSet, RuleSet
+
+Explained = dict[str, Any]
+
+
+class CannotCount(ValueError):
+    """No due date can be given; the text says what is missing and what to do. Nothing is guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A rule and a start; category and agency where a pack shortens limits by them."""
+
+    rule: str
+    start: datetime
+    category: str = ""
+    agency: str = ""
+
+
+def answer(law: Law, question: Question) -> Explained:
+    """The due date that a clock opened at `start` would have. Raises CannotCount."""
+    day = law.days.local_day(question.start)
+    try:
+        rule_set = law.pack.rule_set_on(day)
+    except NoRuleSet as error:
+        raise CannotCount(f"{error}; add a rule set to rules.yaml") from None
+    rule = rule_set.rules.get(question.rule)  # type: ignore[call-overload]
+    if rule is None:
+        raise CannotCount(f"rule set {rule_set.id} has no rule {question.rule!r}; it has: {', '.join(rule_set.rules)}")
+    limit = law.pack.limit(rule, question.category, question.agency)
+    try:
+        due_at, due_date = due(law.days, question.start, limit, rule.limit.unit)
+    except CalendarEnds as error:
+        raise CannotCount(f"{error}; add the year to calendar.yaml") from None
+    return {
+        "rule": question.rule,
+        "start": question.start.isoformat(),
+        "limit": limit,
+        "unit": rule.limit.unit,
+        "measured_as": rule.measured_as,
+        "due_date": due_date.isoformat(),
+        "due_at": due_at.astimezone(law.days.zone).isoformat(),
+        **_law(law, rule_set, question.rule),
+        "calendar_version": law.days.calendar.version,
+        "days": _days(law, question.start, due_date.isoformat()),
+    }
+
+
+def explain_clocks(law: Law, clocks: Sequence[Clock]) -> list[Explained]:
+    """Each clock of a feedback with its count by the calendar that it was opened with, as far as that is still the pack's."""
+    return [
+        {
+            "clock_id": clock.id,
+            "rule": clock.rule,
+            "agency": clock.agency,
+            "state": "late" if clock.overdue and clock.state == "open" else clock.state,
+            "start": clock.started_at.astimezone(law.days.zone).isoformat(),
+            "limit": clock.limit,
+            "unit": clock.unit,
+            "due_date": clock.due_date,
+            "due_at": clock.due_at.astimezone(law.days.zone).isoformat(),
+            **_law(law, law.rule_set(clock.rule_set), clock.rule),
+            "calendar_version": clock.calendar_version,
+            "explanation": clock.explanation,
+            "days": _days(law, clock.started_at, clock.due_date) if clock.calendar_version == law.days.calendar.version else [],
+        }
+        for clock in clocks
+    ]
+
+
+def _law(law: Law, rule_set: RuleSet, rule: str) -> Explained:
+    article = rule_set.rules[rule].article  # type: ignore[index]
+    return {
+        "rule_set": rule_set.id,
+        "legal_basis": rule_set.legal_basis[law.pack.header.default_language],
+        "article": article[law.pack.header.default_language],
+        "verified": rule_set.verified,
+    }
+
+
+def _days(law: Law, start: datetime, due_date: str) -> list[Explained]:
+    count = law.days.count(law.days.local_day(start), datetime.fromisoformat(due_date).date())
+    return [
+        {"date": day.date.isoformat(), "counted": day.number, "kind": day.kind, "reason": day.reason, "source": day.source}
+        for day in count
+    ]
