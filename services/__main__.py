@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 import typer
+from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
 from schemas import topics
@@ -161,6 +162,22 @@ def token(agency: str, days: Annotated[int, typer.Option(min=1, max=3650)] = 90)
         _stop(f"Pack {pack.id} has no agency {agency!r}.")
     expires_at = clock.machine_now() + timedelta(days=days)
     typer.echo(sign_agency_token(secret_key, agency, str(uuid.uuid4()), expires_at))
+
+
+@cli.command()
+def erase(code: str) -> None:
+    """Erase name, address, phone and email of a feedback's sender for good; the matter itself stays."""
+    from services.intake import operate
+
+    try:
+        erased = asyncio.run(operate.erase_sender(_settings(), code))
+    except PyMongoError as error:
+        _stop_without_database(error)
+    except KafkaError as error:
+        _stop(f"Intake has erased them, but Kafka at PAKN_KAFKA__BOOTSTRAP does not answer: do it again. {error}")
+    if not erased:
+        _stop(f"No feedback has the code {code!r}.")
+    typer.echo(f"The sender's details of {code} are erased.")
 
 
 letters = typer.Typer(no_args_is_help=True, help="Letters that need a person: list them, settle one after a look into the mailbox.")

@@ -9,6 +9,7 @@ from datetime import datetime
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from schemas import ContactRecorded
 from services.case_store import CaseStore
 from services.errors import TryAgain
 from services.mongo import Database, Document
@@ -110,6 +111,20 @@ class IntakeStore:
     async def record_look(self, feedback_id: str, agency: str, token_id: str, now: datetime) -> None:
         """Record that an agency read a sender's details."""
         await self._looks.insert_one({"feedback_id": feedback_id, "agency": agency, "token_id": token_id, "at": now})
+
+    async def erase_sender(self, code: str) -> str | None:
+        """Erase the sender's details of a feedback and return its id; none when there is no such feedback.
+
+        The fact that carried them goes too: what the sender does later publishes all facts of the feedback again, and would
+        bring back what a tombstone has erased.
+        """
+        update = {
+            "$set": {"sender": {}},
+            "$pull": {"history.$[].facts": {"type": ContactRecorded.type_name()}},
+            "$inc": {"version": 1},
+        }
+        found = await self._feedbacks.find_one_and_update({"code": code}, update, projection={"_id": 1})
+        return str(found["_id"]) if found else None
 
     async def amend(self, document: Document, fields: Document, entry: Document) -> bool:
         """Add what the sender did to a feedback, unless its state or version has changed meanwhile: then false."""
