@@ -69,6 +69,8 @@ def provision() -> None:
         created = asyncio.run(provision_topics(settings))
     except PackError as error:
         _stop(str(error))
+    except (KafkaError, OSError) as error:
+        _stop(f"The topics could not be made on the Kafka at {settings.kafka.bootstrap} (PAKN_KAFKA__BOOTSTRAP): {error}")
     typer.echo(f"{len(created)} topics created in namespace {settings.namespace!r}")
 
 

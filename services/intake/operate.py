@@ -27,7 +27,10 @@ async def erase_sender(settings: Settings, code: str) -> bool:
     if feedback_id is None:
         return False
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, acks="all", **admin_security(settings.kafka))
-    async with producer:
+    try:
+        await producer.start()
         # The default partitioner, as in intake itself: the tombstone must come behind the record that it erases.
         await producer.send_and_wait(topic_name(settings.namespace, topics.CONTACTS), None, key=feedback_id.encode())
+    finally:
+        await producer.stop()
     return True
