@@ -123,7 +123,8 @@ def _build(loader: yaml.SafeLoader, node: yaml.Node, place: Place, document: Doc
         if not isinstance(key_node, yaml.ScalarNode):
             document.faults.append(Fault(document.file, line, "a list or mapping stands as a name; use text"))
             continue
-        key = loader.construct_object(key_node)
+        # A name is the text that stands there: YAML 1.1 would read `on` as true and a number as a number.
+        key = key_node.value
         if key in mapping:
             what = f"`{key}` is given twice; the second would hide the first, so remove one"
             document.faults.append(Fault(document.file, line, what))

@@ -138,6 +138,15 @@ def test_a_fault_names_its_line_and_what_to_do(copy: Path, file: str, old: str, 
     assert all(re.match(r"[\w./]+:\d+: .+; .+", fault) for fault in faults)
 
 
+def test_a_rule_set_is_marked_as_verified_as_its_comment_says(copy: Path) -> None:
+    """YAML 1.1 reads the name `on` as true, and the fault that came of it could not be corrected by anybody."""
+    verified = "verified: true\n    verification: {by: Lê Thị Luật, on: 2026-11-20, text: Công báo}"
+    break_line(copy, "rules.yaml", "verified: false", verified)
+    found = load_pack(copy).rule_sets[0].verification
+    assert found is not None
+    assert (found.by, found.on) == ("Lê Thị Luật", date(2026, 11, 20))
+
+
 def test_a_missing_template_is_a_fault_of_its_moment(copy: Path) -> None:
     (copy / "letters" / "overdue.en.html.j2").unlink()
     (copy / "letters" / "farewell.en.html.j2").write_text("Goodbye")
