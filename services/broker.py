@@ -169,7 +169,8 @@ async def provision(settings: Settings, specs: Sequence[TopicSpec]) -> list[str]
                 topic_name(settings.namespace, spec.name),
                 num_partitions=settings.kafka.partitions if spec.spread else 1,
                 replication_factor=settings.kafka.replication_factor,
-                topic_configs=spec.config(),
+                # With three replicas two must have a record before it counts as acknowledged.
+                topic_configs=spec.config() | {"min.insync.replicas": str(max(1, settings.kafka.replication_factor - 1))},
             )
             for spec in missing
         ]

@@ -14,9 +14,7 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from schemas import Fact
-from services.mongo import Collection, Document
-
-_DUPLICATE_KEY = 11000
+from services.mongo import Collection, Document, duplicates
 
 
 @dataclass(slots=True)
@@ -99,12 +97,8 @@ class CaseStore:
         try:
             matched = (await self.collection.bulk_write(writes, ordered=False)).matched_count
         except BulkWriteError as error:
-            details = error.details or {}
-            for fault in details.get("writeErrors", []):
-                if fault["code"] != _DUPLICATE_KEY:
-                    raise
-                conflicts.add(changes[fault["index"]].case_id)
-            matched = details.get("nMatched", 0)
+            conflicts |= {changes[index].case_id for index in duplicates(error)}
+            matched = (error.details or {}).get("nMatched", 0)
         if matched < len(changes) - len(inserts):
             # The server counts what matched but does not say which; the writer's mark tells.
             updates = [change.case_id for change in changes if change.version]

@@ -21,5 +21,17 @@ class GiveUp(Exception):
         self.faults = faults
 
 
+def describe(error: BaseException) -> str:
+    """An error for logs and dead letters: its type, with a code or with text that cannot hold what a citizen wrote.
+
+    The text of a validation error or of a bulk write quotes whole documents, so only texts of known origin are shown.
+    """
+    name = type(error).__name__
+    if isinstance(error, OSError | GiveUp | TryAgain) or type(error).__module__.startswith("aiokafka"):
+        return f"{name}: {error}"[:500]
+    code = getattr(error, "code", None)
+    return name if code is None else f"{name} (code {code})"
+
+
 class TryAgain(Exception):
     """The turn could not be finished now, for example because another instance wrote the same case at the same time."""

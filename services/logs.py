@@ -12,6 +12,15 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
 
+def _without_messages(_logger: Any, _method: str, row: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Drop the texts of exceptions: a validation error or a bulk write quotes the document that it is about."""
+    for exception in row.get("exception") or ():
+        if isinstance(exception, dict):
+            exception.pop("exc_value", None)
+            exception.pop("exc_notes", None)
+    return row
+
+
 def configure(service: str, level: str) -> None:
     """Send our own and the libraries' logs through one renderer, from `level` on."""
     shared: list[Any] = [
@@ -21,6 +30,7 @@ def configure(service: str, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         # Local variables hold what citizens wrote: a traceback names files and lines only.
         structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+        _without_messages,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

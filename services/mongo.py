@@ -9,6 +9,7 @@ from typing import Any
 from gridfs import AsyncGridFSBucket
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -19,6 +20,7 @@ Document = dict[str, Any]
 Database = Any
 Collection = Any
 Client = Any
+_DUPLICATE_KEY = 11000
 FileBucket = Any
 
 
@@ -39,6 +41,18 @@ def database(client: Client, namespace: str, service: str) -> Database:
     return client.get_database(
         f"{namespace}_{service}", read_concern=ReadConcern("majority"), write_concern=WriteConcern(w="majority", j=True)
     )
+
+
+def duplicates(error: BulkWriteError) -> list[int]:
+    """The positions of the writes that failed because their key exists. Raises `error` again when anything else failed.
+
+    A failed write concern comes without a single failed write: what was written could still roll back.
+    """
+    details = error.details or {}
+    faults = details.get("writeErrors", [])
+    if details.get("writeConcernErrors") or any(fault["code"] != _DUPLICATE_KEY for fault in faults):
+        raise error
+    return [fault["index"] for fault in faults]
 
 
 async def close(client: Client) -> None:

@@ -15,6 +15,7 @@ import uvicorn
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from litestar import Litestar, Response, get
+from litestar.datastructures import ResponseHeader
 from litestar.types import ControllerRouterHandler
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -23,6 +24,7 @@ from pymongo.errors import PyMongoError
 from services import broker as kafka
 from services import metrics, mongo, problems
 from services.broker import Record
+from services.errors import describe
 from services.logs import logger
 from services.settings import ServiceName, Settings
 
@@ -32,6 +34,7 @@ _WATCH_SECONDS = 2.0
 # A consumer of the client library can hang after a broker restart without a sign. When records wait and none is
 # handled for so long, a fresh process is the cure.
 _STALL_SECONDS = 120.0
+_FATAL_STOP_SECONDS = 5.0
 Job = Callable[[], Awaitable[None]]
 
 
@@ -48,6 +51,8 @@ class Parts:
     jobs: Sequence[Job] = ()
     routes: Sequence[ControllerRouterHandler] = ()
     litestar_options: dict[str, Any] = field(default_factory=dict)
+    # Intake takes feedback while Kafka is away, so it must get requests then too.
+    ready_without_kafka: bool = False
 
 
 class Service:
@@ -79,6 +84,8 @@ class Service:
             lifespan=[self._lifespan],
             plugins=[problems.plugin()],
             logging_config=None,
+            # Answers hold secrets and what citizens wrote; no proxy or browser is to keep them.
+            response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
             **({"openapi_config": None} | parts.litestar_options),
         )
         return self
@@ -106,7 +113,9 @@ class Service:
             yield
         finally:
             await self._end_tasks()
-            await self._parts.broker.stop()
+            with contextlib.suppress(TimeoutError):
+                # After a fatal error the batch in hand never ends; its partitions are to go to another instance at once.
+                await asyncio.wait_for(self._parts.broker.stop(), _FATAL_STOP_SECONDS if self.exit_code else None)
             await mongo.close(self._parts.client)
 
     async def _end_tasks(self) -> None:
@@ -132,7 +141,7 @@ class Service:
             try:
                 await action()
             except transient as error:
-                log.warning("not_connected", to=what, error=f"{type(error).__name__}: {error}"[:300], again_in_seconds=wait)
+                log.warning("not_connected", to=what, error=describe(error), again_in_seconds=wait)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _CONNECT_WAIT_MAX)
             else:
@@ -156,7 +165,7 @@ class Service:
             raise
         except Exception as error:  # A background job that died would leave a service that only looks alive.
             log.exception("job_failed")
-            self.fatal(f"a background job failed: {type(error).__name__}: {error}")
+            self.fatal(f"a background job failed: {describe(error)}")
 
     async def _watch(self) -> None:
         """Measure the lag, see whether Kafka answers, and end a process whose consumer has stopped without saying so."""
@@ -214,7 +223,8 @@ class Service:
                 "lag": self._lag,
                 "seconds_since_progress": round(seconds, 1),
             }
-            ok = self.prepared.is_set() and self.connected.is_set() and seconds < _STALL_SECONDS
+            kafka_ok = self.connected.is_set() or self._parts.ready_without_kafka
+            ok = self.prepared.is_set() and kafka_ok and seconds < _STALL_SECONDS
             return Response(state, status_code=200 if ok else 503)
 
         return ready
@@ -233,7 +243,5 @@ async def every(seconds: float, action: Job) -> None:
         try:
             await action()
         except (PyMongoError, KafkaError, OSError) as error:
-            log.warning(
-                "periodic_work_failed", action=getattr(action, "__name__", ""), error=f"{type(error).__name__}: {error}"[:300]
-            )
+            log.warning("periodic_work_failed", action=getattr(action, "__name__", ""), error=describe(error))
         await asyncio.sleep(seconds)

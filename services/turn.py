@@ -26,18 +26,19 @@ from services import broker as kafka
 from services import dead_letters, metrics
 from services.broker import Record
 from services.case_store import CaseStore, Change, history_entry, recorded_facts
-from services.errors import GiveUp, TryAgain
+from services.errors import GiveUp, TryAgain, describe
 from services.logs import logger
 from services.mongo import Document
 from services.settings import Settings
 
 log = logger(__name__)
 _CONFLICT_ROUNDS = 8
+_HISTORY_OF_REFUSALS = 500
 
 
 def _note_failure(error: Exception) -> bool:
     expected = isinstance(error, TryAgain | PyMongoError | KafkaError | OSError)
-    log.warning("turn_failed", error=f"{type(error).__name__}: {error}"[:500], exc_info=None if expected else error)
+    log.warning("turn_failed", error=describe(error), exc_info=None if expected else error)
     return True
 
 
@@ -89,12 +90,15 @@ class CaseHandler(Generic[CaseT]):
         read: Callable[[Document], CaseT],
         write: Callable[[CaseT], Document],
         case_id: Callable[[Received], str] = lambda received: received.envelope.subject,
+        cause_id: Callable[[Received], str] = lambda received: received.envelope.id,
     ) -> None:
+        """`cause_id` names an event uniquely in the whole system, also where its sender chose the id."""
         self._store = store
         self._decide = decide
         self._read = read
         self._write = write
         self._case_id = case_id
+        self._cause_id = cause_id
 
     async def handle(self, batch: Sequence[Received]) -> Outcome:
         """Raises TryAgain when other writers were faster eight times in a row."""
@@ -121,7 +125,7 @@ class CaseHandler(Generic[CaseT]):
         before = case = self._read(document) if document else None
         entries: list[Document] = []
         for received in events:
-            cause = received.envelope.id
+            cause = self._cause_id(received)
             known = recorded_facts({"_id": case_id, "history": entries}, cause)
             if known is None and document:
                 known = recorded_facts(document, cause)
@@ -135,10 +139,12 @@ class CaseHandler(Generic[CaseT]):
                 outcome.given_up.append((received, reason))
             except Exception as error:  # A pure decision fails the same way each time: no repetition mends it.
                 log.exception("decision_failed", event_id=cause, type=received.envelope.name)
-                outcome.given_up.append((received, GiveUp("unexpected", f"{type(error).__name__}: {error}")))
+                outcome.given_up.append((received, GiveUp("unexpected", describe(error))))
             else:
                 outcome.facts += facts
-                if facts:
+                # What changes nothing (a refusal) is recorded too, so that a repetition is answered alike; but an agency
+                # that asks in a loop must not make the document grow for ever.
+                if facts and (case is not before or len(document["history"] if document else ()) < _HISTORY_OF_REFUSALS):
                     entries.append(history_entry(cause, facts))
         if case is None or (case == before and not entries):
             return None, outcome
@@ -187,7 +193,7 @@ class Turn:
         except Exception as error:
             # Returning or raising would let the next commit pass over this batch, so this handler never returns: the
             # process ends, the supervisor starts a new one, and the batch comes again.
-            self._fatal(f"a batch of {len(records)} could not be finished: {type(error).__name__}: {error}")
+            self._fatal(f"a batch of {len(records)} could not be finished: {describe(error)}")
             await asyncio.Event().wait()
         try:
             await message.ack()

@@ -1,7 +1,7 @@
 """The timers: fires the rungs that are due in the partitions that this instance owns. Kafka shards them; no leader, no locks.
 
-A partition's timers wait until every fact that was in Kafka at the instant in question has been handled: a reply that
-came in time is never overtaken by its own deadline, not even after hours of downtime. Publish first, then mark: after a
+A partition's timers wait until every fact that was in Kafka at the instant in question has been handled: a fact that came
+in time is never overtaken by its own deadline, not even after hours of downtime of this service. Publish first, then mark: after a
 crash in between the same facts, with the same ids, are published again.
 """
 
@@ -19,9 +19,12 @@ from services.case_store import Change, history_entry
 from services.clock import Clock
 from services.deadlines import domain
 from services.deadlines.store import DeadlinesStore, read_case, write_case
+from services.errors import GiveUp, describe
 from services.logs import logger
+from services.mongo import Document
 
 log = logger(__name__)
+Fired = tuple[str, domain.Rung, Fact]
 Publish = Callable[[Sequence[Fact]], Awaitable[None]]
 
 
@@ -111,13 +114,25 @@ class Ticker:
             handled = (await consumer.beginning_offsets([partition]))[partition]
         return int(handled)
 
+    def _fire_case(self, document: Document, until: datetime) -> tuple[Document, domain.Case, list[Fired]] | None:
+        """The case after its due rungs; none when it cannot be decided on, which must not stop the others."""
+        try:
+            case, fired = domain.fire(self._law, read_case(document), until)
+        except Exception as error:  # Whatever is wrong with one case, the clocks of all others go on.
+            metrics.dead_letters.labels(error.reason if isinstance(error, GiveUp) else "unexpected").inc()
+            log.error("timer_failed", case=document["_id"], error=describe(error))
+            return None
+        return document, case, fired
+
     async def _fire(self, partition: int, until: datetime) -> None:
         while True:
             async with self.turn_lock:
                 documents = await self._store.due(partition, until, self._batch)
                 if not documents:
                     return
-                rows = [(document, *domain.fire(self._law, read_case(document), until)) for document in documents]
+                rows = [row for document in documents if (row := self._fire_case(document, until))]
+                if not rows:
+                    return
                 await self._publish([fact for _, _, fired in rows for _, _, fact in fired])
                 changes = [
                     Change(

@@ -123,7 +123,7 @@ class Api:
             faults += faults_of(error, "body")
         if faults:
             raise Problem(422, "Invalid supplement", "Correct every place listed in errors and send it again.", faults)
-        act_id = self._act_id(request, document)
+        act_id = self._act_id(request, document, "supplement", raw)
         described = attachments.describe(document["_id"], files, batch=f"-{act_id[:8]}")
         await attachments.store(self.bucket, described, files)
         done = self._repeated(document, act_id) or await self.acts.supplement(document, act_id, content, described)
@@ -138,11 +138,12 @@ class Api:
         document = await self._find(code)
         self._check_secret(request, document)
         try:
-            rating = Rating.model_validate(_parse_object(await request.body()))
+            raw = await request.body()
+            rating = Rating.model_validate(_parse_object(raw))
         except ValidationError as error:
             detail = "Send {'satisfied': true} or {'satisfied': false}."
             raise Problem(422, "Invalid rating", detail, faults_of(error, "body")) from None
-        act_id = self._act_id(request, document)
+        act_id = self._act_id(request, document, "rating", raw)
         if not (self._repeated(document, act_id) or await self.acts.rate(document, act_id, rating.satisfied)):
             raise Problem(409, "Cannot be rated", "A reply can be rated once, after it is published.")
         return Response({"code": code, "satisfied": rating.satisfied}, status_code=202)
@@ -228,9 +229,10 @@ class Api:
             ) from None
         return claims
 
-    def _act_id(self, request: AnyRequest, document: Document) -> str:
+    def _act_id(self, request: AnyRequest, document: Document, act: str, raw: bytes) -> str:
+        """The id of an act. With a key, the same act with the same content has the same id, and another one another."""
         key = request.headers.get("Idempotency-Key")
-        return schemas.derived_id(document["_id"], f"idempotency-key/{key}") if key else self.new_id()
+        return schemas.derived_id(document["_id"], f"{act}/{domain.fingerprint(raw)}/{key}") if key else self.new_id()
 
     @staticmethod
     def _repeated(document: Document, act_id: str) -> bool:

@@ -67,6 +67,9 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         await store.prepare()
         await outbox.prepare()
 
+    async def heartbeat() -> None:
+        await every(settings.intake.sweep_seconds, outbox.heartbeat)
+
     async def sweep() -> None:
         await service.connected.wait()
         await outbox.sweep_all_others()
@@ -80,7 +83,8 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
             broker=broker,
             subscriber=subscriber,
             prepare=prepare,
-            jobs=(group_commit.run, outbox.run, sweep),
+            jobs=(group_commit.run, outbox.run, heartbeat, sweep),
+            ready_without_kafka=True,
             routes=api.routes(),
             litestar_options={"openapi_config": openapi.config()},
         )

@@ -75,7 +75,8 @@ def describe(feedback_id: str, files: Sequence[File], batch: str = "") -> tuple[
     """The attachments that these files become. Ids are derived, so a repeated submission stores nothing twice."""
     return tuple(
         Attachment(
-            id=f"{feedback_id}{batch}-{index}",
+            # Bound to the content: other bytes under the same name in a second try are another file.
+            id=f"{feedback_id}{batch}-{index}-{hashlib.sha256(file.content).hexdigest()[:16]}",
             name=file.name,
             media_type=mimetypes.guess_type(file.name)[0] or "application/octet-stream",
             size=len(file.content),

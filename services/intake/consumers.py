@@ -112,7 +112,7 @@ class IntakeHandler:
             by_case[received.envelope.subject].append(received)
         # A repeated fact may come after later ones, and must not turn the shown state back.
         shown = await self._store.shown_facts(by_case)
-        views: list[tuple[str, int, int, Document, list[Document]]] = []
+        views: list[tuple[str, Document, list[Document]]] = []
         for case_id, events in by_case.items():
             fields: Document = {}
             rows: list[Document] = []
@@ -129,7 +129,7 @@ class IntakeHandler:
                 agency = getattr(received.event, "agency", None)
                 rows.append({"id": envelope.id, "type": envelope.name, "at": envelope.time, "agency": agency})
             if rows:
-                views.append((case_id, events[-1].partition, events[-1].offset, fields, rows))
+                views.append((case_id, fields, rows))
         await self._store.project(views)
 
     def refuse(self, received: Received | None, record: Record, reason: GiveUp) -> list[Fact]:

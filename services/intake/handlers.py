@@ -127,10 +127,8 @@ class GroupCommit:
         for result, (_, future) in zip(results, group, strict=True):
             if not future.done():
                 future.set_result(result)
-            # By its place, not by `repeated`: a second try of this group finds what the first one stored.
-            place = result.document.get("place") or {}
-            if place.get("instance") == self._outbox.instance and place["seq"] >= first:
-                facts += all_recorded_facts(result.document)
+            # Those of a repeated submission too: its first try may have been stored after it was taken for failed.
+            facts += all_recorded_facts(result.document)
         self._outbox.offer(Placed(first, first + len(group) - 1, facts))
 
 
@@ -174,8 +172,7 @@ class SenderActs:
         except BaseException:
             self._outbox.abandon(seq)
             raise
-        # The document had an earlier place, perhaps of an instance that stopped before it published: everything of it
-        # is published again, in order, so that the new place covers the old one.
-        facts = all_recorded_facts(document | {"history": [*document["history"], entry]}) if done else []
-        self._outbox.offer(Placed(seq, seq, facts))
+        # What the new place covers of the earlier history has been published: the case could not be in this state if
+        # routing had not read it. The sweep, which cannot know, publishes all of a document.
+        self._outbox.offer(Placed(seq, seq, [fact] if done else []))
         return done

@@ -7,7 +7,7 @@ instances that have stopped. `handlers.py` offers, `app.py` runs `run` and `swee
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from aiokafka.errors import KafkaError
@@ -24,7 +24,9 @@ from services.logs import logger
 log = logger(__name__)
 _SWEEP_BATCH = 500
 # An instance that has not been heard of for so long has stopped; another one publishes what it left.
-_STOPPED_AFTER = timedelta(seconds=30)
+_STOPPED_AFTER = timedelta(seconds=60)
+# A mark is tiny, and forgetting that of an instance that only seemed to have stopped would lose what it stores next.
+_FORGOTTEN_AFTER = timedelta(days=1)
 _OFFERS = 1000
 Publish = Callable[[Sequence[Fact]], Awaitable[None]]
 
@@ -54,7 +56,7 @@ class Outbox:
 
     async def prepare(self) -> None:
         """Make this instance known before it stores anything: a place without a mark would never be swept."""
-        await self._store.set_mark(self.instance, 0, self._clock.machine())
+        await self.heartbeat()
 
     def take_places(self, count: int) -> int:
         """Take `count` places and return the first. Each take must be settled by `offer` or `abandon`."""
@@ -100,7 +102,7 @@ class Outbox:
         return ready
 
     async def _published_up_to(self, seq: int) -> None:
-        await self._store.set_mark(self.instance, seq, self._clock.machine())
+        await self._store.move_mark(self.instance, seq)
         self._published = seq
         metrics.outbox_pending.set(self._given - self._published)
 
@@ -111,35 +113,40 @@ class Outbox:
             settled = min(self._unsettled, default=self._given + 1) - 1
             if self._published < settled and self._published + 1 not in self._offered:
                 await self._sweep_instance(self.instance, self._published, settled)
-            # A mark is also the sign of life by which others know that this instance has not stopped.
-            await self._published_up_to(
-                max(settled, self._published) if self._published + 1 not in self._offered else self._published
-            )
+                await self._published_up_to(settled)
             self._offered = {first: placed for first, placed in self._offered.items() if first > self._published}
         self._something_offered.set()
-        await self._sweep_others(self._clock.machine() - _STOPPED_AFTER, forget=True)
+        await self._sweep_stopped()
 
     async def sweep_all_others(self) -> None:
         """Publish at once what any other instance has not marked: called at start, when a predecessor may just have died.
 
-        What a living instance is about to publish itself is published twice, with the same ids, which is harmless.
+        What a living instance is about to publish itself is published twice, with the same ids, which is harmless. Its
+        mark stays where it is: below what was found an insert may still be under way.
         """
-        await self._sweep_others(self._clock.machine(), forget=False)
+        for mark in await self._store.marks_before(self._clock.machine()):
+            if mark["_id"] != self.instance:
+                await self._sweep_instance(mark["_id"], mark["seq"], None, move_mark=False)
 
-    async def _sweep_others(self, not_seen_since: datetime, *, forget: bool) -> None:
-        for mark in await self._store.marks_before(not_seen_since):
+    async def _sweep_stopped(self) -> None:
+        now = self._clock.machine()
+        for mark in await self._store.marks_before(now - _STOPPED_AFTER):
             if mark["_id"] != self.instance:
                 await self._sweep_instance(mark["_id"], mark["seq"], None)
-                # Only of an instance that has stopped: a living one would lose what it stores next.
-                if forget:
-                    await self._store.forget_mark(mark["_id"])
+                if mark["seen_at"] < now - _FORGOTTEN_AFTER:
+                    await self._store.forget_mark(mark)
 
-    async def _sweep_instance(self, instance: str, seq: int, up_to: int | None) -> None:
+    async def heartbeat(self) -> None:
+        """Say that this instance has not stopped; needs no Kafka. Called every few seconds."""
+        await self._store.heartbeat(self.instance, self._clock.machine())
+
+    async def _sweep_instance(self, instance: str, seq: int, up_to: int | None, *, move_mark: bool = True) -> None:
         while True:
             documents = await self._store.placed_after(instance, seq, up_to, _SWEEP_BATCH)
             if not documents:
                 return
             await self._publish([fact for document in documents for fact in all_recorded_facts(document)])
             seq = documents[-1]["place"]["seq"]
-            await self._store.set_mark(instance, seq, self._clock.machine())
+            if move_mark:
+                await self._store.move_mark(instance, seq)
             log.info("outbox_swept", documents=len(documents), up_to=seq)

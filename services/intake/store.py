@@ -12,9 +12,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from schemas import ContactRecorded
 from services.case_store import CaseStore
 from services.errors import TryAgain
-from services.mongo import Database, Document
-
-_DUPLICATE_KEY = 11000
+from services.mongo import Database, Document, duplicates
 
 
 class IntakeStore:
@@ -54,10 +52,7 @@ class IntakeStore:
         try:
             await self._feedbacks.insert_many(documents, ordered=False)
         except BulkWriteError as error:
-            faults = (error.details or {}).get("writeErrors", [])
-            if any(fault["code"] != _DUPLICATE_KEY for fault in faults):
-                raise
-            return {documents[fault["index"]]["_id"] for fault in faults}
+            return {documents[index]["_id"] for index in duplicates(error)}
         return set()
 
     async def by_code(self, code: str) -> Document | None:
@@ -70,20 +65,19 @@ class IntakeStore:
         rows = await self._feedbacks.find({"_id": {"$in": list(case_ids)}}, {"timeline.id": 1}).to_list(None)
         return {row["_id"]: {entry["id"] for entry in row.get("timeline", ())} for row in rows}
 
-    async def project(self, views: Iterable[tuple[str, int, int, Document, list[Document]]]) -> None:
-        """Bring what is shown up to date: (feedback id, partition, offset, fields, timeline rows), one bulk.
+    async def project(self, views: Iterable[tuple[str, Document, list[Document]]]) -> None:
+        """Bring what is shown up to date: (feedback id, fields, timeline rows), one bulk.
 
-        The guard on the offset keeps a late repetition from turning a feedback's state back.
+        The guard keeps a batch that another instance has shown already from turning a feedback's state back.
         """
         writes = [
             UpdateOne(
-                {"_id": case_id, "$or": [{"seen.partition": {"$ne": partition}}, {"seen.offset": {"$lt": offset}}]},
-                {
-                    "$set": fields | {"seen": {"partition": partition, "offset": offset}},
-                    "$addToSet": {"timeline": {"$each": rows}},
-                },
+                {"_id": case_id, "timeline.id": {"$ne": rows[-1]["id"]}},
+                {"$set": fields, "$addToSet": {"timeline": {"$each": rows}}}
+                if fields
+                else {"$addToSet": {"timeline": {"$each": rows}}},
             )
-            for case_id, partition, offset, fields, rows in views
+            for case_id, fields, rows in views
         ]
         if writes:
             await self._feedbacks.bulk_write(writes, ordered=False)
@@ -95,18 +89,22 @@ class IntakeStore:
         found: list[Document] = await self._feedbacks.find(query).sort("place.seq", 1).limit(limit).to_list(None)
         return found
 
-    async def set_mark(self, instance: str, seq: int, now: datetime) -> None:
-        """Note that everything of `instance` up to `seq` is published, and that somebody looked at `now`."""
-        await self._marks.update_one({"_id": instance}, {"$max": {"seq": seq}, "$set": {"seen_at": now}}, upsert=True)
+    async def heartbeat(self, instance: str, now: datetime) -> None:
+        """Note that `instance` works at `now` (machine time); its mark is made at the first call."""
+        await self._marks.update_one({"_id": instance}, {"$set": {"seen_at": now}, "$setOnInsert": {"seq": 0}}, upsert=True)
+
+    async def move_mark(self, instance: str, seq: int) -> None:
+        """Note that everything of `instance` up to `seq` is published."""
+        await self._marks.update_one({"_id": instance}, {"$max": {"seq": seq}})
 
     async def marks_before(self, now: datetime) -> list[Document]:
         """The marks of instances that have not been heard of since `now`."""
         found: list[Document] = await self._marks.find({"seen_at": {"$lt": now}}).to_list(None)
         return found
 
-    async def forget_mark(self, instance: str) -> None:
-        """An instance that has stopped and has nothing left to publish needs no mark."""
-        await self._marks.delete_one({"_id": instance})
+    async def forget_mark(self, mark: Document) -> None:
+        """An instance that has stopped and has nothing left to publish needs no mark; one that came back keeps it."""
+        await self._marks.delete_one({"_id": mark["_id"], "seen_at": mark["seen_at"]})
 
     async def record_look(self, feedback_id: str, agency: str, token_id: str, now: datetime) -> None:
         """Record that an agency read a sender's details."""

@@ -218,8 +218,13 @@ def settle(letter: Letter, result: Result, reason: str, now: datetime, *, attemp
         return Settlement("sent", attempts=tried, announced=True)
     if result in ("failed", "uncertain"):
         return Settlement("failed" if result == "failed" else "uncertain", reason, attempts=tried, announced=True)
-    given_up = tried >= attempts if result == "retry" else now - letter.created_at >= UNREACHABLE_LIMIT
-    if given_up:
+    if result == "unreachable":
+        # No answer of the server, so no attempt of this letter's; the pause grows with the letter's age.
+        age = now - letter.created_at
+        if age >= UNREACHABLE_LIMIT:
+            return Settlement("failed", reason, attempts=letter.attempts, announced=True)
+        return Settlement("queued", reason, next_try_at=now + min(max(backoff, age / 8), _BACKOFF_MAX), attempts=letter.attempts)
+    if tried >= attempts:
         return Settlement("failed", reason, attempts=tried, announced=True)
     pause = min(backoff * 2 ** min(tried - 1, 20), _BACKOFF_MAX)
     return Settlement("queued", reason, next_try_at=now + pause, attempts=tried)

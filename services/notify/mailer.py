@@ -6,6 +6,7 @@ a `sending` letter whose lease ends is uncertain, listed, and sent again only by
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -113,8 +114,11 @@ class Mailer:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            # Bounded: each hand-over has an end shorter than the lease.
-            await asyncio.wait({task}, timeout=self._settings.lease_seconds)
+            # Whoever stops the service may cancel again and again; each hand-over has an end shorter than the lease.
+            ends = asyncio.get_running_loop().time() + self._settings.lease_seconds
+            while not task.done() and asyncio.get_running_loop().time() < ends:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait({task}, timeout=1)
             raise
 
     async def _send_group(self, token: str, group: Sequence[domain.Letter], cases: dict[str, domain.Case]) -> bool:

@@ -58,8 +58,10 @@ class Connection:
             except (SMTPException, OSError) as error:
                 self.drop()
                 return Attempt("unreachable", _reason("connect", error))
+            step = "sender"
             try:
                 await smtp.mail(self._sender)
+                step = "envelope"
                 await smtp.rcpt(recipient)
                 break
             except (SMTPException, OSError) as error:
@@ -69,7 +71,10 @@ class Connection:
                     self.drop()
                 if not (lost and reused):
                     await self._reset()
-                    return Attempt("failed" if code >= 500 else "retry", _reason("envelope", error))
+                    if step == "sender" and code >= 500:
+                        # Our own sender is refused, which is a wrong setting and no fault of any letter.
+                        return Attempt("unreachable", _reason(step, error))
+                    return Attempt("failed" if code >= 500 else "retry", _reason(step, error))
                 # The server closed a connection that had been idle; nothing was handed over, so a new one is tried at once.
         self._data_begun = True
         try:

@@ -15,10 +15,9 @@ from typing import Any
 from pymongo import InsertOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from services.mongo import Database, Document
+from services.mongo import Database, Document, duplicates
 from services.notify.domain import STATES, Case, Contact, Deadline, Letter, Settlement
 
-_DUPLICATE_KEY = 11000
 ANY_INSTANCE = "any"
 _LETTER_FIELDS = tuple(field.name for field in fields(Letter) if field.name != "id")
 
@@ -62,10 +61,7 @@ class NotifyStore:
         try:
             await self._letters.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
-            faults = (error.details or {}).get("writeErrors", [])
-            if any(fault["code"] != _DUPLICATE_KEY for fault in faults):
-                raise
-            return len(faults)
+            return len(duplicates(error))
         return 0
 
     async def cases(self, feedback_ids: Iterable[str]) -> dict[str, Case]:
@@ -104,12 +100,12 @@ class NotifyStore:
         """
         writes = []
         for letter, settlement in settled:
-            guard = {"_id": letter.id, "claim": token, "state": {"$in": ["queued", "sending", "uncertain"]}}
+            # Whatever ends a claim takes its token away, so the token alone says whose letter it is.
+            guard = {"_id": letter.id, "claim": token}
             values = _settlement(settlement, now=now, legal=legal, instance=instance)
             # The version that was really rendered: the pinned one, unless no instance knows it any more.
             values["template_version"] = letter.template_version
-            if settlement.state == "queued":
-                values["claim"] = None
+            values["claim"] = None
             writes.append(UpdateOne(guard, {"$set": values}))
         if writes:
             await self._letters.bulk_write(writes, ordered=False)

@@ -9,7 +9,7 @@ from services import metrics, mongo
 from services.clock import Clock, make_clock
 from services.packs import Pack, load_pack
 from services.routing.consumers import Refusals
-from services.routing.handlers import WANTED, Decisions, case_id
+from services.routing.handlers import WANTED, Decisions, case_id, cause_id
 from services.routing.store import RoutingStore, read_case, write_case
 from services.service import Parts, Service, every
 from services.settings import Settings
@@ -27,7 +27,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
     client = mongo.make_client(settings.mongo)
     store = RoutingStore(mongo.database(client, settings.namespace, NAME))
     broker = kafka.make_broker(settings, NAME)
-    handler = CaseHandler(store.cases, Decisions(pack, clock).decide, read_case, write_case, case_id)
+    handler = CaseHandler(store.cases, Decisions(pack, clock).decide, read_case, write_case, case_id, cause_id)
     turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, service.note_progress, Refusals(clock).refuse)
     agencies = pack.agencies_not_ended(clock.now().date())
     wanted = [topics.FEEDBACK, *(topics.actions(agency.id) for agency in agencies)]

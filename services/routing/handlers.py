@@ -14,6 +14,15 @@ from services.turn import Received
 WANTED = frozenset({"FeedbackSubmitted", "FeedbackSupplemented", "AgencyAction"})
 
 
+def cause_id(received: Received) -> str:
+    """What names an event in the whole system. An action's id is its agency's own choice: another agency, another case or
+    another action may bear the same one."""
+    if isinstance(received.event, AgencyAction):
+        agency = received.topic.partition(".")[2]
+        return action_cause(agency, received.envelope.id, received.event.root.feedback_id, received.event.root.action)
+    return received.envelope.id
+
+
 def case_id(received: Received) -> str:
     """The feedback that a record is about: the subject of a fact, the field of an action."""
     if isinstance(received.event, AgencyAction):
@@ -44,16 +53,14 @@ class Decisions:
 
     def _act(self, case: domain.Case | None, received: Received, event: AgencyAction) -> tuple[domain.Case | None, list[Fact]]:
         agency = received.topic.partition(".")[2]
-        # The broker's time counts, not the agency's own: an answer cannot be dated back. An id is the agency's own choice,
-        # so it is made unique with the agency's name.
-        own_id = received.envelope.id
-        cause = domain.Cause(action_cause(agency, own_id), self._clock.at(received.appended_at), own_id)
+        # The broker's time counts, not the agency's own: an answer cannot be dated back.
+        cause = domain.Cause(cause_id(received), self._clock.at(received.appended_at), received.envelope.id)
         if case is None:
             fault = Fault(field="feedback_id", message="no case with this id is assigned to you")
             return None, [domain.refusal(cause, event.root.action, event.root.feedback_id, agency, [fault])]
         return domain.act(self._pack, case, agency, event.root, cause)
 
 
-def action_cause(agency: str, action_id: str) -> str:
-    """The id under which an agency's action is recorded: two agencies may use the same id of their own."""
-    return f"{agency}/{action_id}"
+def action_cause(agency: str, action_id: str, *what: str) -> str:
+    """The id under which an agency's action is recorded."""
+    return "/".join((agency, *what, action_id))

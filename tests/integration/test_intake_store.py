@@ -62,10 +62,10 @@ async def test_what_is_shown_is_never_turned_back_by_a_repetition(intake: Intake
     """After a rebalance old records come again; the state of a published feedback must not fall back."""
     await intake.insert([feedback(1), feedback(2)])
     step = {"id": "e1", "type": "FeedbackAssigned", "at": NOW, "agency": "a"}
-    await intake.project([("f1", 0, 10, {"state": "assigned"}, [step]), ("f2", 0, 11, {"state": "assigned"}, [])])
-    await intake.project([("f1", 0, 12, {"state": "published"}, [step | {"id": "e2"}])])
-    await intake.project([("f1", 0, 10, {"state": "assigned"}, [step]), ("f1", 0, 12, {"state": "wrong"}, [step])])
-    await intake.project([("nobody", 0, 13, {"state": "x"}, [])])
+    await intake.project([("f1", {"state": "assigned"}, [step]), ("f2", {"state": "assigned"}, [step])])
+    await intake.project([("f1", {"state": "published"}, [step | {"id": "e2"}])])
+    await intake.project([("f1", {"state": "assigned"}, [step]), ("f1", {"state": "wrong"}, [step, step | {"id": "e2"}])])
+    await intake.project([("nobody", {"state": "x"}, [step])])
     await intake.project([])
     rows = await intake.cases.load(["f1", "f2", "nobody"])
     assert (rows["f1"]["state"], rows["f2"]["state"]) == ("published", "assigned")
@@ -88,17 +88,19 @@ async def test_what_is_not_marked_is_found_in_order_and_within_bounds(intake: In
     assert await found("one", 4, None, 100) == await found("nobody", 0, None, 100) == []
 
 
-async def test_a_mark_never_goes_back_and_says_when_it_was_seen(intake: IntakeStore) -> None:
-    """A slow writer that set an older mark would have everything in between published again at each start."""
-    await intake.set_mark("one", 7, NOW)
-    await intake.set_mark("one", 5, NOW + timedelta(seconds=40))
-    await intake.set_mark("two", 1, NOW)
+async def test_a_mark_never_goes_back_and_is_forgotten_only_while_its_instance_is_silent(intake: IntakeStore) -> None:
+    """A slow writer that set an older mark would have everything in between published again; a forgotten one is never swept."""
+    await intake.heartbeat("one", NOW)
+    await intake.move_mark("one", 7)
+    await intake.move_mark("one", 5)
+    await intake.heartbeat("two", NOW)
     assert await intake.marks_before(NOW) == []
-    (stopped,) = await intake.marks_before(NOW + timedelta(seconds=30))
-    assert (stopped["_id"], stopped["seq"], stopped["seen_at"]) == ("two", 1, NOW)
-    await intake.forget_mark("two")
-    (other,) = await intake.marks_before(NOW + timedelta(days=1))
-    assert (other["_id"], other["seq"]) == ("one", 7)
+    found = {row["_id"]: row for row in await intake.marks_before(NOW + timedelta(seconds=30))}
+    assert (found["one"]["seq"], found["two"]["seq"]) == (7, 0)
+    await intake.heartbeat("two", NOW + timedelta(seconds=60))
+    await intake.forget_mark(found["one"])
+    await intake.forget_mark(found["two"])
+    assert [row["_id"] for row in await intake.marks_before(NOW + timedelta(days=1))] == ["two"]
 
 
 async def test_a_senders_act_is_stored_once_and_only_in_the_state_it_was_decided_in(intake: IntakeStore) -> None:
@@ -110,7 +112,7 @@ async def test_a_senders_act_is_stored_once_and_only_in_the_state_it_was_decided
     assert sorted(acts) == [False] * 4 + [True]
     stored = (await intake.cases.load(["f1"]))["f1"]
     assert (stored["version"], stored["satisfied"], len(stored["history"])) == (2, True, 2)
-    await intake.project([("f1", 0, 1, {"state": "published"}, [])])
+    await intake.project([("f1", {"state": "published"}, [{"id": "e1", "type": "ReplyPublished", "at": NOW, "agency": "a"}])])
     assert not await intake.amend(stored, {"satisfied": False}, entry)
 
 
