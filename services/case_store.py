@@ -36,6 +36,7 @@ def history_entry(cause: str, facts: Sequence[Fact]) -> Document:
             "schema": fact.schema,
             "time": fact.time.isoformat(),
             "source": fact.source,
+            "cause": fact.cause,
             "data": fact.data,
             "topics": list(fact.topics),
         }
@@ -66,7 +67,7 @@ def _facts_of(case_id: str, entry: Document) -> list[Fact]:
             subject=case_id,
             time=datetime.fromisoformat(row["time"]),
             source=row["source"],
-            cause=entry["cause"],
+            cause=row["cause"],
             data=row["data"],
             topics=tuple(row["topics"]),
         )

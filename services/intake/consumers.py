@@ -146,7 +146,17 @@ class IntakeHandler:
         cause = schemas.derived_id(portal, own_id or f"{record.partition}/{record.offset}")
         event = schemas.SubmissionRefused(submission_id=own_id, reference=reference, portal=portal, faults=faults, refused_at=now)
         metrics.submissions.labels("portal", "refused").inc()
-        return [schemas.fact(event, cause=cause, subject=cause, time=now, source=domain.SOURCE, topics=(topics.outbox(portal),))]
+        return [
+            schemas.fact(
+                event,
+                cause=cause,
+                subject=cause,
+                time=now,
+                source=domain.SOURCE,
+                topics=(topics.outbox(portal),),
+                discriminator=f"{record.partition}/{record.offset}",
+            )
+        ]
 
     def _all_faults(self, record: Record) -> tuple[Fault, ...]:
         """The faults of shape and the pack's together, so that a portal can mend everything at once."""
