@@ -1,0 +1,90 @@
+"""`make bench`: the engine at full speed beside the bare floor, on the servers that the launcher finds. Prints, asserts nothing.
+
+One rehearsal, recorded and not counted; then each run of the engine is followed by a run of the floor (`engine.py`, `floor.py`).
+Figures are printed and, with --report, written as JSON; `figures.py` lays them out.
+"""
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from aiokafka.admin import AIOKafkaAdminClient
+
+from services import mongo, stack
+from services.child_process import CannotStart
+from services.launcher import Servers
+from services.settings import Settings
+from tests.bench import due_dates, engine, figures, floor, usage
+
+
+def bench(
+    cases: Annotated[int, typer.Option(min=10, help="cases in each run")] = 2000,
+    runs: Annotated[int, typer.Option(min=1, help="measured runs of the engine, and as many of the floor")] = 3,
+    folder: Annotated[Path, typer.Option(help="where servers, logs and the recording are kept")] = Path(".pakn/bench"),
+    report: Annotated[Path | None, typer.Option(help="write the figures there as JSON")] = None,
+) -> None:
+    """Measure cases per second end to end, the cost of each, and the ratio to the bare floor."""
+    try:
+        result = asyncio.run(_bench(cases, runs, folder.absolute()))
+    except (CannotStart, TimeoutError, RuntimeError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    figures.show(result)
+    if report:
+        report.write_text(json.dumps(result, indent=1, ensure_ascii=False))
+    raise typer.Exit(1 if any(run["findings"] for run in result["engine"]) else 0)
+
+
+async def _bench(cases: int, runs: int, folder: Path) -> dict[str, Any]:
+    recorded = folder / "recording"
+    for old in (recorded, folder / "logs"):
+        shutil.rmtree(old, ignore_errors=True)
+    recorded.mkdir(parents=True)
+    machine = usage.machine()
+    engines: list[dict[str, Any]] = []
+    floors: list[dict[str, Any]] = []
+    with Servers.start(folder / "servers", fresh=True, speed=True) as servers:
+        figures.head(machine, servers.description, cases, runs)
+        rehearsal = await engine.run(servers, folder, "bench0", cases, recorded)
+        await _clear(rehearsal.settings)
+        for number in range(1, runs + 1):
+            measured = await engine.run(servers, folder, f"bench{number}", cases, None)
+            await _clear(measured.settings)
+            bare_settings = measured.settings.model_copy(update={"namespace": f"floor{number}"})
+            bare = await floor.run(_recordings(recorded), "bench0", bare_settings, cases)
+            await _clear(bare_settings)
+            engines.append(figures.of_engine(measured, cases))
+            floors.append(figures.of_floor(bare, cases))
+            figures.run_line(number, engines[-1], floors[-1])
+        description = servers.description
+    micro = due_dates.due_dates(engine.PACK, max(runs, 3))
+    return {"machine": machine, "stack": description, "cases": cases, "engine": engines, "floor": floors, "due_dates": micro}
+
+
+def _recordings(folder: Path) -> list[Path]:
+    files = [folder / f"{name}.bson" for name in (*stack.SERVICES, "world")]
+    if missing := [file.name for file in files if not file.exists()]:
+        raise RuntimeError(f"the rehearsal left no recording of {', '.join(missing)}; see the services' logs")
+    return files
+
+
+async def _clear(settings: Settings) -> None:
+    """What one run leaves behind must not slow down the next one."""
+    client = mongo.make_client(settings.mongo)
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap)
+    await admin.start()
+    try:
+        for service in stack.SERVICES:
+            await client.drop_database(f"{settings.namespace}_{service}")
+        topics = [topic for topic in await admin.list_topics() if topic.startswith(f"{settings.namespace}.")]
+        await admin.delete_topics(topics, timeout_ms=60_000)
+    finally:
+        await admin.close()
+        await mongo.close(client)
+
+
+if __name__ == "__main__":
+    typer.run(bench)

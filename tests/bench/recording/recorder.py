@@ -1,0 +1,115 @@
+"""Records what a process really does to Kafka and MongoDB: each command with its documents, each record, each batch read.
+
+Hooks into the client libraries only. Installed in the services by `sitecustomize.py` and in the feeder by `engine.py`, in the
+rehearsal; `floor.py` does the same operations again with none of our code. One file a process, written at its end:
+BSON documents in the order in which the operations began, each with the moments (a common count) of its begin and its end.
+"""
+
+import atexit
+import functools
+import itertools
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from pymongo import monitoring
+
+# Of the session and of the connection, not of the work.
+_NOT_WORK = {"lsid", "txnNumber", "$clusterTime", "$db", "$readPreference"}
+_NO_OPERATIONS = {"hello", "ping", "endSessions", "getMore", "killCursors"}
+
+
+class Recorder(monitoring.CommandListener):
+    """Keeps the operations of this process until it ends."""
+
+    def __init__(self) -> None:
+        self._moments = itertools.count()
+        self._operations: list[dict[str, Any]] = []
+        self._commands: dict[int, dict[str, Any]] = {}
+        self.active = True
+
+    def begin(self, kind: str, **what: Any) -> dict[str, Any]:
+        """An operation begins now."""
+        operation = {"kind": kind, "begin": next(self._moments), **what}
+        if self.active:
+            self._operations.append(operation)
+        return operation
+
+    def close(self, file: Path) -> None:
+        """Record no more, and write what was recorded."""
+        self.active = False
+        self.write(file)
+
+    def end(self, operation: dict[str, Any]) -> None:
+        """It has ended."""
+        operation["end"] = next(self._moments)
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        """A command goes to MongoDB."""
+        if self.active and event.command_name not in _NO_OPERATIONS:
+            work = {key: value for key, value in event.command.items() if key not in _NOT_WORK}
+            # Encoded at once: the process may change its documents later.
+            self._commands[event.request_id] = self.begin("command", database=event.database_name, command=bson.encode(work))
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """MongoDB has answered."""
+        if operation := self._commands.pop(event.request_id, None):
+            self.end(operation)
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """MongoDB has refused, or did not answer."""
+        self._commands.pop(event.request_id, None)
+
+    def write(self, file: Path) -> None:
+        """What has ended, into `file`."""
+        with file.open("wb") as out:
+            for operation in self._operations:
+                if "end" in operation:
+                    out.write(bson.encode(operation))
+
+
+def install(folder: str) -> None:
+    """Record from now on, to the end of the process; the file in `folder` has the name of the service."""
+    recorder = Recorder()
+    monitoring.register(recorder)
+    hook_kafka(recorder)
+    # The web server hands the signal that ended it on to whoever was there before; without this the process just dies of it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    atexit.register(recorder.close, Path(folder) / f"{sys.orig_argv[-1]}.bson")
+
+
+def hook_kafka(recorder: Recorder) -> Callable[[], None]:
+    """Record what goes to and comes from Kafka; the function that is returned undoes it."""
+    send, getmany, commit = AIOKafkaProducer.send, AIOKafkaConsumer.getmany, AIOKafkaConsumer.commit
+
+    @functools.wraps(send)
+    async def recorded_send(self: Any, topic: str, value: Any = None, key: Any = None, headers: Any = None, **options: Any) -> Any:
+        rows = [[name, content] for name, content in headers or ()]
+        operation = recorder.begin("send", topic=topic, value=value, key=key, headers=rows)
+        acknowledged = await send(self, topic, value, key, headers=headers, **options)
+        acknowledged.add_done_callback(lambda _: recorder.end(operation))
+        return acknowledged
+
+    @functools.wraps(getmany)
+    async def recorded_getmany(self: Any, *partitions: Any, **options: Any) -> Any:
+        batches = await getmany(self, *partitions, **options)
+        if count := sum(map(len, batches.values())):
+            topics = sorted({partition.topic for partition in batches})
+            recorder.end(recorder.begin("read", count=count, topics=topics))
+        return batches
+
+    @functools.wraps(commit)
+    async def recorded_commit(self: Any, *offsets: Any) -> None:
+        operation = recorder.begin("commit")
+        await commit(self, *offsets)
+        recorder.end(operation)
+
+    def undo() -> None:
+        AIOKafkaProducer.send, AIOKafkaConsumer.getmany, AIOKafkaConsumer.commit = send, getmany, commit
+
+    AIOKafkaProducer.send, AIOKafkaConsumer.getmany, AIOKafkaConsumer.commit = recorded_send, recorded_getmany, recorded_commit
+    return undo

@@ -1,0 +1,164 @@
+"""The world around the services in a benchmark: senders by HTTP and by portals, and agencies that answer at once.
+
+`engine.py` runs it in one process beside the four services. It takes part in the load, so it is as cheap as it can be and still
+honest: real HTTP/1.1 and Kafka over sockets, the former by hand since a client library would cost more than what is measured.
+"""
+
+import asyncio
+import itertools
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from schemas import derived_id
+from services.broker import topic_name
+from services.settings import Settings
+
+_CONNECTIONS = 64
+_PORTAL_WINDOW = 256
+_READ_AT_ONCE = 2000
+
+
+class World:
+    """Sends `bodies`, every second one by a portal's topic, and answers as the agencies. Times are of this machine's clock."""
+
+    def __init__(self, settings: Settings, intake_port: int, bodies: Sequence[dict[str, Any]], portals: Sequence[str]) -> None:
+        self._settings = settings
+        self._port = intake_port
+        self._bodies = bodies
+        self._portals = portals
+        self._producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, acks="all", enable_idempotence=True)
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka.bootstrap)
+        self._watcher = AIOKafkaConsumer(bootstrap_servers=settings.kafka.bootstrap)
+        self._window = asyncio.Semaphore(_PORTAL_WINDOW)
+        self._prefix = len(settings.namespace) + 1
+        self._action_ids = itertools.count()
+        self.submitted: dict[str, float] = {}
+        self.assigned: dict[str, float] = {}
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        self.refused = 0
+
+    async def start(self, partitions: Sequence[TopicPartition]) -> None:
+        """Connect; `partitions` are all of the namespace, of which portals and agencies read their own."""
+        await self._producer.start()
+        await self._consumer.start()
+        await self._watcher.start()
+        mine = [row for row in partitions if row.topic[self._prefix :].startswith(("assignments.", "outbox."))]
+        self._consumer.assign(mine)
+        await self._consumer.seek_to_beginning()
+        # Ends of topics that a consumer is not assigned to take it seconds to find, one topic after the other.
+        self._watcher.assign(list(partitions))
+        self._watcher.pause(*partitions)
+        await self.ends()
+        self._following = asyncio.create_task(self._follow())
+
+    async def stop(self) -> None:
+        """Disconnect. Raises what stopped the agencies, if anything did."""
+        self._following.cancel()
+        result = (await asyncio.gather(self._following, return_exceptions=True))[0]
+        await self._producer.stop()
+        await self._consumer.stop()
+        await self._watcher.stop()
+        if isinstance(result, Exception):
+            raise result
+
+    async def ends(self) -> dict[TopicPartition, int]:
+        """Up to which offset each partition of the namespace is filled."""
+        found: dict[TopicPartition, int] = await self._watcher.end_offsets(list(self._watcher.assignment()))
+        return found
+
+    async def send_all(self) -> None:
+        """Submit everything as fast as it is taken; returns when each submission has its answer or stands in Kafka."""
+        by_http = ((number, body) for number, body in enumerate(self._bodies) if number % 2 == 0)
+        by_portal = ((number, body) for number, body in enumerate(self._bodies) if number % 2)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_CONNECTIONS):
+                group.create_task(self._http_sender(by_http))
+            group.create_task(self._portal_sender(by_portal))
+
+    async def _http_sender(self, work: Iterator[tuple[int, dict[str, Any]]]) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        for number, body in work:
+            data = json.dumps(body, ensure_ascii=False).encode()
+            head = (
+                "POST /v1/feedback HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                f"Idempotency-Key: bench-{number}\r\nContent-Length: {len(data)}\r\n\r\n"
+            )
+            started = time.time()
+            writer.write(head.encode() + data)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            length = int(re.search(rb"content-length: *(\d+)", answer, re.IGNORECASE)[1])  # type: ignore[index]
+            content = json.loads(await reader.readexactly(length))
+            if not answer.startswith(b"HTTP/1.1 201"):
+                raise RuntimeError(f"intake answered {answer[:40]!r}: {content}")
+            self._note(number, content, started)
+        writer.close()
+
+    async def _portal_sender(self, work: Iterator[tuple[int, dict[str, Any]]]) -> None:
+        for number, body in work:
+            await self._window.acquire()
+            portal = self._portals[number // 2 % len(self._portals)]
+            data = json.dumps(body | {"reference": str(number)}, ensure_ascii=False).encode()
+            # The feedback's id follows from the portal's own id, so its time can be noted before the answer is there.
+            feedback_id = derived_id(derived_id(portal, f"bench-{number}"), "feedback")
+            self.submitted[feedback_id] = time.time()
+            await self._post(f"inbox.{portal}", f"bench-{number}", "PortalSubmission", f"bench-{number}", data)
+
+    def _note(self, number: int, answer: dict[str, Any], started: float) -> None:
+        self.submitted.setdefault(answer["feedback_id"], started)
+        self.outcomes[str(number)] = answer
+
+    async def _follow(self) -> None:
+        while True:
+            batches = await self._consumer.getmany(timeout_ms=1000, max_records=_READ_AT_ONCE)
+            now = time.time()
+            for records in batches.values():
+                for record in records:
+                    await self._take(record, now)
+
+    async def _take(self, record: ConsumerRecord, now: float) -> None:
+        family, _, who = record.topic[self._prefix :].partition(".")
+        kind = next(value for name, value in record.headers if name == "ce_type")
+        if family == "outbox":
+            answer = json.loads(record.value)
+            self.refused += kind != b"pakn.SubmissionRegistered.v1"
+            if reference := answer.get("reference"):
+                self.outcomes[reference] = answer
+            self._window.release()
+        elif kind == b"pakn.ActionRefused.v1":
+            self.refused += 1
+        elif kind == b"pakn.FeedbackAssigned.v1":
+            feedback_id = record.key.decode()
+            if self.assigned.setdefault(feedback_id, now) is now:
+                await self._answer(who, feedback_id)
+
+    async def _answer(self, agency: str, feedback_id: str) -> None:
+        """Accept, reply and publish at once; the check of the reply is a second person's."""
+        steps: tuple[dict[str, str], ...] = (
+            {"action": "accept", "actor": "officer-1"},
+            {
+                "action": "reply",
+                "actor": "officer-1",
+                "reply": "Đã kiểm tra thực tế và xử lý xong. " * 6,
+                "document_number": "1/TB",
+            },
+            {"action": "publish", "actor": "officer-2"},
+        )
+        for step in steps:
+            data = json.dumps(step | {"feedback_id": feedback_id}, ensure_ascii=False).encode()
+            await self._post(f"actions.{agency}", f"bench-{next(self._action_ids)}", "AgencyAction", feedback_id, data)
+
+    async def _post(self, topic: str, own_id: str, kind: str, key: str, data: bytes) -> None:
+        headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_id", own_id.encode()),
+            ("ce_type", f"pakn.{kind}.v1".encode()),
+            ("ce_source", b"/bench"),
+            ("ce_time", b"2026-01-05T02:00:00+00:00"),
+            ("content-type", b"application/json"),
+        ]
+        await self._producer.send(topic_name(self._settings.namespace, topic), data, key=key.encode(), headers=headers)
