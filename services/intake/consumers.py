@@ -114,12 +114,14 @@ class IntakeHandler:
         shown = await self._store.shown_facts(by_case)
         views: list[tuple[str, Document, list[Document]]] = []
         for case_id, events in by_case.items():
+            known = shown.get(case_id, set())
             fields: Document = {}
             rows: list[Document] = []
             for received in events:
                 envelope = received.envelope
-                if envelope.id in shown.get(case_id, ()):
+                if envelope.id in known:
                     continue
+                known.add(envelope.id)  # The repetition may stand in the same batch.
                 changes = domain.view_changes(received.event)
                 if state := STATE_AFTER.get(envelope.name):
                     changes["state"] = state

@@ -97,3 +97,21 @@ async def test_reading_everything_again_changes_nothing(make_system: MakeSystem,
         for collection, rows in documents.items():
             assert after[collection] == rows, collection
         assert dict(mailbox.counts) == letters
+
+
+async def test_a_repetition_behind_later_facts_does_not_turn_the_shown_state_back(make_system: MakeSystem) -> None:
+    """A service that was killed publishes its last facts again, behind what others made of them in the meantime."""
+    async with make_system() as system:
+        await system.start("intake", "routing")
+        body = await system.assigned()
+        await system.shows(body, "assigned")
+        await system.stop("intake")
+        await system.post.act("gia-lai", body["feedback_id"], "accept")
+        await system.post.act("gia-lai", body["feedback_id"], "reply", reply="Đã sửa")
+        await system.observer.wait("FeedbackReplied", subject=body["feedback_id"])
+        for name in ("FeedbackSubmitted", "FeedbackAssigned", "FeedbackAccepted"):
+            (row,) = system.observer.found(name, topic="feedback", subject=body["feedback_id"])
+            await system.post.raw("feedback", row.value, [(key, text.encode()) for key, text in row.headers.items()], row.key)
+        await system.start("intake")
+        await system.settled("intake")
+        assert (await system.view(body))["state"] == "reply_to_check"
