@@ -13,6 +13,7 @@ import pytest
 from services import mongo
 from services.launcher import Servers
 from services.settings import KafkaSettings, MongoSettings, Settings
+from tests.outside_world import small_pack
 
 SECRET_KEY = "a secret key of the tests, longer than 32 characters"
 
@@ -31,6 +32,12 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with Servers.start(folder, fresh=True) as started:
         print(f"\nTest servers: {started.description}")
         yield started
+
+
+@pytest.fixture(scope="session")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small pack: the national one with few agencies, so that a namespace has few topics."""
+    return small_pack(tmp_path_factory.mktemp("pack"))
 
 
 @pytest.fixture

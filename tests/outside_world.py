@@ -9,8 +9,10 @@ import re
 import shutil
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from inspect import isawaitable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,6 +39,14 @@ async def until(condition: Callable[[], T | Awaitable[T]], what: str, seconds: f
             return found
         assert time.monotonic() < end, f"not within {seconds:g} s: {what}"
         await asyncio.sleep(0.05)
+
+
+async def until_empty(what_is_left: Callable[[], Awaitable[Any]], what: str, seconds: float = 30) -> None:
+    """Ask again and again until nothing is left. Fails with `what` and what is still left after `seconds`."""
+    end = time.monotonic() + seconds
+    while left := await what_is_left():
+        assert time.monotonic() < end, f"not within {seconds:g} s: {what}; left: {str(left)[:1000]}"
+        await asyncio.sleep(0.1)
 
 
 def small_pack(folder: Path) -> Path:
@@ -66,7 +76,7 @@ class Seen:
     def id(self) -> str:
         return self.headers.get("ce_id", "")
 
-    @property
+    @cached_property
     def name(self) -> str:
         return self.headers.get("ce_type", "").removeprefix("pakn.").partition(".")[0]
 
@@ -74,7 +84,7 @@ class Seen:
     def subject(self) -> str:
         return self.headers.get("ce_subject", "")
 
-    @property
+    @cached_property
     def data(self) -> dict[str, Any]:
         """The value as a JSON object; empty where it is none."""
         try:
@@ -96,6 +106,7 @@ class Observer:
         )
         self._prefix = len(namespace) + 1
         self.records: list[Seen] = []
+        self._by_name: dict[str, list[Seen]] = defaultdict(list)
 
     async def __aenter__(self) -> "Observer":
         await self._consumer.start()
@@ -111,15 +122,16 @@ class Observer:
         async for record in self._consumer:
             headers = {key: value.decode(errors="replace") for key, value in record.headers if value is not None}
             place = (record.topic[self._prefix :], record.partition, record.offset)
-            self.records.append(Seen(*place, record.key, record.value, headers))
+            seen = Seen(*place, record.key, record.value, headers)
+            self.records.append(seen)
+            self._by_name[seen.name].append(seen)
 
     def found(self, name: str | None = None, *, topic: str | None = None, subject: str | None = None, **data: Any) -> list[Seen]:
         """The records with this event name, topic, subject and these fields, as they came."""
         return [
             record
-            for record in list(self.records)
-            if (name is None or record.name == name)
-            and (topic is None or record.topic == topic)
+            for record in list(self.records if name is None else self._by_name[name])
+            if (topic is None or record.topic == topic)
             and (subject is None or record.subject == subject)
             and all(record.data.get(key) == value for key, value in data.items())
         ]

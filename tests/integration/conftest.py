@@ -8,16 +8,9 @@ from typing import Any
 import pytest
 
 from services.launcher import Servers
-from tests.outside_world import small_pack
 from tests.system import System, make_settings
 
 MakeSystem = Callable[..., System]
-
-
-@pytest.fixture(scope="session")
-def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the small pack."""
-    return small_pack(tmp_path_factory.mktemp("pack"))
 
 
 @pytest.fixture(scope="module")
