@@ -97,6 +97,7 @@ class Mailer:
             else:
                 settled.append((letter, settlement))
         await self._record(token, settled)
+        await self._look_again([letter for letter, settlement in settled if settlement.waiting])
         for first in range(0, len(ready), self._transport.size):
             # Past its end the claim may be another instance's; what is left is due again by itself.
             if self._clock.machine() >= claim_ends:
@@ -107,6 +108,19 @@ class Mailer:
                 await self._record(token, [(letter, self._settle(letter, Attempt("unreachable", "connect"))) for letter in rest])
                 return False
         return True
+
+    async def _look_again(self, waiting: Sequence[domain.Letter]) -> None:
+        """Let go the letters whose contact or deadline came while they were looked at.
+
+        What came then found no letter waiting, since it was claimed; without this look it would wait to its full time.
+        """
+        if not waiting:
+            return
+        cases = await self._store.cases(letter.feedback_id for letter in waiting)
+        now = self._clock.machine()
+        looks = [(letter, domain.readiness(letter, cases.get(letter.feedback_id, domain.Case()), now)) for letter in waiting]
+        released = [letter.feedback_id for letter, settlement in looks if settlement is None or not settlement.waiting]
+        await self._store.save_letters([], released, now)
 
     async def _unbroken(self, work: Awaitable[bool]) -> bool:
         """Finish `work` even when the service stops: a letter in mid-air would be uncertain for nothing."""

@@ -1,7 +1,7 @@
 """Letters on a real database and real SMTP: each goes out once, whatever the mail server, a crash or an operator does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -19,6 +19,7 @@ import schemas
 from schemas import ContactRecorded, DeadlineSet, Envelope, Fact, FeedbackAssigned, FeedbackSubmitted
 from services import mongo
 from services.notify import operate
+from services.notify.domain import Case
 from services.notify.handlers import LetterHandler
 from services.notify.letters import Composer
 from services.notify.mailer import Mailer
@@ -389,6 +390,27 @@ async def test_a_contact_that_never_comes_is_given_up_after_three_days(notify: N
     assert await notify.states() == ["undeliverable"]
     assert notify.outcomes() == ["NotificationFailed"]
     assert server.mailbox == []
+
+
+async def test_a_deadline_that_comes_while_its_letter_is_looked_at_is_not_missed(
+    notify: Notify, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The letter was claimed, so that nothing waited for the deadline to let go, and then it waited for ten minutes."""
+    await notify.take(assigned())
+    await notify.take(contact())
+    cases = notify.store.cases
+
+    async def before_the_deadline_came(feedback_ids: Iterable[str]) -> dict[str, Case]:
+        found = await cases(feedback_ids)
+        monkeypatch.undo()
+        await notify.take(deadline_set())
+        return found
+
+    monkeypatch.setattr(notify.store, "cases", before_the_deadline_came)
+    await notify.tick()
+    await notify.tick()
+    assert await notify.states() == ["sent"]
+    assert len(server.mailbox) == 1
 
 
 async def test_who_gave_no_email_and_who_was_erased_get_no_letter_and_make_no_noise(notify: Notify, server: MailServer) -> None:
