@@ -247,7 +247,7 @@ def demo(
                 provision=provision_topics,
             )
         )
-    except (CannotStart, PackError, ValueError) as error:
+    except (CannotStart, PackError, ValueError, TimeoutError) as error:
         _stop(str(error))
     raise typer.Exit(code)
 
