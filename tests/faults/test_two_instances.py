@@ -1,0 +1,84 @@
+"""Two instances of a service, and a rebalance in the middle of their work: every fact and every letter once."""
+
+import asyncio
+import uuid
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+from tests import ledger
+from tests.deployment import Deployment
+from tests.outside_world import until, until_empty
+
+# Sent on 2 March 2026: due at the end of the 23rd, and two progress duties later.
+SECOND_PROGRESS = datetime(2026, 4, 6, 17, 0, tzinfo=UTC)
+LADDER = {("DeadlineWarning", 3), ("DeadlineWarning", 1), ("FeedbackOverdue", 0), ("FeedbackOverdue", 1), ("FeedbackOverdue", 2)}
+
+
+async def _submit(deployment: Deployment, count: int) -> list[str]:
+    several, mark = asyncio.Semaphore(16), uuid.uuid4().hex[:6]
+
+    async def one(number: int) -> str:
+        async with several:
+            return str((await deployment.submit(key=f"{mark}-{number}", title=f"{mark} {number}"))["feedback_id"])
+
+    return list(await asyncio.gather(*(one(number) for number in range(count))))
+
+
+async def test_a_second_instance_that_joins_and_a_first_that_dies_change_no_figure(deployment: Deployment) -> None:
+    async with ledger.answering(deployment):
+        sending = asyncio.create_task(_submit(deployment, 200))
+        await until(lambda: len(deployment.observer.found("FeedbackReplied", topic="feedback")) > 20, "some are under way")
+        await asyncio.gather(deployment.start_another("routing"), deployment.start_another("intake"))
+        feedback_ids = await sending
+        feedback_ids += await _submit(deployment, 50)
+        deployment.kill("routing")
+        feedback_ids += await _submit(deployment, 50)
+        await ledger.all_published(deployment, feedback_ids)
+    await ledger.all_written(deployment, feedback_ids)
+    await ledger.check(deployment, feedback_ids)
+
+
+async def test_each_rung_and_each_letter_comes_once_around_a_rebalance(deployment: Deployment) -> None:
+    feedback_ids = set(await _submit(deployment, 150))
+    rungs: dict[str, dict[str, tuple[str, int]]] = {}
+
+    def set_for() -> set[str]:
+        return {row.subject for row in deployment.observer.found("DeadlineSet", topic="feedback", rule="handle_reply")}
+
+    await until(lambda: feedback_ids <= set_for(), "every clock is open")
+    await asyncio.gather(deployment.start_another("deadlines"), deployment.start_another("notify"))
+    before = len(deployment.observer.found("FeedbackOverdue", topic="feedback"))
+    deployment.set_clock(SECOND_PROGRESS)
+    await until(lambda: len(deployment.observer.found("FeedbackOverdue", topic="feedback")) > before + 20, "timers fire")
+    deployment.kill("deadlines")
+    deployment.kill("notify")
+
+    async def unfired() -> dict[str, Any]:
+        rungs.clear()
+        for name in ("DeadlineWarning", "FeedbackOverdue"):
+            for row in deployment.observer.found(name, topic="feedback", rule="handle_reply"):
+                number = row.data["days_before"] if name == "DeadlineWarning" else row.data["times"]
+                rungs.setdefault(row.subject, {})[row.id] = (name, number)
+        left = Counter(len(rungs.get(subject, {})) for subject in feedback_ids if len(rungs.get(subject, {})) < len(LADDER))
+        return {"fired so far": left} | await deployment.status() if left else {}
+
+    await until_empty(unfired, "every rung has fired", 60)
+    letters = deployment.database("notify")["letters"]
+
+    async def unwritten() -> dict[str, Any]:
+        rows = await letters.find({"feedback_id": {"$in": list(feedback_ids)}, "moment": "overdue"}).to_list(None)
+        waiting = Counter(row["state"] for row in rows if row["state"] in ("queued", "sending") or row["announce"])
+        missing = len(feedback_ids - {row["feedback_id"] for row in rows})
+        return waiting | Counter({"missing": missing})
+
+    await until_empty(unwritten, "every overdue letter is settled", 60)
+    await deployment.observer.all_read()
+    for subject in feedback_ids:
+        assert sorted(rungs[subject].values()) == sorted(LADDER), "each rung is one fact"
+    assert not [message for message, count in deployment.mailbox.counts.items() if count != 1]
+    facts = {row.id for row in deployment.observer.found("FeedbackOverdue", topic="feedback") if row.subject in feedback_ids}
+    rows = await letters.find({"feedback_id": {"$in": list(feedback_ids)}, "moment": "overdue"}).to_list(None)
+    assert len(rows) <= len(facts)
+    assert {row["cause"] for row in rows} <= facts, "a letter is about one fact"
+    assert {row["state"] for row in rows} <= {"sent", "uncertain"}
