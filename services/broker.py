@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 import stamina
-from aiokafka import ConsumerRebalanceListener, ConsumerRecord
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from faststream import AckPolicy
@@ -110,6 +110,18 @@ def subscribe(
 
     subscriber(handle)
     return subscriber
+
+
+async def commit(message: KafkaMessage) -> None:
+    """Commit what this batch has read, and nothing else. Raises KafkaError, after a rebalance for example.
+
+    The library's own `ack` commits every partition that is owned, read or not: dozens of offsets a batch where agencies
+    have a topic each.
+    """
+    consumer: Any = message.consumer
+    records: Sequence[Record] = message.raw_message
+    # Records of one partition come in order, so the last one stands.
+    await consumer.commit({TopicPartition(record.topic, record.partition): record.offset + 1 for record in records})
 
 
 async def publish(broker: KafkaBroker, namespace: str, facts: Sequence[Fact]) -> None:

@@ -196,7 +196,7 @@ class Turn:
             self._fatal(f"a batch of {len(records)} could not be finished: {describe(error)}")
             await asyncio.Event().wait()
         try:
-            await message.ack()
+            await kafka.commit(message)
         except KafkaError as error:
             # After a rebalance the partition is another's; it handles the batch again, which changes nothing.
             log.warning("commit_failed", error=type(error).__name__)
