@@ -47,6 +47,7 @@ class Plan:
     records: int = 0
     batches: int = 0
     commits: int = 0
+    commits_all: bool = False
     sent: int = 0
 
 
@@ -69,7 +70,7 @@ def plan(
                 made.records, made.batches = made.records + operation["count"], made.batches + 1
                 made.topics |= {rename(topic) for topic in operation["topics"]}
             case "commit":
-                made.commits += 1
+                made.commits, made.commits_all = made.commits + 1, operation["all_owned"]
             case "command":
                 command: dict[str, Any] = bson.decode(operation["command"], CodecOptions(tz_aware=True))
                 call = _command(database(rename(operation["database"])), command)
@@ -137,14 +138,15 @@ async def play(steps: list[Step]) -> None:
 
 
 async def read(consumer: AIOKafkaConsumer, made: Plan) -> int:
-    """Read as many records as were read; commit after each batch if the recorded process did."""
+    """Read as many records as were read; commit after each batch as the recorded process did."""
     count, size = 0, max(1, -(-made.records // max(made.batches, 1)))
     async with asyncio.timeout(_READ_BOUND_SECONDS):
         while count < made.records:
             batch = await consumer.getmany(timeout_ms=_READ_WAIT_MS, max_records=size)
             count += sum(map(len, batch.values()))
             if batch and made.commits:
-                await consumer.commit()
+                read_up_to = {partition: records[-1].offset + 1 for partition, records in batch.items()}
+                await consumer.commit(None if made.commits_all else read_up_to)
     return count
 
 

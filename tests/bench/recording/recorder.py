@@ -103,9 +103,9 @@ def hook_kafka(recorder: Recorder) -> Callable[[], None]:
         return batches
 
     @functools.wraps(commit)
-    async def recorded_commit(self: Any, *offsets: Any) -> None:
-        operation = recorder.begin("commit")
-        await commit(self, *offsets)
+    async def recorded_commit(self: Any, offsets: Any = None) -> None:
+        operation = recorder.begin("commit", all_owned=offsets is None)
+        await commit(self, offsets)
         recorder.end(operation)
 
     def undo() -> None:
