@@ -14,6 +14,7 @@ from services.broker import Record
 from services.clock import Clock, make_clock
 from services.deadlines import domain
 from services.deadlines.api import Api
+from services.deadlines.backlog import Backlog
 from services.deadlines.handlers import WANTED, Decisions
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from services.deadlines.ticker import Ownership, Ticker
@@ -44,12 +45,14 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         ownership.note(records)
         service.note_progress(records)
 
+    backlog = Backlog(settings, lambda: [agency.id for agency in pack.agencies_not_ended(clock.now().date())])
     ticker = Ticker(
         law,
         store,
         publish,
         clock,
         ownership,
+        backlog.read_until,
         consumer=lambda: subscriber.consumer,
         grace=timedelta(seconds=settings.deadlines.grace_seconds),
         batch=settings.deadlines.batch,
@@ -72,7 +75,10 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
 
     async def ticking() -> None:
         await service.connected.wait()
-        await every(settings.deadlines.tick_seconds, ticker.tick)
+        try:
+            await every(settings.deadlines.tick_seconds, ticker.tick)
+        finally:
+            await backlog.close()
 
     kinds = [f"{rule}:{state}" for rule in get_args(RuleName) for state in ("open", "late")]
 

@@ -1,8 +1,8 @@
 """The timers: fires the rungs that are due in the partitions that this instance owns. Kafka shards them; no leader, no locks.
 
-A partition's timers wait until every fact that was in Kafka at the instant in question has been handled: a fact that came
-in time is never overtaken by its own deadline, not even after hours of downtime of this service. Publish first, then mark: after a
-crash in between the same facts, with the same ids, are published again.
+A partition's timers wait until every action and every fact that was in Kafka at the instant in question has been handled:
+a reply that came in time is never overtaken by its own deadline, not even after hours of downtime. Publish first, then
+mark: after a crash in between the same facts, with the same ids, are published again.
 """
 
 import asyncio
@@ -60,6 +60,7 @@ class Ticker:
         publish: Publish,
         clock: Clock,
         ownership: Ownership,
+        actions_read_until: Callable[[datetime], Awaitable[datetime | None]],
         consumer: Callable[[], Any],
         grace: timedelta,
         batch: int,
@@ -69,6 +70,7 @@ class Ticker:
         self._publish = publish
         self._clock = clock
         self._ownership = ownership
+        self._actions_read_until = actions_read_until
         self._consumer = consumer
         self._grace = grace
         self._batch = batch
@@ -83,7 +85,10 @@ class Ticker:
         partitions = list(self._ownership.handled)
         if consumer is None or not partitions:
             return
-        until = self._clock.at(self._clock.machine() - self._grace)
+        # The end of the lifecycle topic is asked for after routing's progress: what it made of the actions is below it.
+        until = await self._actions_read_until(self._clock.at(self._clock.machine() - self._grace))
+        if until is None:
+            return
         ends = await asyncio.wait_for(consumer.end_offsets(partitions), 20)
         fired_until: list[datetime] = []
         for partition in partitions:

@@ -112,7 +112,6 @@ async def test_a_reply_in_time_that_is_handled_after_downtime_is_not_overdue(own
     assert [name for name, _, _ in rungs(own, body)] == ["DeadlineWarning", "DeadlineWarning"]
 
 
-@pytest.mark.xfail(strict=True, reason="deadlines does not wait for what routing has not read yet in the agencies' topics")
 async def test_a_reply_in_time_is_not_overdue_when_everything_was_down(own: System) -> None:
     """The action was in the agency's topic before the deadline, and nobody was there to make a fact of it."""
     body = await own.assigned()

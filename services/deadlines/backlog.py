@@ -1,0 +1,86 @@
+"""How far routing has read what agencies did: a reply that waits in an agency's topic is in time, though it is no fact yet.
+
+`ticker.py` fires only up to the instant that this gives. Offsets in Kafka are all that is looked at: how much each
+agency's topic holds, and how much of it routing has committed, which it does after its facts are acknowledged.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from schemas import topics
+from services import broker as kafka
+from services.settings import Settings
+
+_ANSWER_SECONDS = 20
+_READER = "routing"
+
+
+class Backlog:
+    """Two plain clients of Kafka, connected at the first question. `agencies` gives the agencies that act now."""
+
+    def __init__(self, settings: Settings, agencies: Callable[[], Iterable[str]]) -> None:
+        self._settings = settings
+        self._agencies = agencies
+        self._clients: tuple[Any, Any] | None = None
+        # What the topics held at an earlier question, and the instant of that question.
+        self._waiting: tuple[Mapping[TopicPartition, int], datetime] | None = None
+        self._read_until: datetime | None = None
+
+    async def read_until(self, now: datetime) -> datetime | None:
+        """The latest instant, `now` or earlier, up to which routing has made facts of every action; none before the first.
+
+        Raises KafkaError or TimeoutError when Kafka does not answer.
+        """
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            ends = await self._ends()
+            read = await self._read(ends)
+        # Under constant traffic the newest actions are never all read, hence the earlier question beside this one.
+        for held, instant in ((ends, now), *([self._waiting] if self._waiting else [])):
+            if all(read.get(partition, 0) >= end for partition, end in held.items()):
+                self._read_until, self._waiting = instant, None
+                break
+        if self._waiting is None:
+            self._waiting = (ends, now)
+        return self._read_until
+
+    async def _ends(self) -> dict[TopicPartition, int]:
+        consumer, _ = await self._connected()
+        names = [kafka.topic_name(self._settings.namespace, topics.actions(agency)) for agency in self._agencies()]
+        ends: dict[TopicPartition, int] = await consumer.end_offsets([TopicPartition(name, 0) for name in names])
+        return ends
+
+    async def _read(self, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        consumer, admin = await self._connected()
+        committed = await admin.list_consumer_group_offsets(f"{self._settings.namespace}.{_READER}")
+        read = {partition: found.offset for partition, found in committed.items()}
+        # A topic whose records were all removed by age holds nothing to be read, though its end is not 0.
+        unread = [partition for partition, end in ends.items() if end and partition not in read]
+        return read | (await consumer.beginning_offsets(unread) if unread else {})
+
+    async def _connected(self) -> tuple[Any, Any]:
+        if self._clients is None:
+            options = {"bootstrap_servers": self._settings.kafka.bootstrap, **kafka.admin_security(self._settings.kafka)}
+            consumer, admin = AIOKafkaConsumer(enable_auto_commit=False, **options), AIOKafkaAdminClient(**options)
+            try:
+                await consumer.start()
+                await admin.start()
+            except BaseException:
+                # A half-connected pair would leak; the next question connects anew.
+                await consumer.stop()
+                await admin.close()
+                raise
+            self._clients = (consumer, admin)
+        return self._clients
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._clients is not None:
+            consumer, admin = self._clients
+            await consumer.stop()
+            await admin.close()
+            self._clients = None
