@@ -71,11 +71,15 @@ def show(result: Figures) -> None:
     print("\n{:<34}{:>28}{:>28}".format(f"median of {len(engines)} (lowest .. highest)", "engine", "floor"))
     _row("cases/s", engines, floors, lambda run: run["cases_per_second"])
     print(f"{'ratio engine/floor':<34}{_spread(ratios, '.2f'):>28}")
+    # On a machine that others use as well, time is theirs too; processor time is not.
+    costs = [_all_cpu(other) / _all_cpu(one) for one, other in zip(engines, floors, strict=True) if one["cpu_ms_per_case"]]
+    if costs:
+        print(f"{'the same by CPU, floor/engine':<34}{_spread(costs, '.2f'):>28}")
     _row("seconds to the end", engines, floors, lambda run: run["seconds"])
     _row("seconds to the last letter", engines, [], lambda run: run["seconds_to_last_letter"])
     for name in engines[0]["cpu_ms_per_case"]:
         _row(f"CPU ms a case, {name}", engines, floors, lambda run, name=name: run["cpu_ms_per_case"].get(name))  # type: ignore[misc]
-    _row("CPU ms a case, all", engines, floors, lambda run: sum(run["cpu_ms_per_case"].values()))
+    _row("CPU ms a case, all", engines, floors, _all_cpu)
     for name in engines[0]["peak_mib"]:
         _row(f"peak memory MiB, {name}", engines, floors, lambda run, name=name: run["peak_mib"].get(name))  # type: ignore[misc]
     for name in engines[0]["turns"]:
@@ -96,6 +100,10 @@ def _row(label: str, engines: Sequence[Figures], floors: Sequence[Figures], valu
         values = [found for run in runs if (found := value(run)) is not None]
         columns.append(_spread(values, ".2f" if label.startswith(("CPU", "seconds")) else ".0f") if values else "")
     print(f"{label:<34}{columns[0]:>28}{columns[1]:>28}")
+
+
+def _all_cpu(run: Figures) -> float:
+    return float(sum(run["cpu_ms_per_case"].values()))
 
 
 def _spread(values: Sequence[float], form: str) -> str:
