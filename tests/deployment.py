@@ -97,7 +97,7 @@ class Deployment:
                     return body
             return {}
 
-        return await until(answered, "a submission is answered", 60)
+        return await until(answered, "a submission is answered", 180)
 
     async def close(self) -> None:
         """End the instances that were started beside the stack and drop what the services stored."""

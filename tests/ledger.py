@@ -41,7 +41,7 @@ async def answering(deployment: Deployment) -> AsyncIterator[None]:
         task.cancel()
 
 
-async def all_published(deployment: Deployment, feedback_ids: Iterable[str], seconds: float = 90) -> None:
+async def all_published(deployment: Deployment, feedback_ids: Iterable[str], seconds: float = 240) -> None:
     """Wait until every feedback has its published reply and every clock of it is closed."""
     wanted = set(feedback_ids)
 
@@ -54,7 +54,7 @@ async def all_published(deployment: Deployment, feedback_ids: Iterable[str], sec
     await until_empty(left, f"all of {len(wanted)} feedbacks are published", seconds)
 
 
-async def all_written(deployment: Deployment, feedback_ids: Iterable[str], seconds: float = 60) -> None:
+async def all_written(deployment: Deployment, feedback_ids: Iterable[str], seconds: float = 180) -> None:
     """Wait until no letter about these feedbacks waits and what became of each is announced."""
     wanted = set(feedback_ids)
     letters = deployment.database("notify")["letters"]

@@ -29,7 +29,7 @@ GOOD: dict[str, Any] = MATTER | {"sender": SENDER}
 SMALL_PACK_AGENCIES = ("gia-lai", "binh-dinh", "da-nang", "van-phong-chinh-phu", "bo-noi-vu", "bo-khoa-hoc-va-cong-nghe")
 
 
-async def until(condition: Callable[[], T | Awaitable[T]], what: str, seconds: float = 30) -> T:
+async def until(condition: Callable[[], T | Awaitable[T]], what: str, seconds: float = 90) -> T:
     """Ask again and again until `condition` gives something true, and return it. Fails with `what` after `seconds`."""
     end = time.monotonic() + seconds
     while True:
@@ -41,7 +41,7 @@ async def until(condition: Callable[[], T | Awaitable[T]], what: str, seconds: f
         await asyncio.sleep(0.05)
 
 
-async def until_empty(what_is_left: Callable[[], Awaitable[Any]], what: str, seconds: float = 30) -> None:
+async def until_empty(what_is_left: Callable[[], Awaitable[Any]], what: str, seconds: float = 90) -> None:
     """Ask again and again until nothing is left. Fails with `what` and what is still left after `seconds`."""
     end = time.monotonic() + seconds
     while left := await what_is_left():
@@ -136,7 +136,7 @@ class Observer:
             and all(record.data.get(key) == value for key, value in data.items())
         ]
 
-    async def wait(self, name: str | None = None, *, count: int = 1, seconds: float = 30, **what: Any) -> list[Seen]:
+    async def wait(self, name: str | None = None, *, count: int = 1, seconds: float = 90, **what: Any) -> list[Seen]:
         """The records that `found` finds, once there are `count` of them with different ids."""
 
         def enough() -> list[Seen]:

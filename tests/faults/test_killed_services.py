@@ -28,7 +28,7 @@ async def _send(deployment: Deployment, mark: str) -> list[str]:
             rows = deployment.observer.found("SubmissionRegistered", topic="outbox.cdvcqg")
             return {row.data["submission_id"]: row.data["feedback_id"] for row in rows if row.data["submission_id"] in own_ids}
 
-        found = await until(lambda: answers() if len(answers()) == BY_PORTAL else {}, "the portal has all its codes", 90)
+        found = await until(lambda: answers() if len(answers()) == BY_PORTAL else {}, "the portal has all its codes", 240)
         return list(found.values())
 
     by_http, others = await asyncio.gather(asyncio.gather(*(one(n) for n in range(BY_HTTP))), by_portal())
