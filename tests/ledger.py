@@ -48,10 +48,9 @@ async def all_published(deployment: Deployment, feedback_ids: Iterable[str], sec
     async def left() -> dict[str, Any]:
         found = {name: {row.subject for row in deployment.observer.found(name, topic="feedback")} for name in FACTS}
         closed = {row.subject for row in deployment.observer.found("DeadlineMet", topic="feedback", rule="publish")}
-        missing = {name: len(wanted - subjects) for name, subjects in (found | {"closed": closed}).items() if wanted - subjects}
-        return missing | await deployment.status() if missing else {}
+        return {name: len(wanted - subjects) for name, subjects in (found | {"closed": closed}).items() if wanted - subjects}
 
-    await until_empty(left, f"all of {len(wanted)} feedbacks are published", seconds)
+    await until_empty(left, f"all of {len(wanted)} feedbacks are published", seconds, deployment.status)
 
 
 async def all_written(deployment: Deployment, feedback_ids: Iterable[str], seconds: float = 180) -> None:
@@ -64,9 +63,9 @@ async def all_written(deployment: Deployment, feedback_ids: Iterable[str], secon
         waiting = [row for row in rows if row["state"] in ("queued", "sending") or row["announce"]]
         states = Counter(f"{row['moment']} {row['state']} {row['reason']} to say: {row['announce']}" for row in waiting)
         states += Counter({"not written": LETTERS * len(wanted) - len(rows)})
-        return states | await deployment.status() if states else {}
+        return states
 
-    await until_empty(left, "all letters are settled", seconds)
+    await until_empty(left, "all letters are settled", seconds, deployment.status)
 
 
 async def check(deployment: Deployment, feedback_ids: Iterable[str]) -> None:
@@ -96,10 +95,9 @@ async def check(deployment: Deployment, feedback_ids: Iterable[str]) -> None:
         async def others(documents: Any = documents, field: str = field, value: Any = value) -> dict[str, Any]:
             rows = await documents.find({"_id": {"$in": list(wanted)}}, {field: 1}).to_list(None)
             found = {row["_id"]: row[field] for row in rows}
-            left = {key: found.get(key) for key in wanted if found.get(key) != value}
-            return left | await deployment.status() if left else {}
+            return {key: found.get(key) for key in wanted if found.get(key) != value}
 
-        await until_empty(others, f"{service} has every feedback with {field} {value}")
+        await until_empty(others, f"{service} has every feedback with {field} {value}", status=deployment.status)
     codes = await deployment.database("intake")["feedbacks"].find({"_id": {"$in": list(wanted)}}, {"code": 1}).to_list(None)
     assert len({row["code"] for row in codes}) == len(wanted)
     await _check_letters(deployment, wanted)

@@ -41,12 +41,17 @@ async def until(condition: Callable[[], T | Awaitable[T]], what: str, seconds: f
         await asyncio.sleep(0.05)
 
 
-async def until_empty(what_is_left: Callable[[], Awaitable[Any]], what: str, seconds: float = 90) -> None:
-    """Ask again and again until nothing is left. Fails with `what` and what is still left after `seconds`."""
+async def until_empty(
+    what_is_left: Callable[[], Awaitable[Any]], what: str, seconds: float = 90, status: Callable[[], Awaitable[Any]] | None = None
+) -> None:
+    """Ask again and again until nothing is left. Fails with `what`, what is still left, and `status`, after `seconds`."""
     end = time.monotonic() + seconds
     while left := await what_is_left():
-        assert time.monotonic() < end, f"not within {seconds:g} s: {what}; left: {str(left)[:1000]}"
-        await asyncio.sleep(0.1)
+        if time.monotonic() > end:
+            said = await status() if status else ""
+            raise AssertionError(f"not within {seconds:g} s: {what}; left: {str(left)[:1000]} {said}")
+        # These questions are not cheap, and what they wait for shares the machine with them.
+        await asyncio.sleep(0.25)
 
 
 def small_pack(folder: Path) -> Path:

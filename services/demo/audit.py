@@ -47,8 +47,9 @@ async def read_evidence(settings: Settings) -> Evidence:
         prefix = topic_name(settings.namespace, "")
         wanted = (f"{prefix}feedback", f"{prefix}assignments.", f"{prefix}dead.")
         partitions = [row for row in await partitions_of(admin, settings) if row.topic.startswith(wanted)]
-        ends = await consumer.end_offsets(partitions)
+        # Assigned first: the library looks up partitions that are not assigned one by one.
         consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
         await consumer.seek_to_beginning()
         while any([await consumer.position(partition) < end for partition, end in ends.items()]):
             for records in (await consumer.getmany(timeout_ms=500, max_records=5000)).values():

@@ -60,10 +60,9 @@ async def test_each_rung_and_each_letter_comes_once_around_a_rebalance(deploymen
             for row in deployment.observer.found(name, topic="feedback", rule="handle_reply"):
                 number = row.data["days_before"] if name == "DeadlineWarning" else row.data["times"]
                 rungs.setdefault(row.subject, {})[row.id] = (name, number)
-        left = Counter(len(rungs.get(subject, {})) for subject in feedback_ids if len(rungs.get(subject, {})) < len(LADDER))
-        return {"fired so far": left} | await deployment.status() if left else {}
+        return Counter(len(rungs.get(subject, {})) for subject in feedback_ids if len(rungs.get(subject, {})) < len(LADDER))
 
-    await until_empty(unfired, "every rung has fired", 60)
+    await until_empty(unfired, "every rung has fired", status=deployment.status)
     letters = deployment.database("notify")["letters"]
 
     async def unwritten() -> dict[str, Any]:
@@ -72,7 +71,7 @@ async def test_each_rung_and_each_letter_comes_once_around_a_rebalance(deploymen
         missing = len(feedback_ids - {row["feedback_id"] for row in rows})
         return waiting | Counter({"missing": missing})
 
-    await until_empty(unwritten, "every overdue letter is settled", 60)
+    await until_empty(unwritten, "every overdue letter is settled", status=deployment.status)
     await deployment.observer.all_read()
     for subject in feedback_ids:
         assert sorted(rungs[subject].values()) == sorted(LADDER), "each rung is one fact"

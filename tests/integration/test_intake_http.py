@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+import schemas
 from services.clock import machine_now
+from services.intake import attachments
 from services.intake.api import sign_agency_token
 from tests.outside_world import GOOD, SENDER, until
 from tests.system import SECRET_KEY, System
@@ -256,9 +258,8 @@ async def _has(system: System, body: dict[str, Any], agency: str) -> bool:
 async def test_files_left_half_stored_by_a_crash_are_stored_whole_by_the_next_try(system: System) -> None:
     """Chunks without their file document once made the repeated submission skip the file, which was then never found."""
     key = {"Idempotency-Key": str(uuid.uuid4())}
-    from schemas import derived_id
-
-    file_id = f"{derived_id(derived_id('idempotency-key', key['Idempotency-Key']), 'feedback')}-0"
+    feedback_id = schemas.derived_id(schemas.derived_id("idempotency-key", key["Idempotency-Key"]), "feedback")
+    file_id = attachments.describe(feedback_id, [attachments.File("don.pdf", PDF)])[0].id
     await system.documents("intake")["fs.chunks"].insert_one({"files_id": file_id, "n": 0, "data": b"half"})
     answer = await system.http.post("/v1/feedback", **form(GOOD, ("don.pdf", PDF)), headers=key)
     assert answer.status_code == 201, answer.text
