@@ -6,12 +6,11 @@ so a batch that comes again inserts nothing twice.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 from services.errors import GiveUp
 from services.logs import logger
 from services.notify import domain
-from services.notify.store import NotifyStore
+from services.notify.store import CaseNews, NotifyStore
 from services.packs import Letters
 from services.turn import Outcome, Received, Tombstone
 
@@ -32,7 +31,7 @@ class LetterHandler:
         """Safe to call again with the same batch. Raises PyMongoError when the database cannot be written."""
         outcome = Outcome()
         now = self._now()
-        cases: dict[str, dict[str, Any]] = {}
+        cases: dict[str, CaseNews] = {}
         letters: list[domain.Letter] = []
         released: dict[str, None] = {}
         for received in batch:
@@ -44,13 +43,15 @@ class LetterHandler:
                 continue
             letters += news.letters
             feedback_id = getattr(received.event, "feedback_id", received.envelope.subject)
-            if news.case:
-                cases.setdefault(feedback_id, {}).update(news.case)
+            if news.case or news.latest:
+                fields, latest = cases.setdefault(feedback_id, ({}, {}))
+                fields.update(news.case)
+                latest.update({name: domain.later(latest.get(name), value) for name, value in news.latest.items()})
             if news.releases:
                 released[feedback_id] = None
         # The cases come first: a letter that is let go finds what it waited for.
         await self._store.save_cases(cases)
-        starts = [(letter, domain.start(letter, cases.get(letter.feedback_id, {}))) for letter in letters]
+        starts = [(letter, domain.start(letter, cases.get(letter.feedback_id, ({}, {}))[1])) for letter in letters]
         outcome.repeated = await self._store.save_letters(starts, released, now)
         return outcome
 

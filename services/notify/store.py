@@ -10,15 +10,17 @@ which stays `queued` with the `claim` of its owner, when that claim ends, a `sen
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from pymongo import InsertOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from services.mongo import Database, Document, duplicates
-from services.notify.domain import STATES, Case, Contact, Deadline, Letter, Settlement
+from services.notify.domain import STATES, Case, Contact, Deadline, Letter, Settlement, current_deadline
 
 ANY_INSTANCE = "any"
+# The fields of a case that stay, and those of which the later one stands (`domain.News`).
+CaseNews: TypeAlias = tuple[Document, dict[str, Mapping[str, Any]]]
 _LETTER_FIELDS = tuple(field.name for field in fields(Letter) if field.name != "id")
 
 
@@ -44,10 +46,14 @@ class NotifyStore:
         found = await self._templates.find_one({"_id": version})
         return {row["name"]: row["text"] for row in found["files"]} if found else {}
 
-    async def save_cases(self, cases: Mapping[str, Mapping[str, Any]]) -> None:
-        """Set fields of cases, by feedback id, in one bulk; a case that is not there yet is made."""
+    async def save_cases(self, cases: Mapping[str, CaseNews]) -> None:
+        """Bring cases up to date, by feedback id, in one bulk; a case that is not there yet is made."""
         if cases:
-            writes = [UpdateOne({"_id": case_id}, {"$set": dict(news)}, upsert=True) for case_id, news in cases.items()]
+            # Documents compare field by field, so `$max` keeps the one with the later `as_of`, whoever writes first.
+            writes = [
+                UpdateOne({"_id": case_id}, {"$set": fields} | ({"$max": latest} if latest else {}), upsert=True)
+                for case_id, (fields, latest) in cases.items()
+            ]
             await self._cases.bulk_write(writes, ordered=False)
 
     async def save_letters(self, letters: Sequence[tuple[Letter, Settlement]], released: Iterable[str], now: datetime) -> int:
@@ -168,13 +174,18 @@ def _letter(row: Document) -> Letter:
 
 
 def _case(row: Document) -> Case:
-    deadline, contact = row.get("deadline"), row.get("contact")
+    contact, assignment, deadline = row.get("contact"), row.get("assignment"), current_deadline(row)
     return Case(
         title=row.get("title", ""),
         category=row.get("category", ""),
         submitted_at=row.get("submitted_at"),
-        agency=row.get("agency"),
-        deadline=Deadline(**deadline | {"due_date": date.fromisoformat(deadline["due_date"])}) if deadline else None,
+        agency=assignment["agency"] if assignment else None,
+        deadline=_deadline(deadline) if deadline else None,
         contact=Contact(**contact) if contact else None,
         contact_known=row.get("contact_known", False),
     )
+
+
+def _deadline(row: Mapping[str, Any]) -> Deadline:
+    values = {field.name: row[field.name] for field in fields(Deadline)}
+    return Deadline(**values | {"due_date": date.fromisoformat(row["due_date"])})
