@@ -106,6 +106,17 @@ def append_segment(file: Path, *, machine: datetime, legal: datetime, rate: floa
         lines.write(json.dumps(row) + "\n")
 
 
+def from_now_on(file: Path, *, legal: datetime, rate: float, until: datetime) -> None:
+    """Append a segment that begins with the machine's next millisecond.
+
+    Brokers' timestamps are whole milliseconds: what one has stamped before this call keeps the legal time that it had.
+    """
+    before = machine_now()
+    while (machine := machine_now()) <= before:
+        pass
+    append_segment(file, machine=machine, legal=legal, rate=rate, until=until)
+
+
 def make_clock(file: Path | None) -> Clock:
     """The clock that the settings ask for."""
     return ScaledClock(file) if file else SystemClock()

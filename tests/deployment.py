@@ -20,7 +20,7 @@ from schemas import topics
 from services import mongo
 from services.__main__ import provision_topics
 from services.child_process import free_ports
-from services.clock import append_segment, machine_now
+from services.clock import from_now_on
 from services.demo.mailbox import Mailbox
 from services.launcher import Servers
 from services.packs import load_pack
@@ -42,7 +42,7 @@ class Deployment:
 
     def set_clock(self, legal: datetime) -> None:
         """From now on the legal time stands at `legal`."""
-        append_segment(self.clock_file, machine=machine_now(), legal=legal, rate=0, until=FAR)
+        from_now_on(self.clock_file, legal=legal, rate=0, until=FAR)
 
     def database(self, service: str) -> Any:
         """The database of a service, to count in."""
@@ -115,7 +115,7 @@ class Deployment:
 async def deployed(servers: Servers, folder: Path, pack: Path, **settings: str) -> AsyncIterator[Deployment]:
     """Run everything until the block ends; `settings` are more variables of the services' environment."""
     clock_file, mailbox = folder / "clock", Mailbox(folder / "mail", free_ports(1)[0])
-    append_segment(clock_file, machine=machine_now(), legal=START, rate=0, until=FAR)
+    from_now_on(clock_file, legal=START, rate=0, until=FAR)
     namespace = f"t{uuid.uuid4().hex[:10]}"
     environment = {
         "PAKN_NAMESPACE": namespace,

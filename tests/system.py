@@ -16,7 +16,7 @@ import httpx
 
 from schemas import topics
 from services import broker, mongo
-from services.clock import append_segment, machine_now
+from services.clock import from_now_on
 from services.launcher import Servers
 from services.packs import load_pack
 from services.service import Service
@@ -90,7 +90,7 @@ class System:
 
     def set_clock(self, legal: datetime, rate: float = 0) -> None:
         """From now on the legal time is `legal`, standing still or running at `rate`."""
-        append_segment(self.clock_file, machine=machine_now(), legal=legal, rate=rate, until=FAR)
+        from_now_on(self.clock_file, legal=legal, rate=rate, until=FAR)
 
     async def start(self, *names: str, **doubles: Any) -> None:
         """Build and run services, and return when they are connected and own partitions."""

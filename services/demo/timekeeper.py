@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from services.clock import ScaledClock, append_segment, machine_now
+from services.clock import ScaledClock, from_now_on
 
 _LAST_MOMENT = time(23, 59, 59)
 
@@ -25,7 +25,7 @@ class Timekeeper:
         self._file = file
         self._zone = zone
         file.write_text("")
-        append_segment(file, machine=machine_now(), legal=start, rate=0, until=start)
+        from_now_on(file, legal=start, rate=0, until=start)
         self._clock = ScaledClock(file)
         self._waiting: list[tuple[datetime, int, asyncio.Event]] = []
         self._order = count()
@@ -58,7 +58,7 @@ class Timekeeper:
         start = self.now()
         end = datetime.combine(start.astimezone(self._zone).date(), _LAST_MOMENT, self._zone)
         rate = max((end - start).total_seconds(), 0.0) / seconds
-        append_segment(self._file, machine=machine_now(), legal=start, rate=rate, until=end)
+        from_now_on(self._file, legal=start, rate=rate, until=end)
         while (now := self.now()) < end:
             self._wake(now)
             await asyncio.sleep(0.005)
@@ -72,7 +72,7 @@ class Timekeeper:
     def next_midnight(self, end: datetime) -> None:
         """Set the clock to the first moment of the next local day."""
         midnight = datetime.combine(end.astimezone(self._zone).date() + timedelta(days=1), time(), self._zone)
-        append_segment(self._file, machine=machine_now(), legal=midnight, rate=0, until=midnight)
+        from_now_on(self._file, legal=midnight, rate=0, until=midnight)
 
     def _wake(self, now: datetime) -> None:
         while self._waiting and self._waiting[0][0] <= now:

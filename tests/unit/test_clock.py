@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services import clock
-from services.clock import ScaledClock, SystemClock, append_segment, make_clock
+from services.clock import ScaledClock, SystemClock, append_segment, from_now_on, machine_now, make_clock
 
 MACHINE = datetime(2026, 1, 1, tzinfo=UTC)
 LEGAL = datetime(2018, 1, 1, 8, tzinfo=UTC)
@@ -48,6 +48,17 @@ def test_a_new_segment_counts_at_once_and_old_instants_stay_where_they_were(file
     assert scaled.now() == LEGAL + timedelta(days=30)
     assert scaled.at(MACHINE + seconds(5)) == before == LEGAL + timedelta(hours=5)
     assert ScaledClock(file, lambda: MACHINE).at(MACHINE + seconds(5)) == before
+
+
+def test_a_segment_from_now_on_moves_nothing_that_was_stamped_before_it(file: Path) -> None:
+    scaled = ScaledClock(file)
+    for _ in range(20):
+        stamped = machine_now()
+        before = scaled.at(stamped)
+        from_now_on(file, legal=FAR, rate=0, until=FAR)
+        assert scaled.at(stamped) == before
+        assert scaled.now() == FAR
+        append_segment(file, machine=machine_now(), legal=LEGAL, rate=0, until=FAR)
 
 
 def test_an_instant_before_the_first_segment_is_where_that_begins(file: Path) -> None:
