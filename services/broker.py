@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 import stamina
-from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from faststream import AckPolicy
@@ -26,6 +26,7 @@ from services.settings import KafkaSettings, Settings
 # What the largest topic takes: a dead letter, which is a portal's submission with its inline files and a reason on top.
 MAX_RECORD_BYTES = 9 * 1024 * 1024
 _KAFKA_WAIT_SECONDS = 60.0
+_FETCH_MAX_WAIT_MS = 100
 _FULL_BATCH_BYTES = 128 * 1024
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 OnBatch = Callable[[KafkaMessage], Awaitable[None]]
@@ -96,7 +97,8 @@ def subscribe(
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
         fetch_min_bytes=_FULL_BATCH_BYTES if gather_ms else 1,
-        fetch_max_wait_ms=gather_ms or 500,
+        # A partition whose records are being handled is asked for again only when the fetch under way returns.
+        fetch_max_wait_ms=gather_ms or _FETCH_MAX_WAIT_MS,
         max_partition_fetch_bytes=MAX_RECORD_BYTES,
         max_poll_interval_ms=int(settings.retry_seconds * 2 * 1000),
         parser=_tolerant_parser,
@@ -110,6 +112,18 @@ def subscribe(
 
     subscriber(handle)
     return subscriber
+
+
+def only_ask(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> None:
+    """Let a consumer that reads nothing know these partitions, so that it can be asked how much they hold.
+
+    One that reads answers only between two fetches, and topics that are not assigned are looked up one by one, a tenth of
+    a second each.
+    """
+    known = consumer.assignment()
+    if wanted := known.union(partitions) if not known.issuperset(partitions) else None:
+        consumer.assign(list(wanted))
+        consumer.pause(*wanted)
 
 
 async def commit(message: KafkaMessage) -> None:

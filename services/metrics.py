@@ -24,13 +24,13 @@ dead_letters = Counter("pakn_dead_letters_total", "Records given up, by reason."
 submissions = Counter("pakn_submissions_total", "Submissions, by channel and result.", ["channel", "result"])
 outbox_pending = Gauge("pakn_outbox_pending", "Stored submissions whose facts are not yet published by this process.")
 
-cases = Gauge("pakn_cases", "Cases, by state.", ["state"])
+cases = Gauge("pakn_cases", "Open cases, by state.", ["state"])
 
 clocks = Gauge("pakn_clocks", "Clocks that run, by rule and whether they are late.", ["rule", "state"])
 timers_fired = Counter("pakn_timers_fired_total", "Timers fired, by rule and rung.", ["rule", "rung"])
 timer_lateness = Histogram("pakn_timer_lateness_seconds", "Legal seconds between a timer's time and its firing.", buckets=_SECONDS)
 timers_fired_until = Gauge("pakn_timers_fired_until_timestamp_seconds", "Legal time up to which every due timer has fired.")
 
-letters = Gauge("pakn_letters", "Letters, by state.", ["state"])
+letters = Gauge("pakn_letters", "Letters that are not settled, by state.", ["state"])
 letters_sent = Counter("pakn_letters_sent_total", "Letters that the mail server accepted, by moment.", ["moment"])
 letter_attempts = Counter("pakn_letter_attempts_total", "Attempts to send a letter, by result.", ["result"])

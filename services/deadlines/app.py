@@ -52,7 +52,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         publish,
         clock,
         ownership,
-        backlog.read_until,
+        backlog,
         consumer=lambda: subscriber.consumer,
         grace=timedelta(seconds=settings.deadlines.grace_seconds),
         batch=settings.deadlines.batch,

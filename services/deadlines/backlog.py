@@ -5,7 +5,7 @@ agency's topic holds, and how much of it routing has committed, which it does af
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,7 +37,7 @@ class Backlog:
         Raises KafkaError or TimeoutError when Kafka does not answer.
         """
         async with asyncio.timeout(_ANSWER_SECONDS):
-            ends = await self._ends()
+            ends = await self._action_ends()
             read = await self._read(ends)
         # Under constant traffic the newest actions are never all read, hence the earlier question beside this one.
         for held, instant in ((ends, now), *([self._waiting] if self._waiting else [])):
@@ -48,11 +48,17 @@ class Backlog:
             self._waiting = (ends, now)
         return self._read_until
 
-    async def _ends(self) -> dict[TopicPartition, int]:
-        consumer, _ = await self._connected()
-        names = [kafka.topic_name(self._settings.namespace, topics.actions(agency)) for agency in self._agencies()]
-        ends: dict[TopicPartition, int] = await consumer.end_offsets([TopicPartition(name, 0) for name in names])
+    async def ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """How much these partitions hold. Raises KafkaError or TimeoutError when Kafka does not answer."""
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            consumer, _ = await self._connected()
+            kafka.only_ask(consumer, partitions)
+            ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
         return ends
+
+    async def _action_ends(self) -> dict[TopicPartition, int]:
+        names = [kafka.topic_name(self._settings.namespace, topics.actions(agency)) for agency in self._agencies()]
+        return await self.ends([TopicPartition(name, 0) for name in names])
 
     async def _read(self, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         consumer, admin = await self._connected()

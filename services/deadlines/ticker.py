@@ -18,6 +18,7 @@ from services.broker import Record
 from services.case_store import Change, history_entry
 from services.clock import Clock
 from services.deadlines import domain
+from services.deadlines.backlog import Backlog
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from services.errors import GiveUp, describe
 from services.logs import logger
@@ -60,7 +61,7 @@ class Ticker:
         publish: Publish,
         clock: Clock,
         ownership: Ownership,
-        actions_read_until: Callable[[datetime], Awaitable[datetime | None]],
+        backlog: Backlog,
         consumer: Callable[[], Any],
         grace: timedelta,
         batch: int,
@@ -70,7 +71,7 @@ class Ticker:
         self._publish = publish
         self._clock = clock
         self._ownership = ownership
-        self._actions_read_until = actions_read_until
+        self._backlog = backlog
         self._consumer = consumer
         self._grace = grace
         self._batch = batch
@@ -86,10 +87,10 @@ class Ticker:
         if consumer is None or not partitions:
             return
         # The end of the lifecycle topic is asked for after routing's progress: what it made of the actions is below it.
-        until = await self._actions_read_until(self._clock.at(self._clock.machine() - self._grace))
+        until = await self._backlog.read_until(self._clock.at(self._clock.machine() - self._grace))
         if until is None:
             return
-        ends = await asyncio.wait_for(consumer.end_offsets(partitions), 20)
+        ends = await self._backlog.ends(partitions)
         fired_until: list[datetime] = []
         for partition in partitions:
             seen = self._seen.get(partition, (ends[partition], until))

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas import parse_envelope
-from services.broker import topic_name
+from services.broker import only_ask, topic_name
 from services.settings import Settings
 
 GROUPS = ("intake", "routing", "deadlines", "notify")
@@ -34,7 +34,10 @@ class Observer:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka.bootstrap, auto_offset_reset="earliest")
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka.bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=50
+        )
+        self._lengths = AIOKafkaConsumer(bootstrap_servers=settings.kafka.bootstrap)
         self._admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap)
         self._partitions: list[TopicPartition] = []
         self._waiting: dict[str, list[asyncio.Event]] = defaultdict(list)
@@ -50,7 +53,9 @@ class Observer:
         """Read from now on, in the background task `follow`."""
         await self._admin.start()
         await self._consumer.start()
+        await self._lengths.start()
         self._partitions = await partitions_of(self._admin, self._settings)
+        only_ask(self._lengths, self._partitions)
         prefix = topic_name(self._settings.namespace, "")
         others = (f"{prefix}inbox.", f"{prefix}actions.", f"{prefix}contacts")
         self._consumer.assign([row for row in self._partitions if not row.topic.startswith(others)])
@@ -58,6 +63,7 @@ class Observer:
     async def stop(self) -> None:
         """Close the connections."""
         await self._consumer.stop()
+        await self._lengths.stop()
         await self._admin.close()
 
     async def follow(self) -> None:
@@ -114,7 +120,7 @@ class Observer:
 
     async def all_handled(self) -> bool:
         """Whether every group has committed everything there is: nothing is under way between the services."""
-        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(self._partitions)
+        ends: dict[TopicPartition, int] = await self._lengths.end_offsets(self._partitions)
         for group in GROUPS:
             offsets = await self._admin.list_consumer_group_offsets(f"{self._settings.namespace}.{group}")
             wanted = self._wanted(group)

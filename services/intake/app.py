@@ -23,7 +23,7 @@ from services.turn import Turn
 
 NAME: Final = "intake"
 # What is shown of a feedback may follow a moment later: the facts of a case then make one write.
-_GATHER_MS = 100
+_GATHER_MS = 200
 
 
 def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | None = None, instance: str | None = None) -> Service:

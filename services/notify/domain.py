@@ -43,7 +43,8 @@ _NOT_KEPT = {"content", "attachments", "place"}
 CASE_EVENTS = frozenset({"FeedbackSubmitted", "FeedbackNotAccepted", "FeedbackAssigned", "DeadlineSet", "ContactRecorded"})
 
 State = Literal["queued", "sending", "sent", "uncertain", "failed", "undeliverable"]
-STATES: tuple[State, ...] = ("queued", "sending", "sent", "uncertain", "failed", "undeliverable")
+# By the mailer or, for the last two, by a person.
+TO_BE_SETTLED: tuple[State, ...] = ("queued", "sending", "uncertain", "failed")
 
 
 @dataclass(frozen=True, slots=True)

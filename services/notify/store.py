@@ -7,6 +7,7 @@ A letter's `next_try_at` (machine time) says when it is to be looked at: a queue
 which stays `queued` with the `claim` of its owner, when that claim ends, a `sending` one when its lease ends.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import date, datetime
@@ -16,7 +17,7 @@ from pymongo import InsertOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from services.mongo import Database, Document, duplicates
-from services.notify.domain import STATES, Case, Contact, Deadline, Letter, Settlement, current_deadline
+from services.notify.domain import TO_BE_SETTLED, Case, Contact, Deadline, Letter, Settlement, current_deadline
 
 ANY_INSTANCE = "any"
 # The fields of a case that stay, and those of which the later one stands (`domain.News`).
@@ -104,15 +105,15 @@ class NotifyStore:
         Who handed a letter over knows better than the end of a lease, hence `uncertain` is overwritten too; a letter that
         another instance or an operator has taken in the meantime has another claim and is left as it is.
         """
-        writes = []
+        # Most letters of a group end alike, and one write for all of them costs hardly more than one for each.
+        alike: dict[tuple[Any, ...], list[str]] = defaultdict(list)
         for letter, settlement in settled:
-            # Whatever ends a claim takes its token away, so the token alone says whose letter it is.
-            guard = {"_id": letter.id, "claim": token}
             values = _settlement(settlement, now=now, legal=legal, instance=instance)
             # The version that was really rendered: the pinned one, unless no instance knows it any more.
-            values["template_version"] = letter.template_version
-            values["claim"] = None
-            writes.append(UpdateOne(guard, {"$set": values}))
+            values |= {"template_version": letter.template_version, "claim": None}
+            alike[tuple(values.items())].append(letter.id)
+        # Whatever ends a claim takes its token away, so the token alone says whose letter it is.
+        writes = [UpdateMany({"_id": {"$in": ids}, "claim": token}, {"$set": dict(values)}) for values, ids in alike.items()]
         if writes:
             await self._letters.bulk_write(writes, ordered=False)
 
@@ -137,10 +138,8 @@ class NotifyStore:
             await self._letters.update_many({"_id": {"$in": ids}, "state": state}, {"$set": {"announce": None}})
 
     async def counts(self) -> dict[str, int]:
-        """How many letters there are in each state. Sent ones are counted as the rest, so that a count stays cheap."""
-        counts = {state: int(await self._letters.count_documents({"state": state})) for state in STATES if state != "sent"}
-        total = int(await self._letters.estimated_document_count())
-        return counts | {"sent": max(total - sum(counts.values()), 0)}
+        """How many letters are in each state in which something is still to be done; the others only grow."""
+        return {state: int(await self._letters.count_documents({"state": state})) for state in TO_BE_SETTLED}
 
     async def in_state(self, state: str, limit: int) -> list[Document]:
         """Up to `limit` letters in a state, those that have been in it longest first."""

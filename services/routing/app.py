@@ -3,7 +3,7 @@
 from typing import Final, get_args
 
 from schemas import topics
-from schemas.states import CaseState
+from schemas.states import CLOSED_STATES, CaseState
 from services import broker as kafka
 from services import metrics, mongo
 from services.clock import Clock, make_clock
@@ -16,7 +16,7 @@ from services.settings import Settings
 from services.turn import CaseHandler, Turn
 
 NAME: Final = "routing"
-STATES: tuple[str, ...] = get_args(CaseState)
+OPEN_STATES = tuple(state for state in get_args(CaseState) if state not in CLOSED_STATES)
 
 
 def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | None = None) -> Service:
@@ -34,7 +34,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
     subscriber = kafka.subscribe(broker, settings, NAME, wanted, turn.on_message)
 
     async def measure() -> None:
-        for state, count in (await store.count_by_state(STATES)).items():
+        for state, count in (await store.count_by_state(OPEN_STATES)).items():
             metrics.cases.labels(state).set(count)
 
     async def measuring() -> None:
