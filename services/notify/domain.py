@@ -115,15 +115,13 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What one fact brings: letters, what it says of the case, and whether letters that wait for it may go.
+    """What one fact brings: letters, what changes in the case, and whether letters that wait for it may go.
 
-    `case` holds fields that never change once they are known. `latest` holds those that do: each begins with `as_of`, the
-    legal time of its fact, and of two the later one stands, so a fact that is read again behind newer ones changes nothing.
+    `case` counts once, in the order of the facts: one that is read again must not turn back what a later one has said.
     """
 
     letters: tuple[Letter, ...] = ()
     case: Mapping[str, Any] = field(default_factory=dict)
-    latest: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     releases: bool = False
 
 
@@ -140,11 +138,14 @@ def follow(letters: Letters, version: str, envelope: Envelope, event: BaseModel,
         if letter.event == envelope.name and letter.rule in (None, getattr(event, "rule", None))
     ]
     written = tuple(_letter(moment, version, envelope, event, now) for moment in due)
-    case, latest = _matter(event), _latest(envelope, event)
-    return News(written, case, latest, releases="contact_known" in case or "deadline" in latest)
+    case = _case_news(event)
+    releases = "contact_known" in case or case.get("deadline") is not None
+    return News(written, case, releases)
 
 
 def _letter(moment: str, version: str, envelope: Envelope, event: BaseModel, now: datetime) -> Letter:
+    # A move between the units of one agency opens no new clock, so its letter must not wait for one.
+    opens_clock = isinstance(event, FeedbackAssigned) and event.previous_agency != event.agency
     data = event.model_dump(mode="json", exclude=_NOT_KEPT)
     return Letter(
         id=derived_id(envelope.id, f"email/{moment}"),
@@ -155,57 +156,32 @@ def _letter(moment: str, version: str, envelope: Envelope, event: BaseModel, now
         event_name=envelope.name,
         event=data,
         agency=data.get("agency") or data.get("refused_by"),
-        needs_deadline=isinstance(event, FeedbackAssigned) and _opens_clock(event),
+        needs_deadline=opens_clock,
         template_version=version,
         created_at=now,
     )
 
 
-def _matter(event: BaseModel) -> dict[str, Any]:
-    """The fields of the case that `event` sets once and for all. Setting them twice changes nothing."""
+def _case_news(event: BaseModel) -> dict[str, Any]:
+    """The fields of the case that `event` sets."""
     match event:
-        case FeedbackSubmitted() | FeedbackAssigned():
+        case FeedbackSubmitted():
             return {"title": event.title, "category": event.category, "submitted_at": event.submitted_at}
         case FeedbackNotAccepted():
             title = {"title": event.title} if event.title else {}
             return title | {"category": event.category, "submitted_at": event.submitted_at}
+        case FeedbackAssigned():
+            matter = {"title": event.title, "category": event.category, "submitted_at": event.submitted_at}
+            # The former agency's due date must not stand in the letter about the new one.
+            reset = {} if event.previous_agency == event.agency else {"deadline": None}
+            return matter | {"agency": event.agency} | reset
+        case DeadlineSet(rule="handle_reply"):
+            kept = {"agency", "rule", "rule_set", "article", "due_date", "verified", "explanation"}
+            return {"deadline": event.model_dump(mode="json", include=kept)}
         case ContactRecorded():
             kept = {"name", "email", "language", "lookup_secret"}
             return {"contact": event.model_dump(mode="json", include=kept), "contact_known": True}
     return {}
-
-
-def _latest(envelope: Envelope, event: BaseModel) -> dict[str, dict[str, Any]]:
-    """What `event` says of the case until a later fact says otherwise: who is responsible, and until when."""
-    as_of = {"as_of": envelope.time}
-    match event:
-        case FeedbackAssigned() if _opens_clock(event):
-            # The first limit counts from the day the sender sent it, that of a new agency from its assignment.
-            clock_from = event.submitted_at if event.previous_agency is None else event.assigned_at
-            return {"assignment": as_of | {"agency": event.agency, "clock_from": clock_from}}
-        case DeadlineSet(rule="handle_reply"):
-            kept = {"agency", "rule", "rule_set", "article", "due_date", "verified", "explanation"}
-            return {"deadline": as_of | event.model_dump(mode="json", include=kept)}
-    return {}
-
-
-def _opens_clock(event: FeedbackAssigned) -> bool:
-    """Whether this is another agency's; a move between the units of one agency opens no new clock."""
-    return event.previous_agency != event.agency
-
-
-def later(one: Mapping[str, Any] | None, other: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of two values of a `latest` field, the one whose fact is later."""
-    return other if one is None or other["as_of"] >= one["as_of"] else one
-
-
-def current_deadline(latest: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The deadline, unless it is a former agency's: that one's due date must not stand in the letter about the new one."""
-    deadline, assignment = latest.get("deadline"), latest.get("assignment")
-    if deadline is None or assignment is None:
-        return deadline
-    current = deadline["agency"] == assignment["agency"] and deadline["as_of"] >= assignment["clock_from"]
-    return deadline if current else None
 
 
 def erased() -> News:
@@ -213,9 +189,9 @@ def erased() -> News:
     return News(case={"contact": None, "contact_known": True}, releases=True)
 
 
-def start(letter: Letter, latest: Mapping[str, Any]) -> Settlement:
-    """How a new letter begins: due now, or waiting for its deadline; `latest` is what else its batch says of the case."""
-    waits = letter.needs_deadline and current_deadline(latest) is None
+def start(letter: Letter, case: Mapping[str, Any]) -> Settlement:
+    """How a new letter begins: due now, or waiting for its deadline; `case` is what else its batch says of the case."""
+    waits = letter.needs_deadline and case.get("deadline") is None
     due_at = letter.created_at + DEADLINE_WAIT if waits else letter.created_at
     return Settlement("queued", next_try_at=due_at, waiting=waits)
 

@@ -17,11 +17,11 @@ from pymongo import InsertOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from services.mongo import Database, Document, duplicates
-from services.notify.domain import TO_BE_SETTLED, Case, Contact, Deadline, Letter, Settlement, current_deadline
+from services.notify.domain import TO_BE_SETTLED, Case, Contact, Deadline, Letter, Settlement
 
 ANY_INSTANCE = "any"
-# The fields of a case that stay, and those of which the later one stands (`domain.News`).
-CaseNews: TypeAlias = tuple[Document, dict[str, Mapping[str, Any]]]
+# The fields of a case that facts set, and the ids of these facts in their order.
+CaseNews: TypeAlias = tuple[Document, list[str]]
 _LETTER_FIELDS = tuple(field.name for field in fields(Letter) if field.name != "id")
 
 
@@ -47,15 +47,31 @@ class NotifyStore:
         found = await self._templates.find_one({"_id": version})
         return {row["name"]: row["text"] for row in found["files"]} if found else {}
 
-    async def save_cases(self, cases: Mapping[str, CaseNews]) -> None:
-        """Bring cases up to date, by feedback id, in one bulk; a case that is not there yet is made."""
-        if cases:
-            # Documents compare field by field, so `$max` keeps the one with the later `as_of`, whoever writes first.
-            writes = [
-                UpdateOne({"_id": case_id}, {"$set": fields} | ({"$max": latest} if latest else {}), upsert=True)
-                for case_id, (fields, latest) in cases.items()
-            ]
+    async def known_facts(self, feedback_ids: Iterable[str]) -> dict[str, set[str]]:
+        """The ids of the facts that each case has taken in already. One query."""
+        rows = await self._cases.find({"_id": {"$in": list(feedback_ids)}}, {"facts": 1}).to_list(None)
+        return {row["_id"]: set(row.get("facts", ())) for row in rows}
+
+    async def save_cases(self, news: Mapping[str, CaseNews]) -> None:
+        """Set fields of cases, by feedback id, in one bulk; a case that is not there yet is made.
+
+        The guard keeps what another instance has taken in already, and what it went on to, from being turned back.
+        """
+        writes = [
+            UpdateOne(
+                {"_id": case_id, "facts": {"$ne": facts[-1]}},
+                {"$set": fields, "$addToSet": {"facts": {"$each": facts}}},
+                upsert=True,
+            )
+            for case_id, (fields, facts) in news.items()
+        ]
+        if not writes:
+            return
+        try:
             await self._cases.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            # The guard did not fit and the case is there: it has these facts.
+            duplicates(error)
 
     async def save_letters(self, letters: Sequence[tuple[Letter, Settlement]], released: Iterable[str], now: datetime) -> int:
         """Insert letters and let go those that wait for the cases `released`, in one bulk; returns how many were there already."""
@@ -173,18 +189,13 @@ def _letter(row: Document) -> Letter:
 
 
 def _case(row: Document) -> Case:
-    contact, assignment, deadline = row.get("contact"), row.get("assignment"), current_deadline(row)
+    deadline, contact = row.get("deadline"), row.get("contact")
     return Case(
         title=row.get("title", ""),
         category=row.get("category", ""),
         submitted_at=row.get("submitted_at"),
-        agency=assignment["agency"] if assignment else None,
-        deadline=_deadline(deadline) if deadline else None,
+        agency=row.get("agency"),
+        deadline=Deadline(**deadline | {"due_date": date.fromisoformat(deadline["due_date"])}) if deadline else None,
         contact=Contact(**contact) if contact else None,
         contact_known=row.get("contact_known", False),
     )
-
-
-def _deadline(row: Mapping[str, Any]) -> Deadline:
-    values = {field.name: row[field.name] for field in fields(Deadline)}
-    return Deadline(**values | {"due_date": date.fromisoformat(row["due_date"])})

@@ -6,7 +6,7 @@ what becomes of letters is tested with the mailer, in test_mailer.py.
 
 import asyncio
 import dataclasses
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from services import mongo
 from services.case_store import CaseStore, Change, all_recorded_facts, history_entry, recorded_facts
 from services.deadlines.store import DeadlinesStore
 from services.notify.domain import Letter, Settlement
-from services.notify.store import CaseNews, NotifyStore
+from services.notify.store import NotifyStore
 from services.routing.store import RoutingStore
 
 NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
@@ -213,20 +213,13 @@ async def test_a_letter_that_waits_is_let_go_by_its_case_only(database: mongo.Da
     assert [row.id for row in await store.claim("t", NOW, NOW + timedelta(minutes=2), 10)] == ["letter-2"]
 
 
-async def test_an_older_fact_that_comes_again_does_not_turn_a_case_back(database: mongo.Database) -> None:
+async def test_a_fact_that_comes_again_does_not_turn_a_case_back(database: mongo.Database) -> None:
     """Whatever is handled again after a crash stands behind newer facts, and may be in the hands of a second instance."""
     store = NotifyStore(database)
-
-    def news(day: int, agency: str) -> CaseNews:
-        as_of = NOW + timedelta(days=day)
-        told = {"rule": "handle_reply", "rule_set": "s", "article": "45", "verified": False, "explanation": "x"}
-        deadline = {"as_of": as_of, "agency": agency, "due_date": f"2026-11-{day:02}"} | told
-        return {"title": "t"}, {"assignment": {"as_of": as_of, "agency": agency, "clock_from": as_of}, "deadline": deadline}
-
-    for day in (9, 3, 20, 9, 1):
-        await store.save_cases({"f1": news(day, f"agency-{day}")})
-    case = (await store.cases(["f1"]))["f1"]
-    assert (case.agency, case.deadline and case.deadline.due_date) == ("agency-20", date(2026, 11, 20))
-    await store.save_cases({"f1": ({}, {"assignment": news(21, "agency-21")[1]["assignment"]})})
-    case = (await store.cases(["f1"]))["f1"]
-    assert (case.agency, case.deadline) == ("agency-21", None)
+    await store.save_cases({"f1": ({"agency": "one"}, ["a"])})
+    await store.save_cases({"f1": ({"agency": "two", "title": "t"}, ["b", "c"]), "f2": ({"agency": "x"}, ["z"])})
+    await store.save_cases({"f1": ({"agency": "one"}, ["a"]), "f3": ({"agency": "y"}, ["y"])})
+    await store.save_cases({"f1": ({"agency": "older"}, ["b"])})
+    cases = await store.cases(["f1", "f2", "f3"])
+    assert {id: case.agency for id, case in cases.items()} == {"f1": "two", "f2": "x", "f3": "y"}
+    assert await store.known_facts(["f1", "f4"]) == {"f1": {"a", "b", "c"}}
