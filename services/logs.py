@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import orjson
+import stamina.instrumentation
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
@@ -54,6 +55,8 @@ def configure(service: str, level: str) -> None:
     # Drivers speak at INFO about every connection and rebalance step; their warnings are what an operator needs.
     for noisy in ("aiokafka", "pymongo", "httpx", "uvicorn", "faststream"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    # The library would log each failure that it repeats with its text, and that of a bulk write quotes whole documents.
+    stamina.instrumentation.set_on_retry_hooks(())
     structlog.contextvars.bind_contextvars(service=service)
 
 
