@@ -99,7 +99,7 @@ def up(folder: Annotated[Path, typer.Option(help="where servers started here kee
 @cli.command()
 def due(
     rule: Annotated[str, typer.Option(help="refuse, request_more, transfer_out, handle_reply or publish")],
-    pack: Annotated[str, typer.Option(help="a pack's name or folder")] = "vn",
+    pack: Annotated[str | None, typer.Option(help="a pack's name or folder; PAKN_PACK by default")] = None,
     start: Annotated[
         list[str] | None, typer.Option(help="when it starts, ISO 8601 with offset; may be given several times")
     ] = None,
@@ -117,7 +117,7 @@ def due(
     if not wanted:
         _stop("Give at least one --start, or a file of them with --starts.")
     try:
-        loaded = load_pack(pack)
+        loaded = load_pack(pack or _settings().pack)
         law = Law(loaded, WorkDays(loaded.calendar))
         answers = [explain.answer(law, explain.Question(rule, _moment(text), category, agency)) for text in wanted]
     except (PackError, ValueError) as error:
@@ -231,7 +231,7 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="leave everything running until Ctrl-C")] = False,
     folder: Annotated[Path, typer.Option(help="where servers, logs and letters of the demo are kept")] = Path(".pakn/demo"),
 ) -> None:
-    """Play weeks of real requests through the four services in about a minute, and count what came of them."""
+    """Play weeks of real requests through the four services and count what came of them."""
     from services.demo import play
 
     try:

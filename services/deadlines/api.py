@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from litestar import get
+from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from services.deadlines import explain
@@ -23,7 +24,7 @@ class Api:
         """The route, version 1. It shows no personal data, so it needs no secret."""
 
         @get("/v1/feedback/{code:str}/deadlines", tags=["deadlines"])
-        async def deadlines(code: str) -> dict[str, Any]:
+        async def deadlines(code: FromPath[str]) -> dict[str, Any]:
             document = await self.store.by_code(code)
             if document is None:
                 raise Problem(404, "Unknown code", "No feedback with this code has been assigned yet.")

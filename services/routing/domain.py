@@ -123,7 +123,8 @@ def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyActi
     if case.state not in LAWFUL_IN[action.action]:
         allowed = ", ".join(sorted(LAWFUL_IN[action.action]))
         faults.append(Fault(field="action", message=f"{action.action} is possible in: {allowed}; this case is {case.state}"))
-    if isinstance(action, agency_action.Publish | agency_action.SendBack) and action.actor == case.reply_by:
+    is_check = isinstance(action, agency_action.Publish | agency_action.SendBack)
+    if is_check and action.actor.casefold() == (case.reply_by or "").casefold():
         faults.append(Fault(field="actor", message="the check must be another person's than the reply's (Article 46)"))
     if isinstance(action, agency_action.Transfer):
         if action.to_agency not in {row.id for row in pack.agencies}:
