@@ -26,13 +26,14 @@ from services import broker as kafka
 from services import dead_letters, metrics
 from services.broker import Record
 from services.case_store import CaseStore, Change, history_entry, recorded_facts
-from services.errors import GiveUp, TryAgain, describe
+from services.errors import GiveUp, TryAgain, describe, lies_in_the_record
 from services.logs import logger
 from services.mongo import Document
 from services.settings import Settings
 
 log = logger(__name__)
 _CONFLICT_ROUNDS = 8
+_ATTEMPTS_TOGETHER = 3
 _HISTORY_OF_REFUSALS = 500
 
 
@@ -189,7 +190,9 @@ class Turn:
                 on=_note_failure, attempts=None, timeout=self._settings.retry_seconds, wait_initial=0.1, wait_max=5.0
             ):
                 with attempt:
-                    await self._run(records)
+                    # The last attempts of a batch that one of its records spoils are made record by record.
+                    alone = attempt.num > _ATTEMPTS_TOGETHER
+                    await (self._run_one_by_one(records) if alone else self._run(records))
         except Exception as error:
             # Returning or raising would let the next commit pass over this batch, so this handler never returns: the
             # process ends, the supervisor starts a new one, and the batch comes again.
@@ -201,6 +204,16 @@ class Turn:
             # After a rebalance the partition is another's; it handles the batch again, which changes nothing.
             log.warning("commit_failed", error=type(error).__name__)
         self._note_progress(records)
+
+    async def _run_one_by_one(self, records: Sequence[Record]) -> None:
+        """Give up what cannot be saved or published, whatever is tried, so that it does not stop all that comes after it."""
+        for record in records:
+            try:
+                await self._run([record])
+            except Exception as error:
+                if not lies_in_the_record(error):
+                    raise
+                await self._dead_letter(None, record, GiveUp("unsavable", describe(error)))
 
     async def _run(self, records: Sequence[Record]) -> None:
         started = time.monotonic()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.outside_world import Seen, envelope
+from tests.outside_world import Seen, envelope, until
 from tests.system import System
 
 TYPE = "pakn.AgencyAction.v1"
@@ -169,3 +169,19 @@ async def test_garbage_in_the_lifecycle_topic_stops_nobody(system: System, topic
     await system.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
     await system.shows(body, "assigned")
     await system.settled()
+
+
+async def test_what_can_never_be_saved_is_a_dead_letter_and_stops_nothing_behind_it(system: System) -> None:
+    """A document that is full once stopped the service, and after each start again, with all that stood behind it."""
+    full, other = await system.assigned(), await system.assigned()
+    cases = system.documents("routing")["cases"]
+    await cases.update_one({"_id": full["feedback_id"]}, {"$set": {"padding": "x" * (16 * 1024 * 1024 - 20_000)}})
+    await system.post.act("gia-lai", full["feedback_id"], "reply", reply="ạ" * 20_000)
+    await system.post.act("gia-lai", other["feedback_id"], "accept")
+    await system.observer.wait("FeedbackAccepted", subject=other["feedback_id"])
+    await until(
+        lambda: [row for row in system.observer.found(topic="dead.routing") if row.headers["reason"] == "unsavable"],
+        "the action is a dead letter",
+    )
+    assert not system.observer.found("FeedbackReplied", subject=full["feedback_id"])
+    await cases.update_one({"_id": full["feedback_id"]}, {"$unset": {"padding": ""}})
