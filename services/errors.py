@@ -2,11 +2,6 @@
 
 from typing import Literal
 
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
-from bson.errors import InvalidDocument
-from faststream.exceptions import FastStreamException
-from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
-
 from schemas.values import Fault
 
 Reason = Literal[
@@ -44,25 +39,6 @@ def describe(error: BaseException) -> str:
         return f"{name}: {error}"[:500]
     code = getattr(error, "code", None)
     return name if code is None else f"{name} (code {code})"
-
-
-# Codes of the server for a document that it can never keep: too large, a key of an index too large, nested too deeply.
-_NEVER_KEPT = {10334, 17280, 17282, 17419, 15}
-
-
-def lies_in_the_record(error: Exception) -> bool:
-    """Whether the record itself, and no server that is away or refuses everything, made a turn fail.
-
-    A wrong yes would give up what only had to wait, so whatever is not known to lie in the record counts as a server's.
-    """
-    if isinstance(error, InvalidDocument | MessageSizeTooLargeError):
-        return True
-    if isinstance(error, BulkWriteError):
-        faults = (error.details or {}).get("writeErrors", [])
-        return any(fault["code"] in _NEVER_KEPT for fault in faults)
-    if isinstance(error, OperationFailure):
-        return error.code in _NEVER_KEPT
-    return not isinstance(error, TryAgain | PyMongoError | KafkaError | OSError | FastStreamException)
 
 
 class TryAgain(Exception):

@@ -15,9 +15,10 @@ from typing import Generic, Protocol, TypeVar
 
 import stamina
 from aiokafka.errors import KafkaError
+from bson.errors import InvalidDocument
 from faststream.kafka import KafkaBroker, KafkaMessage
 from pydantic import BaseModel, ValidationError
-from pymongo.errors import PyMongoError
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 import schemas
 from schemas import Envelope, EnvelopeError, Fact, topics
@@ -26,15 +27,28 @@ from services import broker as kafka
 from services import dead_letters, metrics
 from services.broker import Record
 from services.case_store import CaseStore, Change, history_entry, recorded_facts
-from services.errors import GiveUp, TryAgain, describe, lies_in_the_record
+from services.errors import GiveUp, TryAgain, describe
 from services.logs import logger
 from services.mongo import Document
 from services.settings import Settings
 
 log = logger(__name__)
 _CONFLICT_ROUNDS = 8
-_ATTEMPTS_TOGETHER = 3
+# Codes of the server for a document that it can never keep: too large, nested too deeply, too large a key of an index.
+_NEVER_KEPT = {10334, 15, 17280, 17282, 17419}
 _HISTORY_OF_REFUSALS = 500
+
+
+def lies_in_the_record(error: Exception | None) -> bool:
+    """Whether it is known that no server will ever keep what a record leads to, so that it would stop all behind it.
+
+    Everything else only has to wait, for a server or for a corrected process, and is never given up.
+    """
+    if isinstance(error, BulkWriteError):
+        return any(fault["code"] in _NEVER_KEPT for fault in (error.details or {}).get("writeErrors", []))
+    if isinstance(error, OperationFailure):
+        return error.code in _NEVER_KEPT
+    return isinstance(error, InvalidDocument | OverflowError | UnicodeEncodeError)
 
 
 def _note_failure(error: Exception) -> bool:
@@ -184,15 +198,18 @@ class Turn:
     async def on_message(self, message: KafkaMessage) -> None:
         """Handle one batch and commit it; after `retry_seconds` of failures stop the process without committing."""
         records: Sequence[Record] = message.raw_message
+        failure: Exception | None = None
         try:
             # Whatever fails counts as "try again", within a bound: what no repetition mends is given up record by record.
             async for attempt in stamina.retry_context(
                 on=_note_failure, attempts=None, timeout=self._settings.retry_seconds, wait_initial=0.1, wait_max=5.0
             ):
                 with attempt:
-                    # The last attempts of a batch that one of its records spoils are made record by record.
-                    alone = attempt.num > _ATTEMPTS_TOGETHER
-                    await (self._run_one_by_one(records) if alone else self._run(records))
+                    try:
+                        await (self._run_one_by_one(records) if lies_in_the_record(failure) else self._run(records))
+                    except Exception as error:
+                        failure = error
+                        raise
         except Exception as error:
             # Returning or raising would let the next commit pass over this batch, so this handler never returns: the
             # process ends, the supervisor starts a new one, and the batch comes again.
@@ -206,14 +223,17 @@ class Turn:
         self._note_progress(records)
 
     async def _run_one_by_one(self, records: Sequence[Record]) -> None:
-        """Give up what cannot be saved or published, whatever is tried, so that it does not stop all that comes after it."""
+        """Give up what no server can keep, and finish the others of a batch that it has spoiled."""
         for record in records:
             try:
                 await self._run([record])
             except Exception as error:
                 if not lies_in_the_record(error):
                     raise
-                await self._dead_letter(None, record, GiveUp("unsavable", describe(error)))
+                reason = GiveUp("unsavable", f"what this leads to is more than the database can keep: {describe(error)}")
+                if self._refuse:
+                    await kafka.publish(self._broker, self._settings.namespace, self._refuse(None, record, reason))
+                await self._dead_letter(None, record, reason)
 
     async def _run(self, records: Sequence[Record]) -> None:
         started = time.monotonic()

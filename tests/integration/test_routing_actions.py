@@ -176,12 +176,14 @@ async def test_what_can_never_be_saved_is_a_dead_letter_and_stops_nothing_behind
     full, other = await system.assigned(), await system.assigned()
     cases = system.documents("routing")["cases"]
     await cases.update_one({"_id": full["feedback_id"]}, {"$set": {"padding": "x" * (16 * 1024 * 1024 - 20_000)}})
-    await system.post.act("gia-lai", full["feedback_id"], "reply", reply="ạ" * 20_000)
+    own_id = await system.post.act("gia-lai", full["feedback_id"], "reply", reply="ạ" * 20_000)
     await system.post.act("gia-lai", other["feedback_id"], "accept")
     await system.observer.wait("FeedbackAccepted", subject=other["feedback_id"])
     await until(
         lambda: [row for row in system.observer.found(topic="dead.routing") if row.headers["reason"] == "unsavable"],
         "the action is a dead letter",
     )
+    (refused,) = await refusals(system, own_id)
+    assert "more than the database can keep" in refused.data["faults"][0]["message"]
     assert not system.observer.found("FeedbackReplied", subject=full["feedback_id"])
     await cases.update_one({"_id": full["feedback_id"]}, {"$unset": {"padding": ""}})
