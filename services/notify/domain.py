@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from schemas import (
     ContactRecorded,
+    DeadlineMoved,
     DeadlineSet,
     Envelope,
     Fact,
@@ -40,10 +41,12 @@ _CONTACT_LOOK_MIN, _CONTACT_LOOK_MAX = timedelta(seconds=1), timedelta(minutes=1
 # What a citizen wrote may hold personal data, and no letter repeats it: letters keep all of an event but this.
 _NOT_KEPT = {"content", "attachments", "place"}
 # What `follow` needs to know of a case, beside the events that the pack writes letters on.
-CASE_EVENTS = frozenset({"FeedbackSubmitted", "FeedbackNotAccepted", "FeedbackAssigned", "DeadlineSet", "ContactRecorded"})
+CASE_EVENTS = frozenset(
+    {"FeedbackSubmitted", "FeedbackNotAccepted", "FeedbackAssigned", "DeadlineSet", "DeadlineMoved", "ContactRecorded"}
+)
 
 State = Literal["queued", "sending", "sent", "uncertain", "failed", "undeliverable"]
-# By the mailer or, for the last two, by a person.
+# The mailer settles the first two, a person the last two.
 TO_BE_SETTLED: tuple[State, ...] = ("queued", "sending", "uncertain", "failed")
 
 
@@ -175,7 +178,7 @@ def _case_news(event: BaseModel) -> dict[str, Any]:
             # The former agency's due date must not stand in the letter about the new one.
             reset = {} if event.previous_agency == event.agency else {"deadline": None}
             return matter | {"agency": event.agency} | reset
-        case DeadlineSet(rule="handle_reply"):
+        case DeadlineSet(rule="handle_reply") | DeadlineMoved(rule="handle_reply"):
             kept = {"agency", "rule", "rule_set", "article", "due_date", "verified", "explanation"}
             return {"deadline": event.model_dump(mode="json", include=kept)}
         case ContactRecorded():

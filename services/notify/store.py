@@ -1,5 +1,7 @@
 """Notify's documents: `cases` (what letters say of a case, with its contact), `letters`, and the `templates` they pin.
 
+A case keeps in `facts` the ids of the facts that it has taken in, since one that is read again says what is no longer so.
+
 `handlers.py` writes cases and new letters, `mailer.py` claims letters and records what became of them, `operate.py`
 settles by hand. Uses only what PyMongo's async driver and Motor share; the integration tests run on both.
 
@@ -16,6 +18,7 @@ from typing import Any, TypeAlias
 from pymongo import InsertOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError
 
+from services.errors import TryAgain
 from services.mongo import Database, Document, duplicates
 from services.notify.domain import TO_BE_SETTLED, Case, Contact, Deadline, Letter, Settlement
 
@@ -55,11 +58,12 @@ class NotifyStore:
     async def save_cases(self, news: Mapping[str, CaseNews]) -> None:
         """Set fields of cases, by feedback id, in one bulk; a case that is not there yet is made.
 
-        The guard keeps what another instance has taken in already, and what it went on to, from being turned back.
+        Raises TryAgain when another instance has taken in one of these facts, or made the case, since they were looked up:
+        written all the same, they could turn back what that instance went on to.
         """
         writes = [
             UpdateOne(
-                {"_id": case_id, "facts": {"$ne": facts[-1]}},
+                {"_id": case_id, "facts": {"$nin": facts}},
                 {"$set": fields, "$addToSet": {"facts": {"$each": facts}}},
                 upsert=True,
             )
@@ -70,8 +74,7 @@ class NotifyStore:
         try:
             await self._cases.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
-            # The guard did not fit and the case is there: it has these facts.
-            duplicates(error)
+            raise TryAgain(f"{len(duplicates(error))} cases were written by another instance") from None
 
     async def save_letters(self, letters: Sequence[tuple[Letter, Settlement]], released: Iterable[str], now: datetime) -> int:
         """Insert letters and let go those that wait for the cases `released`, in one bulk; returns how many were there already."""

@@ -17,6 +17,7 @@ from schemas import Fact
 from services import mongo
 from services.case_store import CaseStore, Change, all_recorded_facts, history_entry, recorded_facts
 from services.deadlines.store import DeadlinesStore
+from services.errors import TryAgain
 from services.notify.domain import Letter, Settlement
 from services.notify.store import NotifyStore
 from services.routing.store import RoutingStore
@@ -217,9 +218,41 @@ async def test_a_fact_that_comes_again_does_not_turn_a_case_back(database: mongo
     """Whatever is handled again after a crash stands behind newer facts, and may be in the hands of a second instance."""
     store = NotifyStore(database)
     await store.save_cases({"f1": ({"agency": "one"}, ["a"])})
-    await store.save_cases({"f1": ({"agency": "two", "title": "t"}, ["b", "c"]), "f2": ({"agency": "x"}, ["z"])})
-    await store.save_cases({"f1": ({"agency": "one"}, ["a"]), "f3": ({"agency": "y"}, ["y"])})
-    await store.save_cases({"f1": ({"agency": "older"}, ["b"])})
-    cases = await store.cases(["f1", "f2", "f3"])
-    assert {id: case.agency for id, case in cases.items()} == {"f1": "two", "f2": "x", "f3": "y"}
+    await store.save_cases({"f1": ({"agency": "two", "title": "t"}, ["b", "c"])})
+    for facts in (["a"], ["c"], ["d", "a"], ["a", "d"]):
+        with pytest.raises(TryAgain):
+            await store.save_cases({"f1": ({"agency": "older"}, facts), "f2": ({"agency": "x"}, [facts[0] + "2"])})
+    cases = await store.cases(["f1", "f2"])
+    assert {id: case.agency for id, case in cases.items()} == {"f1": "two", "f2": "x"}, "the other case was written"
     assert await store.known_facts(["f1", "f4"]) == {"f1": {"a", "b", "c"}}
+
+
+async def test_two_instances_that_make_the_same_case_lose_nothing_of_either(database: mongo.Database) -> None:
+    """A contact and a submission come by two topics, which two instances may own."""
+    store = NotifyStore(database)
+    news = [{f"f{number}": ({name: name}, [name])} for number in range(MANY) for name in ("title", "category")]
+    done = await asyncio.gather(*(store.save_cases(row) for row in news), return_exceptions=True)
+    assert all(isinstance(row, TryAgain) for row in done if row is not None)
+    for row, answer in zip(news, done, strict=True):
+        if answer is not None:
+            await store.save_cases(row)
+    cases = await store.cases([f"f{number}" for number in range(MANY)])
+    assert {(case.title, case.category) for case in cases.values()} == {("title", "category")}
+
+
+async def test_letters_of_one_group_are_recorded_each_with_its_own_end(database: mongo.Database) -> None:
+    store = NotifyStore(database)
+    await store.save_letters([(letter(number), Settlement("queued", next_try_at=NOW)) for number in range(5)], [], NOW)
+    claimed = {row.id: row for row in await store.claim("t", NOW, NOW + timedelta(minutes=2), 5)}
+    await store.start_sending("t", list(claimed), NOW + timedelta(minutes=2))
+    await database["letters"].update_one({"_id": "letter-4"}, {"$set": {"claim": "another"}})
+    ends = ["sent", "sent", "failed", "queued", "sent"]
+    settled = [
+        (claimed[f"letter-{number}"], Settlement(end, f"because {end}", next_try_at=NOW if end == "queued" else None, attempts=1))  # type: ignore[arg-type]
+        for number, end in enumerate(ends)
+    ]
+    await store.record("t", settled, now=NOW, legal=NOW, instance="i")
+    rows = await database["letters"].find({}).sort("_id", 1).to_list(None)
+    assert [row["state"] for row in rows] == ["sent", "sent", "failed", "queued", "sending"]
+    assert [row["reason"] for row in rows] == ["because sent", "because sent", "because failed", "because queued", ""]
+    assert [row["claim"] for row in rows] == [None, None, None, None, "another"]
