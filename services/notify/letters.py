@@ -105,12 +105,13 @@ class Composer:
             "agency": {"id": agency, "name": self._agency_name(agency)} if agency else None,
             "event": event,
             "links": {"lookup": link},
-            "deadline": self._deadline(case, language),
+            "deadline": self._deadline(letter, case, language),
         }
 
-    def _deadline(self, case: Case, language: str) -> dict[str, Any] | None:
+    def _deadline(self, letter: Letter, case: Case, language: str) -> dict[str, Any] | None:
         deadline = case.deadline
-        if deadline is None:
+        # By the time a letter goes out, another agency may have the case, and a due date of its own.
+        if deadline is None or letter.agency not in (None, deadline.agency):
             return None
         rule_name, article = deadline.rule, deadline.article
         for rule_set in self._pack.rule_sets:

@@ -87,7 +87,9 @@ def case(pack: Pack, language: str, **changes: Any) -> domain.Case:
         category=pack.categories[0].id,
         submitted_at=NOW,
         agency=pack.agencies[0].id,
-        deadline=domain.Deadline("a", "handle_reply", rule_set.id, "fallback article", date(2026, 3, 23), False, "15"),
+        deadline=domain.Deadline(
+            pack.agencies[0].id, "handle_reply", rule_set.id, "fallback article", date(2026, 3, 23), False, "15"
+        ),
         contact=domain.Contact("Nguyễn Văn A", "a@example.org", language, "s&ecret"),
         contact_known=True,
     )
@@ -105,6 +107,17 @@ def texts(message: EmailMessage) -> tuple[str, str]:
     assert plain is not None
     assert html is not None
     return plain.get_content(), html.get_content()
+
+
+def test_a_letter_about_an_agency_never_carries_anothers_due_date() -> None:
+    """While the mail server was away, the case went on to another agency, with a due date of its own."""
+    pack = PACKS["vn"]
+    known = case(pack, "vi")
+    assert known.deadline
+    moved = replace(known, agency=pack.agencies[1].id, deadline=replace(known.deadline, agency=pack.agencies[1].id))
+    composer = COMPOSERS["vn"]
+    assert composer.view(letter(pack, "assigned"), known, "vi")["deadline"]
+    assert composer.view(letter(pack, "assigned"), moved, "vi")["deadline"] is None
 
 
 EVERY_TEMPLATE = [
