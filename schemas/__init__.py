@@ -10,6 +10,7 @@ from schemas.agency_action import AgencyAction
 from schemas.contact_recorded import ContactRecorded
 from schemas.deadline_cancelled import DeadlineCancelled
 from schemas.deadline_met import DeadlineMet
+from schemas.deadline_moved import DeadlineMoved
 from schemas.deadline_set import DeadlineSet
 from schemas.deadline_warning import DeadlineWarning
 from schemas.envelope import Envelope, EnvelopeError, Event, Fact, derived_id, fact, parse_envelope
@@ -26,6 +27,7 @@ from schemas.feedback_transferred import FeedbackTransferred
 from schemas.more_requested import MoreRequested
 from schemas.notification_failed import NotificationFailed
 from schemas.notification_sent import NotificationSent
+from schemas.overdue_withdrawn import OverdueWithdrawn
 from schemas.portal_submission import PortalSubmission
 from schemas.reply_published import ReplyPublished
 from schemas.reply_sent_back import ReplySentBack
@@ -39,6 +41,7 @@ __all__ = [
     "ContactRecorded",
     "DeadlineCancelled",
     "DeadlineMet",
+    "DeadlineMoved",
     "DeadlineSet",
     "DeadlineWarning",
     "Envelope",
@@ -58,6 +61,7 @@ __all__ = [
     "MoreRequested",
     "NotificationFailed",
     "NotificationSent",
+    "OverdueWithdrawn",
     "PortalSubmission",
     "ReplyPublished",
     "ReplySentBack",
@@ -86,6 +90,8 @@ CATALOGUE: dict[str, type[Event | AgencyAction]] = {
         DeadlineSet,
         DeadlineWarning,
         FeedbackOverdue,
+        DeadlineMoved,
+        OverdueWithdrawn,
         DeadlineMet,
         DeadlineCancelled,
         NotificationSent,

@@ -55,6 +55,8 @@ LIFECYCLE_EVENTS = (
     "DeadlineSet",
     "DeadlineWarning",
     "FeedbackOverdue",
+    "DeadlineMoved",
+    "OverdueWithdrawn",
     "DeadlineMet",
     "DeadlineCancelled",
     "NotificationSent",
@@ -68,6 +70,8 @@ ASSIGNMENT_EVENTS = (
     "DeadlineSet",
     "DeadlineWarning",
     "FeedbackOverdue",
+    "DeadlineMoved",
+    "OverdueWithdrawn",
     "ActionRefused",
 )
 SERVICES = ("intake", "routing", "deadlines", "notify")

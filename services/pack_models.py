@@ -189,10 +189,18 @@ class Verification(Part):
 
 
 class RuleSet(Part):
+    """The limits in force in a span of days. A clock keeps the set of the day on which it started.
+
+    `revision` grows by one with each correction of a limit, and running clocks are counted again. `open_clocks` is the
+    transitional rule: with `move`, clocks of an earlier set that still run when this one comes into force go over to it.
+    """
+
     id: Id
     legal_basis: Translated
     effective: Effective
     verified: bool
+    revision: Positive = 1
+    open_clocks: Literal["keep", "move"] = "keep"
     verification: Verification | None = None
     copied_from: Id | None = None
     note: Line | None = None
@@ -223,7 +231,10 @@ class Year(Part):
 
 
 class Calendar(Part):
-    """calendar.yaml: only weekdays off and weekend days worked are listed; a year that is not listed is unknown."""
+    """calendar.yaml: only weekdays off and weekend days worked are listed; a year that is not listed is unknown.
+
+    Versions are compared as text, and the greater one is the later: begin them with the date, such as "2026-09-01.1".
+    """
 
     version: Line
     timezone: Line

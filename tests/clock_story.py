@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 import schemas
 from schemas import Fact, derived_id
-from services.deadlines import domain
+from services.deadlines import domain, moves
 from services.deadlines.domain import Case, Clock, Law
 from services.deadlines.workdays import WorkDays
+from services.pack_models import DayOff
 from services.packs import load_pack
 
 VN = load_pack("vn")
@@ -26,10 +27,21 @@ def at(day: str, hour: int = 9) -> datetime:
     return datetime.combine(date.fromisoformat(day), time(hour), ZONE).astimezone(UTC)
 
 
+def with_days_off(law: Law, version: str, *days: str) -> Law:
+    """The same law with more days off in its calendar, and another version of it."""
+    years = []
+    for year in law.days.calendar.years:
+        more = [DayOff(date=date.fromisoformat(day), kind="holiday", name="Nghỉ thêm", source="test") for day in days]
+        own = tuple(day for day in more if day.date.year == year.year)
+        years.append(year.model_copy(update={"days_off": year.days_off + own}))
+    return Law(law.pack, WorkDays(law.days.calendar.model_copy(update={"version": version, "years": tuple(years)})))
+
+
 class Story:
     """One feedback: facts go in, the clocks' facts come out, time passes."""
 
-    def __init__(self, sent: datetime, agency: str = "gia-lai") -> None:
+    def __init__(self, sent: datetime, agency: str = "gia-lai", law: Law = LAW) -> None:
+        self.law = law
         self.case: Case | None = None
         self.facts: list[Fact] = []
         self.count = 0
@@ -38,7 +50,7 @@ class Story:
 
     def take(self, event: schemas.Event) -> list[Fact]:
         self.count += 1
-        self.case, facts = domain.decide(LAW, self.case, event, f"e-{self.count}", 0)
+        self.case, facts = domain.decide(self.law, self.case, event, f"e-{self.count}", 0)
         self.facts += facts
         return facts
 
@@ -84,9 +96,17 @@ class Story:
     def wait(self, until: datetime) -> list[str]:
         """Let time pass; what fired as `rule kind number local-day`."""
         assert self.case is not None
-        self.case, fired = domain.fire(LAW, self.case, until)
+        self.case, fired = domain.fire(self.law, self.case, until)
         self.facts += [fact for _, _, fact in fired]
         return [f"{rule} {rung.kind} {rung.number} {rung.at.astimezone(ZONE):%Y-%m-%d}" for rule, rung, _ in fired]
+
+    def correct(self, law: Law, now: datetime) -> list[Fact]:
+        """Count the open clocks again by a corrected law; the facts that follow."""
+        assert self.case is not None
+        self.law = law
+        self.case, facts = moves.move(law, self.case, now)
+        self.facts += facts
+        return facts
 
     def clock(self, rule: str) -> Clock:
         """The latest clock of a rule."""

@@ -16,6 +16,7 @@ from services.deadlines import domain
 from services.deadlines.api import Api
 from services.deadlines.backlog import Backlog
 from services.deadlines.handlers import WANTED, Decisions
+from services.deadlines.recount import Recounter
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from services.deadlines.ticker import Ownership, Ticker
 from services.deadlines.workdays import WorkDays
@@ -57,6 +58,15 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         grace=timedelta(seconds=settings.deadlines.grace_seconds),
         batch=settings.deadlines.batch,
     )
+    recounter = Recounter(
+        law,
+        store,
+        publish,
+        clock,
+        partitions=lambda: [partition.partition for partition in ownership.handled],
+        turn_lock=ticker.turn_lock,
+        batch=settings.deadlines.batch,
+    )
     handler = CaseHandler(store.cases, Decisions(law).decide, read_case, write_case)
     turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, progress)
 
@@ -80,6 +90,10 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         finally:
             await backlog.close()
 
+    async def recounting() -> None:
+        await service.connected.wait()
+        await every(settings.gauge_seconds, recounter.look)
+
     kinds = [f"{rule}:{state}" for rule in get_args(RuleName) for state in ("open", "late")]
 
     async def measure() -> None:
@@ -98,7 +112,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
             broker=broker,
             subscriber=subscriber,
             prepare=prepare,
-            jobs=(ticking, measuring),
+            jobs=(ticking, recounting, measuring),
             routes=Api(law, store).routes(),
         )
     )

@@ -7,7 +7,7 @@ has an answer for as long as the case is kept.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -28,6 +28,23 @@ class Rung(BaseModel):
     number: int
 
 
+class Count(NamedTuple):
+    """By which calendar and which revision of which rule set a clock was counted."""
+
+    calendar_version: str
+    rule_set: str
+    revision: int
+
+    def __str__(self) -> str:
+        return f"{self.calendar_version}|{self.rule_set}|{self.revision}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Count":
+        """The count that `str` has written."""
+        calendar_version, rule_set, revision = text.rsplit("|", 2)
+        return cls(calendar_version, rule_set, int(revision))
+
+
 class Clock(BaseModel):
     """A limit that runs, or ran, for one agency."""
 
@@ -37,6 +54,7 @@ class Clock(BaseModel):
     agency: str
     state: Literal["open", "met", "cancelled"] = "open"
     rule_set: str
+    revision: int = 1
     calendar_version: str
     started_at: datetime
     limit: int
@@ -45,7 +63,14 @@ class Clock(BaseModel):
     due_date: str
     explanation: str
     overdue: bool = False
+    # How often the due instant has moved: the ladder begins anew each time, with facts of its own.
+    moves: int = 0
     next_rung: Rung | None = None
+
+    @property
+    def count(self) -> "Count":
+        """By what it was counted."""
+        return Count(self.calendar_version, self.rule_set, self.revision)
 
 
 class Case(BaseModel):
@@ -70,10 +95,15 @@ class Case(BaseModel):
         """The open clocks as `rule:open` or `rule:late`, for counting."""
         return sorted(f"{clock.rule}:{'late' if clock.overdue else 'open'}" for clock in self.clocks if clock.state == "open")
 
+    @property
+    def counted_by(self) -> list[str]:
+        """By what the open clocks were counted, for finding those that are to be counted again."""
+        return sorted({str(clock.count) for clock in self.clocks if clock.state == "open"})
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Law:
-    """The pack's rule sets together with its calendar as a table."""
+    """The pack's rule sets together with the calendar as a table: the pack's own, or a later one that was applied."""
 
     pack: Pack
     days: WorkDays
@@ -88,6 +118,22 @@ class Law:
             if rule_set.id == id:
                 return rule_set
         raise GiveUp("missing_rule_set", f"rule set {id!r} of an open clock is not in pack {self.pack.id}; add it again")
+
+    def governing(self, id: str, today: date) -> RuleSet:
+        """The rule set that a clock of the set `id` goes by on `today`: that one, or a later one that took open clocks over."""
+        result = self.rule_set(id)
+        for later in sorted(self.pack.rule_sets, key=lambda row: row.effective.from_):
+            if later.open_clocks == "move" and result.effective.from_ < later.effective.from_ <= today:
+                result = later
+        return result
+
+    def is_outdated(self, count: Count, today: date) -> bool:
+        """Whether clocks with this count are to be counted again. A later calendar than the one known here is left alone."""
+        version = self.days.calendar.version
+        if count.calendar_version > version:
+            return False
+        rule_set = self.governing(count.rule_set, today)
+        return count.calendar_version < version or rule_set.id != count.rule_set or rule_set.revision > count.revision
 
 
 def due(days: WorkDays, at: datetime, limit: int, unit: Unit) -> tuple[datetime, date]:
@@ -128,6 +174,7 @@ def open_clock(law: Law, case: Case, rule: Rule, rule_set: RuleSet, at: datetime
         rule=name,
         agency=case.agency,
         rule_set=rule_set.id,
+        revision=rule_set.revision,
         calendar_version=law.days.calendar.version,
         started_at=at,
         limit=limit,

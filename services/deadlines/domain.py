@@ -4,7 +4,7 @@ A rule set of the pack says by moments (sent, transferred in, reply ready, ...) 
 the rule set in force on its start day. `handlers.py` calls `decide`, `ticker.py` calls `fire`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,13 +13,12 @@ from pydantic import BaseModel
 import schemas
 from schemas import Event, Fact, topics
 from schemas.values import RuleName
+from services.deadlines import moves
 from services.deadlines.clocks import Case, Clock, Law, Rung, open_clock, with_next_rung
 from services.errors import GiveUp
 from services.packs import Moment, NoRuleSet
 
 __all__ = ["Case", "Clock", "Law", "Rung", "decide", "fire", "moment_of"]
-
-SOURCE = "/pakn/deadlines"
 
 
 def moment_of(event: BaseModel) -> tuple[Moment, datetime] | None:
@@ -115,7 +114,9 @@ def _open(law: Law, case: Case, moment: Moment, at: datetime, cause: str) -> lis
             continue
         pinned = law.rule_set(latest.rule_set).rules.get(name) if latest else None
         if latest and latest.state == "met" and pinned and moment in pinned.resume:
-            result.append(with_next_rung(law, pinned, latest.model_copy(update={"state": "open"}), after=at))
+            # The calendar may have been corrected while it was closed.
+            reopened = moves.recount(law, case, latest.model_copy(update={"state": "open"}), at)
+            result.append(with_next_rung(law, law.rule_set(reopened.rule_set).rules[name], reopened, after=at))
         elif moment in rule.start or moment in rule.restart:
             result.append(open_clock(law, case, rule, rule_set, at, id=_clock_id(case, name, cause), name=name))
     return result
@@ -128,7 +129,7 @@ def _clock_id(case: Case, rule: RuleName, cause: str) -> str:
 def fire(law: Law, case: Case, until: datetime) -> tuple[Case, list[tuple[str, Rung, Fact]]]:
     """Fire every rung that is due by `until`, in order, each once. Returns the case and (rule, rung, fact) for each.
 
-    A fact's id comes from the clock and the rung alone, so firing again around a rebalance repeats the same fact.
+    A fact's id comes from the clock, its moves and the rung alone, so firing again around a rebalance repeats the same fact.
     """
     fired: list[tuple[str, Rung, Fact]] = []
     clocks = list(case.clocks)
@@ -161,12 +162,12 @@ def _rung_fact(case: Case, clock: Clock, rung: Rung) -> Fact:
     else:
         event = schemas.FeedbackOverdue(**common, times=rung.number)
     to = (topics.FEEDBACK, topics.assignments(clock.agency))
-    return _fact(case, event, rung.at, f"{clock.id}/{rung.kind}/{rung.number}", "", to)
+    cause = f"{clock.id}/{rung.kind}/{rung.number}" + (f"/{clock.moves}" if clock.moves else "")
+    return _fact(case, event, rung.at, cause, "", to)
 
 
 def _set_fact(law: Law, case: Case, clock: Clock, at: datetime, cause: str) -> Fact:
     rule_set = law.rule_set(clock.rule_set)
-    article: Mapping[str, str] = rule_set.rules[clock.rule].article
     event = schemas.DeadlineSet(
         feedback_id=case.feedback_id,
         code=case.code,
@@ -179,7 +180,7 @@ def _set_fact(law: Law, case: Case, clock: Clock, at: datetime, cause: str) -> F
         limit=clock.limit,
         unit=clock.unit,
         rule_set=clock.rule_set,
-        article=article[law.pack.header.default_language],
+        article=moves.article(law.pack, rule_set, clock),
         verified=rule_set.verified,
         calendar_version=clock.calendar_version,
         explanation=clock.explanation,
@@ -189,5 +190,5 @@ def _set_fact(law: Law, case: Case, clock: Clock, at: datetime, cause: str) -> F
 
 def _fact(case: Case, event: Event, at: datetime, cause: str, discriminator: str, to: Sequence[str] = (topics.FEEDBACK,)) -> Fact:
     return schemas.fact(
-        event, cause=cause, subject=case.feedback_id, time=at, source=SOURCE, topics=tuple(to), discriminator=discriminator
+        event, cause=cause, subject=case.feedback_id, time=at, source=moves.SOURCE, topics=tuple(to), discriminator=discriminator
     )

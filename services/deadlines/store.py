@@ -1,26 +1,30 @@
 """Deadlines' documents: one case a feedback with its clocks. Uses only what PyMongo's async driver and Motor share."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from services.case_store import CaseStore
-from services.deadlines.domain import Case
+from services.deadlines.clocks import Case, Count
 from services.mongo import Database, Document
+from services.packs import Calendar
 
 # Stands for "nothing is due any more". A null would lie inside the range of the due query on some servers' indexes.
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class DeadlinesStore:
-    """One database with the collection `cases`, looked up by partition and the instant of the next rung."""
+    """One database: `cases`, looked up by partition and the instant of the next rung, and `calendars` that were applied."""
 
     def __init__(self, database: Database) -> None:
         self.cases = CaseStore(database["cases"])
         self._cases = database["cases"]
+        self._calendars = database["calendars"]
 
     async def prepare(self) -> None:
         """Create the indexes that are missing; the equality field comes first."""
         await self._cases.create_index([("partition", 1), ("next_fire_at", 1)])
         await self._cases.create_index("running")
+        await self._cases.create_index([("counted_by", 1), ("_id", 1)])
         await self._cases.create_index("code")
 
     async def by_code(self, code: str) -> Document | None:
@@ -32,6 +36,36 @@ class DeadlinesStore:
         """The rule sets that running clocks are pinned to."""
         found: list[str] = await self._cases.distinct("clocks.rule_set", {"running": {"$gt": ""}})
         return found
+
+    async def counts_in_use(self) -> list[Count]:
+        """By what running clocks were counted."""
+        return [Count.parse(text) for text in await self._cases.distinct("counted_by")]
+
+    async def counted_by(self, counts: Iterable[Count], partitions: Iterable[int] | None, after: str, limit: int) -> list[Document]:
+        """Cases, in the order of their ids and above the id `after`, with running clocks that were counted so.
+
+        `partitions` are those to look in; none looks in all.
+        """
+        query: Document = {"counted_by": {"$in": [str(count) for count in counts]}, "_id": {"$gt": after}}
+        if partitions is not None:
+            query["partition"] = {"$in": list(partitions)}
+        found: list[Document] = await self._cases.find(query).sort("_id", 1).limit(limit).to_list(None)
+        return found
+
+    async def keep_calendar(self, calendar: Calendar, now: datetime) -> None:
+        """Keep a calendar that was applied; running instances count by it soon. `now` is the machine's time."""
+        values = {"calendar": calendar.model_dump(mode="json", by_alias=True), "applied_at": now}
+        await self._calendars.update_one({"_id": calendar.version}, {"$setOnInsert": values}, upsert=True)
+
+    async def latest_calendar_version(self) -> str | None:
+        """The version of the latest calendar that was applied."""
+        rows = await self._calendars.find({}, {"_id": 1}).sort("_id", -1).limit(1).to_list(None)
+        return str(rows[0]["_id"]) if rows else None
+
+    async def calendar(self, version: str) -> Calendar:
+        """A calendar that was applied."""
+        found = await self._calendars.find_one({"_id": version})
+        return Calendar.model_validate(found["calendar"])
 
     async def due(self, partition: int, until: datetime, limit: int) -> list[Document]:
         """Cases of a partition with a rung due by `until`, the oldest first."""
@@ -51,4 +85,8 @@ def read_case(document: Document) -> Case:
 
 def write_case(case: Case) -> Document:
     """The document's fields of a case, with what it is looked up by."""
-    return case.model_dump() | {"next_fire_at": case.next_fire_at or NEVER, "running": case.running}
+    return case.model_dump() | {
+        "next_fire_at": case.next_fire_at or NEVER,
+        "running": case.running,
+        "counted_by": case.counted_by,
+    }

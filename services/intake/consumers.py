@@ -28,7 +28,7 @@ from services.mongo import Document, FileBucket
 from services.packs import Pack
 from services.turn import Outcome, Received
 
-SHOWN = frozenset({*STATE_AFTER, "FeedbackReturned", "FeedbackTransferred", "DeadlineSet"})
+SHOWN = frozenset({*STATE_AFTER, "FeedbackReturned", "FeedbackTransferred", "DeadlineSet", "DeadlineMoved"})
 WANTED = SHOWN | {"PortalSubmission"}
 
 
@@ -125,7 +125,7 @@ class IntakeHandler:
                 changes = domain.view_changes(received.event)
                 if state := STATE_AFTER.get(envelope.name):
                     changes["state"] = state
-                if not changes and envelope.name == "DeadlineSet":
+                if not changes and envelope.name in ("DeadlineSet", "DeadlineMoved"):
                     continue
                 fields |= changes
                 agency = getattr(received.event, "agency", None)

@@ -265,7 +265,7 @@ def view_changes(event: BaseModel) -> dict[str, Any]:
             return {"reason": event.reason, "right_channel": event.right_channel}
         case schemas.ReplyPublished():
             return {"reply": event.reply, "document_number": event.document_number, "published_at": event.published_at}
-        case schemas.DeadlineSet() if event.rule == "handle_reply":
+        case schemas.DeadlineSet(rule="handle_reply") | schemas.DeadlineMoved(rule="handle_reply"):
             return {"due": {"date": event.due_date.isoformat(), "article": event.article, "verified": event.verified}}
         case _:
             return {}

@@ -210,7 +210,7 @@ def test_swapped_saturdays_count_as_the_days_they_stand_for() -> None:
 def test_the_first_limits_count_from_the_sending_however_long_the_assignment_took() -> None:
     story = Story(at("2026-03-02"))
     late = Story.__new__(Story)
-    late.case, late.facts, late.count, late.sent = None, [], 0, at("2026-03-02")
+    late.law, late.case, late.facts, late.count, late.sent = LAW, None, [], 0, at("2026-03-02")
     late.assigned(at("2026-03-05"), "gia-lai")
     assert late.clock("handle_reply").due_at == story.clock("handle_reply").due_at
 

@@ -1,0 +1,40 @@
+"""DeadlineMoved: the last day of a running clock is another one now, because the calendar or a rule set was corrected."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from schemas.envelope import Event
+from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
+
+
+class DeadlineMoved(Event):
+    """The last day of a running clock is another one now, because the calendar or a rule set was corrected.
+
+    Days off are exchanged by letters that come days before (Labour Code 2019, Articles 111 and 112), so a limit that was
+    counted before such a letter is counted again. What was counted before is told here beside what holds now.
+    """
+
+    feedback_id: FeedbackId
+    code: FeedbackCode
+    clock_id: str
+    rule: RuleName
+    agency: Slug
+    reason: Literal["calendar", "rule_set"]
+    previous_due_at: AwareDatetime
+    previous_due_date: date
+    due_at: AwareDatetime = Field(description="the instant at which the last day has ended (24:00 local time)")
+    due_date: date = Field(description="the last local day, which counts in full")
+    nearer: bool = Field(description="true: the agency has less time than it was told before")
+    limit: int
+    unit: Literal["working_days", "days", "hours"]
+    rule_set: str
+    revision: int = Field(description="which correction of the rule set was counted by")
+    previous_revision: int
+    article: str
+    verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")
+    calendar_version: str
+    previous_calendar_version: str
+    explanation: str
+    moved_at: AwareDatetime
