@@ -7,40 +7,24 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
 from schemas import topics
-from services import clock, contracts, logs
+from services import clock, contracts, law_commands, logs
 from services.child_process import CannotStart
+from services.command_line import settings_or_stop, stop, stop_without_database
 from services.packs import PackError, load_pack
 from services.service import Service
-from services.settings import ServiceName, Settings, SettingsError, read_settings
+from services.settings import ServiceName, Settings
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="PAKN: citizens' feedback with the law's clocks.")
-
-
-def _settings() -> Settings:
-    try:
-        return read_settings()
-    except SettingsError as error:
-        _stop(f"These settings cannot be used:\n{error}")
-
-
-def _stop(text: str) -> NoReturn:
-    typer.echo(text, err=True)
-    raise typer.Exit(2)
-
-
-def _stop_without_database(error: PyMongoError) -> NoReturn:
-    # The driver's text goes on with its timeouts and the state of every server, which help nobody here.
-    _stop(f"The database at PAKN_MONGO__URI does not answer: {str(error).partition(' (configured')[0]}")
 
 
 def _builder(service: ServiceName) -> Callable[[Settings], Service]:
@@ -52,25 +36,25 @@ def _builder(service: ServiceName) -> Callable[[Settings], Service]:
 @cli.command()
 def run(service: Annotated[ServiceName, typer.Argument(help="intake, routing, deadlines or notify")]) -> None:
     """Run one service in this process until a signal."""
-    settings = _settings()
+    settings = settings_or_stop()
     logs.configure(service, settings.log.level)
     try:
         built = _builder(service)(settings)
     except (PackError, ValueError) as error:
-        _stop(str(error))
+        stop(str(error))
     raise typer.Exit(built.run())
 
 
 @cli.command()
 def provision() -> None:
     """Create the topics that the pack's agencies and portals need; what exists is left as it is."""
-    settings = _settings()
+    settings = settings_or_stop()
     try:
         created = asyncio.run(provision_topics(settings))
     except PackError as error:
-        _stop(str(error))
+        stop(str(error))
     except (KafkaError, OSError) as error:
-        _stop(f"The topics could not be made on the Kafka at {settings.kafka.bootstrap} (PAKN_KAFKA__BOOTSTRAP): {error}")
+        stop(f"The topics could not be made on the Kafka at {settings.kafka.bootstrap} (PAKN_KAFKA__BOOTSTRAP): {error}")
     typer.echo(f"{len(created)} topics created in namespace {settings.namespace!r}")
 
 
@@ -89,62 +73,16 @@ def up(folder: Annotated[Path, typer.Option(help="where servers started here kee
     """Run the four services in the foreground, with Kafka and MongoDB where no address is set. Ctrl-C ends all."""
     from services import stack
 
-    settings = _settings()
+    settings = settings_or_stop()
     try:
         asyncio.run(stack.run_until_signal(folder, settings, provision_topics))
     except CannotStart as error:
-        _stop(str(error))
+        stop(str(error))
 
 
-@cli.command()
-def due(
-    rule: Annotated[str, typer.Option(help="refuse, request_more, transfer_out, handle_reply or publish")],
-    pack: Annotated[str | None, typer.Option(help="a pack's name or folder; PAKN_PACK by default")] = None,
-    start: Annotated[
-        list[str] | None, typer.Option(help="when it starts, ISO 8601 with offset; may be given several times")
-    ] = None,
-    starts: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="a file with one start a line")] = None,
-    category: Annotated[str, typer.Option(help="where limits differ by category")] = "",
-    agency: Annotated[str, typer.Option(help="where limits differ by agency")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line, for each start")] = False,
-) -> None:
-    """Say when a limit ends, by which law, and why: every counted and skipped day."""
-    from services.deadlines import explain
-    from services.deadlines.clocks import Law
-    from services.deadlines.workdays import WorkDays
-
-    wanted = [*(start or []), *(line for line in (starts.read_text().splitlines() if starts else []) if line.strip())]
-    if not wanted:
-        _stop("Give at least one --start, or a file of them with --starts.")
-    try:
-        loaded = load_pack(pack or _settings().pack)
-        law = Law(loaded, WorkDays(loaded.calendar))
-        answers = [explain.answer(law, explain.Question(rule, _moment(text), category, agency)) for text in wanted]
-    except (PackError, ValueError) as error:
-        _stop(str(error))
-    for row in answers:
-        typer.echo(json.dumps(row, ensure_ascii=False) if as_json else _due_text(row))
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise ValueError(f"{text.strip()!r} is not a time in ISO 8601, such as 2026-08-21T10:00:00+07:00") from None
-    if moment.tzinfo is None:
-        raise ValueError(f"{text.strip()!r} has no offset from UTC; write it, such as 2026-08-21T10:00:00+07:00")
-    return moment
-
-
-def _due_text(row: dict[str, Any]) -> str:
-    mark = "" if row["verified"] else "  (chưa đối chiếu văn bản: not yet compared with the text of the law)"
-    lines = [f"{row['rule']}: {row['limit']} {row['unit']} from {row['start']}: due {row['due_date']}, until {row['due_at']}"]
-    lines.append(f"{row['rule_set']}: {row['article']}{mark}; calendar {row['calendar_version']}")
-    for day in row["days"]:
-        number = f"{day['counted']:>3}" if day["counted"] else "  -"
-        source = f"  [{day['source']}]" if day["source"] else ""
-        lines.append(f"  {day['date']} {number}  {day['reason']}{source}".rstrip())
-    return "\n".join(lines)
+cli.command()(law_commands.due)
+cli.command()(law_commands.replay_clocks)
+cli.add_typer(law_commands.calendar, name="calendar")
 
 
 @cli.command()
@@ -152,16 +90,16 @@ def token(agency: str, days: Annotated[int, typer.Option(min=1, max=3650)] = 90)
     """Sign a token by which an agency may read the senders of its own cases."""
     from services.intake.api import sign_agency_token
 
-    settings = _settings()
+    settings = settings_or_stop()
     secret_key = settings.intake.secret_key.get_secret_value()
     if len(secret_key) < 32:
-        _stop("PAKN_INTAKE__SECRET_KEY must be the one that intake runs with; `pakn up` keeps its own in .pakn/secret.key")
+        stop("PAKN_INTAKE__SECRET_KEY must be the one that intake runs with; `pakn up` keeps its own in .pakn/secret.key")
     try:
         pack = load_pack(settings.pack)
     except PackError as error:
-        _stop(str(error))
+        stop(str(error))
     if agency not in {row.id for row in pack.agencies}:
-        _stop(f"Pack {pack.id} has no agency {agency!r}.")
+        stop(f"Pack {pack.id} has no agency {agency!r}.")
     expires_at = clock.machine_now() + timedelta(days=days)
     typer.echo(sign_agency_token(secret_key, agency, str(uuid.uuid4()), expires_at))
 
@@ -172,13 +110,13 @@ def erase(code: str) -> None:
     from services.intake import operate
 
     try:
-        erased = asyncio.run(operate.erase_sender(_settings(), code))
+        erased = asyncio.run(operate.erase_sender(settings_or_stop(), code))
     except PyMongoError as error:
-        _stop_without_database(error)
+        stop_without_database(error)
     except KafkaError as error:
-        _stop(f"Intake has erased them, but Kafka at PAKN_KAFKA__BOOTSTRAP does not answer: do it again. {error}")
+        stop(f"Intake has erased them, but Kafka at PAKN_KAFKA__BOOTSTRAP does not answer: do it again. {error}")
     if not erased:
-        _stop(f"No feedback has the code {code!r}.")
+        stop(f"No feedback has the code {code!r}.")
     typer.echo(f"The sender's details of {code} are erased.")
 
 
@@ -196,9 +134,9 @@ def list_letters(
     from services.notify import operate
 
     try:
-        rows = asyncio.run(operate.list_letters(_settings(), state))
+        rows = asyncio.run(operate.list_letters(settings_or_stop(), state))
     except PyMongoError as error:
-        _stop_without_database(error)
+        stop_without_database(error)
     for row in rows:
         values = row._asdict() | {"since": row.since.isoformat()}
         typer.echo(json.dumps(values) if as_json else "  ".join(values.values()))
@@ -212,11 +150,11 @@ def settle_letter(letter_id: str, verdict: Annotated[Literal["sent", "resend"], 
     from services.notify import operate
 
     try:
-        settled = asyncio.run(operate.settle_letter(_settings(), letter_id, verdict))
+        settled = asyncio.run(operate.settle_letter(settings_or_stop(), letter_id, verdict))
     except PyMongoError as error:
-        _stop_without_database(error)
+        stop_without_database(error)
     if not settled:
-        _stop(f"No uncertain or failed letter has the id {letter_id!r}.")
+        stop(f"No uncertain or failed letter has the id {letter_id!r}.")
 
 
 @cli.command()
@@ -248,7 +186,7 @@ def demo(
             )
         )
     except (CannotStart, PackError, ValueError, TimeoutError) as error:
-        _stop(str(error))
+        stop(str(error))
     raise typer.Exit(code)
 
 

@@ -15,12 +15,17 @@ _DAY = timedelta(days=1)
 
 
 def rule_set_faults(rules: Document) -> Iterator[Fault]:
-    """Rule sets that overlap, leave a gap, are called verified by nobody, or lack the limit for a reply."""
+    """Rule sets that overlap, leave a gap, are verified by nobody, copied in a circle, or without the limit for a reply."""
     in_force: list[tuple[date, date | None, Place]] = []
     for place, rule_set in rules.each(dict, "rule_sets", ANY):
         if rule_set.get("verified") is True and "verification" not in rule_set:
             what = "`verified: true` needs `verification` (by, on, text); add it or set verified: false"
             yield rules.fault((*place, "verified"), what)
+        if copied := rule_set.get("copied_from"):
+            known = [id for _, id in rules.each(str, "rule_sets", ANY, "id")]
+            if copied not in known[: known.index(rule_set["id"]) if rule_set.get("id") in known else None]:
+                what = f"`{copied}` is no rule set above this one; name the one that it was copied from"
+                yield rules.fault((*place, "copied_from"), what)
         names = rule_set.get("rules")
         if isinstance(names, dict) and "handle_reply" not in names:
             yield rules.fault((*place, "rules"), "there is no rule `handle_reply`; add it")

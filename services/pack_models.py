@@ -230,6 +230,21 @@ class Year(Part):
     working_days: tuple[WorkingDay, ...] = ()
 
 
+class KnownDifference(Part):
+    """A day on which the package is wrong, or does not know what this calendar knows."""
+
+    date: datetime.date
+    reason: Line
+
+
+class Comparison(Part):
+    """With which country of the `holidays` package a calendar is compared, and the differences that are known."""
+
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,3}$")]
+    subdivision: Line | None = None
+    known: tuple[KnownDifference, ...] = ()
+
+
 class Calendar(Part):
     """calendar.yaml: only weekdays off and weekend days worked are listed; a year that is not listed is unknown.
 
@@ -240,6 +255,7 @@ class Calendar(Part):
     timezone: Line
     weekend: tuple[Weekday, ...] = Field(min_length=1, max_length=6)
     years: tuple[Year, ...] = Field(min_length=1)
+    compare_with: Comparison | None = None
 
 
 class Letter(Part):

@@ -124,8 +124,11 @@ class _RuleSets(BaseModel, frozen=True, extra="forbid"):
     rule_sets: tuple[RuleSet, ...]
 
 
-def load_pack(name_or_path: str | Path) -> Pack:
-    """The pack in `packs/<name>/`, or in the folder at a path; raises PackError with every fault, by file and line."""
+def load_pack(name_or_path: str | Path, calendar_file: Path | None = None) -> Pack:
+    """The pack in `packs/<name>/`, or in the folder at a path; raises PackError with every fault, by file and line.
+
+    `calendar_file` stands in for the pack's own calendar, and is checked with the rest of the pack as that one is.
+    """
     folder = _find(name_or_path)
     faults: list[Fault] = []
     templates: dict[str, str] = {}
@@ -139,7 +142,7 @@ def load_pack(name_or_path: str | Path) -> Pack:
         agencies=read_csv(folder, "agencies.csv", dates=("valid_from", "valid_to")),
         routing=read_yaml(folder, "routing.yaml"),
         rules=read_yaml(folder, "rules.yaml"),
-        calendar=read_yaml(folder, "calendar.yaml"),
+        calendar=read_yaml(calendar_file.parent, calendar_file.name) if calendar_file else read_yaml(folder, "calendar.yaml"),
         letters=read_yaml(folder, "letters.yaml"),
         templates=templates,
     )

@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from services.deadlines.clocks import Clock, Law, due
@@ -54,6 +54,7 @@ def answer(law: Law, question: Question) -> Explained:
         "due_at": due_at.astimezone(law.days.zone).isoformat(),
         **_law(law, rule_set, question.rule),
         "calendar_version": law.days.calendar.version,
+        "provisional": _provisional(law, day, due_date),
         "days": _days(law, question.start, due_date.isoformat()),
     }
 
@@ -73,6 +74,7 @@ def explain_clocks(law: Law, clocks: Sequence[Clock]) -> list[Explained]:
             "due_at": clock.due_at.astimezone(law.days.zone).isoformat(),
             **_law(law, law.rule_set(clock.rule_set), clock.rule),
             "calendar_version": clock.calendar_version,
+            "provisional": _provisional(law, law.days.local_day(clock.started_at), date.fromisoformat(clock.due_date)),
             "explanation": clock.explanation,
             "days": _days(law, clock.started_at, clock.due_date) if clock.calendar_version == law.days.calendar.version else [],
         }
@@ -88,6 +90,11 @@ def _law(law: Law, rule_set: RuleSet, rule: str) -> Explained:
         "article": article[law.pack.header.default_language],
         "verified": rule_set.verified,
     }
+
+
+def _provisional(law: Law, start: date, end: date) -> bool:
+    """Whether the count goes through a year of which the days off are estimates."""
+    return any(year.provisional for year in law.days.calendar.years if start.year <= year.year <= end.year)
 
 
 def _days(law: Law, start: datetime, due_date: str) -> list[Explained]:

@@ -52,6 +52,11 @@ class DeadlinesStore:
         found: list[Document] = await self._cases.find(query).sort("_id", 1).limit(limit).to_list(None)
         return found
 
+    async def cases_after(self, after: str, limit: int) -> list[Document]:
+        """The next `limit` cases in the order of their ids."""
+        found: list[Document] = await self._cases.find({"_id": {"$gt": after}}).sort("_id", 1).limit(limit).to_list(None)
+        return found
+
     async def keep_calendar(self, calendar: Calendar, now: datetime) -> None:
         """Keep a calendar that was applied; running instances count by it soon. `now` is the machine's time."""
         values = {"calendar": calendar.model_dump(mode="json", by_alias=True), "applied_at": now}

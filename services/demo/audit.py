@@ -39,7 +39,9 @@ class Evidence:
 async def read_evidence(settings: Settings) -> Evidence:
     """Read all topics of the namespace to their end, and the four databases."""
     evidence = Evidence()
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka.bootstrap, max_partition_fetch_bytes=1 << 23)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka.bootstrap, auto_offset_reset="earliest", max_partition_fetch_bytes=1 << 23
+    )
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap)
     await admin.start()
     await consumer.start()
@@ -50,7 +52,6 @@ async def read_evidence(settings: Settings) -> Evidence:
         # Assigned first: the library looks up partitions that are not assigned one by one.
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
-        await consumer.seek_to_beginning()
         while any([await consumer.position(partition) < end for partition, end in ends.items()]):
             for records in (await consumer.getmany(timeout_ms=500, max_records=5000)).values():
                 for record in records:

@@ -116,6 +116,7 @@ def test_ten_different_faults_are_all_reported_with_file_and_line(copy: Path) ->
         ("routing.yaml", "when: {category: [giai-phap-sang-kien]}", "when: {}", "never reached"),
         ("routing.yaml", "{from: province}", "{from: province, agency: ha-noi}", "exactly one of"),
         ("rules.yaml", "effective: {from: 2026-07-20}", "effective: {from: 2026-07-01}", "overlaps the rule set"),
+        ("rules.yaml", "copied_from: qd31-2021", "copied_from: qd29-2026", "is no rule set above this one"),
         ("rules.yaml", "handle_reply:", "handle_it:", "'handle_reply'"),
         ("rules.yaml", "{n: 15, unit: working_days}", "{n: 15, unit: working_days, by_category: {khac: 20}}", "only be shorter"),
         ("rules.yaml", "{n: 15, unit: working_days}", "{n: 15, unit: working_days, by_agency: {mars: 5}}", "unknown agency `mars`"),

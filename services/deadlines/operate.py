@@ -1,0 +1,86 @@
+"""What an operator does about the law's clocks: apply a corrected calendar, see what it would move, count from the topic.
+
+`commands.py` calls these. They read and write deadlines' own database and the lifecycle topic, and no other service's.
+"""
+
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from services import mongo
+from services.clock import make_clock
+from services.deadlines import moves
+from services.deadlines.clocks import Law
+from services.deadlines.store import DeadlinesStore, read_case
+from services.errors import GiveUp
+from services.packs import Calendar
+from services.settings import Settings
+
+_BATCH = 500
+
+
+class CannotApply(ValueError):
+    """The calendar cannot be applied; the text says why and what to do."""
+
+
+@dataclass(slots=True)
+class Preview:
+    """What a corrected calendar moves: by agency (later, nearer, overdue taken back), and the clocks it does not reach."""
+
+    clocks: int = 0
+    by_agency: dict[str, Counter[str]] = field(default_factory=dict)
+    beyond: list[str] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def _store(settings: Settings) -> AsyncGenerator[DeadlinesStore, None]:
+    client = mongo.make_client(settings.mongo)
+    try:
+        yield DeadlinesStore(mongo.database(client, settings.namespace, "deadlines"))
+    finally:
+        await mongo.close(client)
+
+
+async def preview(settings: Settings, law: Law) -> Preview:
+    """What counting again by `law` would move. Reads cases batch by batch and writes nothing. Raises PyMongoError."""
+    now = make_clock(settings.clock.file).now()
+    today = law.days.local_day(now)
+    result = Preview()
+    async with _store(settings) as store:
+        outdated = [count for count in await store.counts_in_use() if law.is_outdated(count, today)]
+        after = ""
+        while outdated and (documents := await store.counted_by(outdated, None, after, _BATCH)):
+            after = documents[-1]["_id"]
+            for document in documents:
+                case = read_case(document)
+                result.clocks += sum(clock.state == "open" for clock in case.clocks)
+                try:
+                    moved, _ = moves.move(law, case, now)
+                except GiveUp as error:
+                    result.beyond.append(f"{case.code}: {error}")
+                    continue
+                for before, since in zip(case.clocks, moved.clocks, strict=True):
+                    if since.due_at != before.due_at:
+                        counts = result.by_agency.setdefault(since.agency, Counter())
+                        counts["later" if since.due_at > before.due_at else "nearer"] += 1
+                        counts["overdue taken back"] += before.overdue and not since.overdue
+    return result
+
+
+async def apply(settings: Settings, calendar: Calendar, pack_version: str) -> bool:
+    """Keep a corrected calendar, which running instances take up; false when this very one is applied already.
+
+    Raises CannotApply unless its version is later than that of the pack and of every one that was applied; PyMongoError.
+    """
+    async with _store(settings) as store:
+        latest = await store.latest_calendar_version()
+        if latest == calendar.version:
+            if await store.calendar(latest) != calendar:
+                raise CannotApply(f"another calendar was applied as version {latest!r}; give this one a later version")
+            return False
+        in_force = max(pack_version, latest or "")
+        if calendar.version <= in_force:
+            raise CannotApply(f"version {calendar.version!r} does not sort after {in_force!r}, which is in force; give a later one")
+        await store.keep_calendar(calendar, make_clock(settings.clock.file).machine())
+        return True

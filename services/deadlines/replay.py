@@ -1,0 +1,77 @@
+"""Which clocks ran, were met or were late at any instant, from the lifecycle topic alone. Pure.
+
+`pakn replay-clocks` feeds it every record of the topic in order. Facts that come again, as after a crash, count once.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel
+
+import schemas
+from schemas import Envelope
+
+# The facts that a replay reads; all others say nothing of clocks.
+READ = frozenset({"DeadlineSet", "DeadlineMoved", "DeadlineMet", "DeadlineCancelled", "FeedbackOverdue", "OverdueWithdrawn"})
+
+
+@dataclass(slots=True)
+class ReplayedClock:
+    """A clock as the topic tells of it. `overdue`: an overdue was published and not taken back."""
+
+    rule: str
+    agency: str
+    due_at: datetime
+    state: Literal["open", "met", "cancelled"] = "open"
+    met_late: bool = False
+    overdue: bool = False
+
+
+class Replay:
+    """The clocks at `at`: facts of a later legal time are passed over. `clocks` has them by id."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+        self.clocks: dict[str, ReplayedClock] = {}
+        self.unreadable = 0
+        self._known: set[str] = set()
+
+    def take(self, envelope: Envelope, event: BaseModel) -> None:
+        """Take in one record of the topic."""
+        if envelope.time > self.at or envelope.id in self._known:
+            return
+        self._known.add(envelope.id)
+        match event:
+            case schemas.DeadlineSet():
+                # The same clock is set again when its reply is sent back: it runs on as it did, overdue or not.
+                former = self.clocks.get(event.clock_id)
+                overdue = former.overdue if former else False
+                self.clocks[event.clock_id] = ReplayedClock(event.rule, event.agency, event.due_at, overdue=overdue)
+            case schemas.DeadlineMoved():
+                self.clocks[event.clock_id].due_at = event.due_at
+            case schemas.DeadlineMet():
+                clock = self.clocks[event.clock_id]
+                clock.state, clock.met_late = "met", event.late
+            case schemas.DeadlineCancelled():
+                self.clocks[event.clock_id].state = "cancelled"
+            case schemas.FeedbackOverdue():
+                self.clocks[event.clock_id].overdue = True
+            case schemas.OverdueWithdrawn():
+                self.clocks[event.clock_id].overdue = False
+
+    def counts(self) -> dict[str, Counter[str]]:
+        """By rule: how many clocks are open and within time, open and past it, met in time, met late, cancelled."""
+        result: dict[str, Counter[str]] = {}
+        for clock in self.clocks.values():
+            result.setdefault(clock.rule, Counter())[self.standing(clock)] += 1
+        return result
+
+    def standing(self, clock: ReplayedClock) -> str:
+        """How a clock stands at that instant."""
+        if clock.state == "open":
+            return "past" if clock.due_at <= self.at else "open"
+        if clock.state == "met":
+            return "met late" if clock.met_late else "met"
+        return "cancelled"

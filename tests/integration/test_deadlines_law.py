@@ -1,0 +1,103 @@
+"""A corrected calendar on a running system: what moves, what is told, and that topic and database agree after it."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from services.clock import make_clock
+from services.deadlines import operate, replay_topic
+from services.deadlines.clocks import Law
+from services.deadlines.workdays import WorkDays
+from services.pack_models import DayOff
+from services.packs import Calendar
+from tests.integration.conftest import MakeSystem
+from tests.outside_world import until
+from tests.system import START, System
+
+# Sent on 2 March 2026: the reply is due at the end of the 23rd.
+AFTER_DUE = datetime(2026, 3, 24, 3, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def own(make_system: MakeSystem) -> AsyncIterator[System]:
+    """A system with a clock of its own, in which time may pass."""
+    async with make_system() as made:
+        await made.start("intake", "routing", "deadlines")
+        yield made
+
+
+def calendar(system: System, version: str, *off: date) -> Calendar:
+    """The pack's calendar with more days off."""
+    years = []
+    for year in system.pack.calendar.years:
+        more = tuple(DayOff(date=day, kind="holiday", name="Nghỉ thêm", source="test") for day in off if day.year == year.year)
+        years.append(year.model_copy(update={"days_off": year.days_off + more}))
+    return system.pack.calendar.model_copy(update={"version": version, "years": tuple(years)})
+
+
+async def moved_by(system: System, corrected: Calendar) -> operate.Preview:
+    return await operate.preview(system.settings, Law(system.pack, WorkDays(corrected)))
+
+
+async def test_a_corrected_calendar_moves_running_clocks_once_and_topic_and_database_agree(own: System) -> None:
+    late, answered, other = [await own.assigned() for _ in range(2)] + [await own.assigned("da-nang", province="da-nang")]
+    for body in (late, answered, other):
+        await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
+    await own.post.act("gia-lai", answered["feedback_id"], "reply", reply="Đã sửa")
+    await own.observer.wait("DeadlineMet", subject=answered["feedback_id"], rule="handle_reply")
+    own.set_clock(AFTER_DUE)
+    for body in (late, other):
+        await own.observer.wait("FeedbackOverdue", subject=body["feedback_id"], rule="handle_reply")
+    await own.settled()
+
+    corrected = calendar(own, "2026-09-z1", date(2026, 3, 20))
+    seen = await moved_by(own, corrected)
+    assert seen.by_agency["gia-lai"]["overdue taken back"] == seen.by_agency["da-nang"]["overdue taken back"] == 1
+    assert not own.observer.found("DeadlineMoved"), "a preview changes nothing"
+    assert await operate.apply(own.settings, corrected, own.pack.calendar.version)
+    assert not await operate.apply(own.settings, corrected, own.pack.calendar.version), "applying twice changes nothing"
+
+    for body, agency in ((late, "gia-lai"), (other, "da-nang")):
+        for topic in ("feedback", f"assignments.{agency}"):
+            (moved,) = await own.observer.wait("DeadlineMoved", topic=topic, subject=body["feedback_id"], rule="handle_reply")
+            assert (moved.data["previous_due_date"], moved.data["due_date"]) == ("2026-03-23", "2026-03-24")
+            await own.observer.wait("OverdueWithdrawn", topic=topic, subject=body["feedback_id"], rule="handle_reply")
+    assert not own.observer.found("DeadlineMoved", subject=answered["feedback_id"], rule="handle_reply"), "it was met before"
+
+    async def shows_the_new_day() -> bool:
+        return bool((await own.view(late))["due"]["date"] == "2026-03-24")
+
+    await until(shows_the_new_day, "the sender is shown the new day")
+    assert (await moved_by(own, corrected)).clocks == 0, "nothing is left to be moved"
+    own.set_clock(AFTER_DUE + timedelta(days=1))
+    await until(
+        lambda: len({row.id for row in own.observer.found("FeedbackOverdue", topic="feedback", subject=late["feedback_id"])}) == 2,
+        "the new day passes too, and is an overdue of its own",
+    )
+    await own.settled()
+    replay = await replay_topic.replay(own.settings, make_clock(own.clock_file).now())
+    assert await replay_topic.differences(own.settings, replay) == []
+    assert replay.counts()["handle_reply"] == {"past": 2, "met": 1}
+    before = await replay_topic.replay(own.settings, START + timedelta(days=7))
+    assert before.counts()["handle_reply"] == {"open": 2, "met": 1}
+
+
+async def test_a_calendar_applied_while_nothing_runs_is_taken_up_at_the_next_start(own: System) -> None:
+    body = await own.assigned()
+    await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
+    await own.stop("deadlines")
+    await operate.apply(own.settings, calendar(own, "2026-09-z1", date(2026, 3, 10)), own.pack.calendar.version)
+    await own.start("deadlines")
+    (moved,) = await own.observer.wait("DeadlineMoved", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
+    assert moved.data["due_date"] == "2026-03-24"
+    new = await own.assigned()
+    (set_now,) = await own.observer.wait("DeadlineSet", topic="feedback", subject=new["feedback_id"], rule="handle_reply")
+    assert (set_now.data["due_date"], set_now.data["calendar_version"]) == ("2026-03-24", "2026-09-z1")
+
+
+async def test_an_earlier_version_or_another_calendar_of_the_same_version_is_refused(own: System) -> None:
+    await operate.apply(own.settings, calendar(own, "2026-09-z1"), own.pack.calendar.version)
+    for corrected in (calendar(own, "2026-09-a"), calendar(own, "2026-09-z1", date(2026, 3, 10))):
+        with pytest.raises(operate.CannotApply, match="later"):
+            await operate.apply(own.settings, corrected, own.pack.calendar.version)
