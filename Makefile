@@ -4,7 +4,7 @@ SHELL := bash
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo up test test-unit lint format bench bench-tools lock clean
+.PHONY: help setup demo up test test-unit lint format bench bench-law bench-tools lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ format: $(READY) ## Put the code into its standard layout
 
 bench: $(READY) ## Measure cases per second beside the bare floor (faster and fairer after make bench-tools)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-law: $(READY) ## Measure how a corrected calendar is applied to 100,000 running clocks, beside the bare floor
+	@$(BIN)/python -m tests.bench.recount $(ARGS)
 
 bench-tools: .tools/bin/secantusd-rs ## Build the fast stand-in for MongoDB into .tools (needs cargo 1.95; five minutes)
 

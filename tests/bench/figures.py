@@ -41,12 +41,17 @@ def _percentiles(sorted_seconds: Sequence[float]) -> dict[str, float]:
     return {f"p{part}": round(sorted_seconds[round(last * part / 100)] * 1000) for part in (50, 99)}
 
 
-def head(machine: Mapping[str, Any], description: str, cases: int, runs: int) -> None:
-    """What is measured, on what, before anything is."""
+def print_stack(machine: Mapping[str, Any], description: str) -> None:
+    """On what is measured."""
     libraries = ", ".join(f"{name} {number}" for name, number in machine["libraries"].items())
     print(f"machine   {machine['cores']} cores, {machine['processor']}, {machine['memory_gib']} GiB, {machine['system']}")
     print(f"stack     {description}")
     print(f"          Python {machine['python']}, {libraries}; load average before: {machine['load_before']}")
+
+
+def head(machine: Mapping[str, Any], description: str, cases: int, runs: int) -> None:
+    """What is measured, on what, before anything is."""
+    print_stack(machine, description)
     print(
         f"cases     {cases}, half by HTTP and half by portals' topics, all offered at once; an agency answers each with three acts;"
     )

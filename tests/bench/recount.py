@@ -1,0 +1,210 @@
+"""`make bench-law`: how fast a corrected calendar is applied to many running clocks, and whether the service still answers.
+
+The cases are opened by the very decisions of deadlines and put into its database; then a calendar with one more day off is
+applied while the service runs and somebody asks it for due dates all the time. Beside it the bare floor: the same documents
+read and written and the same records produced, by plain PyMongo and aiokafka in one process. Prints, asserts nothing.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from aiokafka import AIOKafkaProducer
+from pymongo import AsyncMongoClient, UpdateOne
+
+import schemas
+from services import mongo, stack
+from services.__main__ import provision_topics
+from services.broker import topic_name
+from services.case_store import Change, history_entry
+from services.clock import from_now_on
+from services.deadlines import domain, moves, operate
+from services.deadlines.clocks import Case, Law
+from services.deadlines.store import DeadlinesStore, read_case, write_case
+from services.deadlines.workdays import WorkDays
+from services.launcher import Servers
+from services.pack_models import DayOff
+from services.packs import Pack, load_pack
+from services.settings import Settings
+from tests.bench import figures, usage
+from tests.outside_world import until
+
+SENT = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+OFF = date(2026, 3, 4)  # inside every limit, so that every clock moves
+_BATCH = 500
+_FAR = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def corrected(pack: Pack, version: str, *off: date) -> Law:
+    """The law with a later calendar, in which these days are off too."""
+    years = []
+    for year in pack.calendar.years:
+        more = tuple(DayOff(date=day, kind="holiday", name="one more", source="bench") for day in off if day.year == year.year)
+        years.append(year.model_copy(update={"days_off": year.days_off + more}))
+    return Law(pack, WorkDays(pack.calendar.model_copy(update={"version": version, "years": tuple(years)})))
+
+
+def opened(law: Law, number: int, partitions: int) -> Change:
+    """A case as deadlines keeps it after its assignment."""
+    feedback_id = str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
+    event = schemas.FeedbackAssigned(
+        feedback_id=feedback_id,
+        code=f"PAKN.20260302.{number:06}",
+        agency="gia-lai",
+        rule="r",
+        table_version="1",
+        reason="r",
+        category="khac",
+        title="t",
+        content="c",
+        submitted_at=SENT,
+        assigned_at=SENT,
+    )
+    case, facts = domain.decide(law, None, event, feedback_id, number % partitions)
+    assert case is not None
+    return Change(feedback_id, 0, write_case(case), [history_entry(feedback_id, facts)])
+
+
+async def fill(store: DeadlinesStore, law: Law, cases: int, partitions: int) -> None:
+    """Put the cases into the database of deadlines."""
+    for first in range(0, cases, _BATCH):
+        await store.cases.save([opened(law, number, partitions) for number in range(first, min(first + _BATCH, cases))])
+
+
+async def engine(running: stack.Stack, store: DeadlinesStore, law: Law, cases: int) -> dict[str, Any]:
+    """Apply the calendar of `law` and wait until no clock is counted by another one; meanwhile ask for due dates."""
+    pids = {"deadlines": running.supervisor.pid("deadlines")}
+    answers: list[float] = []
+    target = law.days.calendar.version
+    async with httpx.AsyncClient(timeout=30) as http:
+        await until(lambda: _ready(http, running.urls["deadlines"]), "deadlines is ready")
+        before = usage.read(pids)
+        await operate.apply(running.settings, law.days.calendar, law.pack.calendar.version)
+        started = time.perf_counter()
+        while (versions := await _versions(store)) != {target}:
+            if target not in versions:
+                # The service looks for a new calendar every two seconds; that wait is no work.
+                started = time.perf_counter()
+            asked = time.perf_counter()
+            code = f"PAKN.20260302.{len(answers) * 7919 % cases:06}"
+            (await http.get(f"{running.urls['deadlines']}/v1/feedback/{code}/deadlines")).raise_for_status()
+            answers.append(time.perf_counter() - asked)
+            await asyncio.sleep(0.2)
+        ended = time.perf_counter()
+    used = usage.read(pids)
+    return {
+        "seconds": ended - started,
+        "cpu_ms": used.since(before).cpu_ms["deadlines"],
+        "memory": (before.peak_mib["deadlines"], used.peak_mib["deadlines"]),
+        "answers": sorted(answers),
+    }
+
+
+async def _ready(http: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await http.get(f"{url}/ready")).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+async def _versions(store: DeadlinesStore) -> set[str]:
+    return {count.calendar_version for count in await store.counts_in_use()}
+
+
+async def floor(settings: Settings, law: Law, now: datetime) -> float:
+    """Seconds for the same reads, records and writes with none of our code; decided before the clock starts."""
+    client: AsyncMongoClient[Any] = AsyncMongoClient(settings.mongo.uri.get_secret_value(), tz_aware=True)
+    cases = mongo.database(client, settings.namespace, "deadlines")["cases"]
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, acks="all", enable_idempotence=True, linger_ms=5)
+    await producer.start()
+    try:
+        batches = []
+        rows = await cases.find({}).sort("_id", 1).to_list(None)
+        for start in range(0, len(rows), _BATCH):
+            part = rows[start : start + _BATCH]
+            batches.append(([row["_id"] for row in part], *_decided(part, law, now, settings)))
+        del rows
+        began = time.perf_counter()
+        for ids, records, writes in batches:
+            await cases.find({"_id": {"$in": ids}}).to_list(None)
+            sent = [await producer.send(topic, value, key=key, headers=headers) for topic, value, key, headers in records]
+            await asyncio.gather(*sent)
+            await cases.bulk_write(writes, ordered=False)
+        return time.perf_counter() - began
+    finally:
+        await producer.stop()
+        await client.close()
+
+
+def _decided(rows: Sequence[dict[str, Any]], law: Law, now: datetime, settings: Settings) -> tuple[list[Any], list[UpdateOne]]:
+    records, writes = [], []
+    for row in rows:
+        case: Case
+        case, facts = moves.move(law, read_case(row), now)
+        for fact in facts:
+            headers = [(name, value.encode()) for name, value in fact.headers().items()]
+            records += [
+                (topic_name(settings.namespace, topic), fact.data.encode(), fact.subject.encode(), headers) for topic in fact.topics
+            ]
+        fields = write_case(case) | {"version": row["version"] + 1}
+        update = {"$set": fields, "$push": {"history": {"$each": [history_entry(facts[0].cause, facts)]}}}
+        writes.append(UpdateOne({"_id": row["_id"], "version": row["version"]}, update))
+    return records, writes
+
+
+async def measure(clocks: int, runs: int, folder: Path) -> None:
+    """Fill, then apply calendar after calendar, engine and floor in turn."""
+    pack = load_pack("vn")
+    law = Law(pack, WorkDays(pack.calendar))
+    per_case = len(opened(law, 0, 1).fields["clocks"])
+    cases = -(-clocks // per_case)
+    clock_file = folder / "clock"
+    from_now_on(clock_file, legal=SENT + timedelta(hours=1), rate=0, until=_FAR)
+    environment = {"PAKN_NAMESPACE": "law", "PAKN_PACK": "vn", "PAKN_CLOCK__FILE": str(clock_file), "PAKN_GAUGE_SECONDS": "2"}
+    environment["PAKN_DEADLINES__GRACE_SECONDS"] = "0"
+    with Servers.start(folder / "servers", fresh=True, speed=True) as servers:
+        figures.print_stack(usage.machine(), servers.description)
+        async with stack.running(servers, folder, environment, provision_topics, folder / "logs", fixed_ports=False) as running:
+            client = mongo.make_client(running.settings.mongo)
+            store = DeadlinesStore(mongo.database(client, "law", "deadlines"))
+            await fill(store, law, cases, running.settings.kafka.partitions)
+            print(f"clocks    {cases * per_case:,} open ones in {cases:,} cases; each run moves all of them by one day", flush=True)
+            speeds: list[float] = []
+            bare: list[float] = []
+            for number in range(1, runs + 1):
+                result = await engine(running, store, corrected(pack, f"2026-09-z{number}a", OFF), cases)
+                # The floor takes the day off away again, by a version that the running service does not count by.
+                seconds = await floor(running.settings, corrected(pack, f"2026-09-z{number}b"), SENT + timedelta(hours=2))
+                speeds.append(cases * per_case / result["seconds"])
+                bare.append(cases * per_case / seconds)
+                answers = result["answers"]
+                print(
+                    f"run {number}: engine {speeds[-1]:,.0f} clocks/s, floor {bare[-1]:,.0f}, ratio {speeds[-1] / bare[-1]:.2f};"
+                    f" deadlines' peak memory {result['memory'][0]:.0f} MiB before, {result['memory'][1]:.0f} after;"
+                    f" answered {len(answers)} questions meanwhile, p50 {answers[len(answers) // 2] * 1000:.0f} ms,"
+                    f" longest {answers[-1] * 1000:.0f} ms",
+                    flush=True,
+                )
+            await mongo.close(client)
+
+
+def bench_law(
+    clocks: Annotated[int, typer.Option(min=100, help="running clocks")] = 100_000,
+    runs: Annotated[int, typer.Option(min=1, help="measured runs of engine and floor")] = 2,
+    folder: Annotated[Path, typer.Option(help="where servers and logs are kept")] = Path(".pakn/bench-law"),
+) -> None:
+    """Measure how a corrected calendar is applied to many running clocks."""
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "clock").unlink(missing_ok=True)
+    asyncio.run(measure(clocks, runs, folder))
+
+
+if __name__ == "__main__":
+    typer.run(bench_law)
