@@ -27,6 +27,7 @@ outbox_pending = Gauge("pakn_outbox_pending", "Stored submissions whose facts ar
 cases = Gauge("pakn_cases", "Open cases, by state.", ["state"])
 
 clocks = Gauge("pakn_clocks", "Clocks that run, by rule and whether they are late.", ["rule", "state"])
+calendar_ends = Gauge("pakn_calendar_ends_timestamp_seconds", "Legal time at which the last year of the working calendar ends.")
 clocks_moved = Counter("pakn_clocks_moved_total", "Running clocks whose due day a correction of calendar or rule set moved.")
 timers_fired = Counter("pakn_timers_fired_total", "Timers fired, by rule and rung.", ["rule", "rung"])
 timer_lateness = Histogram("pakn_timer_lateness_seconds", "Legal seconds between a timer's time and its firing.", buckets=_SECONDS)

@@ -55,6 +55,7 @@ class Recounter:
             async with self._turn_lock:
                 self._law.days = WorkDays(calendar)
             log.info("calendar_taken_up", version=version)
+        metrics.calendar_ends.set(self._law.days.ends.timestamp())
         partitions = frozenset(self._partitions())
         today = self._law.days.local_day(self._clock.now())
         # A day can only change what is outdated where a rule set takes over the open clocks of another.

@@ -67,6 +67,11 @@ class WorkDays:
         years = [row.year for row in self.calendar.years]
         return date(min(years), 1, 1).toordinal(), date(max(years), 12, 31).toordinal()
 
+    @property
+    def ends(self) -> datetime:
+        """The instant, in UTC, from which on the calendar knows no day."""
+        return self.end_of(date.fromordinal(self._known[1]))
+
     def _index_after(self, day: date) -> int:
         ordinal = day.toordinal()
         first, last = self._known
