@@ -128,9 +128,12 @@ class Law:
         return result
 
     def is_outdated(self, count: Count, today: date) -> bool:
-        """Whether clocks with this count are to be counted again. A later calendar than the one known here is left alone."""
+        """Whether clocks with this count are to be counted again.
+
+        What is not known here, a later calendar or another rule set, is left to the newer instance that counted by it.
+        """
         version = self.days.calendar.version
-        if count.calendar_version > version:
+        if count.calendar_version > version or self.missing([count.rule_set]):
             return False
         rule_set = self.governing(count.rule_set, today)
         return count.calendar_version < version or rule_set.id != count.rule_set or rule_set.revision > count.revision

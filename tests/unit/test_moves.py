@@ -64,6 +64,14 @@ def test_a_calendar_older_than_the_count_moves_nothing_back() -> None:
     assert story.case == before
 
 
+def test_a_rule_set_that_only_a_newer_instance_knows_is_left_to_it() -> None:
+    older = Law(LAW.pack.model_copy(update={"rule_sets": LAW.pack.rule_sets[:1]}), SWAP.days)
+    story = Story(at("2026-08-03"))
+    assert story.clock("handle_reply").rule_set == LAW.pack.rule_sets[1].id
+    assert not older.is_outdated(story.clock("handle_reply").count, date(2026, 8, 4))
+    assert SWAP.is_outdated(story.clock("handle_reply").count, date(2026, 8, 4))
+
+
 def test_an_overdue_that_no_longer_holds_is_taken_back_and_may_come_again_as_another() -> None:
     story = Story(at(SENT))
     story.wait(at("2026-03-24"))
