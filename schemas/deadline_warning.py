@@ -21,5 +21,5 @@ class DeadlineWarning(Event):
     agency: Slug
     due_at: AwareDatetime
     due_date: date
-    days_before: int = Field(ge=0, description="working days that remain, the last day included")
+    days_before: int = Field(ge=0, description="how many working days this one lies before the last day")
     explanation: str

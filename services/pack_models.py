@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Moment = Literal[
     "sent", "transferred_in", "supplemented", "received", "refused", "returned", "more_requested", "transferred_out",
-    "reply_ready", "reply_sent_back", "published", "not_accepted",
+    "reply_ready", "reply_sent_back", "published",
 ]  # fmt: skip
 RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish"]
 Unit = Literal["working_days", "days", "hours"]

@@ -151,8 +151,9 @@ def due(days: WorkDays, at: datetime, limit: int, unit: Unit) -> tuple[datetime,
         case "days":
             due_date = days.at_or_after(start + timedelta(days=limit))
         case "hours":
-            due_at = (at + timedelta(hours=limit)).astimezone(UTC)
-            return due_at, days.local_day(due_at)
+            # In UTC, since a local hour may come twice or not at all. A limit that ends at 24:00 ends on the day before.
+            due_at = at.astimezone(UTC) + timedelta(hours=limit)
+            return due_at, days.local_day(due_at - timedelta(microseconds=1))
     return days.end_of(due_date), due_date
 
 
@@ -214,14 +215,15 @@ def _progress(law: Law, rule: Rule, clock: Clock, after: datetime) -> Rung | Non
     due_date = datetime.fromisoformat(clock.due_date).date()
     number = 1
     while True:
-        if rule.progress_every.unit == "days":
-            day = due_date + timedelta(days=rule.progress_every.n * number)
-        else:
-            try:
+        try:
+            if rule.progress_every.unit == "days":
+                # A last day that is off moves to the next working day here too (Civil Code 2015, Article 148(5)).
+                day = law.days.at_or_after(due_date + timedelta(days=rule.progress_every.n * number))
+            else:
                 day = law.days.add(due_date, rule.progress_every.n * number)
-            except CalendarEnds:
-                # Nothing is guessed: the duty goes on when the pack's calendar does.
-                return None
+        except CalendarEnds:
+            # Nothing is guessed: the duty goes on when the pack's calendar does.
+            return None
         if law.days.end_of(day) > after:
             return Rung(kind="progress", at=law.days.end_of(day), number=number)
         number += 1

@@ -10,7 +10,7 @@ from typing import Any
 
 from services.deadlines.clocks import Clock, Law, due
 from services.deadlines.workdays import CalendarEnds
-from services.packs import NoRuleSet, RuleSet
+from services.packs import NoRuleSet, RuleSet, Unit
 
 Explained = dict[str, Any]
 
@@ -55,7 +55,7 @@ def answer(law: Law, question: Question) -> Explained:
         **_law(law, rule_set, question.rule),
         "calendar_version": law.days.calendar.version,
         "provisional": _provisional(law, day, due_date),
-        "days": _days(law, question.start, due_date.isoformat()),
+        "days": _days(law, question.start, due_date.isoformat(), limit, rule.limit.unit),
     }
 
 
@@ -76,7 +76,9 @@ def explain_clocks(law: Law, clocks: Sequence[Clock]) -> list[Explained]:
             "calendar_version": clock.calendar_version,
             "provisional": _provisional(law, law.days.local_day(clock.started_at), date.fromisoformat(clock.due_date)),
             "explanation": clock.explanation,
-            "days": _days(law, clock.started_at, clock.due_date) if clock.calendar_version == law.days.calendar.version else [],
+            "days": _days(law, clock.started_at, clock.due_date, clock.limit, clock.unit)
+            if clock.calendar_version == law.days.calendar.version
+            else [],
         }
         for clock in clocks
     ]
@@ -97,9 +99,12 @@ def _provisional(law: Law, start: date, end: date) -> bool:
     return any(year.provisional for year in law.days.calendar.years if start.year <= year.year <= end.year)
 
 
-def _days(law: Law, start: datetime, due_date: str) -> list[Explained]:
-    count = law.days.count(law.days.local_day(start), datetime.fromisoformat(due_date).date())
-    return [
-        {"date": day.date.isoformat(), "counted": day.number, "kind": day.kind, "reason": day.reason, "source": day.source}
-        for day in count
-    ]
+def _days(law: Law, start: datetime, due_date: str, limit: int, unit: Unit) -> list[Explained]:
+    """Every day after the start, with its number where it counts: working days, or all days up to the limit; of hours none."""
+    said: list[Explained] = []
+    for index, day in enumerate(law.days.count(law.days.local_day(start), date.fromisoformat(due_date)), start=1):
+        counted = day.number if unit == "working_days" else index if unit == "days" and index <= limit else None
+        said.append(
+            {"date": day.date.isoformat(), "counted": counted, "kind": day.kind, "reason": day.reason, "source": day.source}
+        )
+    return said

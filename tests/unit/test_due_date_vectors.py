@@ -1,0 +1,217 @@
+"""Due days in a table that can be read and checked without code, each counted three times.
+
+`vectors/due_date_vectors.csv` has one case a line: start, limit, unit, due day, and why the case is interesting. The slow
+count below goes from day to day over a table of days off typed here, never read from the pack; the code has to agree with
+both. `domain.md 6.4` as the source marks the twelve published examples.
+"""
+
+import csv
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from services.deadlines import clocks, explain
+from services.deadlines.clocks import Law
+from services.packs import Unit
+from tests.clock_story import LAW
+
+FILE = Path(__file__).parent / "vectors" / "due_date_vectors.csv"
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+DAY = timedelta(days=1)
+PUBLISHED = "domain.md 6.4"
+
+# The weekdays off of state bodies, and the Saturdays worked, as day/month: typed from the announcements.
+OFF_IN = {
+    2021: "1/1 10/2 11/2 12/2 15/2 16/2 21/4 30/4 3/5 2/9 3/9",
+    2022: "3/1 31/1 1/2 2/2 3/2 4/2 11/4 2/5 3/5 1/9 2/9",
+    2023: "2/1 20/1 23/1 24/1 25/1 26/1 1/5 2/5 3/5 1/9 4/9",
+    2024: "1/1 8/2 9/2 12/2 13/2 14/2 18/4 29/4 30/4 1/5 2/9 3/9",
+    2025: "1/1 27/1 28/1 29/1 30/1 31/1 7/4 30/4 1/5 2/5 1/9 2/9",
+    2026: "1/1 2/1 16/2 17/2 18/2 19/2 20/2 27/4 30/4 1/5 31/8 1/9 2/9 24/11",
+    # Estimates, not announced yet; New Year's Day is the law's own (Labour Code 2019, Article 112).
+    2027: "1/1 4/2 5/2 8/2 9/2 10/2 16/4 30/4 3/5 2/9 3/9 24/11",
+}
+WORKED_IN = {2024: "4/5", 2025: "26/4", 2026: "10/1 22/8"}
+ANNOUNCED = range(2021, 2027)
+
+
+def typed(table: dict[int, str]) -> set[date]:
+    """The days of a table above."""
+    return {date(year, *map(int, reversed(text.split("/")))) for year, row in table.items() for text in row.split()}
+
+
+OFF, WORKED = typed(OFF_IN), typed(WORKED_IN)
+
+
+def is_worked(day: date) -> bool:
+    """Whether state bodies work on `day`."""
+    return day in WORKED or (day.isoweekday() <= 5 and day not in OFF)
+
+
+def slow_due_day(start: datetime, limit: int, unit: Unit) -> date:
+    """The last day of a limit, counted one day (or one hour) after the other. Law: Civil Code 2015, Articles 147 and 148."""
+    if unit == "hours":
+        for _ in range(limit):
+            start += timedelta(hours=1)
+        return start.astimezone(ZONE).date()
+    day, left = start.astimezone(ZONE).date(), limit
+    while left > 0:
+        day += DAY
+        if unit == "days" or is_worked(day):
+            left -= 1
+    while not is_worked(day):
+        day += DAY
+    return day
+
+
+class Vector(NamedTuple):
+    """One line of the file. A `start` without an hour means nine o'clock, since the hour makes no difference."""
+
+    start: datetime
+    limit: int
+    unit: Unit
+    due: date
+    source: str
+    why: str
+
+    @property
+    def start_day(self) -> date:
+        """Day 0, which is not counted."""
+        return self.start.astimezone(ZONE).date()
+
+    @property
+    def unusual(self) -> set[date]:
+        """The weekdays off and Saturdays worked that the count goes through."""
+        return {day for day in OFF | WORKED if self.start_day < day <= self.due}
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%dT%H:%M:%S%z}+{self.limit}_{self.unit}"
+
+
+def moment(text: str) -> datetime:
+    """The instant that a line of the file means."""
+    start = datetime.fromisoformat(text)
+    return start if start.tzinfo else datetime.combine(start.date(), datetime.min.time().replace(hour=9), ZONE)
+
+
+def read_vectors() -> list[Vector]:
+    """Every line of the file."""
+    with FILE.open(encoding="utf-8", newline="") as file:
+        return [
+            Vector(
+                start=moment(row["start"]),
+                limit=int(row["limit"]),
+                unit=cast(Unit, row["unit"]),
+                due=date.fromisoformat(row["due"]),
+                source=row["source"],
+                why=row["why"],
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+VECTORS = read_vectors()
+
+
+@cache
+def law_of(limit: int, unit: Unit) -> Law:
+    """The national law with this limit for the reply, in force since the day before the calendar begins."""
+    first, *rest = LAW.pack.rule_sets
+    first = first.model_copy(update={"effective": first.effective.model_copy(update={"from_": date(2020, 12, 31)})})
+    changed = []
+    for rule_set in (first, *rest):
+        rule = rule_set.rules["handle_reply"]
+        own = rule.model_copy(update={"limit": rule.limit.model_copy(update={"n": limit, "unit": unit})})
+        changed.append(rule_set.model_copy(update={"rules": {**rule_set.rules, "handle_reply": own}}))
+    return Law(LAW.pack.model_copy(update={"rule_sets": tuple(changed)}), LAW.days)
+
+
+def answer(vector: Vector) -> explain.Explained:
+    """What the code says to whoever asks."""
+    return explain.answer(law_of(vector.limit, vector.unit), explain.Question("handle_reply", vector.start))
+
+
+def test_the_typed_days_off_make_the_published_number_of_working_days_a_year() -> None:
+    days = [date(2021, 1, 1) + n * DAY for n in range((date(2027, 1, 1) - date(2021, 1, 1)).days)]
+    assert [sum(is_worked(day) for day in days if day.year == year) for year in ANNOUNCED] == [250, 249, 249, 251, 250, 249]
+    assert all(day.isoweekday() <= 5 for day in OFF)
+    assert all(day.isoweekday() == 6 for day in WORKED)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=str)
+def test_a_due_day_is_the_same_in_the_table_by_the_slow_count_and_by_the_code(vector: Vector) -> None:
+    assert slow_due_day(vector.start, vector.limit, vector.unit) == vector.due
+    due_at, due_day = clocks.due(LAW.days, vector.start, vector.limit, vector.unit)
+    assert due_day == vector.due
+    if vector.unit == "hours":
+        assert due_at == vector.start + timedelta(hours=vector.limit)
+    else:
+        # The last day counts in full: the first instant that is too late is midnight after it, at UTC+7 without a summer time.
+        assert due_at == datetime(vector.due.year, vector.due.month, vector.due.day, 17, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("year", sorted({vector.start_day.year for vector in VECTORS}))
+def test_the_explanation_of_a_due_day_names_every_day_of_the_count(year: int) -> None:
+    for vector in (vector for vector in VECTORS if vector.start_day.year == year):
+        said = answer(vector)
+        assert (said["due_date"], said["limit"], said["unit"]) == (vector.due.isoformat(), vector.limit, vector.unit), vector
+        assert datetime.fromisoformat(said["due_at"]) == clocks.due(LAW.days, vector.start, vector.limit, vector.unit)[0], vector
+        assert said["provisional"] == (vector.due.year > max(ANNOUNCED)), vector
+        days = {date.fromisoformat(day["date"]): day for day in said["days"]}
+        assert list(days) == [vector.start_day + n * DAY for n in range(1, (vector.due - vector.start_day).days + 1)], vector
+        weekend = [day for day in days if day.isoweekday() > 5 and day not in WORKED]
+        assert [day for day in days if days[day]["kind"] == "weekend"] == weekend, vector
+        assert {day for day in days if days[day]["source"]} == vector.unusual, "a day out of the ordinary has its document"
+        if vector.unit == "working_days":
+            counted = {day: row["counted"] for day, row in days.items() if row["counted"]}
+            assert list(counted.values()) == list(range(1, vector.limit + 1)), "the numbers go up to the limit"
+            assert list(counted) == [day for day in days if is_worked(day)], vector
+
+
+def test_the_explanation_of_calendar_days_counts_up_to_the_limit_and_not_the_days_added_at_its_end() -> None:
+    for vector in (vector for vector in VECTORS if vector.unit == "days"):
+        said = answer(vector)["days"]
+        assert [day["counted"] for day in said if day["counted"]] == list(range(1, vector.limit + 1))
+
+
+def test_hours_that_end_at_midnight_have_the_day_before_as_their_last() -> None:
+    start = datetime(2026, 3, 2, tzinfo=ZONE)
+    assert clocks.due(LAW.days, start, 24, "hours") == (datetime(2026, 3, 2, 17, tzinfo=UTC), date(2026, 3, 2))
+
+
+def test_the_twelve_published_examples_are_in_the_table() -> None:
+    published = {(f"{v.start:%Y-%m-%d}", v.limit, v.due.isoformat()) for v in VECTORS if v.source == PUBLISHED}
+    assert published == {
+        ("2022-12-16", 15, "2023-01-09"),
+        ("2023-04-27", 5, "2023-05-09"),
+        ("2024-05-02", 2, "2024-05-04"),
+        ("2024-05-03", 2, "2024-05-06"),
+        ("2025-04-24", 2, "2025-04-26"),
+        ("2025-12-31", 2, "2026-01-06"),
+        ("2026-01-08", 2, "2026-01-10"),
+        ("2026-02-12", 15, "2026-03-12"),
+        ("2026-04-24", 2, "2026-04-29"),
+        ("2026-08-20", 5, "2026-08-26"),
+        ("2026-08-21", 15, "2026-09-15"),
+        ("2026-11-23", 2, "2026-11-26"),
+    }
+
+
+def test_the_table_covers_what_it_is_for() -> None:
+    """A case that is taken out is missed here: every day off, every exchange, each limit and the kinds of start."""
+    assert len(set(VECTORS)) == len({str(vector) for vector in VECTORS}) == len(VECTORS) >= 242
+    assert all(vector.why for vector in VECTORS)
+    crossed = {day for vector in VECTORS for day in vector.unusual if vector.unit == "working_days"}
+    assert {day for day in OFF | WORKED if day.year in ANNOUNCED} <= crossed
+    assert {vector.limit for vector in VECTORS if vector.unit == "working_days"} >= {1, 2, 5, 7, 15, 30}
+    assert {vector.limit for vector in VECTORS if vector.unit == "days"} >= {1, 2, 5, 7, 15, 30}
+    starts = {vector.start_day for vector in VECTORS}
+    assert starts >= WORKED, "a start on each Saturday that is worked"
+    assert {day.year for day in starts & OFF} >= set(ANNOUNCED), "a start on a day off in each year"
+    assert {vector.due for vector in VECTORS} >= WORKED, "a limit that ends on each Saturday that is worked"
+    assert {f"{vector.start.astimezone(ZONE):%H:%M:%S}" for vector in VECTORS} >= {"00:00:00", "23:59:59", "09:00:00"}
+    assert any(vector.start.astimezone(UTC).date() != vector.start_day for vector in VECTORS)
