@@ -18,6 +18,7 @@ from services.settings import Settings
 
 _ANSWER_SECONDS = 20
 _READER = "routing"
+_LOOK_MS = 1000
 
 
 class Backlog:
@@ -30,6 +31,8 @@ class Backlog:
         # What the topics held at an earlier question, and the instant of that question.
         self._waiting: tuple[Mapping[TopicPartition, int], datetime] | None = None
         self._read_until: datetime | None = None
+        # Where a record was seen that routing has not read: it has to come first, so there is nothing to look at again.
+        self._records_from: dict[TopicPartition, int] = {}
 
     async def read_until(self, now: datetime) -> datetime | None:
         """The latest instant, `now` or earlier, up to which routing has made facts of every action; none before the first.
@@ -63,10 +66,33 @@ class Backlog:
     async def _read(self, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         consumer, admin = await self._connected()
         committed = await admin.list_consumer_group_offsets(f"{self._settings.namespace}.{_READER}")
-        read = {partition: found.offset for partition, found in committed.items()}
-        # A topic whose records were all removed by age holds nothing to be read, though its end is not 0.
-        unread = [partition for partition, end in ends.items() if end and partition not in read]
-        return read | (await consumer.beginning_offsets(unread) if unread else {})
+        read = {partition: committed[partition].offset if partition in committed else 0 for partition in ends}
+        behind = [partition for partition, end in ends.items() if read[partition] < end]
+        if not behind:
+            return read
+        # Records that age or an operator has removed are no more to be read.
+        for partition, beginning in (await consumer.beginning_offsets(behind)).items():
+            read[partition] = max(read[partition], beginning)
+        for partition in behind:
+            # The marker by which a producer ends a transaction takes an offset and is no record: nobody ever commits it.
+            if read[partition] < ends[partition] and await self._no_record_from(partition, read[partition]):
+                read[partition] = ends[partition]
+        return read
+
+    async def _no_record_from(self, partition: TopicPartition, offset: int) -> bool:
+        """Whether a partition that goes on beyond `offset` holds no record there. Looked at once for each offset."""
+        if self._records_from.get(partition) != offset:
+            consumer, _ = await self._connected()
+            consumer.seek(partition, offset)
+            consumer.resume(partition)
+            try:
+                found = await consumer.getmany(partition, timeout_ms=_LOOK_MS, max_records=1)
+            finally:
+                consumer.pause(partition)
+            if not found:
+                return True
+            self._records_from[partition] = offset
+        return False
 
     async def _connected(self) -> tuple[Any, Any]:
         if self._clients is None:

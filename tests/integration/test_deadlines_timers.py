@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from services import metrics
 from tests.integration.conftest import MakeSystem
@@ -39,8 +41,8 @@ def rungs(system: System, body: dict[str, Any], topic: str = "feedback") -> list
     return list(found.values())
 
 
-async def fired_until(system: System, instant: datetime) -> None:
-    """Wait until the timers have come to this instant in every partition and the facts are read."""
+async def timers_at(system: System, instant: datetime) -> None:
+    """Wait until the timers have come to this instant in every partition."""
     # The metrics are this process's: what an earlier service reported in it must not be taken for this one's.
     metrics.timers_fired_until.set(0)
 
@@ -50,6 +52,11 @@ async def fired_until(system: System, instant: datetime) -> None:
         return float(line.split()[1]) >= instant.timestamp()
 
     await until(done, f"timers have fired until {instant}")
+
+
+async def fired_until(system: System, instant: datetime) -> None:
+    """Wait until the timers have come to this instant and the facts are read."""
+    await timers_at(system, instant)
     await system.settled()
     await system.observer.all_read()
 
@@ -130,6 +137,31 @@ async def test_a_reply_in_time_is_not_overdue_when_everything_was_down(own: Syst
     assert met.data["late"] is False
     await fired_until(own, SECOND_PROGRESS)
     assert [name for name, _, _ in rungs(own, body)] == ["DeadlineWarning", "DeadlineWarning"]
+
+
+async def test_the_end_of_a_transaction_or_removed_records_in_one_agencys_topic_hold_no_timer_back(own: System) -> None:
+    """Both leave offsets that nobody ever commits; the timers of all agencies once waited for them for ever."""
+    body = await own.assigned()
+    await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
+    bootstrap, topic = own.settings.kafka.bootstrap, f"{own.settings.namespace}.actions.da-nang"
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=topic)
+    async with producer, producer.transaction():
+        await producer.send_and_wait(topic, b"not an action")
+    await own.observer.wait("ActionRefused", topic="assignments.da-nang")
+    now = START + timedelta(days=4)
+    own.set_clock(now)
+    await timers_at(own, now)
+
+    await own.stop("routing")
+    other = f"{own.settings.namespace}.actions.bo-noi-vu"
+    await own.post.raw("actions.bo-noi-vu", b"not an action either")
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.delete_records({TopicPartition(other, 0): RecordsToDelete(before_offset=1)})
+    await admin.close()
+    now += timedelta(days=1)
+    own.set_clock(now)
+    await timers_at(own, now)
 
 
 async def test_a_late_reply_is_overdue_even_when_both_are_handled_in_one_batch(own: System) -> None:
