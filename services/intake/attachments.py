@@ -1,7 +1,6 @@
 """Files of a feedback: their type is checked by content, their bytes are kept in GridFS. Called by the edges of intake."""
 
 import base64
-import binascii
 import contextlib
 import hashlib
 import mimetypes
@@ -93,7 +92,7 @@ def decode_inline(files: Sequence[InlineFile]) -> tuple[list[File], list[Fault]]
     for index, file in enumerate(files):
         try:
             decoded.append(File(file.name, base64.b64decode(file.content_base64, validate=True)))
-        except binascii.Error:
+        except ValueError:  # What is not even ASCII fails otherwise than what is not base64.
             decoded.append(File(file.name, b""))
             faults.append(Fault(field=f"attachments.{index}.content_base64", message="is not base64"))
     return decoded, faults

@@ -20,14 +20,16 @@ from services import metrics
 from services.broker import Record
 from services.case_store import all_recorded_facts
 from services.clock import Clock
-from services.errors import GiveUp
+from services.errors import GiveUp, describe
 from services.intake import attachments, domain
 from services.intake.handlers import Registrar
 from services.intake.store import IntakeStore
+from services.logs import logger
 from services.mongo import Document, FileBucket
 from services.packs import Pack
 from services.turn import Outcome, Received
 
+log = logger(__name__)
 SHOWN = frozenset({*STATE_AFTER, "FeedbackReturned", "FeedbackTransferred", "DeadlineSet", "DeadlineMoved"})
 WANTED = SHOWN | {"PortalSubmission"}
 
@@ -59,6 +61,10 @@ class IntakeHandler:
                     drafts.append((received, await self._draft(received)))
                 except GiveUp as reason:
                     outcome.given_up.append((received, reason))
+                except (ValueError, LookupError, TypeError) as error:
+                    # A fault of ours, which no repetition mends: it must not stop the portals behind it.
+                    log.exception("draft_failed", event_id=received.envelope.id)
+                    outcome.given_up.append((received, GiveUp("unexpected", describe(error))))
         if drafts:
             registrations = await self._registrar.register([draft for _, draft in drafts])
             for (received, _), registration in zip(drafts, registrations, strict=True):

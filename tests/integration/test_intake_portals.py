@@ -55,7 +55,7 @@ async def test_a_portals_refusal_lists_every_fault(system: System) -> None:
 
 
 async def test_what_the_pack_forbids_is_refused_with_every_fault_of_files_and_dates_too(system: System) -> None:
-    files = [inline("a.exe", b"MZ"), {"name": "c.pdf", "content_base64": "***"}, inline("b.pdf", PNG)]
+    files = [inline("a.exe", b"MZ"), {"name": "c.pdf", "content_base64": "é"}, inline("b.pdf", PNG)]
     wrong = GOOD | {"category": "x", "sent_at": "2020-01-01T00:00:00Z", "attachments": files, "reference": "HS-3"}
     answer = await refused(system, await system.post.portal("cdvcqg", wrong))
     found = fields(answer)
