@@ -24,6 +24,7 @@ from services.notify import message
 from services.notify.domain import Case, Contact, Letter
 from services.packs import Pack
 
+_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -187,6 +188,9 @@ def _address(contact: Contact) -> Address:
     try:
         ascii_domain = domain.encode("idna").decode()
         local.encode("ascii")
+        # IDNA maps some characters to spaces and brackets, which would make it another's address.
+        if not _DOMAIN.fullmatch(ascii_domain):
+            raise CannotCompose("the address has no domain that mail can go to")
         return Address(display_name=_one_line(contact.name or ""), username=local, domain=ascii_domain)
     except (UnicodeError, ValueError):
         raise CannotCompose("the address cannot be written in ASCII") from None

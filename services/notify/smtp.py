@@ -64,6 +64,10 @@ class Connection:
                 step = "envelope"
                 await smtp.rcpt(recipient)
                 break
+            except ValueError as error:
+                # The library refuses what is no address to it; the server has not heard of it.
+                await self._reset()
+                return Attempt("failed", _reason(step, error))
             except (SMTPException, OSError) as error:
                 code = error.code if isinstance(error, SMTPResponseException) else 0
                 lost = code in (0, _SERVICE_NOT_AVAILABLE)

@@ -120,6 +120,17 @@ def test_a_letter_about_an_agency_never_carries_anothers_due_date() -> None:
     assert composer.view(letter(pack, "assigned"), moved, "vi")["deadline"] is None
 
 
+@pytest.mark.parametrize(
+    "email", ["a@[\xa8.vn", "a@\xa8.vn", "a@x@evil.com)b.vn", "a@[。\xad\ufdfa.vn", "a@b", "a@-b.vn", "â@b.vn"]
+)
+def test_an_address_that_mail_cannot_go_to_or_that_would_become_anothers_is_refused(email: str) -> None:
+    """Such an address once ended the service, with other people's letters half sent."""
+    pack = PACKS["vn"]
+    known = case(pack, "vi", contact=domain.Contact("A", email, "vi", "s"))
+    with pytest.raises(CannotCompose):
+        COMPOSERS["vn"].compose(letter(pack, "received"), known, NOW)
+
+
 EVERY_TEMPLATE = [
     (name, moment, language)
     for name, pack in PACKS.items()
