@@ -4,9 +4,10 @@
 (RFC 9457) that list every fault at once.
 """
 
+import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,10 +124,14 @@ class Api:
             faults += faults_of(error, "body")
         if faults:
             raise Problem(422, "Invalid supplement", "Correct every place listed in errors and send it again.", faults)
-        act_id = self._act_id(request, document, "supplement", raw)
+        act_id = self._act_id(request, document, "supplement", raw + b"".join(_digest(file) for file in files))
+        repeated = self._repeated(document, act_id)
+        if repeated and document["state"] == "waiting_for_supplement":
+            detail = "This Idempotency-Key was used for the answer to an earlier question; send a new key with a new answer."
+            raise Problem(422, "Idempotency-Key reused", detail)
         described = attachments.describe(document["_id"], files, batch=f"-{act_id[:8]}")
         await attachments.store(self.bucket, described, files)
-        done = self._repeated(document, act_id) or await self.acts.supplement(document, act_id, content, described)
+        done = repeated or await self.acts.supplement(document, act_id, content, described)
         if not done:
             raise Problem(
                 409, "Nothing is asked", f"The feedback is {document['state']}; a supplement is taken while more is asked for."
@@ -190,6 +195,7 @@ class Api:
             raise Problem(
                 400, "Broken form", "The multipart body cannot be read; send it again with a correct boundary."
             ) from error
+        _check_parts(list(form.multi_items()))
         part = form.get("feedback")
         raw = await part.read() if isinstance(part, UploadFile) else (part or "").encode() if isinstance(part or "", str) else b""
         if isinstance(part, Mapping):
@@ -254,6 +260,28 @@ class Api:
             get(f"{one}/sender", tags=agencies, operation_class=openapi.SENDER)(self.sender),
             get(f"{one}/attachments/{{attachment_id:str}}", tags=citizens, operation_class=openapi.ATTACHMENT)(self.attachment),
         ]
+
+
+def _check_parts(parts: Sequence[tuple[str, Any]]) -> None:
+    """A part that would be left out of the feedback without a word is a fault."""
+    faults = [
+        Fault(field=name, message="is no part of this form; send one `feedback` and files as `attachments`")
+        for name, _ in parts
+        if name not in ("feedback", "attachments")
+    ]
+    faults += [
+        Fault(field="attachments", message="is text and no file; give the part a filename")
+        for name, value in parts
+        if name == "attachments" and not isinstance(value, UploadFile)
+    ]
+    if sum(name == "feedback" for name, _ in parts) > 1:
+        faults.append(Fault(field="feedback", message="stands in the form more than once; send it once"))
+    if faults:
+        raise Problem(422, "Invalid form", "Correct every part listed in errors and send it again.", faults)
+
+
+def _digest(file: attachments.File) -> bytes:
+    return hashlib.sha256(file.name.encode() + b"\0" + file.content).digest()
 
 
 def _parse_object(raw: bytes) -> dict[str, Any]:

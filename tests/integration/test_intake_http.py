@@ -83,6 +83,15 @@ async def test_every_fault_of_a_form_is_told_at_once(system: System) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["files", "attachment", "photo"])
+async def test_a_part_that_would_be_left_out_of_the_feedback_is_named(system: System, name: str) -> None:
+    """A file under another name was thrown away once, with the code of a feedback that did not have it."""
+    parts = [(name, ("a.png", PNG)), ("attachments", (None, b"no file")), ("feedback", (None, b"{}"))]
+    answer = await system.http.post("/v1/feedback", data={"feedback": json.dumps(GOOD)}, files=parts)
+    assert answer.status_code == 422
+    assert faults(answer) == sorted([name, "attachments", "feedback"])
+
+
 async def test_a_file_that_is_too_large_is_named(system: System) -> None:
     limit = system.pack.header.attachments.max_bytes
     answer = await system.http.post("/v1/feedback", **form(GOOD, ("groß.pdf", PDF + b"\x00" * limit)))
@@ -103,7 +112,7 @@ async def test_a_file_that_is_too_large_is_named(system: System) -> None:
         (b"a=b", "application/x-www-form-urlencoded", 415),
         (b"--x\r\nnot a form", "multipart/form-data; boundary=y", 400),
         (b"anything", "multipart/form-data", 400),
-        (b'--y\r\nContent-Disposition: form-data; name="other"\r\n\r\nv\r\n--y--\r\n', "multipart/form-data; boundary=y", 400),
+        (b'--y\r\nContent-Disposition: form-data; name="other"\r\n\r\nv\r\n--y--\r\n', "multipart/form-data; boundary=y", 422),
     ],
     ids=["json", "list", "utf16", "deep", "surrogate", "number", "large", "urlencoded", "boundary", "no boundary", "no feedback"],
 )
@@ -204,6 +213,27 @@ async def test_a_supplement_counts_once_and_only_while_more_is_asked_for(system:
     assert (await system.http.post(url, json={"content": "Km 6"}, headers=secret)).status_code == 409
     facts = {row.id for row in system.observer.found("FeedbackSupplemented", topic="feedback", subject=body["feedback_id"])}
     assert len(facts) == 1
+
+
+async def test_an_answer_with_another_file_is_another_answer_and_a_used_key_says_so(system: System) -> None:
+    """A file that was sent under the key of an earlier answer was once thrown away, and answered as taken."""
+    body = await system.assigned()
+    url = f"/v1/feedback/{body['code']}/supplements"
+    headers = {"X-Lookup-Secret": body["lookup_secret"], "Idempotency-Key": "one-key"}
+    said = ("feedback", (None, json.dumps({"content": "Km 5"}), "application/json"))
+    first, second = (("attachments", (name, PNG, "image/png")) for name in ("1.png", "2.png"))
+    await system.post.act("gia-lai", body["feedback_id"], "request_more", question="Ở đâu?")
+    await system.shows(body, "waiting_for_supplement")
+    assert (await system.http.post(url, files=[said, first], headers=headers)).status_code == 202
+    assert (await system.http.post(url, files=[said, first, second], headers=headers)).status_code == 409
+    await system.observer.wait("FeedbackSupplemented", topic="assignments.gia-lai", subject=body["feedback_id"])
+    await system.shows(body, "supplemented")
+    await system.post.act("gia-lai", body["feedback_id"], "request_more", question="Còn gì nữa?")
+    await system.shows(body, "waiting_for_supplement")
+    assert (await system.http.post(url, files=[said, first], headers=headers)).status_code == 422
+    assert (await system.http.post(url, files=[said, second], headers=headers)).status_code == 202
+    told = await system.observer.wait("FeedbackSupplemented", topic="feedback", subject=body["feedback_id"], count=2)
+    assert [[file["name"] for file in row.data["attachments"]] for row in told] == [["1.png"], ["2.png"]]
 
 
 async def test_a_reply_is_rated_once_after_it_is_published_and_stays_published(system: System) -> None:
