@@ -3,6 +3,8 @@
 `consumers.py` hands the turn's batches to `decide`; the decisions themselves are `domain.py`'s.
 """
 
+import hashlib
+
 from schemas import AgencyAction, Fact, FeedbackSubmitted, FeedbackSupplemented
 from schemas.values import Fault
 from services.clock import Clock
@@ -15,11 +17,16 @@ WANTED = frozenset({"FeedbackSubmitted", "FeedbackSupplemented", "AgencyAction"}
 
 
 def cause_id(received: Received) -> str:
-    """What names an event in the whole system. An action's id is its agency's own choice: another agency, another case or
-    another action may bear the same one."""
+    """What names an event in the whole system.
+
+    An action's id is its agency's own choice: another agency, another case or an action of other content may bear the same
+    one, and is no repetition.
+    """
     if isinstance(received.event, AgencyAction):
         agency = received.topic.partition(".")[2]
-        return action_cause(agency, received.envelope.id, received.event.root.feedback_id, received.event.root.action)
+        action = received.event.root
+        content = hashlib.sha256(action.model_dump_json().encode()).hexdigest()[:16]
+        return action_cause(agency, received.envelope.id, action.feedback_id, action.action, content)
     return received.envelope.id
 
 

@@ -171,6 +171,19 @@ async def test_garbage_in_the_lifecycle_topic_stops_nobody(system: System, topic
     await system.settled()
 
 
+async def test_a_used_action_id_with_another_content_is_not_dropped_in_silence(system: System) -> None:
+    """An agency that numbers its acts by the case would have its second reply taken for the first one."""
+    body = await system.assigned()
+    own_id = await system.post.act("gia-lai", body["feedback_id"], "reply", reply="Thứ nhất", event_id="A1")
+    await system.post.act("gia-lai", body["feedback_id"], "send_back", "cb2", reason="Chưa rõ")
+    for _ in range(2):
+        await system.post.act("gia-lai", body["feedback_id"], "reply", reply="Thứ hai", event_id=own_id)
+    await system.post.act("gia-lai", body["feedback_id"], "publish", "cb2")
+    (published,) = await system.observer.wait("ReplyPublished", subject=body["feedback_id"])
+    assert published.data["reply"] == "Thứ hai"
+    assert not system.observer.found("ActionRefused", subject=body["feedback_id"])
+
+
 async def test_what_can_never_be_saved_is_a_dead_letter_and_stops_nothing_behind_it(system: System) -> None:
     """A document that is full once stopped the service, and after each start again, with all that stood behind it."""
     full, other = await system.assigned(), await system.assigned()
