@@ -146,6 +146,8 @@ async def publish(broker: KafkaBroker, namespace: str, facts: Sequence[Fact]) ->
             topic_name(namespace, topic),
             key=fact.subject.encode(),
             headers=fact.headers(),
+            # The library would make up another id at each repetition, and a repeated fact is the same to the byte.
+            correlation_id=fact.id,
             no_confirm=True,
         )
         for fact in facts
