@@ -15,10 +15,13 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 def _without_messages(_logger: Any, _method: str, row: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Drop the texts of exceptions: a validation error or a bulk write quotes the document that it is about."""
-    for exception in row.get("exception") or ():
-        if isinstance(exception, dict):
+    waiting = list(row.get("exception") or ())
+    while waiting:
+        if isinstance(exception := waiting.pop(), dict):
             exception.pop("exc_value", None)
             exception.pop("exc_notes", None)
+            # Of a group each exception has causes of its own.
+            waiting += [inner for group in exception.get("exceptions") or () for inner in group]
     return row
 
 
