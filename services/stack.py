@@ -6,12 +6,13 @@
 import contextlib
 import os
 import secrets
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import get_args
 
-from services.child_process import free_ports
+from services.child_process import CannotStart, free_ports
 from services.launcher import Servers
 from services.settings import DEFAULT_PORTS, ServiceName, Settings
 from services.supervisor import Supervisor
@@ -56,6 +57,8 @@ async def running(
     servers: Servers, folder: Path, environment: Mapping[str, str], provision: Provision, logs: Path | None, fixed_ports: bool
 ) -> AsyncIterator[Stack]:
     """Make the topics and run the four services until the block ends. `environment` is what the processes get on top."""
+    if fixed_ports:
+        _check_free(DEFAULT_PORTS)
     ports = dict(DEFAULT_PORTS) if fixed_ports else dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
     shared = {
         "PAKN_KAFKA__BOOTSTRAP": servers.kafka_bootstrap,
@@ -76,6 +79,20 @@ async def running(
         await stack.supervisor.stop()
 
 
+def _check_free(ports: Mapping[ServiceName, int]) -> None:
+    """Raises CannotStart with every port that another program has: a service would be started again and again in vain."""
+    taken = []
+    for name, port in ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                taken.append(f"{port} ({name})")
+    if taken:
+        raise CannotStart(f"Another program has port {', '.join(taken)}; end it first. Is `pakn up` running already?")
+
+
 @contextlib.contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
     before = dict(os.environ)
@@ -94,4 +111,9 @@ async def run_until_signal(folder: Path, _settings: Settings, provision: Provisi
         async with running(servers, folder, {}, provision, logs=None, fixed_ports=True) as stack:
             for name, url in stack.urls.items():
                 print(f"{name:<9} {url}", flush=True)
+            print(
+                f"Other commands (pakn letters, pakn token, ...) need:\n  export PAKN_KAFKA__BOOTSTRAP={servers.kafka_bootstrap}"
+                f" PAKN_MONGO__URI={servers.mongo_uri} PAKN_INTAKE__SECRET_KEY=$(cat {folder / 'secret.key'})",
+                flush=True,
+            )
             await stack.supervisor.run_until_signal()
