@@ -59,6 +59,8 @@ async def read_evidence(settings: Settings) -> Evidence:
     finally:
         await consumer.stop()
         await admin.close()
+    if not evidence.facts:
+        raise TimeoutError("the audit read no fact at all, so it cannot say what was lost; look at Kafka's log and play again")
     client = mongo.make_client(settings.mongo)
     try:
         for service, collection in (("intake", "feedbacks"), ("routing", "cases"), ("deadlines", "cases")):

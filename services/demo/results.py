@@ -45,6 +45,8 @@ def show(console: Console, report: Report, scene: Scene) -> None:
     _show_owners(console, report)
     for finding in report["findings"][:20]:
         console.print(f"[red]{finding}")
+    if len(report["findings"]) > 20:
+        console.print(f"[red]... and {len(report['findings']) - 20} more; --report FILE.json keeps them all")
     letter = next(iter(sorted(scene.mailbox.folder.glob("*.eml"))), None)
     row = next((row for row in report["requests"] if row["state"] == "published"), report["requests"][0])
     console.print(f"A letter:   {letter}", highlight=False, soft_wrap=True)
