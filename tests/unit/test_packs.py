@@ -257,6 +257,7 @@ def test_a_letter_names_the_last_day_its_article_and_that_nobody_has_checked_it(
             "rule_name": rule.name["vi"],
             "article": rule.article["vi"],
             "verified": False,
+            "explanation": "21/08/2026 + 15 working_days = 15/09/2026; 22/08 worked for 31/08",
         },
         links={"lookup": "https://example.org/lookup"},
     )
@@ -264,6 +265,7 @@ def test_a_letter_names_the_last_day_its_article_and_that_nobody_has_checked_it(
     assert "do Ủy ban nhân dân tỉnh Gia Lai xử lý" in letter
     assert "hết ngày 15/09/2026, theo QĐ 29/2026/QĐ-TTg" in letter
     assert "(chưa đối chiếu văn bản)." in letter
+    assert "Cách tính: 21/08/2026 + 15 ngày làm việc = 15/09/2026; 22/08 làm bù cho ngày 31/08." in letter
     assert "\n\n\n" not in letter
 
 

@@ -80,6 +80,12 @@ def test_counting_back_from_a_due_day_comes_to_where_counting_forth_began(start:
 
 
 @settings(max_examples=200, deadline=None)
+@given(INSIDE, LIMITS)
+def test_a_longer_limit_is_due_later_and_never_on_a_day_off(start: date, count: int) -> None:
+    assert DAYS.add(start, count) < DAYS.add(start, count + 1)
+    assert DAYS.is_working_day(DAYS.add(start, count))
+
+
 @given(INSIDE)
 def test_the_next_working_day_is_the_day_itself_or_the_first_worked_one_after_it(day: date) -> None:
     found = DAYS.at_or_after(day)
