@@ -1,6 +1,7 @@
 """DeadlineWarning: a clock comes near its end: the agency's topic gets this too."""
 
 from datetime import date
+from typing import ClassVar
 
 from pydantic import AwareDatetime, Field
 
@@ -14,6 +15,7 @@ class DeadlineWarning(Event):
     The ladder is data of the rule set (`warn_before`, working days).
     """
 
+    version: ClassVar[str] = "1.1"
     feedback_id: FeedbackId
     code: FeedbackCode
     clock_id: str
@@ -23,3 +25,4 @@ class DeadlineWarning(Event):
     due_date: date
     days_before: int = Field(ge=0, description="how many working days this one lies before the last day")
     explanation: str
+    verified: bool | None = Field(default=None, description="false: nobody has yet compared this limit with the text of the law")

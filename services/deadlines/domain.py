@@ -137,7 +137,7 @@ def fire(law: Law, case: Case, until: datetime) -> tuple[Case, list[tuple[str, R
         rule = law.rule_set(clock.rule_set).rules[clock.rule]
         while clock.next_rung is not None and clock.next_rung.at <= until:
             rung = clock.next_rung
-            fired.append((clock.rule, rung, _rung_fact(case, clock, rung)))
+            fired.append((clock.rule, rung, _rung_fact(law, case, clock, rung)))
             passed = clock.model_copy(update={"overdue": clock.overdue or rung.kind != "warning"})
             clock = with_next_rung(law, rule, passed, after=rung.at)
         clocks[index] = clock
@@ -145,7 +145,7 @@ def fire(law: Law, case: Case, until: datetime) -> tuple[Case, list[tuple[str, R
     return case.model_copy(update={"clocks": tuple(clocks)}), fired
 
 
-def _rung_fact(case: Case, clock: Clock, rung: Rung) -> Fact:
+def _rung_fact(law: Law, case: Case, clock: Clock, rung: Rung) -> Fact:
     common: dict[str, Any] = {
         "feedback_id": case.feedback_id,
         "code": case.code,
@@ -155,6 +155,7 @@ def _rung_fact(case: Case, clock: Clock, rung: Rung) -> Fact:
         "due_at": clock.due_at,
         "due_date": clock.due_date,
         "explanation": clock.explanation,
+        "verified": law.rule_set(clock.rule_set).verified,
     }
     event: Event
     if rung.kind == "warning":
