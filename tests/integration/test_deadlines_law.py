@@ -1,7 +1,12 @@
 """A corrected calendar on a running system: what moves, what is told, and that topic and database agree after it."""
 
+import asyncio
+import json
+import os
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -101,3 +106,56 @@ async def test_an_earlier_version_or_another_calendar_of_the_same_version_is_ref
     for corrected in (calendar(own, "2026-09-a"), calendar(own, "2026-09-z1", date(2026, 3, 10))):
         with pytest.raises(operate.CannotApply, match="later"):
             await operate.apply(own.settings, corrected, own.pack.calendar.version)
+
+
+async def pakn(system: System, *arguments: str) -> tuple[int, str]:
+    """Run the command as an operator does; the services go on meanwhile."""
+    settings = system.settings
+    environment = os.environ | {
+        "PAKN_NAMESPACE": settings.namespace,
+        "PAKN_PACK": settings.pack,
+        "PAKN_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+        "PAKN_MONGO__URI": settings.mongo.uri.get_secret_value(),
+        "PAKN_CLOCK__FILE": str(system.clock_file),
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services",
+        *arguments,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode()
+
+
+async def test_an_operator_applies_a_calendar_and_replays_the_clocks(own: System, tmp_path: Path) -> None:
+    body = await own.assigned()
+    await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
+    text = (Path(own.settings.pack) / "calendar.yaml").read_text()
+    day = '      - {date: 2026-03-20, kind: holiday, name: "Nghỉ thêm", source: "test"}\n'
+    file = tmp_path / "calendar.yaml"
+    file.write_text(
+        text.replace('version: "2026-09"', 'version: "2026-09-z1"').replace(
+            "  - year: 2026\n    days_off:\n", f"  - year: 2026\n    days_off:\n{day}"
+        )
+    )
+    code, said = await pakn(own, "calendar", "apply", str(file), "--dry-run")
+    assert (code, "gia-lai" in said, "Nothing was changed" in said) == (0, True, True), said
+    code, said = await pakn(own, "calendar", "apply", str(file))
+    assert (code, "Applied." in said) == (0, True), said
+    (moved,) = await own.observer.wait("DeadlineMoved", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
+    assert moved.data["due_date"] == "2026-03-24"
+    await own.settled()
+    code, said = await pakn(own, "calendar", "apply", str(file))
+    assert (code, "applied already" in said) == (0, True), said
+    code, said = await pakn(own, "calendar", "apply", str(Path(own.settings.pack) / "calendar.yaml"))
+    assert (code, "give a later one" in said) == (2, True), said
+    code, said = await pakn(own, "replay-clocks", "--at", "2026-03-02", "--compare", "--json")
+    assert code == 0, said
+    told = json.loads(said)
+    assert (told["rules"]["handle_reply"], told["differences"]) == ({"open": 1}, [])
+    code, said = await pakn(own, "replay-clocks", "--at", "soon")
+    assert (code, "is not a time" in said) == (2, True), said
