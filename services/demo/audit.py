@@ -72,6 +72,17 @@ async def read_evidence(settings: Settings) -> Evidence:
     return evidence
 
 
+async def letters_waiting(settings: Settings) -> Counter[str]:
+    """How many letters are queued, being sent, uncertain, or settled and not announced yet, read from notify's database."""
+    client = mongo.make_client(settings.mongo)
+    try:
+        letters = mongo.database(client, settings.namespace, "notify")["letters"]
+        found = Counter({state: await letters.count_documents({"state": state}) for state in ("queued", "sending", "uncertain")})
+        return found + Counter({"to announce": await letters.count_documents({"announce": {"$gt": ""}})})
+    finally:
+        await mongo.close(client)
+
+
 def _take(evidence: Evidence, topic: str, record: Any) -> None:
     if topic.startswith("dead."):
         evidence.dead_letters.add(next(value.decode() for key, value in record.headers if key == "origin"))

@@ -106,7 +106,6 @@ async def _scene(
         "PAKN_SMTP__CONNECTIONS": "16",
         "PAKN_NOTIFY__LEASE_SECONDS": "10",
         "PAKN_INTAKE__SWEEP_SECONDS": "1",
-        "PAKN_GAUGE_SECONDS": "4",
     }
     try:
         async with stack.running(servers, folder, environment, provision, home / "logs", fixed_ports=False) as running:

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from services.demo.actors import Actors
-from services.demo.audit import Report, audit, read_evidence
+from services.demo.audit import Report, audit, letters_waiting, read_evidence
 from services.demo.mailbox import Mailbox
 from services.demo.observer import Observer
 from services.demo.requests import DemoRequest
@@ -90,7 +90,7 @@ class Scene:
                 if today >= last:
                     break
                 self._timekeeper.next_midnight(end)
-            await self._until("the letters to be sent", lambda: self._letters_sent(bars))
+            await self._until("the last timers and letters", lambda: self._all_done(end, bars))
         return audit(self.requests, self._actors.outcomes, await read_evidence(self.stack.settings), self.mailbox)
 
     async def _settled(self, end: datetime, people: Sequence[asyncio.Task[None]], bars: "_Bars") -> bool:
@@ -103,18 +103,21 @@ class Scene:
             return False
         return await self._metric("intake", "pakn_outbox_pending") == 0 and self._timekeeper.idle(end)
 
-    async def _letters_sent(self, bars: "_Bars") -> bool:
-        """No letter waits. One of which nobody knows whether it arrived is settled as an operator would: by a look."""
+    async def _all_done(self, end: datetime, bars: "_Bars") -> bool:
+        """Every timer has fired up to `end`, and no letter waits to be sent or announced.
+
+        One of which nobody knows whether it arrived is settled as an operator would: by a look into the mailbox.
+        """
         bars.show(None)
-        await self._settle_uncertain()
-        waiting = [
-            await self._metric("notify", "pakn_letters", f'{{state="{state}"}}') for state in ("queued", "sending", "uncertain")
-        ]
-        return waiting == [0, 0, 0] and await self._observer.all_handled()
+        fired_until = await self._metric("deadlines", "pakn_timers_fired_until_timestamp_seconds")
+        if fired_until is None or fired_until < end.timestamp() or not await self._observer.all_handled():
+            return False
+        waiting = await letters_waiting(self.stack.settings)
+        if waiting["uncertain"]:
+            await self._settle_uncertain()
+        return not waiting.total() and await self._observer.all_handled()
 
     async def _settle_uncertain(self) -> None:
-        if await self._metric("notify", "pakn_letters", '{state="uncertain"}') == 0:
-            return
         listed = await self._pakn("letters", "list", "--json")
         for line in listed.splitlines():
             letter = json.loads(line)
