@@ -130,12 +130,14 @@ class Law:
     def is_outdated(self, count: Count, today: date) -> bool:
         """Whether clocks with this count are to be counted again.
 
-        What is not known here, a later calendar or another rule set, is left to the newer instance that counted by it.
+        What is not known here, a later calendar, revision or rule set, is left to the newer instance that counted by it.
         """
         version = self.days.calendar.version
         if count.calendar_version > version or self.missing([count.rule_set]):
             return False
         rule_set = self.governing(count.rule_set, today)
+        if rule_set.id == count.rule_set and rule_set.revision < count.revision:
+            return False
         return count.calendar_version < version or rule_set.id != count.rule_set or rule_set.revision > count.revision
 
 

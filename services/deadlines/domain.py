@@ -80,6 +80,10 @@ def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition:
         facts += fact
     opened_clocks = _open(law, case.model_copy(update={"clocks": tuple(clocks)}), moment, at, cause)
     facts += [_set_fact(law, case, clock, at, cause) for clock in opened_clocks]
+    former = {clock.id: clock for clock in clocks}
+    for clock in opened_clocks:
+        # One that is opened again by a calendar that was corrected meanwhile may be in time after all.
+        facts += moves.withdrawn(case, former.get(clock.id, clock), clock, at)
     by_id = {clock.id: clock for clock in clocks} | {clock.id: clock for clock in opened_clocks}
     return case.model_copy(update={"clocks": tuple(by_id.values()), "partition": partition}), facts
 

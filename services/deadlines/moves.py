@@ -102,11 +102,25 @@ def _facts(law: Law, case: Case, before: Clock, after: Clock, now: datetime) -> 
             "moved_at": now,
         }
     )
-    facts = [_fact(case, after, moved, now)]
-    if before.overdue and not after.overdue:
-        withdrawn = schemas.OverdueWithdrawn.model_validate(common | {"withdrawn_at": now})
-        facts.append(_fact(case, after, withdrawn, now))
-    return facts
+    return [_fact(case, after, moved, now), *withdrawn(case, before, after, now)]
+
+
+def withdrawn(case: Case, before: Clock, after: Clock, now: datetime) -> list[Fact]:
+    """The fact that takes an overdue back, where the clock was overdue and is not by its new count."""
+    if after.overdue or not before.overdue:
+        return []
+    event = schemas.OverdueWithdrawn(
+        feedback_id=case.feedback_id,
+        code=case.code,
+        clock_id=after.id,
+        rule=after.rule,
+        agency=after.agency,
+        due_at=after.due_at,
+        due_date=date.fromisoformat(after.due_date),
+        explanation=after.explanation,
+        withdrawn_at=now,
+    )
+    return [_fact(case, after, event, now)]
 
 
 def article(pack: Pack, rule_set: RuleSet, clock: Clock) -> str:

@@ -43,23 +43,28 @@ class Replay:
         if envelope.time > self.at or envelope.id in self._known:
             return
         self._known.add(envelope.id)
+        if isinstance(event, schemas.DeadlineSet):
+            # The same clock is set again when its reply is sent back: it runs on as it did, overdue or not.
+            former = self.clocks.get(event.clock_id)
+            overdue = former.overdue if former else False
+            self.clocks[event.clock_id] = ReplayedClock(event.rule, event.agency, event.due_at, overdue=overdue)
+            return
+        clock = self.clocks.get(getattr(event, "clock_id", ""))
+        if clock is None:
+            # Its DeadlineSet is gone or could not be read: of a clock without a beginning nothing can be told.
+            self.unreadable += 1
+            return
         match event:
-            case schemas.DeadlineSet():
-                # The same clock is set again when its reply is sent back: it runs on as it did, overdue or not.
-                former = self.clocks.get(event.clock_id)
-                overdue = former.overdue if former else False
-                self.clocks[event.clock_id] = ReplayedClock(event.rule, event.agency, event.due_at, overdue=overdue)
             case schemas.DeadlineMoved():
-                self.clocks[event.clock_id].due_at = event.due_at
+                clock.due_at = event.due_at
             case schemas.DeadlineMet():
-                clock = self.clocks[event.clock_id]
                 clock.state, clock.met_late = "met", event.late
             case schemas.DeadlineCancelled():
-                self.clocks[event.clock_id].state = "cancelled"
+                clock.state = "cancelled"
             case schemas.FeedbackOverdue():
-                self.clocks[event.clock_id].overdue = True
+                clock.overdue = True
             case schemas.OverdueWithdrawn():
-                self.clocks[event.clock_id].overdue = False
+                clock.overdue = False
 
     def counts(self) -> dict[str, Counter[str]]:
         """By rule: how many clocks are open and within time, open and past it, met in time, met late, cancelled."""

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
-from schemas import Fact
+from schemas import Fact, parse_envelope
 from services.deadlines.clocks import Law
+from services.deadlines.replay import READ, Replay
 from tests.clock_story import LAW, Story, at, data, with_days_off
 
 SENT = "2026-03-02"  # the reply is due at the end of 23 March
@@ -107,6 +108,29 @@ def test_a_reply_sent_back_comes_back_with_the_due_date_of_the_calendar_now() ->
     story.correct(SWAP, at("2026-03-12"))
     set_again = data(story.send_back(at("2026-03-13")), "DeadlineSet", "handle_reply")
     assert (set_again.due_date, set_again.calendar_version) == (date(2026, 3, 24), "2026-09-z1")
+
+
+def test_a_reply_sent_back_that_is_in_time_by_the_new_calendar_takes_its_overdue_back() -> None:
+    story = Story(at(SENT))
+    story.wait(at("2026-03-24"))
+    story.reply(at("2026-03-24"))
+    story.correct(SWAP, at("2026-03-24", 10))
+    sent_back = story.send_back(at("2026-03-24", 15))
+    assert "OverdueWithdrawn handle_reply" in told(sent_back)
+    result = Replay(at("2027-01-01"))
+    for fact in story.facts:
+        if fact.name in READ:
+            headers = [(name, value.encode()) for name, value in fact.headers().items()]
+            result.take(parse_envelope(headers), schemas.READERS[fact.name].validate_json(fact.data))
+    clock = story.clock("handle_reply")
+    assert (result.clocks[clock.id].overdue, result.clocks[clock.id].state) == (clock.overdue, clock.state) == (False, "open")
+
+
+def test_an_instance_with_an_older_revision_moves_nothing_back_whatever_calendar_comes() -> None:
+    newer = corrected(LAW, n=10)
+    story = Story(at(SENT), law=newer)
+    assert not SWAP.is_outdated(story.clock("handle_reply").count, date(2026, 3, 12))
+    assert Law(newer.pack, SWAP.days).is_outdated(story.clock("handle_reply").count, date(2026, 3, 12))
 
 
 def test_a_corrected_limit_moves_open_clocks_and_warns_of_less_time() -> None:

@@ -74,3 +74,10 @@ def test_a_replay_stops_at_its_date() -> None:
         "refuse": {"cancelled": 1}, "request_more": {"cancelled": 1}, "transfer_out": {"cancelled": 1},
         "handle_reply": {"met late": 1}, "publish": {"open": 1},
     }  # fmt: skip
+
+
+def test_a_clock_without_a_beginning_is_left_out_and_counted() -> None:
+    story = Story(at(SENT))
+    story.wait(at("2026-03-24"))
+    result = replay([fact for fact in story.facts if fact.name != "DeadlineSet"])
+    assert (result.clocks, result.unreadable) == ({}, 1)
