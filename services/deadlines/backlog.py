@@ -18,7 +18,7 @@ from services.settings import Settings
 
 _ANSWER_SECONDS = 20
 _READER = "routing"
-_LOOK_MS = 1000
+_LOOK_MS = 500
 
 
 class Backlog:
@@ -31,8 +31,9 @@ class Backlog:
         # What the topics held at an earlier question, and the instant of that question.
         self._waiting: tuple[Mapping[TopicPartition, int], datetime] | None = None
         self._read_until: datetime | None = None
-        # Where a record was seen that routing has not read: it has to come first, so there is nothing to look at again.
-        self._records_from: dict[TopicPartition, int] = {}
+        # Behind what routing has committed: up to where no record is, and from where one is, so that each is looked at once.
+        self._no_record_before: dict[TopicPartition, int] = {}
+        self._record_at: dict[TopicPartition, int] = {}
 
     async def read_until(self, now: datetime) -> datetime | None:
         """The latest instant, `now` or earlier, up to which routing has made facts of every action; none before the first.
@@ -72,27 +73,33 @@ class Backlog:
             return read
         # Records that age or an operator has removed are no more to be read.
         for partition, beginning in (await consumer.beginning_offsets(behind)).items():
-            read[partition] = max(read[partition], beginning)
-        for partition in behind:
-            # The marker by which a producer ends a transaction takes an offset and is no record: nobody ever commits it.
-            if read[partition] < ends[partition] and await self._no_record_from(partition, read[partition]):
-                read[partition] = ends[partition]
-        return read
+            read[partition] = max(read[partition], beginning, self._no_record_before.get(partition, 0))
+        behind = [partition for partition in behind if read[partition] < ends[partition]]
+        await self._pass_over_markers({partition: read[partition] for partition in behind})
+        return read | {partition: max(read[partition], self._no_record_before.get(partition, 0)) for partition in behind}
 
-    async def _no_record_from(self, partition: TopicPartition, offset: int) -> bool:
-        """Whether a partition that goes on beyond `offset` holds no record there. Looked at once for each offset."""
-        if self._records_from.get(partition) != offset:
-            consumer, _ = await self._connected()
-            consumer.seek(partition, offset)
-            consumer.resume(partition)
-            try:
-                found = await consumer.getmany(partition, timeout_ms=_LOOK_MS, max_records=1)
-            finally:
-                consumer.pause(partition)
-            if not found:
-                return True
-            self._records_from[partition] = offset
-        return False
+    async def _pass_over_markers(self, behind: Mapping[TopicPartition, int]) -> None:
+        """Look whether anything but the ends of transactions is left unread.
+
+        Such a marker takes an offset, is no record, and is never committed. Only a position that has gone on without a
+        record proves it; a silent Kafka proves nothing.
+        """
+        looked = [partition for partition, offset in behind.items() if self._record_at.get(partition) != offset]
+        if not looked:
+            return
+        consumer, _ = await self._connected()
+        for partition in looked:
+            consumer.seek(partition, behind[partition])
+        consumer.resume(*looked)
+        try:
+            found = await consumer.getmany(*looked, timeout_ms=_LOOK_MS)
+        finally:
+            consumer.pause(*looked)
+        for partition in looked:
+            if found.get(partition):
+                self._record_at[partition] = behind[partition]
+            else:
+                self._no_record_before[partition] = await consumer.position(partition)
 
     async def _connected(self) -> tuple[Any, Any]:
         if self._clients is None:
