@@ -67,6 +67,7 @@ class Supervisor:
                 await self._spawn(name)
                 self._keepers.append(asyncio.create_task(self._keep(name)))
         except BaseException:
+            # Also when it is cancelled half-way: a child that nobody watches would go on running.
             await self.stop()
             raise
 

@@ -1,6 +1,6 @@
-"""What an operator does about the law's clocks: apply a corrected calendar, see what it would move, count from the topic.
+"""What an operator does about the law's clocks: see what a corrected calendar would move, and apply it.
 
-`commands.py` calls these. They read and write deadlines' own database and the lifecycle topic, and no other service's.
+`services/law_commands.py` calls these. They read and write deadlines' own database and no other service's.
 """
 
 from collections import Counter

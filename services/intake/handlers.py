@@ -170,6 +170,7 @@ class SenderActs:
         try:
             done = await self._store.amend(document, fields | {"place": place}, entry)
         except BaseException:
+            # A request that is cancelled must give its place back too: below an unsettled one nothing is ever swept.
             self._outbox.abandon(seq)
             raise
         # What the new place covers of the earlier history has been published: the case could not be in this state if
