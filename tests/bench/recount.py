@@ -9,7 +9,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,25 +29,16 @@ from services.deadlines.clocks import Case, Law
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from services.deadlines.workdays import WorkDays
 from services.launcher import Servers
-from services.pack_models import DayOff
-from services.packs import Pack, load_pack
+from services.packs import load_pack
 from services.settings import Settings
 from tests.bench import figures, usage
+from tests.clock_story import with_days_off
 from tests.outside_world import until
 
 SENT = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
-OFF = date(2026, 3, 4)  # inside every limit, so that every clock moves
+OFF = "2026-03-04"  # inside every limit, so that every clock moves
 _BATCH = 500
 _FAR = datetime(2100, 1, 1, tzinfo=UTC)
-
-
-def corrected(pack: Pack, version: str, *off: date) -> Law:
-    """The law with a later calendar, in which these days are off too."""
-    years = []
-    for year in pack.calendar.years:
-        more = tuple(DayOff(date=day, kind="holiday", name="one more", source="bench") for day in off if day.year == year.year)
-        years.append(year.model_copy(update={"days_off": year.days_off + more}))
-    return Law(pack, WorkDays(pack.calendar.model_copy(update={"version": version, "years": tuple(years)})))
 
 
 def opened(law: Law, number: int, partitions: int) -> Change:
@@ -178,9 +169,9 @@ async def measure(clocks: int, runs: int, folder: Path) -> None:
             speeds: list[float] = []
             bare: list[float] = []
             for number in range(1, runs + 1):
-                result = await engine(running, store, corrected(pack, f"2026-09-z{number}a", OFF), cases)
+                result = await engine(running, store, with_days_off(law, f"2026-09-z{number}a", OFF), cases)
                 # The floor takes the day off away again, by a version that the running service does not count by.
-                seconds = await floor(running.settings, corrected(pack, f"2026-09-z{number}b"), SENT + timedelta(hours=2))
+                seconds = await floor(running.settings, with_days_off(law, f"2026-09-z{number}b"), SENT + timedelta(hours=2))
                 speeds.append(cases * per_case / result["seconds"])
                 bare.append(cases * per_case / seconds)
                 answers = result["answers"]

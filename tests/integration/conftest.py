@@ -30,3 +30,11 @@ async def system(make_system: MakeSystem) -> AsyncIterator[System]:
     async with make_system() as made:
         await made.start("intake", "routing", "deadlines")
         yield made
+
+
+@pytest.fixture
+async def own(make_system: MakeSystem) -> AsyncIterator[System]:
+    """A system of the test's own with its own clock, in which time may pass."""
+    async with make_system() as made:
+        await made.start("intake", "routing", "deadlines")
+        yield made

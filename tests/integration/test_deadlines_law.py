@@ -4,8 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,7 @@ from services.clock import make_clock
 from services.deadlines import operate, replay_topic
 from services.deadlines.clocks import Law
 from services.deadlines.workdays import WorkDays
-from services.pack_models import DayOff
-from services.packs import Calendar
-from tests.integration.conftest import MakeSystem
+from tests.clock_story import with_days_off
 from tests.outside_world import until
 from tests.system import START, System
 
@@ -24,25 +21,8 @@ from tests.system import START, System
 AFTER_DUE = datetime(2026, 3, 24, 3, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-async def own(make_system: MakeSystem) -> AsyncIterator[System]:
-    """A system with a clock of its own, in which time may pass."""
-    async with make_system() as made:
-        await made.start("intake", "routing", "deadlines")
-        yield made
-
-
-def calendar(system: System, version: str, *off: date) -> Calendar:
-    """The pack's calendar with more days off."""
-    years = []
-    for year in system.pack.calendar.years:
-        more = tuple(DayOff(date=day, kind="holiday", name="Nghỉ thêm", source="test") for day in off if day.year == year.year)
-        years.append(year.model_copy(update={"days_off": year.days_off + more}))
-    return system.pack.calendar.model_copy(update={"version": version, "years": tuple(years)})
-
-
-async def moved_by(system: System, corrected: Calendar) -> operate.Preview:
-    return await operate.preview(system.settings, Law(system.pack, WorkDays(corrected)))
+def law_of(system: System) -> Law:
+    return Law(system.pack, WorkDays(system.pack.calendar))
 
 
 async def test_a_corrected_calendar_moves_running_clocks_once_and_topic_and_database_agree(own: System) -> None:
@@ -56,12 +36,13 @@ async def test_a_corrected_calendar_moves_running_clocks_once_and_topic_and_data
         await own.observer.wait("FeedbackOverdue", subject=body["feedback_id"], rule="handle_reply")
     await own.settled()
 
-    corrected = calendar(own, "2026-09-z1", date(2026, 3, 20))
-    seen = await moved_by(own, corrected)
+    corrected = with_days_off(law_of(own), "2026-09-z1", "2026-03-20")
+    calendar = corrected.days.calendar
+    seen = await operate.preview(own.settings, corrected)
     assert seen.by_agency["gia-lai"]["overdue taken back"] == seen.by_agency["da-nang"]["overdue taken back"] == 1
     assert not own.observer.found("DeadlineMoved"), "a preview changes nothing"
-    assert await operate.apply(own.settings, corrected, own.pack.calendar.version)
-    assert not await operate.apply(own.settings, corrected, own.pack.calendar.version), "applying twice changes nothing"
+    assert await operate.apply(own.settings, calendar, own.pack.calendar.version)
+    assert not await operate.apply(own.settings, calendar, own.pack.calendar.version), "applying twice changes nothing"
 
     for body, agency in ((late, "gia-lai"), (other, "da-nang")):
         for topic in ("feedback", f"assignments.{agency}"):
@@ -74,7 +55,7 @@ async def test_a_corrected_calendar_moves_running_clocks_once_and_topic_and_data
         return bool((await own.view(late))["due"]["date"] == "2026-03-24")
 
     await until(shows_the_new_day, "the sender is shown the new day")
-    assert (await moved_by(own, corrected)).clocks == 0, "nothing is left to be moved"
+    assert (await operate.preview(own.settings, corrected)).clocks == 0, "nothing is left to be moved"
     own.set_clock(AFTER_DUE + timedelta(days=1))
     await until(
         lambda: len({row.id for row in own.observer.found("FeedbackOverdue", topic="feedback", subject=late["feedback_id"])}) == 2,
@@ -92,7 +73,8 @@ async def test_a_calendar_applied_while_nothing_runs_is_taken_up_at_the_next_sta
     body = await own.assigned()
     await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
     await own.stop("deadlines")
-    await operate.apply(own.settings, calendar(own, "2026-09-z1", date(2026, 3, 10)), own.pack.calendar.version)
+    law = with_days_off(law_of(own), "2026-09-z1", "2026-03-10")
+    await operate.apply(own.settings, law.days.calendar, own.pack.calendar.version)
     await own.start("deadlines")
     (moved,) = await own.observer.wait("DeadlineMoved", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
     assert moved.data["due_date"] == "2026-03-24"
@@ -102,10 +84,11 @@ async def test_a_calendar_applied_while_nothing_runs_is_taken_up_at_the_next_sta
 
 
 async def test_an_earlier_version_or_another_calendar_of_the_same_version_is_refused(own: System) -> None:
-    await operate.apply(own.settings, calendar(own, "2026-09-z1"), own.pack.calendar.version)
-    for corrected in (calendar(own, "2026-09-a"), calendar(own, "2026-09-z1", date(2026, 3, 10))):
+    law = law_of(own)
+    await operate.apply(own.settings, with_days_off(law, "2026-09-z1").days.calendar, own.pack.calendar.version)
+    for corrected in (with_days_off(law, "2026-09-a"), with_days_off(law, "2026-09-z1", "2026-03-10")):
         with pytest.raises(operate.CannotApply, match="later"):
-            await operate.apply(own.settings, corrected, own.pack.calendar.version)
+            await operate.apply(own.settings, corrected.days.calendar, own.pack.calendar.version)
 
 
 async def pakn(system: System, *arguments: str) -> tuple[int, str]:

@@ -1,15 +1,12 @@
 """The law's timers on a real Kafka: each rung once and in order, after any downtime, and none that a reply came before."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from services import metrics
-from tests.integration.conftest import MakeSystem
 from tests.outside_world import until
 from tests.system import START, System
 
@@ -22,14 +19,6 @@ LADDER = [
     ("FeedbackOverdue", "handle_reply", 2),
 ]
 SECOND_PROGRESS = datetime(2026, 4, 6, 17, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-async def own(make_system: MakeSystem) -> AsyncIterator[System]:
-    """A system with a clock of its own, in which time may pass."""
-    async with make_system() as made:
-        await made.start("intake", "routing", "deadlines")
-        yield made
 
 
 def rungs(system: System, body: dict[str, Any], topic: str = "feedback") -> list[tuple[str, str, int]]:
