@@ -1,17 +1,16 @@
 """The turn: how every service handles a batch of records. Parse, load, decide, save, publish, commit; never in another order.
 
-A service gives a `Handler`: for cases that is `CaseHandler` (load, a pure decision per event, one guarded bulk write).
+A service gives a `Handler`; for cases that is `CaseHandler` of `case_handler.py`.
 After a crash anywhere before the commit the batch comes again; causes that are in a case's history change nothing and
 their facts are published again with the same ids, so nothing is lost and a repeated fact has no second effect.
 """
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 import stamina
 from aiokafka.errors import KafkaError
@@ -26,17 +25,13 @@ from schemas.values import faults_of
 from services import broker as kafka
 from services import dead_letters, metrics
 from services.broker import Record
-from services.case_store import CaseStore, Change, history_entry, recorded_facts
 from services.errors import GiveUp, TryAgain, describe
 from services.logs import logger
-from services.mongo import Document
 from services.settings import Settings
 
 log = logger(__name__)
-_CONFLICT_ROUNDS = 8
 # Codes of the server for a document that it can never keep: too large, nested too deeply, too large a key of an index.
 _NEVER_KEPT = {10334, 15, 17280, 17282, 17419}
-_HISTORY_OF_REFUSALS = 500
 
 
 def lies_in_the_record(error: Exception | None) -> bool:
@@ -89,82 +84,6 @@ class Handler(Protocol):
     async def handle(self, batch: Sequence[Received]) -> Outcome:
         """Load, decide, save. Must be safe to call again with the same batch."""
         ...
-
-
-CaseT = TypeVar("CaseT")
-Decide = Callable[[CaseT | None, Received], tuple[CaseT | None, list[Fact]]]
-
-
-class CaseHandler(Generic[CaseT]):
-    """Load the batch's cases in one query, decide each event in order, save in one bulk, redo what met another writer."""
-
-    def __init__(
-        self,
-        store: CaseStore,
-        decide: Decide[CaseT],
-        read: Callable[[Document], CaseT],
-        write: Callable[[CaseT], Document],
-        case_id: Callable[[Received], str] = lambda received: received.envelope.subject,
-        cause_id: Callable[[Received], str] = lambda received: received.envelope.id,
-    ) -> None:
-        """`cause_id` names an event uniquely in the whole system, also where its sender chose the id."""
-        self._store = store
-        self._decide = decide
-        self._read = read
-        self._write = write
-        self._case_id = case_id
-        self._cause_id = cause_id
-
-    async def handle(self, batch: Sequence[Received]) -> Outcome:
-        """Raises TryAgain when other writers were faster eight times in a row."""
-        outcome = Outcome()
-        waiting: dict[str, list[Received]] = defaultdict(list)
-        for received in batch:
-            waiting[self._case_id(received)].append(received)
-        for _ in range(_CONFLICT_ROUNDS):
-            documents = await self._store.load(waiting)
-            decided = {case_id: self._decide_case(case_id, documents.get(case_id), events) for case_id, events in waiting.items()}
-            conflicts = await self._store.save([change for change, _ in decided.values() if change is not None])
-            for case_id, (_, part) in decided.items():
-                if case_id not in conflicts:
-                    del waiting[case_id]
-                    outcome.facts += part.facts
-                    outcome.given_up += part.given_up
-                    outcome.repeated += part.repeated
-            if not waiting:
-                return outcome
-        raise TryAgain(f"{len(waiting)} cases were changed by another instance {_CONFLICT_ROUNDS} times in a row")
-
-    def _decide_case(self, case_id: str, document: Document | None, events: Sequence[Received]) -> tuple[Change | None, Outcome]:
-        outcome = Outcome()
-        before = case = self._read(document) if document else None
-        entries: list[Document] = []
-        for received in events:
-            cause = self._cause_id(received)
-            known = recorded_facts({"_id": case_id, "history": entries}, cause)
-            if known is None and document:
-                known = recorded_facts(document, cause)
-            if known is not None:
-                outcome.facts += known
-                outcome.repeated += 1
-                continue
-            try:
-                case, facts = self._decide(case, received)
-            except GiveUp as reason:
-                outcome.given_up.append((received, reason))
-            except Exception as error:  # A pure decision fails the same way each time: no repetition mends it.
-                log.exception("decision_failed", event_id=cause, type=received.envelope.name)
-                outcome.given_up.append((received, GiveUp("unexpected", describe(error))))
-            else:
-                outcome.facts += facts
-                # What changes nothing (a refusal) is recorded too, so that a repetition is answered alike; but an agency
-                # that asks in a loop must not make the document grow for ever.
-                if facts and (case is not before or len(document["history"] if document else ()) < _HISTORY_OF_REFUSALS):
-                    entries.append(history_entry(cause, facts))
-        if case is None or (case == before and not entries):
-            return None, outcome
-        version = document["version"] if document else 0
-        return Change(case_id, version, self._write(case), entries), outcome
 
 
 class Turn:

@@ -11,6 +11,7 @@ from schemas.values import RuleName
 from services import broker as kafka
 from services import metrics, mongo
 from services.broker import Record
+from services.case_handler import CaseHandler
 from services.clock import Clock, make_clock
 from services.deadlines import domain
 from services.deadlines.api import Api
@@ -23,7 +24,7 @@ from services.deadlines.workdays import WorkDays
 from services.packs import Pack, load_pack
 from services.service import Parts, Service, every
 from services.settings import Settings
-from services.turn import CaseHandler, Turn
+from services.turn import Turn
 
 NAME: Final = "deadlines"
 

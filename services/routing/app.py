@@ -6,6 +6,7 @@ from schemas import topics
 from schemas.states import CLOSED_STATES, CaseState
 from services import broker as kafka
 from services import metrics, mongo
+from services.case_handler import CaseHandler
 from services.clock import Clock, make_clock
 from services.packs import Pack, load_pack
 from services.routing.consumers import Refusals
@@ -13,7 +14,7 @@ from services.routing.handlers import WANTED, Decisions, case_id, cause_id
 from services.routing.store import RoutingStore, read_case, write_case
 from services.service import Parts, Service, every
 from services.settings import Settings
-from services.turn import CaseHandler, Turn
+from services.turn import Turn
 
 NAME: Final = "routing"
 OPEN_STATES = tuple(state for state in get_args(CaseState) if state not in CLOSED_STATES)
