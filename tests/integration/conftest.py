@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from services.launcher import Servers
+from services.settings import Settings
+from tests.mail_world import HandClock, MailServer, Notify
 from tests.system import System, make_settings
 
 MakeSystem = Callable[..., System]
@@ -38,3 +40,19 @@ async def own(make_system: MakeSystem) -> AsyncIterator[System]:
     async with make_system() as made:
         await made.start("intake", "routing", "deadlines")
         yield made
+
+
+@pytest.fixture
+def server() -> MailServer:
+    return MailServer()
+
+
+@pytest.fixture(params=["pymongo", "motor"])
+async def notify(request: pytest.FixtureRequest, settings: Settings, server: MailServer) -> AsyncIterator[Notify]:
+    driver = settings.model_copy(update={"mongo": settings.mongo.model_copy(update={"driver": request.param})})
+    async with server.listening() as port:
+        parts = Notify(driver, port, HandClock())
+        await parts.prepare()
+        yield parts
+        await parts.client.drop_database(parts.database.name)
+        await parts.close()
