@@ -72,15 +72,11 @@ async def read_evidence(settings: Settings) -> Evidence:
     return evidence
 
 
-async def letters_waiting(settings: Settings) -> Counter[str]:
+async def letters_waiting(client: mongo.Client, namespace: str) -> Counter[str]:
     """How many letters are queued, being sent, uncertain, or settled and not announced yet, read from notify's database."""
-    client = mongo.make_client(settings.mongo)
-    try:
-        letters = mongo.database(client, settings.namespace, "notify")["letters"]
-        found = Counter({state: await letters.count_documents({"state": state}) for state in ("queued", "sending", "uncertain")})
-        return found + Counter({"to announce": await letters.count_documents({"announce": {"$gt": ""}})})
-    finally:
-        await mongo.close(client)
+    letters = mongo.database(client, namespace, "notify")["letters"]
+    found = Counter({state: await letters.count_documents({"state": state}) for state in ("queued", "sending", "uncertain")})
+    return found + Counter({"to announce": await letters.count_documents({"announce": {"$gt": ""}})})
 
 
 def _take(evidence: Evidence, topic: str, record: Any) -> None:

@@ -17,6 +17,7 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from services import mongo
 from services.demo.actors import Actors
 from services.demo.audit import Report, audit, letters_waiting, read_evidence
 from services.demo.mailbox import Mailbox
@@ -55,6 +56,7 @@ class Scene:
         self._observer = Observer(running.settings)
         self._actors = Actors(running.settings, running.urls["intake"], self._observer, timekeeper, mailbox)
         self._http = httpx.AsyncClient(timeout=5)
+        self._mongo = mongo.make_client(running.settings.mongo)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -70,6 +72,7 @@ class Scene:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._http.aclose()
+        await mongo.close(self._mongo)
         await self._actors.stop()
         await self._observer.stop()
 
@@ -112,7 +115,7 @@ class Scene:
         fired_until = await self._metric("deadlines", "pakn_timers_fired_until_timestamp_seconds")
         if fired_until is None or fired_until < end.timestamp() or not await self._observer.all_handled():
             return False
-        waiting = await letters_waiting(self.stack.settings)
+        waiting = await letters_waiting(self._mongo, self.stack.settings.namespace)
         if waiting["uncertain"]:
             await self._settle_uncertain()
         return not waiting.total() and await self._observer.all_handled()
