@@ -46,7 +46,7 @@ def due(
 ) -> None:
     """Say when a limit ends, by which law, and why: every counted and skipped day."""
     from services.deadlines import explain
-    from services.deadlines.clocks import Law
+    from services.deadlines.law import Law
     from services.deadlines.workdays import WorkDays
 
     wanted = [*(start or []), *(line for line in (starts.read_text().splitlines() if starts else []) if line.strip())]
@@ -121,14 +121,12 @@ def apply_calendar(
 ) -> None:
     """Count running clocks again by a corrected calendar. Running services take it up; put the file into the pack as well."""
     from services.deadlines import operate
-    from services.deadlines.clocks import Law
-    from services.deadlines.workdays import WorkDays
+    from services.deadlines.lawbook import lead
 
     settings, loaded = settings_or_stop(), _pack(pack)
     corrected = _pack(pack, file)
-    law = Law(corrected, WorkDays(corrected.calendar))
     try:
-        seen = asyncio.run(operate.preview(settings, law))
+        seen = asyncio.run(operate.preview(settings, loaded, corrected.calendar))
         _show_preview(seen, corrected.calendar.version)
         if dry_run:
             typer.echo("Nothing was changed (--dry-run).")
@@ -140,7 +138,8 @@ def apply_calendar(
         stop_without_database(error)
     if applied:
         typer.echo(
-            f"Applied. Running deadlines services take it up within {settings.gauge_seconds:g} s; put {file} into the pack too."
+            f"Applied. It holds in {lead(settings.deadlines.law_seconds).seconds} s, and running clocks are then counted by it; "
+            f"put {file} into the pack too."
         )
     else:
         typer.echo(f"Version {corrected.calendar.version} is applied already; nothing is changed.")

@@ -4,7 +4,7 @@ Labels come from closed sets only: event types, reasons, rules, states, topics o
 name these metrics; a test compares both ways.
 """
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, Info
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
@@ -28,6 +28,7 @@ cases = Gauge("pakn_cases", "Open cases, by state.", ["state"])
 
 clocks = Gauge("pakn_clocks", "Clocks that run, by rule and whether they are late.", ["rule", "state"])
 calendar_ends = Gauge("pakn_calendar_ends_timestamp_seconds", "Legal time at which the last year of the working calendar ends.")
+calendar = Info("pakn_calendar", "The working calendar by which clocks that open are counted.")
 clocks_moved = Counter("pakn_clocks_moved_total", "Running clocks whose due day a correction of calendar or rule set moved.")
 timers_fired = Counter("pakn_timers_fired_total", "Timers fired, by rule and rung.", ["rule", "rung"])
 timer_lateness = Histogram("pakn_timer_lateness_seconds", "Legal seconds between a timer's time and its firing.", buckets=_SECONDS)

@@ -71,11 +71,14 @@ class IntakeSettings(BaseModel):
 
 
 class DeadlinesSettings(BaseModel):
-    """How often due clocks are looked up, in seconds of the machine."""
+    """How often due clocks and corrections of the law are looked up, in seconds of the machine."""
 
     tick_seconds: float = Field(default=1, gt=0)
     batch: int = Field(default=500, ge=1, le=5000)
     grace_seconds: float = Field(default=30, ge=0, description="how long a rung waits for facts that are still under way")
+    law_seconds: float = Field(
+        default=10, gt=0, description="how often is looked for an applied calendar, which holds after three such times"
+    )
 
 
 class NotifySettings(BaseModel):

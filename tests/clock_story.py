@@ -3,22 +3,26 @@
 `tests/unit/test_deadlines_domain.py` plays with it; nothing here touches a server.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import schemas
 from schemas import Fact, derived_id
-from services.deadlines import domain, moves
+from services.deadlines import domain
 from services.deadlines.domain import Case, Clock, Law
 from services.deadlines.workdays import WorkDays
-from services.pack_models import DayOff
+from services.pack_models import Calendar, DayOff, WorkingDay
 from services.packs import load_pack
 
 VN = load_pack("vn")
 LAW = Law(VN, WorkDays(VN.calendar))
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 FEEDBACK_ID = derived_id("cause", "feedback")
+# Before anything that happens in a story.
+EVER = datetime(2020, 1, 1, tzinfo=UTC)
 COMMON: dict[str, Any] = {"feedback_id": FEEDBACK_ID, "code": "PAKN.20260302.0001"}
 
 
@@ -27,30 +31,46 @@ def at(day: str, hour: int = 9) -> datetime:
     return datetime.combine(date.fromisoformat(day), time(hour), ZONE).astimezone(UTC)
 
 
+def with_days(
+    calendar: Calendar, version: str, off: Iterable[date], worked: Mapping[date, date] = MappingProxyType({})
+) -> Calendar:
+    """The calendar with more days off, and weekend days worked in exchange for one each."""
+    told = {"name": "Nghỉ thêm", "source": "thông báo"}
+    years, off = [], list(off)
+    for year in calendar.years:
+        more = [DayOff(date=day, kind="holiday", **told) for day in off if day.year == year.year]
+        swaps = [
+            WorkingDay(date=day, kind="swap_work", for_=instead, source=told["source"])
+            for day, instead in worked.items()
+            if day.year == year.year
+        ]
+        update = {"days_off": (*year.days_off, *more), "working_days": (*year.working_days, *swaps)}
+        years.append(year.model_copy(update=update))
+    return calendar.model_copy(update={"version": version, "years": tuple(years)})
+
+
 def with_days_off(law: Law, version: str, *days: str) -> Law:
     """The same law with more days off in its calendar, and another version of it."""
-    years = []
-    for year in law.days.calendar.years:
-        more = [DayOff(date=date.fromisoformat(day), kind="holiday", name="Nghỉ thêm", source="test") for day in days]
-        own = tuple(day for day in more if day.date.year == year.year)
-        years.append(year.model_copy(update={"days_off": year.days_off + own}))
-    return Law(law.pack, WorkDays(law.days.calendar.model_copy(update={"version": version, "years": tuple(years)})))
+    return Law(law.pack, WorkDays(with_days(law.days.calendar, version, map(date.fromisoformat, days))))
 
 
 class Story:
     """One feedback: facts go in, the clocks' facts come out, time passes."""
 
-    def __init__(self, sent: datetime, agency: str = "gia-lai", law: Law = LAW) -> None:
-        self.law = law
+    def __init__(self, sent: datetime, agency: str = "gia-lai", law: Law = LAW, assigned: datetime | None = None) -> None:
+        self.calendars = [(EVER, law.days)]
+        self.revisions = {(rule_set.id, rule_set.revision): EVER for rule_set in law.pack.rule_sets}
+        self.law = Law.known(law.pack, self.calendars, self.revisions)
         self.case: Case | None = None
         self.facts: list[Fact] = []
         self.count = 0
         self.sent = sent
-        self.assigned(sent, agency)
+        self.assigned(assigned or sent, agency)
 
     def take(self, event: schemas.Event) -> list[Fact]:
         self.count += 1
-        self.case, facts = domain.decide(self.law, self.case, event, f"e-{self.count}", 0)
+        now = max(value for _, value in event if isinstance(value, datetime))
+        self.case, facts = domain.decide(self.law, self.case, event, f"e-{self.count}", 0, now)
         self.facts += facts
         return facts
 
@@ -95,18 +115,31 @@ class Story:
 
     def wait(self, until: datetime) -> list[str]:
         """Let time pass; what fired as `rule kind number local-day`."""
+        return [
+            f"{step.rule} {step.rung.kind} {step.rung.number} {step.rung.at.astimezone(ZONE):%Y-%m-%d}"
+            for step in self.advance(until)
+            if step.rung
+        ]
+
+    def advance(self, until: datetime) -> list[domain.Step]:
+        """Let time pass; what happened."""
         assert self.case is not None
-        self.case, fired = domain.fire(self.law, self.case, until)
-        self.facts += [fact for _, _, fact in fired]
-        return [f"{rule} {rung.kind} {rung.number} {rung.at.astimezone(ZONE):%Y-%m-%d}" for rule, rung, _ in fired]
+        self.case, steps = domain.advance(self.law, self.case, until)
+        self.facts += [step.fact for step in steps]
+        return steps
+
+    def learn(self, law: Law, since: datetime) -> None:
+        """Know from now on that calendar and rule sets hold as in `law`, where they are new: since that instant."""
+        self.calendars.append((since, law.days))
+        for rule_set in law.pack.rule_sets:
+            self.revisions.setdefault((rule_set.id, rule_set.revision), since)
+        self.law = Law.known(law.pack, self.calendars, self.revisions)
 
     def correct(self, law: Law, now: datetime) -> list[Fact]:
-        """Count the open clocks again by a corrected law; the facts that follow."""
-        assert self.case is not None
-        self.law = law
-        self.case, facts = moves.move(law, self.case, now)
-        self.facts += facts
-        return facts
+        """Let time pass until a correction, and go through it; the facts that tell of it."""
+        self.advance(now)
+        self.learn(law, now)
+        return [step.fact for step in self.advance(now) if step.rung is None]
 
     def clock(self, rule: str) -> Clock:
         """The latest clock of a rule."""

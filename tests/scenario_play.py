@@ -12,11 +12,12 @@ import schemas
 from schemas import Fact
 from schemas.values import RuleName
 from services.deadlines import clocks, explain
-from services.deadlines.clocks import Clock, Law
+from services.deadlines.clocks import Clock
+from services.deadlines.law import Law
 from services.deadlines.workdays import WorkDays
 from services.pack_files import Document, Place
-from services.pack_models import Calendar, DayOff, WorkingDay
-from tests.clock_story import COMMON, VN, Story
+from services.pack_models import Calendar
+from tests.clock_story import COMMON, VN, Story, with_days
 
 PACKS = {"vn": VN}
 RULES = get_args(RuleName)
@@ -168,8 +169,6 @@ class Play:
                 story.take(schemas.FeedbackReturned(**COMMON, agency=returned, actor="a", reason="r", returned_at=moment))
                 story.assigned(moment, to, returned)
             case "calendar corrected":
-                # What was due until then has been told by the calendar as it was known.
-                story.wait(moment)
                 story.correct(self.corrected(place), moment)
             case word:
                 simple[str(word)](moment)
@@ -281,19 +280,3 @@ def without(calendar: Calendar, days: list[date]) -> Calendar:
         worked = tuple(day for day in year.working_days if day.date not in days)
         years.append(year.model_copy(update={"days_off": off, "working_days": worked}))
     return calendar.model_copy(update={"years": tuple(years)})
-
-
-def with_days(calendar: Calendar, version: str, off: list[date], worked: dict[date, date]) -> Calendar:
-    """The calendar with more days off, and weekend days worked in exchange for one each."""
-    told = {"name": "Theo thông báo", "source": "thông báo"}
-    years = []
-    for year in calendar.years:
-        more = [DayOff(date=day, kind="holiday", **told) for day in off if day.year == year.year]
-        swaps = [
-            WorkingDay(date=day, kind="swap_work", for_=instead, source=told["source"])
-            for day, instead in worked.items()
-            if day.year == year.year
-        ]
-        update = {"days_off": (*year.days_off, *more), "working_days": (*year.working_days, *swaps)}
-        years.append(year.model_copy(update=update))
-    return calendar.model_copy(update={"version": version, "years": tuple(years)})

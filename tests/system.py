@@ -51,7 +51,7 @@ def make_settings(servers: Servers, namespace: str, pack: Path | str, clock_file
         mongo=MongoSettings.model_validate({"uri": servers.mongo_uri}),
         clock=ClockSettings(file=clock_file),
         intake=IntakeSettings.model_validate({"secret_key": SECRET_KEY, "sweep_seconds": 0.5}),
-        deadlines=DeadlinesSettings(tick_seconds=0.1, grace_seconds=0),
+        deadlines=DeadlinesSettings(tick_seconds=0.1, grace_seconds=0, law_seconds=0.5),
         notify=NotifySettings(tick_seconds=0.1, backoff_seconds=0.2),
     ).model_copy(update=more)
 

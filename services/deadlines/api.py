@@ -8,7 +8,7 @@ from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from services.deadlines import explain
-from services.deadlines.clocks import Law
+from services.deadlines.lawbook import Lawbook
 from services.deadlines.store import DeadlinesStore, read_case
 from services.problems import Problem
 
@@ -17,7 +17,7 @@ from services.problems import Problem
 class Api:
     """Everything that the route needs."""
 
-    law: Law
+    lawbook: Lawbook
     store: DeadlinesStore
 
     def routes(self) -> list[ControllerRouterHandler]:
@@ -28,8 +28,8 @@ class Api:
             document = await self.store.by_code(code)
             if document is None:
                 raise Problem(404, "Unknown code", "No feedback with this code has been assigned yet.")
-            case = read_case(document)
-            waited = {"submitted_at": case.submitted_at.astimezone(self.law.days.zone).isoformat(), "agency": case.agency}
-            return {"code": code, **waited, "clocks": explain.explain_clocks(self.law, case.clocks)}
+            law, case = self.lawbook.current(), read_case(document)
+            waited = {"submitted_at": case.submitted_at.astimezone(law.days.zone).isoformat(), "agency": case.agency}
+            return {"code": code, **waited, "clocks": explain.explain_clocks(law, case.clocks)}
 
         return [deadlines]

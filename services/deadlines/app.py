@@ -13,14 +13,12 @@ from services import metrics, mongo
 from services.broker import Record
 from services.case_handler import CaseHandler
 from services.clock import Clock, make_clock
-from services.deadlines import domain
 from services.deadlines.api import Api
 from services.deadlines.backlog import Backlog
 from services.deadlines.handlers import WANTED, Decisions
-from services.deadlines.recount import Recounter
+from services.deadlines.lawbook import Lawbook, lead
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from services.deadlines.ticker import Ownership, Ticker
-from services.deadlines.workdays import WorkDays
 from services.packs import Pack, load_pack
 from services.service import Parts, Service, every
 from services.settings import Settings
@@ -33,10 +31,10 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
     """Wire the service; connects to nothing. Raises PackError when the pack has faults."""
     pack = pack or load_pack(settings.pack)
     clock = clock or make_clock(settings.clock.file)
-    law = domain.Law(pack, WorkDays(pack.calendar))
     service = Service(NAME)
     client = mongo.make_client(settings.mongo)
     store = DeadlinesStore(mongo.database(client, settings.namespace, NAME))
+    lawbook = Lawbook(pack, store, clock, lead(settings.deadlines.law_seconds))
     broker = kafka.make_broker(settings, NAME)
     ownership = Ownership()
 
@@ -49,7 +47,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
 
     backlog = Backlog(settings, lambda: [agency.id for agency in pack.agencies_not_ended(clock.now().date())])
     ticker = Ticker(
-        law,
+        lawbook,
         store,
         publish,
         clock,
@@ -59,16 +57,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         grace=timedelta(seconds=settings.deadlines.grace_seconds),
         batch=settings.deadlines.batch,
     )
-    recounter = Recounter(
-        law,
-        store,
-        publish,
-        clock,
-        partitions=lambda: [partition.partition for partition in ownership.handled],
-        turn_lock=ticker.turn_lock,
-        batch=settings.deadlines.batch,
-    )
-    handler = CaseHandler(store.cases, Decisions(law).decide, read_case, write_case)
+    handler = CaseHandler(store.cases, Decisions(lawbook, clock).decide, read_case, write_case)
     turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, progress)
 
     async def on_message(message: KafkaMessage) -> None:
@@ -79,7 +68,8 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
 
     async def prepare() -> None:
         await store.prepare()
-        if missing := law.missing(await store.rule_sets_in_use()):
+        await lawbook.prepare()
+        if missing := lawbook.current().missing(await store.rule_sets_in_use()):
             raise RuntimeError(
                 f"open clocks stand on rule sets that pack {pack.id} no longer has: {', '.join(missing)}; add them again"
             )
@@ -91,9 +81,8 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         finally:
             await backlog.close()
 
-    async def recounting() -> None:
-        await service.connected.wait()
-        await every(settings.gauge_seconds, recounter.look)
+    async def reading() -> None:
+        await every(settings.deadlines.law_seconds, lawbook.read)
 
     kinds = [f"{rule}:{state}" for rule in get_args(RuleName) for state in ("open", "late")]
 
@@ -113,7 +102,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
             broker=broker,
             subscriber=subscriber,
             prepare=prepare,
-            jobs=(ticking, recounting, measuring),
-            routes=Api(law, store).routes(),
+            jobs=(ticking, reading, measuring),
+            routes=Api(lawbook, store).routes(),
         )
     )

@@ -4,17 +4,18 @@ A clock keeps the rule set, the calendar version and the count by which it was o
 has an answer for as long as the case is kept.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from schemas.values import RuleName
+from services.deadlines.law import Count, Law
 from services.deadlines.workdays import CalendarEnds, WorkDays
 from services.errors import GiveUp
-from services.packs import Pack, Rule, RuleSet, Unit
+from services.packs import Rule, RuleSet, Unit
 
 Kind = Literal["warning", "overdue", "progress"]
 
@@ -26,23 +27,6 @@ class Rung(BaseModel):
     kind: Kind
     at: datetime
     number: int
-
-
-class Count(NamedTuple):
-    """By which calendar and which revision of which rule set a clock was counted."""
-
-    calendar_version: str
-    rule_set: str
-    revision: int
-
-    def __str__(self) -> str:
-        return f"{self.calendar_version}|{self.rule_set}|{self.revision}"
-
-    @classmethod
-    def parse(cls, text: str) -> "Count":
-        """The count that `str` has written."""
-        calendar_version, rule_set, revision = text.rsplit("|", 2)
-        return cls(calendar_version, rule_set, int(revision))
 
 
 class Clock(BaseModel):
@@ -63,12 +47,12 @@ class Clock(BaseModel):
     due_date: str
     explanation: str
     overdue: bool = False
-    # How often the due instant has moved: the ladder begins anew each time, with facts of its own.
+    # How often a correction has let the ladder begin anew, each time with facts of its own.
     moves: int = 0
     next_rung: Rung | None = None
 
     @property
-    def count(self) -> "Count":
+    def count(self) -> Count:
         """By what it was counted."""
         return Count(self.calendar_version, self.rule_set, self.revision)
 
@@ -99,46 +83,6 @@ class Case(BaseModel):
     def counted_by(self) -> list[str]:
         """By what the open clocks were counted, for finding those that are to be counted again."""
         return sorted({str(clock.count) for clock in self.clocks if clock.state == "open"})
-
-
-@dataclass(slots=True)
-class Law:
-    """The pack's rule sets together with the calendar as a table: the pack's own, or a later one that was applied."""
-
-    pack: Pack
-    days: WorkDays
-
-    def missing(self, rule_sets: Iterable[str]) -> list[str]:
-        """Those of these rule sets that the pack does not have."""
-        return sorted(set(rule_sets) - {rule_set.id for rule_set in self.pack.rule_sets})
-
-    def rule_set(self, id: str) -> RuleSet:
-        """The rule set that a clock is pinned to. Raises GiveUp when the pack has it no longer."""
-        for rule_set in self.pack.rule_sets:
-            if rule_set.id == id:
-                return rule_set
-        raise GiveUp("missing_rule_set", f"rule set {id!r} of an open clock is not in pack {self.pack.id}; add it again")
-
-    def governing(self, id: str, today: date) -> RuleSet:
-        """The rule set that a clock of the set `id` goes by on `today`: that one, or a later one that took open clocks over."""
-        result = self.rule_set(id)
-        for later in sorted(self.pack.rule_sets, key=lambda row: row.effective.from_):
-            if later.open_clocks == "move" and result.effective.from_ < later.effective.from_ <= today:
-                result = later
-        return result
-
-    def is_outdated(self, count: Count, today: date) -> bool:
-        """Whether clocks with this count are to be counted again.
-
-        What is not known here, a later calendar, revision or rule set, is left to the newer instance that counted by it.
-        """
-        version = self.days.calendar.version
-        if count.calendar_version > version or self.missing([count.rule_set]):
-            return False
-        rule_set = self.governing(count.rule_set, today)
-        if rule_set.id == count.rule_set and rule_set.revision < count.revision:
-            return False
-        return count.calendar_version < version or rule_set.id != count.rule_set or rule_set.revision > count.revision
 
 
 def due(days: WorkDays, at: datetime, limit: int, unit: Unit) -> tuple[datetime, date]:
@@ -192,40 +136,37 @@ def open_clock(law: Law, case: Case, rule: Rule, rule_set: RuleSet, at: datetime
     return with_next_rung(law, rule, clock, after=at)
 
 
-def with_next_rung(law: Law, rule: Rule, clock: Clock, after: datetime) -> Clock:
-    """The clock with the first rung of its ladder that lies after `after`; an overdue that was not fired is never left out."""
-    rungs: list[Rung] = []
-    due_date = datetime.fromisoformat(clock.due_date).date()
+def ladder(days: WorkDays, rule: Rule, clock: Clock) -> Iterator[Rung]:
+    """Every rung of a clock in order: warnings, overdue, and the progress duties as far as the calendar reaches."""
+    due_date = date.fromisoformat(clock.due_date)
     for number in sorted(rule.warn_before, reverse=True):
         try:
-            rungs.append(Rung(kind="warning", at=law.days.start_of(law.days.before(due_date, number)), number=number))
+            at = days.start_of(days.before(due_date, number))
         except CalendarEnds:
             # The day lies before the calendar begins, so it is past anyway.
             continue
-    coming = [rung for rung in rungs if after < rung.at < clock.due_at]
-    if coming:
-        return clock.model_copy(update={"next_rung": min(coming, key=lambda rung: rung.at)})
-    if rule.missed == "overdue" and not clock.overdue:
-        return clock.model_copy(update={"next_rung": Rung(kind="overdue", at=clock.due_at, number=0)})
-    if rule.missed == "overdue" and rule.progress_every is not None:
-        return clock.model_copy(update={"next_rung": _progress(law, rule, clock, after)})
-    return clock.model_copy(update={"next_rung": None})
-
-
-def _progress(law: Law, rule: Rule, clock: Clock, after: datetime) -> Rung | None:
-    assert rule.progress_every is not None
-    due_date = datetime.fromisoformat(clock.due_date).date()
-    number = 1
-    while True:
+        if at < clock.due_at:
+            yield Rung(kind="warning", at=at, number=number)
+    if rule.missed != "overdue":
+        return
+    yield Rung(kind="overdue", at=clock.due_at, number=0)
+    if rule.progress_every is None:
+        return
+    for number in itertools.count(1):
         try:
             if rule.progress_every.unit == "days":
                 # A last day that is off moves to the next working day here too (Civil Code 2015, Article 148(5)).
-                day = law.days.at_or_after(due_date + timedelta(days=rule.progress_every.n * number))
+                day = days.at_or_after(due_date + timedelta(days=rule.progress_every.n * number))
             else:
-                day = law.days.add(due_date, rule.progress_every.n * number)
+                day = days.add(due_date, rule.progress_every.n * number)
         except CalendarEnds:
-            # Nothing is guessed: the duty goes on when the pack's calendar does.
-            return None
-        if law.days.end_of(day) > after:
-            return Rung(kind="progress", at=law.days.end_of(day), number=number)
-        number += 1
+            # Nothing is guessed: the duty goes on when the calendar does.
+            return
+        yield Rung(kind="progress", at=days.end_of(day), number=number)
+
+
+def with_next_rung(law: Law, rule: Rule, clock: Clock, after: datetime) -> Clock:
+    """The clock with the first rung of its ladder that lies after `after`; an overdue that was not fired is never left out."""
+    days = law.calendar(clock.calendar_version) or law.days
+    coming = (rung for rung in ladder(days, rule, clock) if (not clock.overdue if rung.kind == "overdue" else rung.at > after))
+    return clock.model_copy(update={"next_rung": next(coming, None)})

@@ -1,12 +1,12 @@
 """Decisions of the law's clocks: what opens, restarts, closes them, and which of their rungs is due. Pure.
 
 A rule set of the pack says by moments (sent, transferred in, reply ready, ...) what each event does. A clock is pinned to
-the rule set in force on its start day. `handlers.py` calls `decide`, `ticker.py` calls `fire`.
+the rule set in force on its start day. `handlers.py` calls `decide`, `ticker.py` calls `advance`.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -14,11 +14,12 @@ import schemas
 from schemas import Event, Fact, topics
 from schemas.values import RuleName
 from services.deadlines import moves
-from services.deadlines.clocks import Case, Clock, Law, Rung, open_clock, with_next_rung
+from services.deadlines.clocks import Case, Clock, Rung, open_clock, with_next_rung
+from services.deadlines.law import Law
 from services.errors import GiveUp
 from services.packs import Moment, NoRuleSet
 
-__all__ = ["Case", "Clock", "Law", "Rung", "decide", "fire", "moment_of"]
+__all__ = ["Case", "Clock", "Law", "Rung", "Step", "advance", "decide", "moment_of"]
 
 
 def moment_of(event: BaseModel) -> tuple[Moment, datetime] | None:
@@ -50,8 +51,21 @@ def moment_of(event: BaseModel) -> tuple[Moment, datetime] | None:
             return None
 
 
-def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition: int) -> tuple[Case | None, list[Fact]]:
-    """What an event of a case does to its clocks. Raises GiveUp when no rule set or no calendar covers it."""
+class Step(NamedTuple):
+    """What happens to a clock as time passes: a rung fires, or (none) a correction moves it; and the fact that tells of it."""
+
+    rule: RuleName
+    rung: Rung | None
+    fact: Fact
+
+
+def decide(
+    law: Law, case: Case | None, event: BaseModel, cause: str, partition: int, now: datetime
+) -> tuple[Case | None, list[Fact]]:
+    """What an event of a case does to its clocks. Raises GiveUp when no rule set or no calendar covers it.
+
+    `now` is the legal time: clocks that open are counted by all that is known then.
+    """
     meaning = moment_of(event)
     if meaning is None:
         return case, []
@@ -69,16 +83,16 @@ def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition:
         # A feedback that intake did not accept has no agency and no clock; so has one that is not assigned yet.
         return None, []
     moment, at = meaning
-    # What was due before this event is fired first, whether or not the ticker has come to it: a late answer is never
+    # What was due before this event comes first, whether or not the ticker has come to it: a late answer is never
     # handled without its overdue, and the result does not depend on when anything was handled.
-    case, fired = fire(law, case, at)
-    facts: list[Fact] = [fact for _, _, fact in fired]
+    case, steps = advance(law, case, at)
+    facts = [step.fact for step in steps]
     clocks: list[Clock] = []
     for clock in case.clocks:
         moved, fact = _move(law, case, clock, moment, at, cause)
         clocks.append(moved)
         facts += fact
-    opened_clocks = _open(law, case.model_copy(update={"clocks": tuple(clocks)}), moment, at, cause)
+    opened_clocks = _open(law, case.model_copy(update={"clocks": tuple(clocks)}), moment, at, cause, now)
     facts += [_set_fact(law, case, clock, at, cause) for clock in opened_clocks]
     former = {clock.id: clock for clock in clocks}
     for clock in opened_clocks:
@@ -92,7 +106,7 @@ def _move(law: Law, case: Case, clock: Clock, moment: Moment, at: datetime, caus
     """What `moment` does to a clock that exists: meet it, cancel it, or nothing."""
     if clock.state != "open":
         return clock, []
-    rule = law.rule_set(clock.rule_set).rules[clock.rule]
+    rule = law.rule(clock.rule_set, clock.rule)
     common = {"feedback_id": case.feedback_id, "code": case.code, "clock_id": clock.id, "rule": clock.rule, "agency": clock.agency}
     if moment in rule.stop:
         met = schemas.DeadlineMet(**common, due_at=clock.due_at, met_at=at, late=at >= clock.due_at)
@@ -104,7 +118,7 @@ def _move(law: Law, case: Case, clock: Clock, moment: Moment, at: datetime, caus
     return clock, []
 
 
-def _open(law: Law, case: Case, moment: Moment, at: datetime, cause: str) -> list[Clock]:
+def _open(law: Law, case: Case, moment: Moment, at: datetime, cause: str, now: datetime) -> list[Clock]:
     """The clocks that `moment` opens, and those that it opens again with the due date they had."""
     day = law.days.local_day(at)
     try:
@@ -118,11 +132,12 @@ def _open(law: Law, case: Case, moment: Moment, at: datetime, cause: str) -> lis
             continue
         pinned = law.rule_set(latest.rule_set).rules.get(name) if latest else None
         if latest and latest.state == "met" and pinned and moment in pinned.resume:
-            # The calendar may have been corrected while it was closed.
-            reopened = moves.recount(law, case, latest.model_copy(update={"state": "open"}), at)
-            result.append(with_next_rung(law, law.rule_set(reopened.rule_set).rules[name], reopened, after=at))
+            opened = latest.model_copy(update={"state": "open"})
         elif moment in rule.start or moment in rule.restart:
-            result.append(open_clock(law, case, rule, rule_set, at, id=_clock_id(case, name, cause), name=name))
+            opened = open_clock(law, case, rule, rule_set, at, id=_clock_id(case, name, cause), name=name)
+        else:
+            continue
+        result.append(moves.counted_anew(law, case, opened, at, now))
     return result
 
 
@@ -130,23 +145,30 @@ def _clock_id(case: Case, rule: RuleName, cause: str) -> str:
     return schemas.derived_id(cause, f"clock/{rule}/{case.agency}")
 
 
-def fire(law: Law, case: Case, until: datetime) -> tuple[Case, list[tuple[str, Rung, Fact]]]:
-    """Fire every rung that is due by `until`, in order, each once. Returns the case and (rule, rung, fact) for each.
+def advance(law: Law, case: Case, until: datetime) -> tuple[Case, list[Step]]:
+    """Let legal time pass until `until`: each rung that is due fires and each correction is gone through, in order and once.
 
-    A fact's id comes from the clock, its moves and the rung alone, so firing again around a rebalance repeats the same fact.
+    A fact's id comes from the clock, its count and the rung alone, so doing it again around a rebalance repeats the same
+    facts. A clock that a correction does not reach keeps its day and its ladder.
     """
-    fired: list[tuple[str, Rung, Fact]] = []
+    steps: list[Step] = []
     clocks = list(case.clocks)
     for index, clock in enumerate(clocks):
-        rule = law.rule_set(clock.rule_set).rules[clock.rule]
-        while clock.next_rung is not None and clock.next_rung.at <= until:
-            rung = clock.next_rung
-            fired.append((clock.rule, rung, _rung_fact(law, case, clock, rung)))
-            passed = clock.model_copy(update={"overdue": clock.overdue or rung.kind != "warning"})
-            clock = with_next_rung(law, rule, passed, after=rung.at)
+        while clock.state == "open":
+            rung, found = clock.next_rung, moves.next_correction(law, case, clock, until)
+            if rung is not None and rung.at <= (found[0].at if found else until):
+                steps.append(Step(clock.rule, rung, _rung_fact(law, case, clock, rung)))
+                passed = clock.model_copy(update={"overdue": clock.overdue or rung.kind != "warning"})
+                clock = with_next_rung(law, law.rule(clock.rule_set, clock.rule), passed, after=rung.at)
+            elif found is not None:
+                correction, moved = found
+                steps += [Step(clock.rule, None, fact) for fact in moves.facts(law, case, clock, moved, correction)]
+                clock = moved
+            else:
+                break
         clocks[index] = clock
-    fired.sort(key=lambda row: row[1].at)
-    return case.model_copy(update={"clocks": tuple(clocks)}), fired
+    steps.sort(key=lambda step: step.fact.time)
+    return case.model_copy(update={"clocks": tuple(clocks)}), steps
 
 
 def _rung_fact(law: Law, case: Case, clock: Clock, rung: Rung) -> Fact:

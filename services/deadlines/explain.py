@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.deadlines.clocks import Clock, Law, due
-from services.deadlines.workdays import CalendarEnds
+from services.deadlines.clocks import Clock, due
+from services.deadlines.law import Law
+from services.deadlines.workdays import CalendarEnds, WorkDays
 from services.packs import NoRuleSet, RuleSet, Unit
 
 Explained = dict[str, Any]
@@ -54,34 +55,33 @@ def answer(law: Law, question: Question) -> Explained:
         "due_at": due_at.astimezone(law.days.zone).isoformat(),
         **_law(law, rule_set, question.rule),
         "calendar_version": law.days.calendar.version,
-        "provisional": _provisional(law, day, due_date),
-        "days": _days(law, question.start, due_date.isoformat(), limit, rule.limit.unit),
+        "provisional": _provisional(law.days, day, due_date),
+        "days": _days(law.days, question.start, due_date.isoformat(), limit, rule.limit.unit),
     }
 
 
 def explain_clocks(law: Law, clocks: Sequence[Clock]) -> list[Explained]:
-    """Each clock of a feedback with its count by the calendar that it was opened with, as far as that is still the pack's."""
-    return [
-        {
-            "clock_id": clock.id,
-            "rule": clock.rule,
-            "agency": clock.agency,
-            "state": "late" if clock.overdue and clock.state == "open" else clock.state,
-            "start": clock.started_at.astimezone(law.days.zone).isoformat(),
-            "limit": clock.limit,
-            "unit": clock.unit,
-            "due_date": clock.due_date,
-            "due_at": clock.due_at.astimezone(law.days.zone).isoformat(),
-            **_law(law, law.rule_set(clock.rule_set), clock.rule),
-            "calendar_version": clock.calendar_version,
-            "provisional": _provisional(law, law.days.local_day(clock.started_at), date.fromisoformat(clock.due_date)),
-            "explanation": clock.explanation,
-            "days": _days(law, clock.started_at, clock.due_date, clock.limit, clock.unit)
-            if clock.calendar_version == law.days.calendar.version
-            else [],
-        }
-        for clock in clocks
-    ]
+    """Each clock of a feedback with its count by the calendar that it was counted by; no days where that is unknown here."""
+    return [_explain_clock(law, clock, law.calendar(clock.calendar_version)) for clock in clocks]
+
+
+def _explain_clock(law: Law, clock: Clock, days: WorkDays | None) -> Explained:
+    return {
+        "clock_id": clock.id,
+        "rule": clock.rule,
+        "agency": clock.agency,
+        "state": "late" if clock.overdue and clock.state == "open" else clock.state,
+        "start": clock.started_at.astimezone(law.days.zone).isoformat(),
+        "limit": clock.limit,
+        "unit": clock.unit,
+        "due_date": clock.due_date,
+        "due_at": clock.due_at.astimezone(law.days.zone).isoformat(),
+        **_law(law, law.rule_set(clock.rule_set), clock.rule),
+        "calendar_version": clock.calendar_version,
+        "provisional": _provisional(days or law.days, law.days.local_day(clock.started_at), date.fromisoformat(clock.due_date)),
+        "explanation": clock.explanation,
+        "days": _days(days, clock.started_at, clock.due_date, clock.limit, clock.unit) if days else [],
+    }
 
 
 def _law(law: Law, rule_set: RuleSet, rule: str) -> Explained:
@@ -94,15 +94,15 @@ def _law(law: Law, rule_set: RuleSet, rule: str) -> Explained:
     }
 
 
-def _provisional(law: Law, start: date, end: date) -> bool:
+def _provisional(days: WorkDays, start: date, end: date) -> bool:
     """Whether the count goes through a year of which the days off are estimates."""
-    return any(year.provisional for year in law.days.calendar.years if start.year <= year.year <= end.year)
+    return any(year.provisional for year in days.calendar.years if start.year <= year.year <= end.year)
 
 
-def _days(law: Law, start: datetime, due_date: str, limit: int, unit: Unit) -> list[Explained]:
+def _days(days: WorkDays, start: datetime, due_date: str, limit: int, unit: Unit) -> list[Explained]:
     """Every day after the start, with its number where it counts: working days, or all days up to the limit; of hours none."""
     said: list[Explained] = []
-    for index, day in enumerate(law.days.count(law.days.local_day(start), date.fromisoformat(due_date)), start=1):
+    for index, day in enumerate(days.count(days.local_day(start), date.fromisoformat(due_date)), start=1):
         counted = day.number if unit == "working_days" else index if unit == "days" and index <= limit else None
         said.append(
             {"date": day.date.isoformat(), "counted": counted, "kind": day.kind, "reason": day.reason, "source": day.source}

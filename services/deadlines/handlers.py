@@ -4,7 +4,9 @@
 """
 
 from schemas import Fact
+from services.clock import Clock
 from services.deadlines import domain
+from services.deadlines.lawbook import Lawbook
 from services.turn import Received
 
 WANTED = frozenset(
@@ -24,11 +26,13 @@ WANTED = frozenset(
 
 
 class Decisions:
-    """Decides one fact of one case by the pack's law."""
+    """Decides one fact of one case by the law that holds."""
 
-    def __init__(self, law: domain.Law) -> None:
-        self._law = law
+    def __init__(self, lawbook: Lawbook, clock: Clock) -> None:
+        self._lawbook = lawbook
+        self._clock = clock
 
     def decide(self, case: domain.Case | None, received: Received) -> tuple[domain.Case | None, list[Fact]]:
         """Raises GiveUp when no rule set or calendar covers the day: a due date is never guessed."""
-        return domain.decide(self._law, case, received.event, received.envelope.id, received.partition)
+        law, now = self._lawbook.current(), self._clock.now()
+        return domain.decide(law, case, received.event, received.envelope.id, received.partition, now)

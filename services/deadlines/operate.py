@@ -7,14 +7,16 @@ from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from services import mongo
 from services.clock import make_clock
-from services.deadlines import moves
-from services.deadlines.clocks import Law
+from services.deadlines import domain
+from services.deadlines.law import Law
+from services.deadlines.lawbook import lead
 from services.deadlines.store import DeadlinesStore, read_case
-from services.errors import GiveUp
-from services.packs import Calendar
+from services.deadlines.workdays import WorkDays
+from services.packs import Calendar, Pack
 from services.settings import Settings
 
 _BATCH = 500
@@ -42,30 +44,37 @@ async def _store(settings: Settings) -> AsyncGenerator[DeadlinesStore, None]:
         await mongo.close(client)
 
 
-async def preview(settings: Settings, law: Law) -> Preview:
-    """What counting again by `law` would move. Reads cases batch by batch and writes nothing. Raises PyMongoError."""
+async def preview(settings: Settings, pack: Pack, corrected: Calendar) -> Preview:
+    """What this calendar, together with all that was applied before it, would move if it held from now on.
+
+    Reads cases batch by batch and writes nothing. Raises PyMongoError.
+    """
     now = make_clock(settings.clock.file).now()
-    today = law.days.local_day(now)
     result = Preview()
     async with _store(settings) as store:
-        outdated = [count for count in await store.counts_in_use() if law.is_outdated(count, today)]
+        kept = [(now, WorkDays(await store.calendar(version))) for version in await store.calendar_versions()]
+        law = Law.known(pack, [*kept, (now, WorkDays(corrected))], dict.fromkeys(await store.revisions(), now))
+        outdated = [count for count in await store.counts_in_use() if next(law.corrections_of(count, now), None)]
         after = ""
         while outdated and (documents := await store.counted_by(outdated, None, after, _BATCH)):
             after = documents[-1]["_id"]
             for document in documents:
-                case = read_case(document)
-                result.clocks += sum(clock.state == "open" for clock in case.clocks)
-                try:
-                    moved, _ = moves.move(law, case, now)
-                except GiveUp as error:
-                    result.beyond.append(f"{case.code}: {error}")
-                    continue
-                for before, since in zip(case.clocks, moved.clocks, strict=True):
-                    if since.due_at != before.due_at:
-                        counts = result.by_agency.setdefault(since.agency, Counter())
-                        counts["later" if since.due_at > before.due_at else "nearer"] += 1
-                        counts["overdue taken back"] += before.overdue and not since.overdue
+                _look(result, law, read_case(document), now)
     return result
+
+
+def _look(result: Preview, law: Law, case: domain.Case, now: datetime) -> None:
+    moved, _ = domain.advance(law, case, now)
+    for before, since in zip(case.clocks, moved.clocks, strict=True):
+        if before.state != "open":
+            continue
+        result.clocks += 1
+        if since.due_at != before.due_at:
+            counts = result.by_agency.setdefault(since.agency, Counter())
+            counts["later" if since.due_at > before.due_at else "nearer"] += 1
+            counts["overdue taken back"] += before.overdue and not since.overdue
+        if next(law.corrections_of(since.count, now, since.rule), None):
+            result.beyond.append(f"{case.code} {since.rule} of {since.agency}: the calendar ends before its last day")
 
 
 async def apply(settings: Settings, calendar: Calendar, pack_version: str) -> bool:
@@ -73,14 +82,15 @@ async def apply(settings: Settings, calendar: Calendar, pack_version: str) -> bo
 
     Raises CannotApply unless its version is later than that of the pack and of every one that was applied; PyMongoError.
     """
+    holds_at = make_clock(settings.clock.file).machine() + lead(settings.deadlines.law_seconds)
     async with _store(settings) as store:
-        latest = await store.latest_calendar_version()
+        latest = max(await store.calendar_versions(), default="")
         if latest == calendar.version:
             if await store.calendar(latest) != calendar:
                 raise CannotApply(f"another calendar was applied as version {latest!r}; give this one a later version")
             return False
-        in_force = max(pack_version, latest or "")
+        in_force = max(pack_version, latest)
         if calendar.version <= in_force:
             raise CannotApply(f"version {calendar.version!r} does not sort after {in_force!r}, which is in force; give a later one")
-        await store.keep_calendar(calendar, make_clock(settings.clock.file).machine())
+        await store.keep_calendar(calendar, holds_at)
         return True

@@ -1,11 +1,15 @@
 """Deadlines' documents: one case a feedback with its clocks. Uses only what PyMongo's async driver and Motor share."""
 
+import contextlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from pymongo.errors import DuplicateKeyError
+
 from services.case_store import CaseStore
-from services.deadlines.clocks import Case, Count
-from services.mongo import Database, Document
+from services.deadlines.clocks import Case
+from services.deadlines.law import Count
+from services.mongo import Collection, Database, Document
 from services.packs import Calendar
 
 # Stands for "nothing is due any more". A null would lie inside the range of the due query on some servers' indexes.
@@ -13,12 +17,13 @@ NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class DeadlinesStore:
-    """One database: `cases`, looked up by partition and the instant of the next rung, and `calendars` that were applied."""
+    """One database: `cases`, looked up by partition and the instant of the next rung, and since when which law holds."""
 
     def __init__(self, database: Database) -> None:
         self.cases = CaseStore(database["cases"])
         self._cases = database["cases"]
         self._calendars = database["calendars"]
+        self._revisions = database["revisions"]
 
     async def prepare(self) -> None:
         """Create the indexes that are missing; the equality field comes first."""
@@ -41,14 +46,14 @@ class DeadlinesStore:
         """By what running clocks were counted."""
         return [Count.parse(text) for text in await self._cases.distinct("counted_by")]
 
-    async def counted_by(self, counts: Iterable[Count], partitions: Iterable[int] | None, after: str, limit: int) -> list[Document]:
+    async def counted_by(self, counts: Iterable[Count], partition: int | None, after: str, limit: int) -> list[Document]:
         """Cases, in the order of their ids and above the id `after`, with running clocks that were counted so.
 
-        `partitions` are those to look in; none looks in all.
+        Without a partition it looks in all.
         """
         query: Document = {"counted_by": {"$in": [str(count) for count in counts]}, "_id": {"$gt": after}}
-        if partitions is not None:
-            query["partition"] = {"$in": list(partitions)}
+        if partition is not None:
+            query["partition"] = partition
         found: list[Document] = await self._cases.find(query).sort("_id", 1).limit(limit).to_list(None)
         return found
 
@@ -57,20 +62,30 @@ class DeadlinesStore:
         found: list[Document] = await self._cases.find({"_id": {"$gt": after}}).sort("_id", 1).limit(limit).to_list(None)
         return found
 
-    async def keep_calendar(self, calendar: Calendar, now: datetime) -> None:
-        """Keep a calendar that was applied; running instances count by it soon. `now` is the machine's time."""
-        values = {"calendar": calendar.model_dump(mode="json", by_alias=True), "applied_at": now}
-        await self._calendars.update_one({"_id": calendar.version}, {"$setOnInsert": values}, upsert=True)
+    async def keep_calendar(self, calendar: Calendar, holds_at: datetime) -> None:
+        """Keep a calendar that holds from `holds_at` on, in the machine's time; one that is known stays as it is."""
+        values = {"calendar": calendar.model_dump(mode="json", by_alias=True), "holds_at": holds_at}
+        await _insert_once(self._calendars, calendar.version, values)
 
-    async def latest_calendar_version(self) -> str | None:
-        """The version of the latest calendar that was applied."""
-        rows = await self._calendars.find({}, {"_id": 1}).sort("_id", -1).limit(1).to_list(None)
-        return str(rows[0]["_id"]) if rows else None
+    async def calendar_versions(self) -> dict[str, datetime]:
+        """Since when each calendar holds, by its version."""
+        rows = await self._calendars.find({}, {"holds_at": 1}).to_list(None)
+        return {row["_id"]: row["holds_at"] for row in rows}
 
     async def calendar(self, version: str) -> Calendar:
-        """A calendar that was applied."""
+        """A calendar that is kept."""
         found = await self._calendars.find_one({"_id": version})
         return Calendar.model_validate(found["calendar"])
+
+    async def keep_revision(self, rule_set: str, revision: int, holds_at: datetime) -> None:
+        """Keep since when a revision of a rule set holds, in the machine's time; one that is known stays as it is."""
+        values = {"rule_set": rule_set, "revision": revision, "holds_at": holds_at}
+        await _insert_once(self._revisions, f"{rule_set}/{revision}", values)
+
+    async def revisions(self) -> dict[tuple[str, int], datetime]:
+        """Since when each revision of a rule set holds."""
+        rows = await self._revisions.find({}).to_list(None)
+        return {(row["rule_set"], row["revision"]): row["holds_at"] for row in rows}
 
     async def due(self, partition: int, until: datetime, limit: int) -> list[Document]:
         """Cases of a partition with a rung due by `until`, the oldest first."""
@@ -81,6 +96,12 @@ class DeadlinesStore:
     async def count_running(self, kinds: list[str]) -> dict[str, int]:
         """How many cases have an open clock of each kind (`rule:open`, `rule:late`)."""
         return {kind: await self._cases.count_documents({"running": kind}) for kind in kinds}
+
+
+async def _insert_once(collection: Collection, id: str, values: Document) -> None:
+    # Another instance may write the same at this moment, and then the first to come has said it.
+    with contextlib.suppress(DuplicateKeyError):
+        await collection.update_one({"_id": id}, {"$setOnInsert": values}, upsert=True)
 
 
 def read_case(document: Document) -> Case:

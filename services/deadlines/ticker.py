@@ -1,4 +1,6 @@
-"""The timers: fires the rungs that are due in the partitions that this instance owns. Kafka shards them; no leader, no locks.
+"""The timers: lets legal time pass for the cases in the partitions that this instance owns. Kafka shards them; no leader, no locks.
+
+Rungs that are due fire, and running clocks go through corrections of the law, batch after batch while the service goes on.
 
 A partition's timers wait until every action and every fact that was in Kafka at the instant in question has been handled:
 a reply that came in time is never overtaken by its own deadline, not even after hours of downtime. Publish first, then
@@ -19,29 +21,34 @@ from services.case_store import Change, history_entry
 from services.clock import Clock
 from services.deadlines import domain
 from services.deadlines.backlog import Backlog
+from services.deadlines.law import Correction
+from services.deadlines.lawbook import Lawbook
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from services.errors import GiveUp, describe
 from services.logs import logger
 from services.mongo import Document
 
 log = logger(__name__)
-Fired = tuple[str, domain.Rung, Fact]
+Advanced = tuple[Document, domain.Case, list[domain.Step]]
 Publish = Callable[[Sequence[Fact]], Awaitable[None]]
 
 
 class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Which partitions are owned, and up to which offset each has been handled."""
+    """Which partitions are owned, up to which offset each has been handled, and which corrections its clocks went through."""
 
     def __init__(self) -> None:
         self.handled: dict[TopicPartition, int | None] = {}
+        self.corrected: dict[TopicPartition, Sequence[Correction]] = {}
 
     async def on_partitions_revoked(self, _revoked: Sequence[TopicPartition]) -> None:
         """Another instance fires for these from now on."""
         self.handled.clear()
+        self.corrected.clear()
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """How far the former owner came is read from its committed offsets, at the first tick."""
         self.handled = dict.fromkeys(assigned)
+        self.corrected.clear()
 
     def note(self, records: Sequence[Record]) -> None:
         """These records are handled and committed."""
@@ -56,7 +63,7 @@ class Ticker:
 
     def __init__(
         self,
-        law: domain.Law,
+        lawbook: Lawbook,
         store: DeadlinesStore,
         publish: Publish,
         clock: Clock,
@@ -66,7 +73,7 @@ class Ticker:
         grace: timedelta,
         batch: int,
     ) -> None:
-        self._law = law
+        self._lawbook = lawbook
         self._store = store
         self._publish = publish
         self._clock = clock
@@ -101,6 +108,7 @@ class Ticker:
                 seen = (ends[partition], until)
             if handled >= seen[0]:
                 await self._fire(partition.partition, seen[1])
+                await self._correct(partition, seen[1])
                 fired_until.append(seen[1])
                 self._seen[partition] = (ends[partition], until)
             else:
@@ -120,42 +128,68 @@ class Ticker:
             handled = (await consumer.beginning_offsets([partition]))[partition]
         return int(handled)
 
-    def _fire_case(self, document: Document, until: datetime) -> tuple[Document, domain.Case, list[Fired]] | None:
-        """The case after its due rungs; none when it cannot be decided on, which must not stop the others."""
+    async def _fire(self, partition: int, until: datetime) -> None:
+        """Fire what is due, the oldest first."""
+        while True:
+            async with self.turn_lock:
+                documents = await self._store.due(partition, until, self._batch)
+                rows, conflicts = await self._advance(documents, until)
+            if rows:
+                log.info("timers_fired", partition=partition, cases=len(rows), conflicts=len(conflicts))
+            # After a rebalance another instance may come first; what is left is looked at again in the next tick.
+            if not rows or conflicts:
+                return
+
+    async def _correct(self, partition: TopicPartition, until: datetime) -> None:
+        """Let running clocks go through the corrections that hold by `until`, once for each time the partition is owned."""
+        law = self._lawbook.current()
+        corrections = [correction for correction in law.corrections if correction.at <= until]
+        if self._ownership.corrected.get(partition) == corrections:
+            return
+        outdated = [count for count in await self._store.counts_in_use() if next(law.corrections_of(count, until), None)]
+        after, looked, moved, left = "", 0, 0, False
+        while outdated:
+            async with self.turn_lock:
+                documents = await self._store.counted_by(outdated, partition.partition, after, self._batch)
+                rows, conflicts = await self._advance(documents, until)
+            if not documents:
+                break
+            after, looked, left = documents[-1]["_id"], looked + len(documents), left or bool(conflicts)
+            moved += sum(step.fact.name == "DeadlineMoved" for _, _, steps in rows for step in steps)
+            log.info("clocks_corrected", partition=partition.partition, cases=looked, moved=moved, left_to_the_next_tick=left)
+        if partition in self._ownership.handled and not left:
+            self._ownership.corrected[partition] = corrections
+
+    async def _advance(self, documents: Sequence[Document], until: datetime) -> tuple[list[Advanced], set[str]]:
+        """Publish and save what happens to these cases until then; the cases that changed, and where another writer was first."""
+        rows = [row for document in documents if (row := self._advance_case(document, until))]
+        await self._publish([step.fact for _, _, steps in rows for step in steps])
+        changes = [
+            Change(
+                document["_id"],
+                document["version"],
+                write_case(case),
+                [history_entry(step.fact.cause, [step.fact]) for step in steps],
+            )
+            for document, case, steps in rows
+        ]
+        conflicts = await self._store.cases.save(changes)
+        now = self._clock.now()
+        for step in (step for _, _, steps in rows for step in steps):
+            if step.rung:
+                metrics.timers_fired.labels(step.rule, step.rung.kind).inc()
+                metrics.timer_lateness.observe(max((now - step.rung.at).total_seconds(), 0))
+            elif step.fact.name == "DeadlineMoved":
+                metrics.clocks_moved.inc()
+        return rows, conflicts
+
+    def _advance_case(self, document: Document, until: datetime) -> Advanced | None:
+        """None for a case to which nothing happens, or which cannot be decided on, which must not stop the others."""
+        before = read_case(document)
         try:
-            case, fired = domain.fire(self._law, read_case(document), until)
+            case, steps = domain.advance(self._lawbook.current(), before, until)
         except Exception as error:  # Whatever is wrong with one case, the clocks of all others go on.
             metrics.dead_letters.labels(error.reason if isinstance(error, GiveUp) else "unexpected").inc()
             log.error("timer_failed", case=document["_id"], error=describe(error))
             return None
-        return document, case, fired
-
-    async def _fire(self, partition: int, until: datetime) -> None:
-        while True:
-            async with self.turn_lock:
-                documents = await self._store.due(partition, until, self._batch)
-                if not documents:
-                    return
-                rows = [row for document in documents if (row := self._fire_case(document, until))]
-                if not rows:
-                    return
-                await self._publish([fact for _, _, fired in rows for _, _, fact in fired])
-                changes = [
-                    Change(
-                        document["_id"],
-                        document["version"],
-                        write_case(case),
-                        [history_entry(fact.cause, [fact]) for _, _, fact in fired],
-                    )
-                    for document, case, fired in rows
-                ]
-                conflicts = await self._store.cases.save(changes)
-            now = self._clock.now()
-            for _, _, fired in rows:
-                for rule, rung, _ in fired:
-                    metrics.timers_fired.labels(rule, rung.kind).inc()
-                    metrics.timer_lateness.observe(max((now - rung.at).total_seconds(), 0))
-            log.info("timers_fired", partition=partition, cases=len(rows), conflicts=len(conflicts))
-            if conflicts:
-                # Another instance came first, after a rebalance; what is left is looked at again in the next tick.
-                return
+        return (document, case, steps) if case != before else None

@@ -24,8 +24,9 @@ from services.__main__ import provision_topics
 from services.broker import topic_name
 from services.case_store import Change, history_entry
 from services.clock import from_now_on
-from services.deadlines import domain, moves, operate
-from services.deadlines.clocks import Case, Law
+from services.deadlines import domain, operate
+from services.deadlines.clocks import Case
+from services.deadlines.law import Law
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from services.deadlines.workdays import WorkDays
 from services.launcher import Servers
@@ -57,7 +58,7 @@ def opened(law: Law, number: int, partitions: int) -> Change:
         submitted_at=SENT,
         assigned_at=SENT,
     )
-    case, facts = domain.decide(law, None, event, feedback_id, number % partitions)
+    case, facts = domain.decide(law, None, event, feedback_id, number % partitions, SENT)
     assert case is not None
     return Change(feedback_id, 0, write_case(case), [history_entry(feedback_id, facts)])
 
@@ -80,7 +81,7 @@ async def engine(running: stack.Stack, store: DeadlinesStore, law: Law, cases: i
         started = time.perf_counter()
         while (versions := await _versions(store)) != {target}:
             if target not in versions:
-                # The service looks for a new calendar every two seconds; that wait is no work.
+                # A calendar holds some seconds after it was applied; that wait is no work.
                 started = time.perf_counter()
             asked = time.perf_counter()
             code = f"PAKN.20260302.{len(answers) * 7919 % cases:06}"
@@ -116,10 +117,11 @@ async def floor(settings: Settings, law: Law, now: datetime) -> float:
     await producer.start()
     try:
         batches = []
+        corrected = Law.known(law.pack, [(now, law.days)], {})
         rows = await cases.find({}).sort("_id", 1).to_list(None)
         for start in range(0, len(rows), _BATCH):
             part = rows[start : start + _BATCH]
-            batches.append(([row["_id"] for row in part], *_decided(part, law, now, settings)))
+            batches.append(([row["_id"] for row in part], *_decided(part, corrected, now, settings)))
         del rows
         began = time.perf_counter()
         for ids, records, writes in batches:
@@ -137,14 +139,15 @@ def _decided(rows: Sequence[dict[str, Any]], law: Law, now: datetime, settings: 
     records, writes = [], []
     for row in rows:
         case: Case
-        case, facts = moves.move(law, read_case(row), now)
+        case, steps = domain.advance(law, read_case(row), now)
+        facts = [step.fact for step in steps]
         for fact in facts:
             headers = [(name, value.encode()) for name, value in fact.headers().items()]
             records += [
                 (topic_name(settings.namespace, topic), fact.data.encode(), fact.subject.encode(), headers) for topic in fact.topics
             ]
         fields = write_case(case) | {"version": row["version"] + 1}
-        update = {"$set": fields, "$push": {"history": {"$each": [history_entry(facts[0].cause, facts)]}}}
+        update = {"$set": fields, "$push": {"history": {"$each": [history_entry(fact.cause, [fact]) for fact in facts]}}}
         writes.append(UpdateOne({"_id": row["_id"], "version": row["version"]}, update))
     return records, writes
 
@@ -158,7 +161,7 @@ async def measure(clocks: int, runs: int, folder: Path) -> None:
     clock_file = folder / "clock"
     from_now_on(clock_file, legal=SENT + timedelta(hours=1), rate=0, until=_FAR)
     environment = {"PAKN_NAMESPACE": "law", "PAKN_PACK": "vn", "PAKN_CLOCK__FILE": str(clock_file), "PAKN_GAUGE_SECONDS": "2"}
-    environment["PAKN_DEADLINES__GRACE_SECONDS"] = "0"
+    environment |= {"PAKN_DEADLINES__GRACE_SECONDS": "0", "PAKN_DEADLINES__LAW_SECONDS": "1"}
     with Servers.start(folder / "servers", fresh=True, speed=True) as servers:
         figures.print_stack(usage.machine(), servers.description)
         async with stack.running(servers, folder, environment, provision_topics, folder / "logs", fixed_ports=False) as running:

@@ -32,7 +32,7 @@ def declared() -> dict[str, set[str]]:
     for metric in vars(metrics).values():
         if isinstance(metric, MetricWrapperBase):
             description = next(iter(metric.describe()))
-            ending = "_total" if description.type == "counter" else ""
+            ending = {"counter": "_total", "info": "_info"}.get(description.type, "")
             found[description.name + ending] = set(metric._labelnames)
     return found
 

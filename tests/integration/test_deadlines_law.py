@@ -4,16 +4,16 @@ import asyncio
 import json
 import os
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from services.clock import make_clock
 from services.deadlines import operate, replay_topic
-from services.deadlines.clocks import Law
+from services.deadlines.law import Law
 from services.deadlines.workdays import WorkDays
-from tests.clock_story import with_days_off
+from tests.clock_story import with_days, with_days_off
 from tests.outside_world import until
 from tests.system import START, System
 
@@ -38,7 +38,7 @@ async def test_a_corrected_calendar_moves_running_clocks_once_and_topic_and_data
 
     corrected = with_days_off(law_of(own), "2026-09-z1", "2026-03-20")
     calendar = corrected.days.calendar
-    seen = await operate.preview(own.settings, corrected)
+    seen = await operate.preview(own.settings, own.pack, calendar)
     assert seen.by_agency["gia-lai"]["overdue taken back"] == seen.by_agency["da-nang"]["overdue taken back"] == 1
     assert not own.observer.found("DeadlineMoved"), "a preview changes nothing"
     assert await operate.apply(own.settings, calendar, own.pack.calendar.version)
@@ -55,7 +55,7 @@ async def test_a_corrected_calendar_moves_running_clocks_once_and_topic_and_data
         return bool((await own.view(late))["due"]["date"] == "2026-03-24")
 
     await until(shows_the_new_day, "the sender is shown the new day")
-    assert (await operate.preview(own.settings, corrected)).clocks == 0, "nothing is left to be moved"
+    assert (await operate.preview(own.settings, own.pack, calendar)).clocks == 0, "nothing is left to be moved"
     own.set_clock(AFTER_DUE + timedelta(days=1))
     await until(
         lambda: len({row.id for row in own.observer.found("FeedbackOverdue", topic="feedback", subject=late["feedback_id"])}) == 2,
@@ -83,6 +83,34 @@ async def test_a_calendar_applied_while_nothing_runs_is_taken_up_at_the_next_sta
     assert (set_now.data["due_date"], set_now.data["calendar_version"]) == ("2026-03-24", "2026-09-z1")
 
 
+async def test_a_reply_that_waits_in_kafka_is_judged_by_the_day_that_was_known_when_it_was_sent(own: System) -> None:
+    """The day moves nearer while nobody is there to make a fact of an action that came in time."""
+    body = await own.assigned()
+    await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
+    await own.stop("routing")
+    own.set_clock(datetime(2026, 3, 19, 3, 0, tzinfo=UTC))
+    await own.post.act("gia-lai", body["feedback_id"], "reply", reply="Đã sửa")
+    own.set_clock(AFTER_DUE - timedelta(days=1))
+    worked = with_days(own.pack.calendar, "2026-09-z1", [], {date(2026, 3, 7): date(2026, 4, 1)})
+    # By the corrected calendar the reply is due at the end of the 20th, which is past.
+    await operate.apply(own.settings, worked, own.pack.calendar.version)
+    other = await own.submit()
+
+    async def taken_up() -> bool:
+        answer = await own.https["deadlines"].get("/metrics")
+        return 'pakn_calendar_info{version="2026-09-z1"} 1.0' in answer.text
+
+    await until(taken_up, "deadlines counts by the corrected calendar")
+    await own.start("routing")
+    (met,) = await own.observer.wait("DeadlineMet", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
+    assert (met.data["late"], met.data["due_at"]) == (False, "2026-03-23T17:00:00Z")
+    (set_now,) = await own.observer.wait("DeadlineSet", topic="feedback", subject=other["feedback_id"], rule="handle_reply")
+    assert set_now.data["calendar_version"] == "2026-09-z1"
+    await own.settled()
+    for name in ("DeadlineMoved", "FeedbackOverdue"):
+        assert not own.observer.found(name, subject=body["feedback_id"], rule="handle_reply")
+
+
 async def test_an_earlier_version_or_another_calendar_of_the_same_version_is_refused(own: System) -> None:
     law = law_of(own)
     await operate.apply(own.settings, with_days_off(law, "2026-09-z1").days.calendar, own.pack.calendar.version)
@@ -100,6 +128,7 @@ async def pakn(system: System, *arguments: str) -> tuple[int, str]:
         "PAKN_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
         "PAKN_MONGO__URI": settings.mongo.uri.get_secret_value(),
         "PAKN_CLOCK__FILE": str(system.clock_file),
+        "PAKN_DEADLINES__LAW_SECONDS": str(settings.deadlines.law_seconds),
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable,

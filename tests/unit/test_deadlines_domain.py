@@ -209,9 +209,7 @@ def test_swapped_saturdays_count_as_the_days_they_stand_for() -> None:
 
 def test_the_first_limits_count_from_the_sending_however_long_the_assignment_took() -> None:
     story = Story(at("2026-03-02"))
-    late = Story.__new__(Story)
-    late.law, late.case, late.facts, late.count, late.sent = LAW, None, [], 0, at("2026-03-02")
-    late.assigned(at("2026-03-05"), "gia-lai")
+    late = Story(at("2026-03-02"), assigned=at("2026-03-05"))
     assert late.clock("handle_reply").due_at == story.clock("handle_reply").due_at
 
 
@@ -222,7 +220,7 @@ def test_a_feedback_sent_on_a_day_off_counts_from_that_day() -> None:
 def test_facts_of_a_case_that_was_never_assigned_start_nothing() -> None:
     fields = COMMON | {"category": "to-cao", "refused_by": "intake", "reason": "r", "submitted_at": at("2026-03-02")}
     event = schemas.FeedbackNotAccepted(**fields, decided_at=at("2026-03-02"))
-    assert domain.decide(LAW, None, event, "e", 0) == (None, [])
+    assert domain.decide(LAW, None, event, "e", 0, at("2026-03-02")) == (None, [])
 
 
 def test_a_day_without_law_or_calendar_is_given_up_with_its_reason_and_never_guessed() -> None:

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 import schemas
 from schemas import Fact, parse_envelope
-from services.deadlines.clocks import Law
+from services.deadlines import domain
+from services.deadlines.law import Law
 from services.deadlines.replay import READ, Replay
-from tests.clock_story import LAW, Story, at, data, with_days_off
+from services.deadlines.workdays import WorkDays
+from tests.clock_story import LAW, Story, at, data, with_days, with_days_off
 
 SENT = "2026-03-02"  # the reply is due at the end of 23 March
 SWAP = with_days_off(LAW, "2026-09-z1", "2026-03-20")
@@ -25,6 +27,9 @@ def corrected(law: Law, **values: object) -> Law:
         rules = {**rule_set.rules, "handle_reply": changed}
         rule_sets.append(rule_set.model_copy(update={"rules": rules, "revision": rule_set.revision + 1}))
     return Law(law.pack.model_copy(update={"rule_sets": tuple(rule_sets)}), law.days)
+
+
+day = date.fromisoformat
 
 
 def told(facts: list[Fact]) -> list[str]:
@@ -60,17 +65,19 @@ def test_correcting_twice_changes_nothing() -> None:
 def test_a_calendar_older_than_the_count_moves_nothing_back() -> None:
     """Two instances run for a while with two calendars during an upgrade, and must not move clocks to and fro."""
     story = Story(at(SENT), law=SWAP)
-    before = story.case
+    before = story.clock("handle_reply")
     assert story.correct(LAW, at("2026-03-12")) == []
-    assert story.case == before
+    assert story.clock("handle_reply") == before
 
 
 def test_a_rule_set_that_only_a_newer_instance_knows_is_left_to_it() -> None:
-    older = Law(LAW.pack.model_copy(update={"rule_sets": LAW.pack.rule_sets[:1]}), SWAP.days)
     story = Story(at("2026-08-03"))
-    assert story.clock("handle_reply").rule_set == LAW.pack.rule_sets[1].id
-    assert not older.is_outdated(story.clock("handle_reply").count, date(2026, 8, 4))
-    assert SWAP.is_outdated(story.clock("handle_reply").count, date(2026, 8, 4))
+    before = story.clock("handle_reply")
+    assert before.rule_set == LAW.pack.rule_sets[1].id
+    older = LAW.pack.model_copy(update={"rule_sets": LAW.pack.rule_sets[:1]})
+    story.learn(Law(older, LAW.days), at("2026-08-03", 10))
+    assert story.advance(at("2026-08-03", 12)) == []
+    assert story.clock("handle_reply") == before
 
 
 def test_an_overdue_that_no_longer_holds_is_taken_back_and_may_come_again_as_another() -> None:
@@ -126,11 +133,11 @@ def test_a_reply_sent_back_that_is_in_time_by_the_new_calendar_takes_its_overdue
     assert (result.clocks[clock.id].overdue, result.clocks[clock.id].state) == (clock.overdue, clock.state) == (False, "open")
 
 
-def test_an_instance_with_an_older_revision_moves_nothing_back_whatever_calendar_comes() -> None:
-    newer = corrected(LAW, n=10)
-    story = Story(at(SENT), law=newer)
-    assert not SWAP.is_outdated(story.clock("handle_reply").count, date(2026, 3, 12))
-    assert Law(newer.pack, SWAP.days).is_outdated(story.clock("handle_reply").count, date(2026, 3, 12))
+def test_an_instance_with_an_older_revision_moves_no_limit_back_whatever_calendar_comes() -> None:
+    story = Story(at(SENT), law=corrected(LAW, n=10))
+    story.correct(SWAP, at("2026-03-12"))
+    clock = story.clock("handle_reply")
+    assert (clock.limit, clock.revision) == (10, 2)
 
 
 def test_a_corrected_limit_moves_open_clocks_and_warns_of_less_time() -> None:
@@ -142,7 +149,113 @@ def test_a_corrected_limit_moves_open_clocks_and_warns_of_less_time() -> None:
 def test_a_limit_moved_into_the_past_is_overdue_at_once() -> None:
     story = Story(at(SENT))
     story.correct(corrected(LAW, n=5), at("2026-03-13"))
-    assert "handle_reply overdue 0 2026-03-10" in story.wait(at("2026-03-13", 10))
+    overdue = next(fact for fact in story.facts if fact.name == "FeedbackOverdue")
+    assert (overdue.time, story.clock("handle_reply").due_date) == (at("2026-03-13"), "2026-03-09"), "known since the correction"
+    assert story.wait(at("2026-03-18")) == ["handle_reply progress 1 2026-03-17"]
+
+
+def test_a_warning_that_was_given_is_not_given_again_where_only_its_day_moves() -> None:
+    """Off on the 18th and worked on Saturday the 21st: due on the 23rd as before, but three days before is the 19th."""
+    story = Story(at(SENT))
+    assert "handle_reply warning 3 2026-03-18" in story.wait(at("2026-03-18"))
+    swap = with_days(LAW.days.calendar, "2026-09-z1", [day("2026-03-18")], {day("2026-03-21"): day("2026-03-18")})
+    assert story.correct(Law(LAW.pack, WorkDays(swap)), at("2026-03-18", 10)) == [], "the due day stays, so nothing is told"
+    assert story.clock("handle_reply").calendar_version == "2026-09-z1"
+    assert story.wait(at("2026-03-24")) == ["handle_reply warning 1 2026-03-21", "handle_reply overdue 0 2026-03-24"]
+
+
+def test_what_was_due_before_a_correction_comes_on_the_days_that_were_known_then_whenever_it_is_handled() -> None:
+    story = Story(at(SENT))
+    swap = with_days(LAW.days.calendar, "2026-09-z1", [day("2026-03-20")], {day("2026-03-21"): day("2026-03-20")})
+    story.learn(Law(LAW.pack, WorkDays(swap)), at("2026-03-20", 12))
+    assert [line for line in story.wait(at("2026-03-23")) if "handle_reply" in line] == [
+        "handle_reply warning 3 2026-03-18", "handle_reply warning 1 2026-03-20",
+    ]  # fmt: skip
+
+
+def test_progress_duties_go_on_with_their_numbers_where_the_overdue_holds() -> None:
+    story = Story(at(SENT))
+    assert "handle_reply progress 1 2026-03-31" in story.wait(at("2026-03-31"))
+    story.correct(SWAP, at("2026-03-31", 10))
+    assert story.clock("handle_reply").due_date == "2026-03-24"
+    assert story.wait(at("2026-04-09")) == ["handle_reply progress 2 2026-04-08"], "the first was told of"
+
+
+def test_of_calendars_that_hold_from_one_instant_on_a_clock_is_counted_by_the_latest_alone() -> None:
+    story = Story(at(SENT))
+    for law in (SWAP, with_days_off(LAW, "2026-09-z2", "2026-03-19", "2026-03-20")):
+        story.learn(law, at("2026-03-12"))
+    moved = [step.fact for step in story.advance(at("2026-03-12")) if step.rung is None and step.rule == "handle_reply"]
+    assert data(moved, "DeadlineMoved", "handle_reply").due_date == day("2026-03-25")
+
+
+def test_a_reply_sent_back_is_warned_of_anew_by_a_corrected_count() -> None:
+    story = Story(at(SENT))
+    assert "handle_reply warning 3 2026-03-18" in story.wait(at("2026-03-18"))
+    story.reply(at("2026-03-18", 10))
+    swap = with_days(LAW.days.calendar, "2026-09-z1", [day("2026-03-18")], {day("2026-03-21"): day("2026-03-18")})
+    story.learn(Law(LAW.pack, WorkDays(swap)), at("2026-03-18", 12))
+    story.send_back(at("2026-03-18", 15))
+    assert "handle_reply warning 3 2026-03-19" in story.wait(at("2026-03-19"))
+    warnings = [fact.id for fact in story.facts if fact.name == "DeadlineWarning"]
+    assert len(warnings) == len(set(warnings))
+
+
+def test_a_late_reply_sent_back_after_the_corrected_day_too_stays_overdue() -> None:
+    story = Story(at(SENT))
+    story.reply(at("2026-03-24"))
+    story.learn(SWAP, at("2026-03-24", 12))
+    sent_back = told(story.send_back(at("2026-03-27")))
+    assert "OverdueWithdrawn handle_reply" not in sent_back
+    assert "handle_reply progress 1 2026-04-01" in story.wait(at("2026-04-01"))
+    assert sum(fact.name == "FeedbackOverdue" for fact in story.facts if b'"handle_reply"' in fact.data.encode()) == 2
+
+
+def test_a_reply_before_a_correction_is_judged_by_the_day_that_was_known_then_whenever_it_is_handled() -> None:
+    story = Story(at(SENT))
+    story.learn(corrected(LAW, n=10), at("2026-03-18"))
+    met = data(story.reply(at("2026-03-17")), "DeadlineMet", "handle_reply")
+    assert (met.late, met.due_at) == (False, at("2026-03-24", 0))
+
+
+def test_a_reply_after_a_correction_is_judged_by_the_new_day_though_no_timer_has_come_to_it() -> None:
+    story = Story(at(SENT))
+    story.learn(SWAP, at("2026-03-20"))
+    facts = story.reply(at("2026-03-24", 10))
+    assert {"DeadlineMet handle_reply", "DeadlineMoved handle_reply"} <= set(told(facts))
+    assert "FeedbackOverdue handle_reply" not in told(facts)
+    assert data(facts, "DeadlineMet", "handle_reply").late is False
+
+
+def test_an_overdue_fired_by_an_instance_that_had_not_heard_of_the_correction_is_taken_back() -> None:
+    story = Story(at(SENT))
+    story.wait(at("2026-03-24"))
+    assert story.clock("handle_reply").overdue
+    story.learn(SWAP, at("2026-03-23", 12))
+    steps = story.advance(at("2026-03-24", 1))
+    assert [(step.fact.name, step.fact.time) for step in steps if step.rule == "handle_reply"] == [
+        ("DeadlineMoved", at("2026-03-23", 12)), ("OverdueWithdrawn", at("2026-03-24", 0)),
+    ]  # fmt: skip
+    assert story.wait(at("2026-03-25", 0)) == ["handle_reply overdue 0 2026-03-25"]
+
+
+def test_a_calendar_that_ends_too_early_leaves_clocks_as_they_are_and_holds_up_no_other_and_no_later_one() -> None:
+    def until_2026(law: Law, version: str) -> Law:
+        years = tuple(year for year in law.days.calendar.years if year.year <= 2026)
+        return Law(law.pack, WorkDays(law.days.calendar.model_copy(update={"version": version, "years": years})))
+
+    story = Story(at("2026-12-21"))
+    due = story.clock("handle_reply").due_date
+    assert due > "2027"
+    story.accept(at("2026-12-21", 10))
+    story.correct(until_2026(with_days_off(LAW, "-", "2026-12-23"), "2026-09-z1"), at("2026-12-22"))
+    assert (story.clock("handle_reply").due_date, story.clock("handle_reply").calendar_version) == (due, LAW.days.calendar.version)
+    assert story.clock("transfer_out").calendar_version == "2026-09-z1", "its days are all known"
+    story.reply(at("2026-12-28"))
+    set_again = data(story.send_back(at("2026-12-29")), "DeadlineSet", "handle_reply")
+    assert set_again.due_date.isoformat() == due, "nothing is guessed, and nothing is lost"
+    story.correct(with_days_off(LAW, "2026-09-z2", "2026-12-30"), at("2026-12-29", 12))
+    assert story.clock("handle_reply").due_date > due
 
 
 @pytest.mark.parametrize(("open_clocks", "limit"), [("keep", 15), ("move", 8)])
@@ -154,10 +267,19 @@ def test_the_transitional_rule_of_a_set_decides_on_clocks_that_run_when_it_comes
     law = Law(LAW.pack.model_copy(update={"rule_sets": (old, later)}), LAW.days)
     story = Story(at("2026-07-15"), law=law)
     assert story.correct(law, at("2026-07-19")) == [], "not before the day it comes into force"
+    assert story.clock("handle_reply").rule_set == old.id
     story.correct(law, at("2026-07-20"))
     assert (story.clock("handle_reply").limit, story.clock("handle_reply").rule_set) == (
         limit, new.id if open_clocks == "move" else old.id,
     )  # fmt: skip
+
+
+def test_a_rule_set_that_becomes_known_after_its_first_day_takes_clocks_over_from_then_on() -> None:
+    _, new = corrected(LAW, n=8).pack.rule_sets
+    story = Story(at("2026-07-15"))
+    late = LAW.pack.model_copy(update={"rule_sets": (LAW.pack.rule_sets[0], new.model_copy(update={"open_clocks": "move"}))})
+    moved = data(story.correct(Law(late, LAW.days), at("2026-07-24")), "DeadlineMoved", "handle_reply")
+    assert (moved.moved_at, moved.due_date, moved.rule_set) == (at("2026-07-24"), day("2026-07-27"), new.id)
 
 
 DAYS = st.dates(date(2026, 3, 1), date(2026, 6, 30))
@@ -197,3 +319,55 @@ def test_no_rung_fires_twice_and_none_before_its_time_whenever_the_calendar_chan
     withdrawn = sum(fact.name == "OverdueWithdrawn" for fact in story.facts)
     overdue = [schemas.FeedbackOverdue.model_validate_json(fact.data) for fact in fired if fact.name == "FeedbackOverdue"]
     assert sum(event.rule == "handle_reply" and event.times == 0 for event in overdue) <= withdrawn + 1
+
+
+WHAT = st.sampled_from(["wait", "correct", "accept", "ask", "supplement", "reply", "send_back", "inside"])
+REVISED = corrected(LAW, n=12)
+Life = list[tuple[int, int, str, set[date]]]
+LIFE = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 23), WHAT, st.sets(DAYS, max_size=3)), min_size=1, max_size=8)
+
+
+def lived(life: Life, timers: bool) -> Story:
+    """A life with corrections; with `timers` each instant is looked at as it comes, otherwise only events bring time on."""
+    story, now = Story(at(SENT, 0)), at(SENT, 0)
+    for number, (days, hours, what, off) in enumerate(life):
+        now += timedelta(days=days, hours=hours + 1)
+        if timers:
+            story.wait(now - timedelta(hours=1))
+        match what:
+            case "correct":
+                weekdays = [one.isoformat() for one in sorted(off) if LAW.days.is_working_day(one)]
+                # Of the revisions of a rule set a pack has the latest, so there is one in a life; of calendars there are many.
+                story.learn(with_days_off(REVISED, f"2026-09-z{number}", *weekdays), now)
+            case "wait" | "inside":
+                pass
+            case act:
+                getattr(story, act)(now)
+        if timers:
+            story.wait(now)
+    story.wait(now + timedelta(days=60))
+    return story
+
+
+@given(life=LIFE)
+def test_corrections_make_the_same_clocks_and_facts_whenever_the_timers_come_round(
+    life: Life,
+) -> None:
+    live, late = lived(life, timers=True), lived(life, timers=False)
+    assert live.case == late.case
+    by_id = [{fact.id: (fact.time, fact.data) for fact in story.facts} for story in (live, late)]
+    assert by_id[0] == by_id[1]
+    assert len(by_id[0]) == len(live.facts) == len(late.facts), "no fact is told twice"
+
+
+@given(life=LIFE, cut=st.integers(0, 60 * 24))
+def test_what_is_published_again_after_a_crash_is_the_same_and_only_more(life: Life, cut: int) -> None:
+    """A timer publishes first and saves then; killed in between, it begins anew from what was saved, at a later instant."""
+    story = Story(at(SENT, 0))
+    for number, (days, _, _, off) in enumerate(life):
+        weekdays = [one.isoformat() for one in sorted(off) if LAW.days.is_working_day(one)]
+        story.learn(with_days_off(LAW, f"2026-09-z{number}", *weekdays), at(SENT) + timedelta(days=days * number))
+    assert story.case is not None
+    first, again = (domain.advance(story.law, story.case, at(SENT) + timedelta(hours=hours))[1] for hours in (cut, cut + 48))
+    told_again = {step.fact.id: step.fact for step in again}
+    assert all(told_again[step.fact.id] == step.fact for step in first)
