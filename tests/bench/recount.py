@@ -73,6 +73,7 @@ async def engine(running: stack.Stack, store: DeadlinesStore, law: Law, cases: i
     """Apply the calendar of `law` and wait until no clock is counted by another one; meanwhile ask for due dates."""
     pids = {"deadlines": running.supervisor.pid("deadlines")}
     answers: list[float] = []
+    peaks: list[float] = []
     target = law.days.calendar.version
     async with httpx.AsyncClient(timeout=30) as http:
         await until(lambda: _ready(http, running.urls["deadlines"]), "deadlines is ready")
@@ -87,13 +88,15 @@ async def engine(running: stack.Stack, store: DeadlinesStore, law: Law, cases: i
             code = f"PAKN.20260302.{len(answers) * 7919 % cases:06}"
             (await http.get(f"{running.urls['deadlines']}/v1/feedback/{code}/deadlines")).raise_for_status()
             answers.append(time.perf_counter() - asked)
+            peaks.append(usage.read(pids).peak_mib["deadlines"])
             await asyncio.sleep(0.2)
         ended = time.perf_counter()
     used = usage.read(pids)
     return {
         "seconds": ended - started,
         "cpu_ms": used.since(before).cpu_ms["deadlines"],
-        "memory": (before.peak_mib["deadlines"], used.peak_mib["deadlines"]),
+        # Before, and after each quarter of the time: memory that is flat has its peak in the first one.
+        "memory": [before.peak_mib["deadlines"], *(peaks[len(peaks) * quarter // 4 - 1] for quarter in (1, 2, 3, 4))],
         "answers": sorted(answers),
     }
 
@@ -180,7 +183,7 @@ async def measure(clocks: int, runs: int, folder: Path) -> None:
                 answers = result["answers"]
                 print(
                     f"run {number}: engine {speeds[-1]:,.0f} clocks/s, floor {bare[-1]:,.0f}, ratio {speeds[-1] / bare[-1]:.2f};"
-                    f" deadlines' peak memory {result['memory'][0]:.0f} MiB before, {result['memory'][1]:.0f} after;"
+                    f" deadlines' peak memory, before and after each quarter: {', '.join(map('{:.0f}'.format, result['memory']))} MiB;"
                     f" answered {len(answers)} questions meanwhile, p50 {answers[len(answers) // 2] * 1000:.0f} ms,"
                     f" longest {answers[-1] * 1000:.0f} ms",
                     flush=True,
