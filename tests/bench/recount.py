@@ -180,10 +180,10 @@ async def measure(clocks: int, runs: int, folder: Path) -> None:
                 seconds = await floor(running.settings, with_days_off(law, f"2026-09-z{number}b"), SENT + timedelta(hours=2))
                 speeds.append(cases * per_case / result["seconds"])
                 bare.append(cases * per_case / seconds)
-                answers = result["answers"]
+                answers, memory = result["answers"], ", ".join(f"{mib:.0f}" for mib in result["memory"])
                 print(
                     f"run {number}: engine {speeds[-1]:,.0f} clocks/s, floor {bare[-1]:,.0f}, ratio {speeds[-1] / bare[-1]:.2f};"
-                    f" deadlines' peak memory, before and after each quarter: {', '.join(map('{:.0f}'.format, result['memory']))} MiB;"
+                    f" deadlines' peak memory, before and after each quarter: {memory} MiB;"
                     f" answered {len(answers)} questions meanwhile, p50 {answers[len(answers) // 2] * 1000:.0f} ms,"
                     f" longest {answers[-1] * 1000:.0f} ms",
                     flush=True,
