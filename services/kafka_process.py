@@ -64,7 +64,7 @@ def fetch_jars(tools: Path, say: Callable[[str], None]) -> Path:
     # Built beside and renamed when complete and checked: a fetch that was cut short is never taken for a whole one.
     tools.mkdir(exist_ok=True)
     part = tools / f"{folder.name}.{os.getpid()}"
-    options = ["-q", "--class-path-only", "--links", "copy", "--timeout", "60", "--cache-dir", str(part)]
+    options = ["--class-path-only", "--links", "copy", "--timeout", "60", "--cache-dir", str(part)]
     done = subprocess.run([sys.executable, "-m", "jgo", *options, "sync"], cwd=PROJECT, capture_output=True, text=True, check=False)
     try:
         _compare_with_lock(part, done.stdout + done.stderr)
