@@ -13,7 +13,8 @@ class DeadlineMoved(Event):
     """The last day of a running clock is another one now, because the calendar or a rule set was corrected.
 
     Days off are exchanged by letters that come days before (Labour Code 2019, Articles 111 and 112), so a limit that was
-    counted before such a letter is counted again. What was counted before is told here beside what holds now.
+    counted before such a letter is counted again. What was counted before is told here beside what holds now. Where another
+    rule set takes a clock over it is told even if the day stays.
     """
 
     feedback_id: FeedbackId

@@ -1,7 +1,8 @@
-"""Failures, named by what to do next: give up on this record (dead letter), or try again (everything else, bounded)."""
+"""Failures, named by what to do next: give up on this record (dead letter), try again (bounded), or do not even start."""
 
-from typing import Literal
+from typing import Any, Literal
 
+from schemas import Fact
 from schemas.values import Fault
 
 Reason = Literal[
@@ -20,13 +21,15 @@ Reason = Literal[
 class GiveUp(Exception):
     """No repetition mends this record: it goes to the service's dead-letter topic with `reason` and the text.
 
-    `faults` list each place that is wrong, where the sender gets an answer.
+    `faults` list each place that is wrong, where the sender gets an answer. `decided` is the part of the decision on a case
+    that holds all the same, as the case and its facts: it is kept, and the record is tried as a whole when it comes again.
     """
 
-    def __init__(self, reason: Reason, text: str, faults: tuple[Fault, ...] = ()) -> None:
+    def __init__(self, reason: Reason, text: str, faults: tuple[Fault, ...] = (), decided: tuple[Any, list[Fact]] | None = None):
         super().__init__(text)
         self.reason: Reason = reason
         self.faults = faults
+        self.decided = decided
 
 
 def describe(error: BaseException) -> str:
@@ -35,7 +38,7 @@ def describe(error: BaseException) -> str:
     The text of a validation error or of a bulk write quotes whole documents, so only texts of known origin are shown.
     """
     name = type(error).__name__
-    if isinstance(error, OSError | GiveUp | TryAgain) or type(error).__module__.startswith("aiokafka"):
+    if isinstance(error, OSError | GiveUp | TryAgain | CannotRun) or type(error).__module__.startswith("aiokafka"):
         return f"{name}: {error}"[:500]
     code = getattr(error, "code", None)
     return name if code is None else f"{name} (code {code})"
@@ -43,3 +46,7 @@ def describe(error: BaseException) -> str:
 
 class TryAgain(Exception):
     """The turn could not be finished now, for example because another instance wrote the same case at the same time."""
+
+
+class CannotRun(Exception):
+    """What this process was started with cannot be used; the text says, fault by fault, what to correct."""

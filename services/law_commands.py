@@ -20,6 +20,7 @@ from rich.table import Table
 
 from services import clock
 from services.command_line import settings_or_stop, stop, stop_without_database
+from services.errors import TryAgain
 from services.packs import Pack, PackError, load_pack
 
 calendar = typer.Typer(no_args_is_help=True, help="The working calendar: compare it with another source, apply a corrected one.")
@@ -47,13 +48,12 @@ def due(
     """Say when a limit ends, by which law, and why: every counted and skipped day."""
     from services.deadlines import explain
     from services.deadlines.law import Law
-    from services.deadlines.workdays import WorkDays
 
     wanted = [*(start or []), *(line for line in (starts.read_text().splitlines() if starts else []) if line.strip())]
     if not wanted:
         stop("Give at least one --start, or a file of them with --starts.")
     loaded = _pack(pack)
-    law = Law(loaded, WorkDays(loaded.calendar))
+    law = Law.of(loaded)
     answers, faults = [], []
     for text in wanted:
         try:
@@ -131,15 +131,15 @@ def apply_calendar(
         if dry_run:
             typer.echo("Nothing was changed (--dry-run).")
             return
-        applied = asyncio.run(operate.apply(settings, corrected.calendar, loaded.calendar.version))
-    except operate.CannotApply as error:
+        applied = asyncio.run(operate.apply(settings, corrected.calendar, loaded.calendar))
+    except (operate.CannotApply, TryAgain) as error:
         stop(str(error))
     except PyMongoError as error:
         stop_without_database(error)
     if applied:
         typer.echo(
-            f"Applied. It holds in {lead(settings.deadlines.law_seconds).seconds} s, and running clocks are then counted by it; "
-            f"put {file} into the pack too."
+            f"Applied. It holds in {lead(settings.deadlines.law_seconds).total_seconds():g} s, and running clocks are then"
+            f" counted by it; put {file} into the pack too."
         )
     else:
         typer.echo(f"Version {corrected.calendar.version} is applied already; nothing is changed.")

@@ -206,6 +206,14 @@ class RuleSet(Part):
     note: Line | None = None
     rules: Mapping[RuleName, Rule]
 
+    def counts_like(self, other: "RuleSet") -> bool:
+        """Whether each clock runs alike by both: names, articles, sources, notes, and the day on which it ends, may differ."""
+        said = {"name", "measured_as", "article", "source", "confidence", "note"}
+        one, another = (
+            {name: rule.model_dump(exclude=said) for name, rule in rule_set.rules.items()} for rule_set in (self, other)
+        )
+        return (self.effective.from_, self.open_clocks, one) == (other.effective.from_, other.open_clocks, another)
+
 
 class DayOff(Part):
     date: datetime.date

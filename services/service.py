@@ -24,7 +24,7 @@ from pymongo.errors import PyMongoError
 from services import broker as kafka
 from services import metrics, mongo, problems
 from services.broker import Record
-from services.errors import describe
+from services.errors import CannotRun, describe
 from services.logs import logger
 from services.settings import ServiceName, Settings
 
@@ -163,6 +163,8 @@ class Service:
             await job()
         except asyncio.CancelledError:
             raise
+        except CannotRun as error:
+            self.fatal(str(error))
         except Exception as error:  # A background job that died would leave a service that only looks alive.
             log.exception("job_failed")
             self.fatal(f"a background job failed: {describe(error)}")

@@ -10,19 +10,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import schemas
-from schemas import Fact, derived_id
+from schemas import Fact, derived_id, parse_envelope
 from services.deadlines import domain
 from services.deadlines.domain import Case, Clock, Law
+from services.deadlines.law import EVER
+from services.deadlines.replay import READ, Replay
 from services.deadlines.workdays import WorkDays
 from services.pack_models import Calendar, DayOff, WorkingDay
 from services.packs import load_pack
 
 VN = load_pack("vn")
-LAW = Law(VN, WorkDays(VN.calendar))
+LAW = Law.of(VN)
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 FEEDBACK_ID = derived_id("cause", "feedback")
-# Before anything that happens in a story.
-EVER = datetime(2020, 1, 1, tzinfo=UTC)
 COMMON: dict[str, Any] = {"feedback_id": FEEDBACK_ID, "code": "PAKN.20260302.0001"}
 
 
@@ -51,16 +51,40 @@ def with_days(
 
 def with_days_off(law: Law, version: str, *days: str) -> Law:
     """The same law with more days off in its calendar, and another version of it."""
-    return Law(law.pack, WorkDays(with_days(law.days.calendar, version, map(date.fromisoformat, days))))
+    return with_calendar(law, with_days(law.days.calendar, version, map(date.fromisoformat, days)))
+
+
+def with_calendar(law: Law, calendar: Calendar) -> Law:
+    """The law of the same pack with another calendar."""
+    return Law.of(law.pack, [(EVER, WorkDays(calendar))])
+
+
+def corrected(law: Law, **values: object) -> Law:
+    """The same law with a corrected limit for the reply in every rule set."""
+    rule_sets = []
+    for rule_set in law.pack.rule_sets:
+        rule = rule_set.rules["handle_reply"]
+        changed = rule.model_copy(update={"limit": rule.limit.model_copy(update=values)})
+        rules = {**rule_set.rules, "handle_reply": changed}
+        rule_sets.append(rule_set.model_copy(update={"rules": rules, "revision": rule_set.revision + 1}))
+    return Law.of(law.pack.model_copy(update={"rule_sets": tuple(rule_sets)}), law.calendars)
+
+
+def replay(facts: Iterable[Fact], until: str = "2027-12-01") -> Replay:
+    """What a replay of the lifecycle topic makes of these facts."""
+    result = Replay(at(until))
+    for fact in facts:
+        if fact.name in READ:
+            headers = [(name, value.encode()) for name, value in fact.headers().items()]
+            result.take(parse_envelope(headers), schemas.READERS[fact.name].validate_json(fact.data))
+    return result
 
 
 class Story:
     """One feedback: facts go in, the clocks' facts come out, time passes."""
 
     def __init__(self, sent: datetime, agency: str = "gia-lai", law: Law = LAW, assigned: datetime | None = None) -> None:
-        self.calendars = [(EVER, law.days)]
-        self.revisions = {(rule_set.id, rule_set.revision): EVER for rule_set in law.pack.rule_sets}
-        self.law = Law.known(law.pack, self.calendars, self.revisions)
+        self.law = law
         self.case: Case | None = None
         self.facts: list[Fact] = []
         self.count = 0
@@ -69,8 +93,7 @@ class Story:
 
     def take(self, event: schemas.Event) -> list[Fact]:
         self.count += 1
-        now = max(value for _, value in event if isinstance(value, datetime))
-        self.case, facts = domain.decide(self.law, self.case, event, f"e-{self.count}", 0, now)
+        self.case, facts = domain.decide(self.law, self.case, event, f"e-{self.count}", 0)
         self.facts += facts
         return facts
 
@@ -130,10 +153,9 @@ class Story:
 
     def learn(self, law: Law, since: datetime) -> None:
         """Know from now on that calendar and rule sets hold as in `law`, where they are new: since that instant."""
-        self.calendars.append((since, law.days))
-        for rule_set in law.pack.rule_sets:
-            self.revisions.setdefault((rule_set.id, rule_set.revision), since)
-        self.law = Law.known(law.pack, self.calendars, self.revisions)
+        known = {(rule_set.id, rule_set.revision) for _, rule_set in self.law.rule_sets}
+        new = [(since, rule_set) for rule_set in law.pack.rule_sets if (rule_set.id, rule_set.revision) not in known]
+        self.law = Law.of(law.pack, [*self.law.calendars, (since, law.days)], [*self.law.rule_sets, *new])
 
     def correct(self, law: Law, now: datetime) -> list[Fact]:
         """Let time pass until a correction, and go through it; the facts that tell of it."""

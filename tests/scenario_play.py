@@ -14,10 +14,9 @@ from schemas.values import RuleName
 from services.deadlines import clocks, explain
 from services.deadlines.clocks import Clock
 from services.deadlines.law import Law
-from services.deadlines.workdays import WorkDays
 from services.pack_files import Document, Place
 from services.pack_models import Calendar
-from tests.clock_story import COMMON, VN, Story, with_days
+from tests.clock_story import COMMON, VN, Story, with_calendar, with_days
 
 PACKS = {"vn": VN}
 RULES = get_args(RuleName)
@@ -56,7 +55,7 @@ class Play:
                 raise self.fault((), f"`{word}` is missing; add it")
         self.known(("pack",), [document.data["pack"]], PACKS)
         self.pack = PACKS[document.data["pack"]]
-        self.law = Law(self.pack, WorkDays(without(self.pack.calendar, self.days(("not yet announced",)))))
+        self.law = with_calendar(Law.of(self.pack), without(self.pack.calendar, self.days(("not yet announced",))))
         self.story: Story | None = None
         self.now: datetime | None = None
         self.said: list[Fact] = []
@@ -187,7 +186,7 @@ class Play:
             if not self.law.days.is_working_day(day):
                 raise self.fault((*place, "off"), f"{day} is off already; name days that were worked until now")
         version = f"{self.pack.calendar.version}.{self.corrections}"
-        self.law = Law(self.pack, WorkDays(with_days(self.law.days.calendar, version, off, worked)))
+        self.law = with_calendar(self.law, with_days(self.law.days.calendar, version, off, worked))
         return self.law
 
     def expect(self, place: Place) -> None:
@@ -229,8 +228,9 @@ class Play:
         return self.seen(found[-1])
 
     def seen(self, clock: Clock) -> dict[str, Any]:
-        (explained,) = explain.explain_clocks(self.law, [clock])
-        measure = self.law.rule_set(clock.rule_set).rules[clock.rule].measured_as
+        assert self.story is not None
+        (explained,) = explain.explain_clocks(self.story.law, [clock])
+        measure = clocks.rule_of(self.story.law, clock).measured_as
         return {
             "clock": clock.rule,
             "agency": clock.agency,

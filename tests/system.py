@@ -114,6 +114,11 @@ class System:
         for name in names:
             assert self.services.pop(name).exit_code == 0, f"{name} gave up; its log says why"
 
+    async def counts_by(self, version: str) -> bool:
+        """Whether deadlines counts clocks that open by this calendar."""
+        answer = await self.https["deadlines"].get("/metrics")
+        return f'pakn_calendar_info{{version="{version}"}} 1.0' in answer.text
+
     @property
     def http(self) -> httpx.AsyncClient:
         """Intake, the citizens' side."""

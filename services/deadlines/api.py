@@ -10,6 +10,7 @@ from litestar.types import ControllerRouterHandler
 from services.deadlines import explain
 from services.deadlines.lawbook import Lawbook
 from services.deadlines.store import DeadlinesStore, read_case
+from services.errors import TryAgain
 from services.problems import Problem
 
 
@@ -30,6 +31,9 @@ class Api:
                 raise Problem(404, "Unknown code", "No feedback with this code has been assigned yet.")
             law, case = self.lawbook.current(), read_case(document)
             waited = {"submitted_at": case.submitted_at.astimezone(law.days.zone).isoformat(), "agency": case.agency}
-            return {"code": code, **waited, "clocks": explain.explain_clocks(law, case.clocks)}
+            try:
+                return {"code": code, **waited, "clocks": explain.explain_clocks(law, case.clocks)}
+            except TryAgain as error:
+                raise Problem(503, "Not known yet", f"{error}; ask again in a minute.") from None
 
         return [deadlines]

@@ -19,6 +19,7 @@ from services.deadlines.handlers import WANTED, Decisions
 from services.deadlines.lawbook import Lawbook, lead
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from services.deadlines.ticker import Ownership, Ticker
+from services.errors import CannotRun
 from services.packs import Pack, load_pack
 from services.service import Parts, Service, every
 from services.settings import Settings
@@ -56,8 +57,9 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         consumer=lambda: subscriber.consumer,
         grace=timedelta(seconds=settings.deadlines.grace_seconds),
         batch=settings.deadlines.batch,
+        law_seconds=settings.deadlines.law_seconds,
     )
-    handler = CaseHandler(store.cases, Decisions(lawbook, clock).decide, read_case, write_case)
+    handler = CaseHandler(store.cases, Decisions(lawbook).decide, read_case, write_case)
     turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, progress)
 
     async def on_message(message: KafkaMessage) -> None:
@@ -69,9 +71,10 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
     async def prepare() -> None:
         await store.prepare()
         await lawbook.prepare()
-        if missing := lawbook.current().missing(await store.rule_sets_in_use()):
-            raise RuntimeError(
-                f"open clocks stand on rule sets that pack {pack.id} no longer has: {', '.join(missing)}; add them again"
+        if unknown := lawbook.current().unknown(await store.counts_in_use()):
+            raise CannotRun(
+                f"running clocks were counted by what neither the database nor pack {pack.id} has: {', '.join(unknown)}"
+                " (calendar|rule set|revision); put it back into the pack"
             )
 
     async def ticking() -> None:

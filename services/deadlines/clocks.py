@@ -7,10 +7,12 @@ has an answer for as long as the case is kept.
 import itertools
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+import schemas
+from schemas import Event, Fact, topics
 from schemas.values import RuleName
 from services.deadlines.law import Count, Law
 from services.deadlines.workdays import CalendarEnds, WorkDays
@@ -48,7 +50,9 @@ class Clock(BaseModel):
     explanation: str
     overdue: bool = False
     # How often a correction has let the ladder begin anew, each time with facts of its own.
-    moves: int = 0
+    ladders: int = 0
+    # The legal instant of what was last told of it, before which nothing more can be told.
+    told_at: datetime
     next_rung: Rung | None = None
 
     @property
@@ -111,33 +115,41 @@ def explanation(days: WorkDays, at: datetime, limit: int, unit: Unit, due_date: 
     return f"{start:%d/%m/%Y} + {limit} {unit} = {due_date:%d/%m/%Y}{listed}"
 
 
-def open_clock(law: Law, case: Case, rule: Rule, rule_set: RuleSet, at: datetime, *, id: str, name: RuleName) -> Clock:
-    """A clock of `rule` for the case's agency, counted from the local day of `at`. Raises GiveUp where the calendar ends."""
-    limit = law.pack.limit(rule, case.category, case.agency)
-    unit = rule.limit.unit
-    try:
-        due_at, due_date = due(law.days, at, limit, unit)
-    except CalendarEnds as error:
-        raise GiveUp("missing_rule_set", str(error)) from None
-    clock = Clock(
-        id=id,
-        rule=name,
-        agency=case.agency,
-        rule_set=rule_set.id,
-        revision=rule_set.revision,
-        calendar_version=law.days.calendar.version,
-        started_at=at,
-        limit=limit,
-        unit=unit,
-        due_at=due_at,
-        due_date=due_date.isoformat(),
-        explanation=explanation(law.days, at, limit, unit, due_date),
-    )
-    return with_next_rung(law, rule, clock, after=at)
+def open_clock(law: Law, case: Case, rule_set: RuleSet, name: RuleName, starts_at: datetime, known_at: datetime, id: str) -> Clock:
+    """A clock of a rule for the case's agency, counted from the local day of `starts_at` by the calendar known at `known_at`.
+
+    Its ladder is still to be set. Raises GiveUp where no calendar reaches its last day.
+    """
+    rule = rule_set.rules[name]
+    limit, unit = law.pack.limit(rule, case.category, case.agency), rule.limit.unit
+    ends: CalendarEnds | None = None
+    for days in law.calendars_at(known_at):
+        try:
+            due_at, due_date = due(days, starts_at, limit, unit)
+        except CalendarEnds as error:
+            ends = ends or error
+            continue
+        return Clock(
+            id=id,
+            rule=name,
+            agency=case.agency,
+            rule_set=rule_set.id,
+            revision=rule_set.revision,
+            calendar_version=days.calendar.version,
+            started_at=starts_at,
+            limit=limit,
+            unit=unit,
+            due_at=due_at,
+            due_date=due_date.isoformat(),
+            explanation=explanation(days, starts_at, limit, unit, due_date),
+            told_at=starts_at,
+        )
+    raise GiveUp("missing_rule_set", str(ends))
 
 
-def ladder(days: WorkDays, rule: Rule, clock: Clock) -> Iterator[Rung]:
+def ladder(law: Law, clock: Clock) -> Iterator[Rung]:
     """Every rung of a clock in order: warnings, overdue, and the progress duties as far as the calendar reaches."""
+    days, rule = law.calendar(clock.calendar_version), rule_of(law, clock)
     due_date = date.fromisoformat(clock.due_date)
     for number in sorted(rule.warn_before, reverse=True):
         try:
@@ -165,8 +177,44 @@ def ladder(days: WorkDays, rule: Rule, clock: Clock) -> Iterator[Rung]:
         yield Rung(kind="progress", at=days.end_of(day), number=number)
 
 
-def with_next_rung(law: Law, rule: Rule, clock: Clock, after: datetime) -> Clock:
-    """The clock with the first rung of its ladder that lies after `after`; an overdue that was not fired is never left out."""
-    days = law.calendar(clock.calendar_version) or law.days
-    coming = (rung for rung in ladder(days, rule, clock) if (not clock.overdue if rung.kind == "overdue" else rung.at > after))
-    return clock.model_copy(update={"next_rung": next(coming, None)})
+def with_next_rung(law: Law, clock: Clock, after: datetime) -> Clock:
+    """The clock with the first rung of its ladder that lies after `after`.
+
+    An overdue that was not fired is never left out: it comes at once, and not before `after`.
+    """
+    coming = (rung for rung in ladder(law, clock) if (not clock.overdue if rung.kind == "overdue" else rung.at > after))
+    rung = next(coming, None)
+    if rung is not None and rung.at < after:
+        rung = rung.model_copy(update={"at": after})
+    return clock.model_copy(update={"next_rung": rung})
+
+
+def rule_of(law: Law, clock: Clock) -> Rule:
+    """The rule that a clock goes by."""
+    return law.rule_set(clock.rule_set, clock.revision).rules[clock.rule]
+
+
+def article(law: Law, clock: Clock) -> str:
+    """The article that a clock stands on, in the pack's own language."""
+    return rule_of(law, clock).article[law.pack.header.default_language]
+
+
+def about(case: Case, clock: Clock) -> dict[str, Any]:
+    """What every event about a clock says of it."""
+    return {"feedback_id": case.feedback_id, "code": case.code, "clock_id": clock.id, "rule": clock.rule, "agency": clock.agency}
+
+
+def clock_fact(
+    case: Case, clock: Clock, event: Event, at: datetime, cause: str, *, discriminator: str = "", agency_hears: bool = True
+) -> Fact:
+    """An event about a clock as a fact of the lifecycle topic and, where it hears of it, of the agency's own."""
+    to = (topics.FEEDBACK, topics.assignments(clock.agency)) if agency_hears else (topics.FEEDBACK,)
+    return schemas.fact(
+        event,
+        cause=cause,
+        subject=case.feedback_id,
+        time=at.astimezone(UTC),
+        source="/pakn/deadlines",
+        topics=to,
+        discriminator=discriminator,
+    )

@@ -34,7 +34,7 @@ def answer(law: Law, question: Question) -> Explained:
     """The due date that a clock opened at `start` would have. Raises CannotCount."""
     day = law.days.local_day(question.start)
     try:
-        rule_set = law.pack.rule_set_on(day)
+        rule_set = law.rule_set_on(day, law.days.start_of(day))
     except NoRuleSet as error:
         raise CannotCount(f"{error}; add a rule set to rules.yaml") from None
     rule = rule_set.rules.get(question.rule)  # type: ignore[call-overload]
@@ -61,11 +61,12 @@ def answer(law: Law, question: Question) -> Explained:
 
 
 def explain_clocks(law: Law, clocks: Sequence[Clock]) -> list[Explained]:
-    """Each clock of a feedback with its count by the calendar that it was counted by; no days where that is unknown here."""
-    return [_explain_clock(law, clock, law.calendar(clock.calendar_version)) for clock in clocks]
+    """Each clock of a feedback with its count by the calendar that it was counted by. Raises TryAgain where it is not known yet."""
+    return [_explain_clock(law, clock) for clock in clocks]
 
 
-def _explain_clock(law: Law, clock: Clock, days: WorkDays | None) -> Explained:
+def _explain_clock(law: Law, clock: Clock) -> Explained:
+    days, rule_set = law.calendar(clock.calendar_version), law.rule_set(clock.rule_set, clock.revision)
     return {
         "clock_id": clock.id,
         "rule": clock.rule,
@@ -76,11 +77,11 @@ def _explain_clock(law: Law, clock: Clock, days: WorkDays | None) -> Explained:
         "unit": clock.unit,
         "due_date": clock.due_date,
         "due_at": clock.due_at.astimezone(law.days.zone).isoformat(),
-        **_law(law, law.rule_set(clock.rule_set), clock.rule),
+        **_law(law, rule_set, clock.rule),
         "calendar_version": clock.calendar_version,
-        "provisional": _provisional(days or law.days, law.days.local_day(clock.started_at), date.fromisoformat(clock.due_date)),
+        "provisional": _provisional(days, law.days.local_day(clock.started_at), date.fromisoformat(clock.due_date)),
         "explanation": clock.explanation,
-        "days": _days(days, clock.started_at, clock.due_date, clock.limit, clock.unit) if days else [],
+        "days": _days(days, clock.started_at, clock.due_date, clock.limit, clock.unit),
     }
 
 

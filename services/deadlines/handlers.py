@@ -4,7 +4,6 @@
 """
 
 from schemas import Fact
-from services.clock import Clock
 from services.deadlines import domain
 from services.deadlines.lawbook import Lawbook
 from services.turn import Received
@@ -28,11 +27,9 @@ WANTED = frozenset(
 class Decisions:
     """Decides one fact of one case by the law that holds."""
 
-    def __init__(self, lawbook: Lawbook, clock: Clock) -> None:
+    def __init__(self, lawbook: Lawbook) -> None:
         self._lawbook = lawbook
-        self._clock = clock
 
     def decide(self, case: domain.Case | None, received: Received) -> tuple[domain.Case | None, list[Fact]]:
         """Raises GiveUp when no rule set or calendar covers the day: a due date is never guessed."""
-        law, now = self._lawbook.current(), self._clock.now()
-        return domain.decide(law, case, received.event, received.envelope.id, received.partition, now)
+        return domain.decide(self._lawbook.current(), case, received.event, received.envelope.id, received.partition)

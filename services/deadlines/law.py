@@ -1,19 +1,22 @@
-"""The law as an instance knows it: the pack's rule sets, the working calendars, and since when each correction holds. Pure.
+"""The law as an instance knows it: rule sets and working calendars, and since when each of them is known. Pure.
 
 A correction (a later calendar, a rule set with a higher revision, a rule set that takes running clocks over) is one more
 instant in the life of a clock: what was due before it is judged by what was known before, what comes after it by what is
-known since. `lawbook.py` reads the corrections, `domain.py` lets clocks go through them.
+known since. `lawbook.py` reads what is known, `corrections.py` and `domain.py` let clocks go through it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from schemas.values import RuleName
 from services.deadlines.workdays import WorkDays
-from services.errors import GiveUp
-from services.packs import Pack, Rule, RuleSet
+from services.errors import TryAgain
+from services.packs import NoRuleSet, Pack, RuleSet
+
+EVER = datetime.min.replace(tzinfo=UTC)
+"""Since when a law is known that nobody has to learn: of a pack alone, without a running system."""
 
 
 class Count(NamedTuple):
@@ -47,72 +50,93 @@ class Correction(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """A pack with the calendar `days`, by which a clock that opens is counted, and all corrections in the order of time."""
+    """Every calendar and every revision of a rule set, each with the legal instant since which it is known.
+
+    `corrections` are the same in the order of time. `pack` says in which language articles are cited.
+    """
 
     pack: Pack
-    days: WorkDays
-    corrections: tuple[Correction, ...] = ()
+    calendars: tuple[tuple[datetime, WorkDays], ...]
+    rule_sets: tuple[tuple[datetime, RuleSet], ...]
+    corrections: tuple[Correction, ...]
 
     @classmethod
-    def known(
-        cls, pack: Pack, calendars: Sequence[tuple[datetime, WorkDays]], revisions: Mapping[tuple[str, int], datetime]
+    def of(
+        cls,
+        pack: Pack,
+        calendars: Iterable[tuple[datetime, WorkDays]] = (),
+        rule_sets: Iterable[tuple[datetime, RuleSet]] = (),
     ) -> "Law":
-        """The law of a pack, of the calendars that hold, and of the instants since which a (rule set, revision) is known.
+        """The law of what is known; where nothing is said, the pack's own calendar or rule sets are known since ever."""
+        known_calendars = tuple(calendars) or ((EVER, WorkDays(pack.calendar)),)
+        known_rule_sets = tuple(rule_sets) or tuple((EVER, rule_set) for rule_set in pack.rule_sets)
+        zone = known_calendars[0][1]
+        found = [Correction(at, days=days) for at, days in known_calendars]
+        for at, rule_set in known_rule_sets:
+            found.append(Correction(at, rule_set=rule_set))
+            if rule_set.open_clocks == "move":
+                begins = zone.start_of(rule_set.effective.from_)
+                found.append(Correction(max(at, begins), rule_set=rule_set, takes_over=True))
+        return cls(pack, known_calendars, known_rule_sets, tuple(sorted(found, key=lambda row: row.at)))
 
-        Without a calendar that holds it is counted by the pack's own.
-        """
-        corrections = [Correction(at, days=days) for at, days in calendars]
-        latest = max((days for _, days in calendars), key=lambda days: days.calendar.version, default=WorkDays(pack.calendar))
-        for rule_set in pack.rule_sets:
-            if at := revisions.get((rule_set.id, rule_set.revision)):
-                corrections.append(Correction(at, rule_set=rule_set))
-                if rule_set.open_clocks == "move":
-                    begins = latest.start_of(rule_set.effective.from_)
-                    corrections.append(Correction(max(at, begins), rule_set=rule_set, takes_over=True))
-        # Of several at one instant, the one that reaches furthest comes first: a clock moves once and not in steps.
-        corrections.sort(key=lambda row: row.days.calendar.version if row.days else "", reverse=True)
-        corrections.sort(key=lambda row: row.at)
-        return cls(pack, latest, tuple(corrections))
+    @property
+    def days(self) -> WorkDays:
+        """The latest calendar that is known, whether it holds already or not."""
+        return max((days for _, days in self.calendars), key=lambda days: days.calendar.version)
 
-    def missing(self, rule_sets: Iterable[str]) -> list[str]:
-        """Those of these rule sets that the pack does not have."""
-        return sorted(set(rule_sets) - {rule_set.id for rule_set in self.pack.rule_sets})
+    def calendars_at(self, at: datetime) -> list[WorkDays]:
+        """The calendars to count by at an instant: the latest that was known, then those before it, then what came after."""
+        known = [days for since, days in self.calendars if since <= at]
+        later = [days for since, days in sorted(self.calendars, key=lambda row: row[0]) if since > at]
+        return sorted(known, key=lambda days: days.calendar.version, reverse=True) + later
 
-    def rule_set(self, id: str) -> RuleSet:
-        """The rule set that a clock is pinned to. Raises GiveUp when the pack has it no longer."""
-        for rule_set in self.pack.rule_sets:
-            if rule_set.id == id:
+    def calendar(self, version: str) -> WorkDays:
+        """The calendar that a clock was counted by. Raises TryAgain when it has still to be read from the database."""
+        for _, days in self.calendars:
+            if days.calendar.version == version:
+                return days
+        raise TryAgain(f"calendar {version!r}, by which a clock was counted, is not known here yet")
+
+    def rule_set(self, id: str, revision: int) -> RuleSet:
+        """The rule set that a clock is pinned to. Raises TryAgain when it has still to be read from the database."""
+        for _, rule_set in self.rule_sets:
+            if (rule_set.id, rule_set.revision) == (id, revision):
                 return rule_set
-        raise GiveUp("missing_rule_set", f"rule set {id!r} of an open clock is not in pack {self.pack.id}; add it again")
+        raise TryAgain(f"revision {revision} of rule set {id!r}, to which a clock is pinned, is not known here yet")
 
-    def rule(self, rule_set: str, name: RuleName) -> Rule:
-        """The rule that a clock goes by. Raises GiveUp when the pack has it no longer."""
-        if found := self.rule_set(rule_set).rules.get(name):
-            return found
-        raise GiveUp("missing_rule_set", f"rule {name} of an open clock is no longer in rule set {rule_set}; add it again")
+    def rule_set_on(self, day: date, at: datetime) -> RuleSet:
+        """The rule set in force on `day` (both of its end days are in force), as it was known at `at`. Raises NoRuleSet.
 
-    def calendar(self, version: str) -> WorkDays | None:
-        """The calendar that a clock was counted by; none when it is not known here."""
-        known = (self.days, *(row.days for row in self.corrections if row.days))
-        return next((days for days in known if days.calendar.version == version), None)
+        What was known later is taken only for a day that the law known then says nothing of.
+        """
+        for among in ([rule_set for since, rule_set in self.rule_sets if since <= at], [row for _, row in self.rule_sets]):
+            begun = [rule_set for rule_set in among if rule_set.effective.from_ <= day]
+            latest = max(begun, key=lambda row: (row.effective.from_, row.revision), default=None)
+            if latest and (latest.effective.to is None or day <= latest.effective.to):
+                return latest
+        raise NoRuleSet(f"pack {self.pack.id} has no rule set in force on {day}")
+
+    def unknown(self, counts: Iterable[Count]) -> list[str]:
+        """Those of these counts whose calendar or rule set is not known."""
+        versions = {days.calendar.version for _, days in self.calendars}
+        revisions = {(rule_set.id, rule_set.revision) for _, rule_set in self.rule_sets}
+        return sorted(str(count) for count in counts if count.calendar_version not in versions or count[1:] not in revisions)
 
     def corrections_of(self, count: Count, until: datetime, rule: RuleName | None = None) -> Iterator[Correction]:
-        """The corrections that hold by `until` and that a clock of this count (and rule) has not gone through, in order.
-
-        What is not known here, a later calendar, revision or rule set, is left to the newer instance that counted by it.
-        """
+        """The corrections known by `until` that a clock of this count (and rule) has not gone through, in order."""
         for correction in self.corrections:
             if correction.at > until:
                 return
-            if self._concerns(correction, count) and (rule is None or not correction.rule_set or rule in correction.rule_set.rules):
+            if self.concerns(correction, count) and (rule is None or not correction.rule_set or rule in correction.rule_set.rules):
                 yield correction
 
-    def _concerns(self, correction: Correction, count: Count) -> bool:
+    def concerns(self, correction: Correction, count: Count) -> bool:
+        """Whether a clock of this count goes by something earlier than what the correction brings."""
         if correction.days is not None:
             return correction.days.calendar.version > count.calendar_version
         corrected = correction.rule_set
         assert corrected is not None
         if corrected.id == count.rule_set:
             return corrected.revision > count.revision
-        former = next((rule_set for rule_set in self.pack.rule_sets if rule_set.id == count.rule_set), None)
-        return correction.takes_over and former is not None and former.effective.from_ < corrected.effective.from_
+        begins = {rule_set.effective.from_ for _, rule_set in self.rule_sets if rule_set.id == count.rule_set}
+        return correction.takes_over and bool(begins) and max(begins) < corrected.effective.from_

@@ -1,9 +1,11 @@
-"""Keeps the law up to date in a running instance: the calendars that were applied, and since when each correction is known.
+"""Keeps the law up to date in a running instance: calendars and revisions of rule sets, each with since when it is known.
 
-What is new is written down with an instant that lies a little ahead, so that every instance has read it by then and all
-judge by the same law at the same time. `app.py` runs `read`; handlers, ticker and pages ask for `current`.
+All of them are kept in deadlines' own database, whatever pack an instance has. What is new holds from an instant that lies
+a little ahead, so that every instance has read it by then and all judge by the same law at the same time. `app.py` runs
+`read`; handlers, ticker and pages ask for `current`.
 """
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from services import metrics
@@ -11,8 +13,9 @@ from services.clock import Clock
 from services.deadlines.law import Law
 from services.deadlines.store import DeadlinesStore
 from services.deadlines.workdays import WorkDays
+from services.errors import CannotRun
 from services.logs import logger
-from services.packs import Pack
+from services.packs import Calendar, Pack, RuleSet
 
 log = logger(__name__)
 
@@ -20,6 +23,13 @@ log = logger(__name__)
 def lead(read_seconds: float) -> timedelta:
     """How far ahead of its announcement a correction holds, where instances look for one every `read_seconds`."""
     return timedelta(seconds=3 * read_seconds)
+
+
+def missing_years(calendar: Calendar, former: Calendar) -> str:
+    """Why a calendar cannot follow another one: the years that it no longer has; nothing where it has them all."""
+    missing = sorted({year.year for year in former.years} - {year.year for year in calendar.years})
+    listed = ", ".join(map(str, missing))
+    return f"calendar {calendar.version!r} lacks years that {former.version!r} has: {listed}; add them" if missing else ""
 
 
 class Lawbook:
@@ -32,43 +42,71 @@ class Lawbook:
         self._lead = lead
         # By version and by (rule set, revision): since when they hold, in the machine's time.
         self._calendars: dict[str, tuple[datetime, WorkDays]] = {}
-        self._revisions: dict[tuple[str, int], datetime] = {}
+        self._rule_sets: dict[tuple[str, int], tuple[datetime, RuleSet]] = {}
+        self._own: dict[tuple[str, int], RuleSet] = {}
         self._coming: list[datetime] = []
-        self._law = Law(pack, WorkDays(pack.calendar))
+        self._law = Law.of(pack)
 
     async def prepare(self) -> None:
-        """Write down what this pack brings, where it is new, and read what is known. Raises PyMongoError."""
+        """Write down what this pack brings, where it is new, and read what is known.
+
+        Raises PyMongoError, and CannotRun with every fault where the pack counts otherwise than what it calls the same.
+        """
+        await self.read()
+        if faults := list(self._contradictions()):
+            raise CannotRun("\n".join(faults))
         holds_at = self._clock.machine() + self._lead
         await self._store.keep_calendar(self._pack.calendar, holds_at)
         for rule_set in self._pack.rule_sets:
-            await self._store.keep_revision(rule_set.id, rule_set.revision, holds_at)
+            await self._store.keep_rule_set(rule_set, holds_at)
+        # The pack's own words (names, sources, verified or not) are newer than those that came with the first image.
+        self._own = {(rule_set.id, rule_set.revision): rule_set for rule_set in self._pack.rule_sets}
+        self._rule_sets = {}
         await self.read()
 
+    def _contradictions(self) -> Iterator[str]:
+        own = self._pack.calendar
+        if own.version in self._calendars and not WorkDays(own).counts_like(self._calendars[own.version][1]):
+            yield f"calendar.yaml has other days than calendar {own.version!r} that is in use; give it a later version"
+        former = max(self._calendars, default="")
+        if own.version > former and former and (said := missing_years(own, self._calendars[former][1].calendar)):
+            yield f"calendar.yaml: {said}"
+        for rule_set in self._pack.rule_sets:
+            _, known = self._rule_sets.get((rule_set.id, rule_set.revision), (None, rule_set))
+            if not rule_set.counts_like(known):
+                said = f"rule set {rule_set.id!r} counts otherwise than its revision {rule_set.revision} that is in use"
+                yield f"rules.yaml: {said}; raise its `revision`"
+
     async def read(self) -> None:
-        """Read calendars and revisions that were written down since. Raises PyMongoError."""
-        found = {version: at for version, at in (await self._store.calendar_versions()).items() if version not in self._calendars}
-        for version, at in found.items():
-            self._calendars[version] = (at, WorkDays(await self._store.calendar(version)))
-            log.info("calendar_known", version=version, holds_at=at.isoformat())
-        revisions = await self._store.revisions()
-        if found or revisions != self._revisions:
-            self._revisions = revisions
+        """Read what was written down since. Raises PyMongoError, and has then read nothing."""
+        calendars = {
+            version: self._calendars.get(version) or (at, WorkDays(await self._store.calendar(version)))
+            for version, at in (await self._store.calendar_versions()).items()
+        }
+        rule_sets = {
+            key: self._rule_sets.get(key) or (at, self._own.get(key) or await self._store.rule_set(*key))
+            for key, at in (await self._store.revisions()).items()
+        }
+        if (calendars, rule_sets) != (self._calendars, self._rule_sets):
+            self._calendars, self._rule_sets = calendars, rule_sets
             self._take_up()
 
     def current(self) -> Law:
-        """The law that holds now."""
+        """The law that is known now."""
         if self._coming and self._coming[0] <= self._clock.machine():
             self._take_up()
         return self._law
 
     def _take_up(self) -> None:
+        # A scaled clock says of what is still to come only what it would be now, so it is asked again when that has come.
         now = self._clock.machine()
-        known = [at for at, _ in self._calendars.values()] + list(self._revisions.values())
-        self._coming = sorted(at for at in known if at > now)
-        # Only of what is past does the legal clock say an instant that stays.
-        calendars = [(self._clock.at(at), days) for at, days in self._calendars.values() if at <= now]
-        revisions = {key: self._clock.at(at) for key, at in self._revisions.items() if at <= now}
-        self._law = Law.known(self._pack, calendars, revisions)
-        metrics.calendar.info({"version": self._law.days.calendar.version})
-        metrics.calendar_ends.set(self._law.days.ends.timestamp())
-        log.info("law_taken_up", calendar=self._law.days.calendar.version, corrections=len(self._law.corrections))
+        self._coming = sorted(at for at, _ in (*self._calendars.values(), *self._rule_sets.values()) if at > now)
+        self._law = Law.of(
+            self._pack,
+            [(self._clock.at(at), days) for at, days in self._calendars.values()],
+            [(self._clock.at(at), rule_set) for at, rule_set in self._rule_sets.values()],
+        )
+        held = self._law.calendars_at(self._clock.now())[0]
+        metrics.calendar.info({"version": held.calendar.version})
+        metrics.calendar_ends.set(held.ends.timestamp())
+        log.info("law_taken_up", calendar=held.calendar.version, corrections=len(self._law.corrections), coming=len(self._coming))

@@ -13,7 +13,7 @@ from services import mongo
 from services.clock import make_clock
 from services.deadlines import domain
 from services.deadlines.law import Law
-from services.deadlines.lawbook import lead
+from services.deadlines.lawbook import lead, missing_years
 from services.deadlines.store import DeadlinesStore, read_case
 from services.deadlines.workdays import WorkDays
 from services.packs import Calendar, Pack
@@ -52,8 +52,9 @@ async def preview(settings: Settings, pack: Pack, corrected: Calendar) -> Previe
     now = make_clock(settings.clock.file).now()
     result = Preview()
     async with _store(settings) as store:
-        kept = [(now, WorkDays(await store.calendar(version))) for version in await store.calendar_versions()]
-        law = Law.known(pack, [*kept, (now, WorkDays(corrected))], dict.fromkeys(await store.revisions(), now))
+        calendars = [WorkDays(await store.calendar(version)) for version in await store.calendar_versions()]
+        rule_sets = [await store.rule_set(*revision) for revision in await store.revisions()]
+        law = Law.of(pack, [(now, days) for days in (*calendars, WorkDays(corrected))], [(now, rule_set) for rule_set in rule_sets])
         outdated = [count for count in await store.counts_in_use() if next(law.corrections_of(count, now), None)]
         after = ""
         while outdated and (documents := await store.counted_by(outdated, None, after, _BATCH)):
@@ -77,20 +78,25 @@ def _look(result: Preview, law: Law, case: domain.Case, now: datetime) -> None:
             result.beyond.append(f"{case.code} {since.rule} of {since.agency}: the calendar ends before its last day")
 
 
-async def apply(settings: Settings, calendar: Calendar, pack_version: str) -> bool:
+async def apply(settings: Settings, calendar: Calendar, pack: Calendar) -> bool:
     """Keep a corrected calendar, which running instances take up; false when this very one is applied already.
 
-    Raises CannotApply unless its version is later than that of the pack and of every one that was applied; PyMongoError.
+    Raises CannotApply unless its version is later than that of the pack and of every one that is known, and it has all of
+    their years; PyMongoError.
     """
     holds_at = make_clock(settings.clock.file).machine() + lead(settings.deadlines.law_seconds)
     async with _store(settings) as store:
-        latest = max(await store.calendar_versions(), default="")
-        if latest == calendar.version:
-            if await store.calendar(latest) != calendar:
-                raise CannotApply(f"another calendar was applied as version {latest!r}; give this one a later version")
+        known = {version: await store.calendar(version) for version in await store.calendar_versions()} | {pack.version: pack}
+        latest = known[max(known)]
+        if calendar.version < latest.version:
+            raise CannotApply(
+                f"version {calendar.version!r} does not sort after {latest.version!r}, which is in force; give a later one"
+            )
+        if calendar.version == latest.version:
+            if not WorkDays(calendar).counts_like(WorkDays(latest)):
+                raise CannotApply(f"another calendar has version {calendar.version!r}; give this one a later version")
             return False
-        in_force = max(pack_version, latest)
-        if calendar.version <= in_force:
-            raise CannotApply(f"version {calendar.version!r} does not sort after {in_force!r}, which is in force; give a later one")
+        if missing := missing_years(calendar, latest):
+            raise CannotApply(missing)
         await store.keep_calendar(calendar, holds_at)
         return True

@@ -10,7 +10,7 @@ from services.case_store import CaseStore
 from services.deadlines.clocks import Case
 from services.deadlines.law import Count
 from services.mongo import Collection, Database, Document
-from services.packs import Calendar
+from services.packs import Calendar, RuleSet
 
 # Stands for "nothing is due any more". A null would lie inside the range of the due query on some servers' indexes.
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
@@ -23,7 +23,7 @@ class DeadlinesStore:
         self.cases = CaseStore(database["cases"])
         self._cases = database["cases"]
         self._calendars = database["calendars"]
-        self._revisions = database["revisions"]
+        self._rule_sets = database["rule_sets"]
 
     async def prepare(self) -> None:
         """Create the indexes that are missing; the equality field comes first."""
@@ -35,11 +35,6 @@ class DeadlinesStore:
     async def by_code(self, code: str) -> Document | None:
         """The case of the feedback with this code."""
         found: Document | None = await self._cases.find_one({"code": code})
-        return found
-
-    async def rule_sets_in_use(self) -> list[str]:
-        """The rule sets that running clocks are pinned to."""
-        found: list[str] = await self._cases.distinct("clocks.rule_set", {"running": {"$gt": ""}})
         return found
 
     async def counts_in_use(self) -> list[Count]:
@@ -77,15 +72,21 @@ class DeadlinesStore:
         found = await self._calendars.find_one({"_id": version})
         return Calendar.model_validate(found["calendar"])
 
-    async def keep_revision(self, rule_set: str, revision: int, holds_at: datetime) -> None:
-        """Keep since when a revision of a rule set holds, in the machine's time; one that is known stays as it is."""
-        values = {"rule_set": rule_set, "revision": revision, "holds_at": holds_at}
-        await _insert_once(self._revisions, f"{rule_set}/{revision}", values)
+    async def keep_rule_set(self, rule_set: RuleSet, holds_at: datetime) -> None:
+        """Keep a revision of a rule set that holds from `holds_at` on; one that is known stays as it is."""
+        content = rule_set.model_dump(mode="json", by_alias=True)
+        values = {"id": rule_set.id, "revision": rule_set.revision, "rule_set": content, "holds_at": holds_at}
+        await _insert_once(self._rule_sets, _revision_id(rule_set.id, rule_set.revision), values)
 
     async def revisions(self) -> dict[tuple[str, int], datetime]:
         """Since when each revision of a rule set holds."""
-        rows = await self._revisions.find({}).to_list(None)
-        return {(row["rule_set"], row["revision"]): row["holds_at"] for row in rows}
+        rows = await self._rule_sets.find({}, {"id": 1, "revision": 1, "holds_at": 1}).to_list(None)
+        return {(row["id"], row["revision"]): row["holds_at"] for row in rows}
+
+    async def rule_set(self, id: str, revision: int) -> RuleSet:
+        """A revision of a rule set that is kept."""
+        found = await self._rule_sets.find_one({"_id": _revision_id(id, revision)})
+        return RuleSet.model_validate(found["rule_set"])
 
     async def due(self, partition: int, until: datetime, limit: int) -> list[Document]:
         """Cases of a partition with a rung due by `until`, the oldest first."""
@@ -96,6 +97,10 @@ class DeadlinesStore:
     async def count_running(self, kinds: list[str]) -> dict[str, int]:
         """How many cases have an open clock of each kind (`rule:open`, `rule:late`)."""
         return {kind: await self._cases.count_documents({"running": kind}) for kind in kinds}
+
+
+def _revision_id(rule_set: str, revision: int) -> str:
+    return f"{rule_set}/{revision}"
 
 
 async def _insert_once(collection: Collection, id: str, values: Document) -> None:

@@ -9,7 +9,7 @@ mark: after a crash in between the same facts, with the same ids, are published 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -21,7 +21,7 @@ from services.case_store import Change, history_entry
 from services.clock import Clock
 from services.deadlines import domain
 from services.deadlines.backlog import Backlog
-from services.deadlines.law import Correction
+from services.deadlines.law import Count
 from services.deadlines.lawbook import Lawbook
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from services.errors import GiveUp, describe
@@ -34,21 +34,18 @@ Publish = Callable[[Sequence[Fact]], Awaitable[None]]
 
 
 class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Which partitions are owned, up to which offset each has been handled, and which corrections its clocks went through."""
+    """Which partitions are owned, and up to which offset each has been handled."""
 
     def __init__(self) -> None:
         self.handled: dict[TopicPartition, int | None] = {}
-        self.corrected: dict[TopicPartition, Sequence[Correction]] = {}
 
     async def on_partitions_revoked(self, _revoked: Sequence[TopicPartition]) -> None:
         """Another instance fires for these from now on."""
         self.handled.clear()
-        self.corrected.clear()
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """How far the former owner came is read from its committed offsets, at the first tick."""
         self.handled = dict.fromkeys(assigned)
-        self.corrected.clear()
 
     def note(self, records: Sequence[Record]) -> None:
         """These records are handled and committed."""
@@ -72,6 +69,7 @@ class Ticker:
         consumer: Callable[[], Any],
         grace: timedelta,
         batch: int,
+        law_seconds: float,
     ) -> None:
         self._lawbook = lawbook
         self._store = store
@@ -82,6 +80,12 @@ class Ticker:
         self._consumer = consumer
         self._grace = grace
         self._batch = batch
+        self._law_seconds = law_seconds
+        # By what running clocks were counted, and until when, in the machine's time, that need not be asked for again.
+        self._counts: list[Count] = []
+        self._counts_until = datetime.min.replace(tzinfo=UTC)
+        # In which partitions clocks of which counts were looked at since then.
+        self._looked_at: dict[int, list[Count]] = {}
         # Per partition: the end of the log at an earlier tick, and the legal instant of that tick.
         self._seen: dict[TopicPartition, tuple[int, datetime]] = {}
         # The turn and the tick change the same cases; in one process they take turns instead of meeting in the store.
@@ -98,6 +102,7 @@ class Ticker:
         if until is None:
             return
         ends = await self._backlog.ends(partitions)
+        await self._look_at_counts()
         fired_until: list[datetime] = []
         for partition in partitions:
             seen = self._seen.get(partition, (ends[partition], until))
@@ -108,7 +113,7 @@ class Ticker:
                 seen = (ends[partition], until)
             if handled >= seen[0]:
                 await self._fire(partition.partition, seen[1])
-                await self._correct(partition, seen[1])
+                await self._correct(partition.partition, seen[1])
                 fired_until.append(seen[1])
                 self._seen[partition] = (ends[partition], until)
             else:
@@ -140,25 +145,31 @@ class Ticker:
             if not rows or conflicts:
                 return
 
-    async def _correct(self, partition: TopicPartition, until: datetime) -> None:
-        """Let running clocks go through the corrections that hold by `until`, once for each time the partition is owned."""
+    async def _look_at_counts(self) -> None:
+        """Ask now and then by what running clocks were counted: whoever counted them, none is left out for long."""
+        if (now := self._clock.machine()) >= self._counts_until:
+            self._counts = await self._store.counts_in_use()
+            self._counts_until = now + timedelta(seconds=self._law_seconds)
+            self._looked_at.clear()
+
+    async def _correct(self, partition: int, until: datetime) -> None:
+        """Let running clocks go through the corrections that are known by `until`."""
         law = self._lawbook.current()
-        corrections = [correction for correction in law.corrections if correction.at <= until]
-        if self._ownership.corrected.get(partition) == corrections:
+        outdated = [count for count in self._counts if next(law.corrections_of(count, until), None)]
+        if not outdated or self._looked_at.get(partition) == outdated:
             return
-        outdated = [count for count in await self._store.counts_in_use() if next(law.corrections_of(count, until), None)]
         after, looked, moved, left = "", 0, 0, False
-        while outdated:
+        while True:
             async with self.turn_lock:
-                documents = await self._store.counted_by(outdated, partition.partition, after, self._batch)
+                documents = await self._store.counted_by(outdated, partition, after, self._batch)
                 rows, conflicts = await self._advance(documents, until)
             if not documents:
                 break
             after, looked, left = documents[-1]["_id"], looked + len(documents), left or bool(conflicts)
             moved += sum(step.fact.name == "DeadlineMoved" for _, _, steps in rows for step in steps)
-            log.info("clocks_corrected", partition=partition.partition, cases=looked, moved=moved, left_to_the_next_tick=left)
-        if partition in self._ownership.handled and not left:
-            self._ownership.corrected[partition] = corrections
+            log.info("clocks_corrected", partition=partition, cases=looked, moved=moved, left_to_the_next_tick=left)
+        if not left:
+            self._looked_at[partition] = outdated
 
     async def _advance(self, documents: Sequence[Document], until: datetime) -> tuple[list[Advanced], set[str]]:
         """Publish and save what happens to these cases until then; the cases that changed, and where another writer was first."""

@@ -67,6 +67,10 @@ class WorkDays:
         years = [row.year for row in self.calendar.years]
         return date(min(years), 1, 1).toordinal(), date(max(years), 12, 31).toordinal()
 
+    def counts_like(self, other: "WorkDays") -> bool:
+        """Whether each count comes out alike by both: names and sources of days may differ."""
+        return (self.zone, self._known, self._ordinals) == (other.zone, other._known, other._ordinals)
+
     @property
     def ends(self) -> datetime:
         """The instant, in UTC, from which on the calendar knows no day."""

@@ -28,7 +28,6 @@ from services.deadlines import domain, operate
 from services.deadlines.clocks import Case
 from services.deadlines.law import Law
 from services.deadlines.store import DeadlinesStore, read_case, write_case
-from services.deadlines.workdays import WorkDays
 from services.launcher import Servers
 from services.packs import load_pack
 from services.settings import Settings
@@ -58,7 +57,7 @@ def opened(law: Law, number: int, partitions: int) -> Change:
         submitted_at=SENT,
         assigned_at=SENT,
     )
-    case, facts = domain.decide(law, None, event, feedback_id, number % partitions, SENT)
+    case, facts = domain.decide(law, None, event, feedback_id, number % partitions)
     assert case is not None
     return Change(feedback_id, 0, write_case(case), [history_entry(feedback_id, facts)])
 
@@ -78,7 +77,7 @@ async def engine(running: stack.Stack, store: DeadlinesStore, law: Law, cases: i
     async with httpx.AsyncClient(timeout=30) as http:
         await until(lambda: _ready(http, running.urls["deadlines"]), "deadlines is ready")
         before = usage.read(pids)
-        await operate.apply(running.settings, law.days.calendar, law.pack.calendar.version)
+        await operate.apply(running.settings, law.days.calendar, law.pack.calendar)
         started = time.perf_counter()
         while (versions := await _versions(store)) != {target}:
             if target not in versions:
@@ -120,7 +119,7 @@ async def floor(settings: Settings, law: Law, now: datetime) -> float:
     await producer.start()
     try:
         batches = []
-        corrected = Law.known(law.pack, [(now, law.days)], {})
+        corrected = Law.of(law.pack, [(now, law.days)])
         rows = await cases.find({}).sort("_id", 1).to_list(None)
         for start in range(0, len(rows), _BATCH):
             part = rows[start : start + _BATCH]
@@ -158,7 +157,7 @@ def _decided(rows: Sequence[dict[str, Any]], law: Law, now: datetime, settings: 
 async def measure(clocks: int, runs: int, folder: Path) -> None:
     """Fill, then apply calendar after calendar, engine and floor in turn."""
     pack = load_pack("vn")
-    law = Law(pack, WorkDays(pack.calendar))
+    law = Law.of(pack)
     per_case = len(opened(law, 0, 1).fields["clocks"])
     cases = -(-clocks // per_case)
     clock_file = folder / "clock"

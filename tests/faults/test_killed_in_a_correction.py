@@ -49,7 +49,7 @@ async def test_two_instances_one_of_them_killed_move_every_clock_once(own: Deplo
     settings = own.stack.settings
     loaded = load_pack(settings.pack)
     corrected = with_days(loaded.calendar, "2026-09-z1", [date(2026, 3, 20)])
-    await operate.apply(settings, corrected, loaded.calendar.version)
+    await operate.apply(settings, corrected, loaded.calendar)
     await until(lambda: len(found("DeadlineMoved")) > 20, "clocks move")
     own.kill("deadlines")
     assert len(found("DeadlineMoved")) < COUNT, "it was killed before the end"

@@ -12,7 +12,6 @@ import pytest
 from services.clock import make_clock
 from services.deadlines import operate, replay_topic
 from services.deadlines.law import Law
-from services.deadlines.workdays import WorkDays
 from tests.clock_story import with_days, with_days_off
 from tests.outside_world import until
 from tests.system import START, System
@@ -22,7 +21,7 @@ AFTER_DUE = datetime(2026, 3, 24, 3, 0, tzinfo=UTC)
 
 
 def law_of(system: System) -> Law:
-    return Law(system.pack, WorkDays(system.pack.calendar))
+    return Law.of(system.pack)
 
 
 async def test_a_corrected_calendar_moves_running_clocks_once_and_topic_and_database_agree(own: System) -> None:
@@ -41,8 +40,8 @@ async def test_a_corrected_calendar_moves_running_clocks_once_and_topic_and_data
     seen = await operate.preview(own.settings, own.pack, calendar)
     assert seen.by_agency["gia-lai"]["overdue taken back"] == seen.by_agency["da-nang"]["overdue taken back"] == 1
     assert not own.observer.found("DeadlineMoved"), "a preview changes nothing"
-    assert await operate.apply(own.settings, calendar, own.pack.calendar.version)
-    assert not await operate.apply(own.settings, calendar, own.pack.calendar.version), "applying twice changes nothing"
+    assert await operate.apply(own.settings, calendar, own.pack.calendar)
+    assert not await operate.apply(own.settings, calendar, own.pack.calendar), "applying twice changes nothing"
 
     for body, agency in ((late, "gia-lai"), (other, "da-nang")):
         for topic in ("feedback", f"assignments.{agency}"):
@@ -74,7 +73,7 @@ async def test_a_calendar_applied_while_nothing_runs_is_taken_up_at_the_next_sta
     await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
     await own.stop("deadlines")
     law = with_days_off(law_of(own), "2026-09-z1", "2026-03-10")
-    await operate.apply(own.settings, law.days.calendar, own.pack.calendar.version)
+    await operate.apply(own.settings, law.days.calendar, own.pack.calendar)
     await own.start("deadlines")
     (moved,) = await own.observer.wait("DeadlineMoved", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
     assert moved.data["due_date"] == "2026-03-24"
@@ -93,14 +92,10 @@ async def test_a_reply_that_waits_in_kafka_is_judged_by_the_day_that_was_known_w
     own.set_clock(AFTER_DUE - timedelta(days=1))
     worked = with_days(own.pack.calendar, "2026-09-z1", [], {date(2026, 3, 7): date(2026, 4, 1)})
     # By the corrected calendar the reply is due at the end of the 20th, which is past.
-    await operate.apply(own.settings, worked, own.pack.calendar.version)
+    await operate.apply(own.settings, worked, own.pack.calendar)
     other = await own.submit()
 
-    async def taken_up() -> bool:
-        answer = await own.https["deadlines"].get("/metrics")
-        return 'pakn_calendar_info{version="2026-09-z1"} 1.0' in answer.text
-
-    await until(taken_up, "deadlines counts by the corrected calendar")
+    await until(lambda: own.counts_by("2026-09-z1"), "deadlines counts by the corrected calendar")
     await own.start("routing")
     (met,) = await own.observer.wait("DeadlineMet", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
     assert (met.data["late"], met.data["due_at"]) == (False, "2026-03-23T17:00:00Z")
@@ -113,10 +108,10 @@ async def test_a_reply_that_waits_in_kafka_is_judged_by_the_day_that_was_known_w
 
 async def test_an_earlier_version_or_another_calendar_of_the_same_version_is_refused(own: System) -> None:
     law = law_of(own)
-    await operate.apply(own.settings, with_days_off(law, "2026-09-z1").days.calendar, own.pack.calendar.version)
+    await operate.apply(own.settings, with_days_off(law, "2026-09-z1").days.calendar, own.pack.calendar)
     for corrected in (with_days_off(law, "2026-09-a"), with_days_off(law, "2026-09-z1", "2026-03-10")):
         with pytest.raises(operate.CannotApply, match="later"):
-            await operate.apply(own.settings, corrected.days.calendar, own.pack.calendar.version)
+            await operate.apply(own.settings, corrected.days.calendar, own.pack.calendar)
 
 
 async def pakn(system: System, *arguments: str) -> tuple[int, str]:

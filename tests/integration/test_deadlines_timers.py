@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from services import metrics
+from services.deadlines import operate
 from tests.outside_world import until
 from tests.system import START, System
 
@@ -173,4 +174,19 @@ async def test_a_limit_on_a_day_that_the_law_does_not_know_is_a_dead_letter_and_
     (dead,) = await own.observer.wait(topic="dead.deadlines", code=body["code"])
     assert dead.headers["reason"] == "missing_rule_set"
     assert "2027" in dead.headers["reason-text"]
-    assert not own.observer.found("DeadlineSet", subject=body["feedback_id"])
+    await own.settled()
+    rules = {row.data["rule"] for row in own.observer.found("DeadlineSet", topic="feedback", subject=body["feedback_id"])}
+    assert rules == {"refuse"}, "of two working days all are known, and its clock does not wait for the others"
+
+    (last,) = [year for year in own.pack.calendar.years if year.year == 2027]
+    years = (*own.pack.calendar.years, last.model_copy(update={"year": 2028, "days_off": (), "working_days": ()}))
+    longer = own.pack.calendar.model_copy(update={"version": "2026-09-z1", "years": years})
+    await operate.apply(own.settings, longer, own.pack.calendar)
+    await until(lambda: own.counts_by("2026-09-z1"), "deadlines counts by the calendar that has the next year")
+    original = [(name.removeprefix("original-"), text.encode()) for name, text in dead.headers.items() if "original-" in name]
+    await own.post.raw("feedback", dead.value, original, dead.key)
+    (found,) = await own.observer.wait("DeadlineSet", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
+    assert found.data["due_date"].startswith("2028-01")
+    await own.settled()
+    told = own.observer.found("DeadlineSet", topic="feedback", subject=body["feedback_id"])
+    assert len({row.id for row in told}) == 3, "what had been told comes again as the same fact"

@@ -127,7 +127,7 @@ def law_of(limit: int, unit: Unit) -> Law:
         rule = rule_set.rules["handle_reply"]
         own = rule.model_copy(update={"limit": rule.limit.model_copy(update={"n": limit, "unit": unit})})
         changed.append(rule_set.model_copy(update={"rules": {**rule_set.rules, "handle_reply": own}}))
-    return Law(LAW.pack.model_copy(update={"rule_sets": tuple(changed)}), LAW.days)
+    return Law.of(LAW.pack.model_copy(update={"rule_sets": tuple(changed)}))
 
 
 def answer(vector: Vector) -> explain.Explained:

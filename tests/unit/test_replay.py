@@ -6,22 +6,11 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-import schemas
-from schemas import Fact, parse_envelope
 from services.deadlines.domain import Case
-from services.deadlines.replay import READ, Replay
-from tests.clock_story import LAW, Story, at, with_days_off
+from services.deadlines.replay import Replay
+from tests.clock_story import LAW, Story, at, replay, with_days_off
 
 SENT = "2026-03-02"
-
-
-def replay(facts: list[Fact], until: str = "2027-01-01") -> Replay:
-    result = Replay(at(until))
-    for fact in facts:
-        if fact.name in READ:
-            headers = [(name, value.encode()) for name, value in fact.headers().items()]
-            result.take(parse_envelope(headers), schemas.READERS[fact.name].validate_json(fact.data))
-    return result
 
 
 def stored(case: Case | None) -> dict[str, tuple[object, ...]]:

@@ -1,0 +1,149 @@
+"""What a correction of the calendar or of a rule set does to a running clock, and the facts that say so. Pure.
+
+`domain.advance` lets clocks go through corrections as it lets them go through their rungs. Nothing here depends on when it
+is done: the same clock and the same law always give the same facts. A closed clock keeps what it was counted by: what was
+met or late by the law as it was known then stays so.
+"""
+
+import itertools
+from collections.abc import Iterator
+from datetime import datetime
+
+import schemas
+from schemas import Fact
+from services.deadlines.clocks import Case, Clock, Rung, about, article, clock_fact, due, explanation, ladder, with_next_rung
+from services.deadlines.law import Correction, Law
+from services.deadlines.workdays import CalendarEnds
+
+
+def next_correction(law: Law, case: Case, clock: Clock, until: datetime) -> tuple[datetime, Clock] | None:
+    """The first instant by `until` whose corrections a running clock has still to go through, and the clock after them.
+
+    One whose calendar does not reach the clock's last day is passed over: nothing is guessed, and a later one may reach it.
+    """
+    # What holds from one instant on is gone through at once: nobody is told of a day that was never meant.
+    for at, together in itertools.groupby(law.corrections_of(clock.count, until, clock.rule), key=lambda row: row.at):
+        counted = clock
+        for correction in together:
+            if law.concerns(correction, counted.count):
+                counted = _counted(law, case, counted, correction) or counted
+        if counted is not clock:
+            return at, _on_its_ladder(law, clock, counted, at)
+    return None
+
+
+def counted_at(law: Law, case: Case, clock: Clock, known_at: datetime, after: datetime) -> Clock:
+    """A clock that opens, or opens again, counted by all that is known at `known_at`, with what its ladder has after `after`."""
+    opened = clock.model_copy(update={"state": "open", "told_at": after})
+    while found := next_correction(law, case, opened, known_at):
+        opened = found[1]
+    if opened.count != clock.count:
+        # What it was told of before it was closed may lie on other days by this count.
+        opened = opened.model_copy(update={"ladders": clock.ladders + 1, "told_at": after})
+    return with_next_rung(law, opened, after=after)
+
+
+def _counted(law: Law, case: Case, clock: Clock, correction: Correction) -> Clock | None:
+    """The clock with its due day by the corrected law; none where the calendar does not reach it."""
+    days = correction.days or law.calendar(clock.calendar_version)
+    rule_set = correction.rule_set or law.rule_set(clock.rule_set, clock.revision)
+    rule = rule_set.rules[clock.rule]
+    limit = law.pack.limit(rule, case.category, clock.agency)
+    try:
+        due_at, due_date = due(days, clock.started_at, limit, rule.limit.unit)
+    except CalendarEnds:
+        return None
+    return clock.model_copy(
+        update={
+            "rule_set": rule_set.id,
+            "revision": rule_set.revision,
+            "calendar_version": days.calendar.version,
+            "limit": limit,
+            "unit": rule.limit.unit,
+            "due_at": due_at,
+            "due_date": due_date.isoformat(),
+            "explanation": explanation(days, clock.started_at, limit, rule.limit.unit, due_date),
+        }
+    )
+
+
+def _on_its_ladder(law: Law, before: Clock, counted: Clock, at: datetime) -> Clock:
+    """The clock that was counted again with what is still to come: no rung twice, and none before it could be known."""
+    # An instance that heard of the correction too late may have told of something after it.
+    at = max(at, before.told_at)
+    overdue = before.overdue and counted.due_at <= at
+    after = counted.model_copy(update={"overdue": overdue, "told_at": at})
+    # A due day that stays and an overdue that holds leave the ladder where it was; only its days may be others.
+    goes_on = overdue if before.overdue else counted.due_at == before.due_at
+    if not goes_on or (before.overdue and before.next_rung is None):
+        return with_next_rung(law, after.model_copy(update={"ladders": before.ladders + (not goes_on)}), after=at)
+    reached = _place(before.next_rung) if before.next_rung else _AFTER_WARNINGS
+    rung = next((rung for rung in ladder(law, after) if _place(rung) >= reached), None)
+    if rung is not None and rung.at < at:
+        rung = rung.model_copy(update={"at": at})
+    return after.model_copy(update={"next_rung": rung})
+
+
+_AFTER_WARNINGS = (1, 0)
+
+
+def _place(rung: Rung) -> tuple[int, int]:
+    """Where a rung stands in the ladder."""
+    match rung.kind:
+        case "warning":
+            return 0, -rung.number
+        case "overdue":
+            return _AFTER_WARNINGS
+        case "progress":
+            return 2, rung.number
+
+
+def facts(law: Law, case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
+    """What is told of a clock that has gone through corrections; nothing where day and rule set stay."""
+    if after.due_at == before.due_at and after.rule_set == before.rule_set:
+        return
+    moved = schemas.DeadlineMoved.model_validate(
+        about(case, after)
+        | {
+            "reason": "calendar" if before.count[1:] == after.count[1:] else "rule_set",
+            "previous_due_at": before.due_at,
+            "previous_due_date": before.due_date,
+            "due_at": after.due_at,
+            "due_date": after.due_date,
+            "explanation": after.explanation,
+            "nearer": after.due_at < before.due_at,
+            "limit": after.limit,
+            "unit": after.unit,
+            "rule_set": after.rule_set,
+            "revision": after.revision,
+            "previous_revision": before.revision,
+            "article": article(law, after),
+            "verified": law.rule_set(after.rule_set, after.revision).verified,
+            "calendar_version": after.calendar_version,
+            "previous_calendar_version": before.calendar_version,
+            "moved_at": after.told_at,
+        }
+    )
+    yield clock_fact(case, after, moved, after.told_at, _cause(after))
+    yield from withdrawn(case, before, after)
+
+
+def withdrawn(case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
+    """The fact that takes an overdue back, where the clock was overdue and is not by its new count."""
+    if after.overdue or not before.overdue:
+        return
+    event = schemas.OverdueWithdrawn.model_validate(
+        about(case, after)
+        | {
+            "due_at": after.due_at,
+            "due_date": after.due_date,
+            "explanation": after.explanation,
+            "withdrawn_at": after.told_at,
+        }
+    )
+    yield clock_fact(case, after, event, after.told_at, _cause(after))
+
+
+def _cause(clock: Clock) -> str:
+    # By clock and count alone, so that what is published again after a crash is the same fact.
+    return f"{clock.id}/moved/{clock.count}"

@@ -1,0 +1,108 @@
+"""What an instance knows of the law, on a real database by both drivers: read whole or not at all, and never contradicted."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from pymongo.errors import AutoReconnect
+
+from services import mongo
+from services.deadlines.lawbook import Lawbook
+from services.deadlines.store import DeadlinesStore
+from services.errors import CannotRun
+from services.packs import Pack
+from tests.clock_story import LAW, VN, with_days_off
+from tests.mail_world import HandClock
+
+LEAD = timedelta(seconds=30)
+
+
+@pytest.fixture
+def store(database: mongo.Database) -> DeadlinesStore:
+    return DeadlinesStore(database)
+
+
+def with_version(pack: Pack, version: str, *days_off: str) -> Pack:
+    """The pack with another calendar."""
+    return pack.model_copy(update={"calendar": with_days_off(LAW, version, *days_off).days.calendar})
+
+
+def with_limit(pack: Pack, n: int, revision: int = 1) -> Pack:
+    """The pack with another limit for the reply in its latest rule set."""
+    *others, last = pack.rule_sets
+    rule = last.rules["handle_reply"]
+    rules = {**last.rules, "handle_reply": rule.model_copy(update={"limit": rule.limit.model_copy(update={"n": n})})}
+    return pack.model_copy(update={"rule_sets": (*others, last.model_copy(update={"rules": rules, "revision": revision}))})
+
+
+async def test_what_a_later_image_brings_holds_for_all_instances_from_one_instant_on(store: DeadlinesStore) -> None:
+    clock = HandClock()
+    older, newer = Lawbook(VN, store, clock, LEAD), Lawbook(with_limit(with_version(VN, "2026-09-z1"), 9, 2), store, clock, LEAD)
+    await older.prepare()
+    assert older.current().calendars_at(clock.now())[0].calendar == VN.calendar, "the first law holds from the first moment"
+    clock.advance(seconds=30)
+    await newer.prepare()
+    await older.read()
+    holds_at = clock.machine() + LEAD
+    for lawbook in (older, newer):
+        law = lawbook.current()
+        assert law.calendars_at(holds_at - timedelta(milliseconds=1))[0].calendar.version == VN.calendar.version
+        assert law.calendars_at(holds_at)[0].calendar.version == "2026-09-z1"
+        known = [law.rule_set_on(date(2026, 8, 3), at) for at in (holds_at - timedelta(milliseconds=1), holds_at)]
+        assert [(row.revision, row.rules["handle_reply"].limit.n) for row in known] == [(1, 15), (2, 9)]
+    assert older.current().corrections == newer.current().corrections
+
+
+async def test_a_reading_that_is_cut_short_is_done_again(database: mongo.Database) -> None:
+    """Taken for known before the rest was read, a calendar would have been passed over until the next restart."""
+
+    class CutShort(DeadlinesStore):
+        async def revisions(self) -> dict[tuple[str, int], datetime]:
+            if failures:
+                raise failures.pop()
+            return await super().revisions()
+
+    failures: list[Exception] = []
+    store = CutShort(database)
+    lawbook = Lawbook(VN, store, HandClock(), LEAD)
+    await lawbook.prepare()
+    await store.keep_calendar(with_version(VN, "2026-09-z1").calendar, datetime(2026, 11, 2, tzinfo=UTC))
+    failures.append(AutoReconnect("the primary has stepped down"))
+    with pytest.raises(AutoReconnect):
+        await lawbook.read()
+    assert lawbook.current().days.calendar.version == VN.calendar.version
+    await lawbook.read()
+    assert lawbook.current().days.calendar.version == "2026-09-z1"
+
+
+async def test_a_pack_that_counts_otherwise_under_the_same_name_stops_the_start_with_every_fault(store: DeadlinesStore) -> None:
+    await Lawbook(VN, store, HandClock(), LEAD).prepare()
+    changed = with_limit(with_version(VN, VN.calendar.version, "2026-12-04"), 14)
+    with pytest.raises(CannotRun, match=r"calendar\.yaml has other days than calendar '2026-09'") as caught:
+        await Lawbook(changed, store, HandClock(), LEAD).prepare()
+    assert "rules.yaml: rule set 'qd29-2026' counts otherwise than its revision 1" in str(caught.value)
+    assert len(await store.calendar_versions()) == 1, "nothing of it is written down"
+
+
+async def test_other_words_need_no_new_revision_and_are_shown_at_once(store: DeadlinesStore) -> None:
+    await Lawbook(VN, store, HandClock(), LEAD).prepare()
+    *others, last = VN.rule_sets
+    verified = VN.model_copy(update={"rule_sets": (*others, last.model_copy(update={"verified": True}))})
+    lawbook = Lawbook(verified, store, HandClock(), LEAD)
+    await lawbook.prepare()
+    assert lawbook.current().rule_set(last.id, 1).verified
+
+
+async def test_a_later_calendar_that_lacks_years_stops_the_start(store: DeadlinesStore) -> None:
+    await Lawbook(VN, store, HandClock(), LEAD).prepare()
+    years = tuple(year for year in VN.calendar.years if year.year != 2027)
+    shorter = VN.model_copy(update={"calendar": VN.calendar.model_copy(update={"version": "2026-10", "years": years})})
+    with pytest.raises(CannotRun, match="lacks years that '2026-09' has: 2027; add them"):
+        await Lawbook(shorter, store, HandClock(), LEAD).prepare()
+
+
+async def test_a_rule_set_that_the_pack_has_no_longer_is_still_known(store: DeadlinesStore) -> None:
+    await Lawbook(VN, store, HandClock(), LEAD).prepare()
+    without = VN.model_copy(update={"rule_sets": VN.rule_sets[1:]})
+    lawbook = Lawbook(without, store, HandClock(), LEAD)
+    await lawbook.prepare()
+    assert lawbook.current().rule_set(VN.rule_sets[0].id, 1) == VN.rule_sets[0]
