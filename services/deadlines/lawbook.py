@@ -55,6 +55,7 @@ class Lawbook:
         await self.read()
         if faults := list(self._contradictions()):
             raise CannotRun("\n".join(faults))
+        self._warn_of_what_is_later()
         holds_at = self._clock.machine() + self._lead
         await self._store.keep_calendar(self._pack.calendar, holds_at)
         for rule_set in self._pack.rule_sets:
@@ -63,6 +64,15 @@ class Lawbook:
         self._own = {(rule_set.id, rule_set.revision): rule_set for rule_set in self._pack.rule_sets}
         self._rule_sets = {}
         await self.read()
+
+    def _warn_of_what_is_later(self) -> None:
+        """The law does not go back with an image: who means it to must give it a later version or a higher revision."""
+        own = {rule_set.id: rule_set.revision for rule_set in self._pack.rule_sets}
+        for id, revision in self._rule_sets:
+            if revision > own.get(id, revision):
+                log.warning("later_revision_in_use", rule_set=id, in_use=revision, of_this_pack=own[id])
+        if (latest := max(self._calendars, default="")) > self._pack.calendar.version:
+            log.warning("later_calendar_in_use", in_use=latest, of_this_pack=self._pack.calendar.version)
 
     def _contradictions(self) -> Iterator[str]:
         own = self._pack.calendar
