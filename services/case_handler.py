@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from schemas import Fact
-from services.case_store import CaseStore, Change, history_entry, recorded
+from services.case_store import CaseStore, Change, history_entry, recorded_facts
 from services.errors import GiveUp, TryAgain, describe
 from services.logs import logger
 from services.mongo import Document
@@ -66,34 +66,31 @@ class CaseHandler(Generic[CaseT]):
     def _decide_case(self, case_id: str, document: Document | None, events: Sequence[Received]) -> tuple[Change | None, Outcome]:
         outcome = Outcome()
         before = case = self._read(document) if document else None
-        history: list[Document] = list(document["history"]) if document else []
-        old = len(history)
+        entries: list[Document] = []
         for received in events:
             cause = self._cause_id(received)
-            if known := recorded(case_id, history, cause):
-                outcome.facts += known.facts
+            known = recorded_facts({"_id": case_id, "history": entries}, cause)
+            if known is None and document:
+                known = recorded_facts(document, cause)
+            if known is not None:
+                outcome.facts += known
                 outcome.repeated += 1
-                if known.complete:
-                    continue
-            part: GiveUp | None = None
+                continue
             try:
                 case, facts = self._decide(case, received)
             except TryAgain:
                 raise
             except GiveUp as reason:
-                part = reason
-                case, facts = reason.decided or (case, [])
+                outcome.given_up.append((received, reason))
             except Exception as error:  # A pure decision fails the same way each time: no repetition mends it.
                 log.exception("decision_failed", event_id=cause, type=received.envelope.name)
-                part, facts = GiveUp("unexpected", describe(error)), []
-            if part:
-                outcome.given_up.append((received, part))
-            outcome.facts += facts
-            # What changes nothing (a refusal) is recorded too, so that a repetition is answered alike; but an agency
-            # that asks in a loop must not make the document grow for ever.
-            if facts and (case is not before or old < _HISTORY_OF_REFUSALS):
-                history.append(history_entry(cause, facts, complete=part is None))
-        entries = history[old:]
+                outcome.given_up.append((received, GiveUp("unexpected", describe(error))))
+            else:
+                outcome.facts += facts
+                # What changes nothing (a refusal) is recorded too, so that a repetition is answered alike; but an agency
+                # that asks in a loop must not make the document grow for ever.
+                if facts and (case is not before or len(document["history"] if document else ()) < _HISTORY_OF_REFUSALS):
+                    entries.append(history_entry(cause, facts))
         if case is None or (case == before and not entries):
             return None, outcome
         version = document["version"] if document else 0

@@ -1,6 +1,6 @@
 """Cases in MongoDB: one document a case, guarded by its version, with every fact that it gave rise to in `history`.
 
-A decision, its evidence and its duplicate check are one atomic write. `services/turn.py` loads and saves through this;
+A decision, its evidence and its duplicate check are one atomic write. `services/case_handler.py` loads and saves through this;
 the services' `store.py` name the collection and its indexes.
 """
 
@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
@@ -27,11 +27,8 @@ class Change:
     entries: list[Document] = field(default_factory=list)
 
 
-def history_entry(cause: str, facts: Sequence[Fact], *, complete: bool = True) -> Document:
-    """What `history` keeps of one decision: the id of the event that caused it, and the facts as they were published.
-
-    `complete` is false of a decision of which a part had to be given up: the event is decided again when it comes again.
-    """
+def history_entry(cause: str, facts: Sequence[Fact]) -> Document:
+    """What `history` keeps of one decision: the id of the event that caused it, and the facts as they were published."""
     rows = [
         {
             "id": fact.id,
@@ -45,23 +42,15 @@ def history_entry(cause: str, facts: Sequence[Fact], *, complete: bool = True) -
         }
         for fact in facts
     ]
-    return {"cause": cause, "facts": rows} | ({} if complete else {"complete": False})
+    return {"cause": cause, "facts": rows}
 
 
-class Recorded(NamedTuple):
-    """The facts that an event gave rise to in a case, exactly as they were, and whether that was all of it."""
-
-    facts: list[Fact]
-    complete: bool
-
-
-def recorded(case_id: str, history: Iterable[Document], cause: str) -> Recorded | None:
-    """What `history` has of an event; none if it was not handled yet."""
-    entries = [entry for entry in history if entry["cause"] == cause]
-    if not entries:
-        return None
-    facts = [fact for entry in entries for fact in _facts_of(case_id, entry)]
-    return Recorded(facts, any(entry.get("complete", True) for entry in entries))
+def recorded_facts(document: Document, cause: str) -> list[Fact] | None:
+    """The facts that `cause` gave rise to in this case, exactly as they were; none if it was not handled yet."""
+    for entry in document.get("history", ()):
+        if entry["cause"] == cause:
+            return _facts_of(document["_id"], entry)
+    return None
 
 
 def all_recorded_facts(document: Document) -> list[Fact]:

@@ -1,8 +1,7 @@
 """Failures, named by what to do next: give up on this record (dead letter), try again (bounded), or do not even start."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from schemas import Fact
 from schemas.values import Fault
 
 Reason = Literal[
@@ -21,15 +20,13 @@ Reason = Literal[
 class GiveUp(Exception):
     """No repetition mends this record: it goes to the service's dead-letter topic with `reason` and the text.
 
-    `faults` list each place that is wrong, where the sender gets an answer. `decided` is the part of the decision on a case
-    that holds all the same, as the case and its facts: it is kept, and the record is tried as a whole when it comes again.
+    `faults` list each place that is wrong, where the sender gets an answer.
     """
 
-    def __init__(self, reason: Reason, text: str, faults: tuple[Fault, ...] = (), decided: tuple[Any, list[Fact]] | None = None):
+    def __init__(self, reason: Reason, text: str, faults: tuple[Fault, ...] = ()) -> None:
         super().__init__(text)
         self.reason: Reason = reason
         self.faults = faults
-        self.decided = decided
 
 
 def describe(error: BaseException) -> str:

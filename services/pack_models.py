@@ -208,11 +208,16 @@ class RuleSet(Part):
 
     def counts_like(self, other: "RuleSet") -> bool:
         """Whether each clock runs alike by both: names, articles, sources, notes, and the day on which it ends, may differ."""
-        said = {"name", "measured_as", "article", "source", "confidence", "note"}
-        one, another = (
-            {name: rule.model_dump(exclude=said) for name, rule in rule_set.rules.items()} for rule_set in (self, other)
-        )
-        return (self.effective.from_, self.open_clocks, one) == (other.effective.from_, other.open_clocks, another)
+        said = {"name", "limit_is_per_category", "measured_as", "article", "source", "confidence", "note"}
+
+        def what_counts(rule: Rule) -> dict[str, object]:
+            # The order in which warnings and moments are listed means nothing.
+            values = rule.model_dump(exclude=said)
+            return {field: set(value) if isinstance(value, tuple) else value for field, value in values.items()}
+
+        rules, others = ({name: what_counts(rule) for name, rule in row.rules.items()} for row in (self, other))
+        one, another = (self.effective.from_, self.open_clocks), (other.effective.from_, other.open_clocks)
+        return one == another and rules == others
 
 
 class DayOff(Part):

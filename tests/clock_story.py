@@ -1,6 +1,6 @@
 """A feedback's life for the tests of the law's clocks: facts go in, what the clocks say comes out, time passes.
 
-`tests/unit/test_deadlines_domain.py` plays with it; nothing here touches a server.
+The unit tests of deadlines, the scenarios and the histories play with it; nothing here touches a server.
 """
 
 from collections.abc import Iterable, Mapping

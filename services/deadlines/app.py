@@ -57,7 +57,6 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         consumer=lambda: subscriber.consumer,
         grace=timedelta(seconds=settings.deadlines.grace_seconds),
         batch=settings.deadlines.batch,
-        law_seconds=settings.deadlines.law_seconds,
     )
     handler = CaseHandler(store.cases, Decisions(lawbook).decide, read_case, write_case)
     turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, progress)

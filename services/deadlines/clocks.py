@@ -49,6 +49,8 @@ class Clock(BaseModel):
     due_date: str
     explanation: str
     overdue: bool = False
+    # The number of the last progress duty that it was told of.
+    progress: int = 0
     # How often a correction has let the ladder begin anew, each time with facts of its own.
     ladders: int = 0
     # The legal instant of what was last told of it, before which nothing more can be told.
@@ -148,7 +150,7 @@ def open_clock(law: Law, case: Case, rule_set: RuleSet, name: RuleName, starts_a
 
 
 def ladder(law: Law, clock: Clock) -> Iterator[Rung]:
-    """Every rung of a clock in order: warnings, overdue, and the progress duties as far as the calendar reaches."""
+    """The rungs of a clock in order: warnings, overdue, and the progress duties to come, as far as the calendar reaches."""
     days, rule = law.calendar(clock.calendar_version), rule_of(law, clock)
     due_date = date.fromisoformat(clock.due_date)
     for number in sorted(rule.warn_before, reverse=True):
@@ -164,7 +166,7 @@ def ladder(law: Law, clock: Clock) -> Iterator[Rung]:
     yield Rung(kind="overdue", at=clock.due_at, number=0)
     if rule.progress_every is None:
         return
-    for number in itertools.count(1):
+    for number in itertools.count(clock.progress + 1):
         try:
             if rule.progress_every.unit == "days":
                 # A last day that is off moves to the next working day here too (Civil Code 2015, Article 148(5)).

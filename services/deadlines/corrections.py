@@ -75,16 +75,16 @@ def _on_its_ladder(law: Law, before: Clock, counted: Clock, at: datetime) -> Clo
     after = counted.model_copy(update={"overdue": overdue, "told_at": at})
     # A due day that stays and an overdue that holds leave the ladder where it was; only its days may be others.
     goes_on = overdue if before.overdue else counted.due_at == before.due_at
-    if not goes_on or (before.overdue and before.next_rung is None):
-        return with_next_rung(law, after.model_copy(update={"ladders": before.ladders + (not goes_on)}), after=at)
-    reached = _place(before.next_rung) if before.next_rung else _AFTER_WARNINGS
+    if not goes_on:
+        return with_next_rung(law, after.model_copy(update={"ladders": before.ladders + 1, "progress": 0}), after=at)
+    reached = _place(before.next_rung) if before.next_rung else _PROGRESS if overdue else _OVERDUE
     rung = next((rung for rung in ladder(law, after) if _place(rung) >= reached), None)
     if rung is not None and rung.at < at:
         rung = rung.model_copy(update={"at": at})
     return after.model_copy(update={"next_rung": rung})
 
 
-_AFTER_WARNINGS = (1, 0)
+_OVERDUE, _PROGRESS = (1, 0), (2, 0)
 
 
 def _place(rung: Rung) -> tuple[int, int]:
@@ -93,9 +93,9 @@ def _place(rung: Rung) -> tuple[int, int]:
         case "warning":
             return 0, -rung.number
         case "overdue":
-            return _AFTER_WARNINGS
+            return _OVERDUE
         case "progress":
-            return 2, rung.number
+            return _PROGRESS[0], rung.number
 
 
 def facts(law: Law, case: Case, before: Clock, after: Clock) -> Iterator[Fact]:

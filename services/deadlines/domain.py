@@ -61,8 +61,8 @@ class Step(NamedTuple):
 def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition: int) -> tuple[Case | None, list[Fact]]:
     """What an event of a case does to its clocks.
 
-    Raises GiveUp when no rule set or no calendar covers a clock that it opens; everything else is decided all the same and
-    is the error's `decided`. Raises TryAgain when the law of a clock has still to be read.
+    Raises GiveUp when no rule set or no calendar covers a clock that it opens, and TryAgain when the law of a clock has still
+    to be read.
     """
     meaning = moment_of(event)
     if meaning is None:
@@ -95,23 +95,15 @@ def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition:
     try:
         rule_set = law.rule_set_on(law.days.local_day(at), known_at)
     except NoRuleSet as error:
-        raise GiveUp("missing_rule_set", str(error), decided=(case, facts)) from None
-    failed: GiveUp | None = None
+        raise GiveUp("missing_rule_set", str(error)) from None
     for name in rule_set.rules:
-        try:
-            begun = _open(law, case, rule_set, name, moment, at, known_at, cause)
-        except GiveUp as error:
-            failed = failed or error
-            continue
+        begun = _open(law, case, rule_set, name, moment, at, known_at, cause)
         if begun is not None:
             facts.append(_set_fact(law, case, begun, at, cause))
             # One that opens again by a law that was corrected meanwhile may be in time after all.
             facts += corrections.withdrawn(case, clocks.get(begun.id, begun), begun)
             clocks[begun.id] = begun
-    case = case.model_copy(update={"clocks": tuple(clocks.values())})
-    if failed:
-        raise GiveUp(failed.reason, str(failed), decided=(case, facts))
-    return case, facts
+    return case.model_copy(update={"clocks": tuple(clocks.values())}), facts
 
 
 def _close(law: Law, case: Case, clock: Clock, moment: Moment, at: datetime, cause: str) -> tuple[Clock, list[Fact]]:
@@ -159,8 +151,7 @@ def advance(law: Law, case: Case, until: datetime) -> tuple[Case, list[Step]]:
             rung, found = clock.next_rung, corrections.next_correction(law, case, clock, until)
             if rung is not None and rung.at <= (found[0] if found else until):
                 steps.append(Step(clock.rule, rung, _rung_fact(law, case, clock, rung)))
-                told = clock.model_copy(update={"overdue": clock.overdue or rung.kind != "warning", "told_at": rung.at})
-                clock = with_next_rung(law, told, after=rung.at)
+                clock = with_next_rung(law, _told(clock, rung), after=rung.at)
             elif found is not None:
                 steps += [Step(clock.rule, None, fact) for fact in corrections.facts(law, case, clock, found[1])]
                 clock = found[1]
@@ -169,6 +160,11 @@ def advance(law: Law, case: Case, until: datetime) -> tuple[Case, list[Step]]:
         clocks[index] = clock
     steps.sort(key=lambda step: step.fact.time)
     return case.model_copy(update={"clocks": tuple(clocks)}), steps
+
+
+def _told(clock: Clock, rung: Rung) -> Clock:
+    progress = rung.number if rung.kind == "progress" else clock.progress
+    return clock.model_copy(update={"overdue": clock.overdue or rung.kind != "warning", "progress": progress, "told_at": rung.at})
 
 
 def _rung_fact(law: Law, case: Case, clock: Clock, rung: Rung) -> Fact:

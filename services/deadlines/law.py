@@ -17,6 +17,7 @@ from services.packs import NoRuleSet, Pack, RuleSet
 
 EVER = datetime.min.replace(tzinfo=UTC)
 """Since when a law is known that nobody has to learn: of a pack alone, without a running system."""
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Count(NamedTuple):
@@ -70,13 +71,14 @@ class Law:
         """The law of what is known; where nothing is said, the pack's own calendar or rule sets are known since ever."""
         known_calendars = tuple(calendars) or ((EVER, WorkDays(pack.calendar)),)
         known_rule_sets = tuple(rule_sets) or tuple((EVER, rule_set) for rule_set in pack.rule_sets)
-        zone = known_calendars[0][1]
+        law = cls(pack, known_calendars, known_rule_sets, ())
         found = [Correction(at, days=days) for at, days in known_calendars]
         for at, rule_set in known_rule_sets:
             found.append(Correction(at, rule_set=rule_set))
-            if rule_set.open_clocks == "move":
-                begins = zone.start_of(rule_set.effective.from_)
-                found.append(Correction(max(at, begins), rule_set=rule_set, takes_over=True))
+            begins = max(at, law.days.start_of(rule_set.effective.from_))
+            # A later revision that is known by then has its own word on what it takes over, and when.
+            if rule_set.open_clocks == "move" and rule_set in law._rule_sets_known(begins):
+                found.append(Correction(begins, rule_set=rule_set, takes_over=True))
         return cls(pack, known_calendars, known_rule_sets, tuple(sorted(found, key=lambda row: row.at)))
 
     @property
@@ -105,22 +107,38 @@ class Law:
         raise TryAgain(f"revision {revision} of rule set {id!r}, to which a clock is pinned, is not known here yet")
 
     def rule_set_on(self, day: date, at: datetime) -> RuleSet:
-        """The rule set in force on `day` (both of its end days are in force), as it was known at `at`. Raises NoRuleSet.
+        """The rule set in force on `day`, as it was known at `at`. Raises NoRuleSet.
 
-        What was known later is taken only for a day that the law known then says nothing of.
+        One ends when the next begins; only of the last is its own end asked for. What was known later is taken only for a day
+        that the law known then says nothing of.
         """
-        for among in ([rule_set for since, rule_set in self.rule_sets if since <= at], [row for _, row in self.rule_sets]):
-            begun = [rule_set for rule_set in among if rule_set.effective.from_ <= day]
-            latest = max(begun, key=lambda row: (row.effective.from_, row.revision), default=None)
-            if latest and (latest.effective.to is None or day <= latest.effective.to):
+        for among in (self._rule_sets_known(at), self._rule_sets_known(FOR_EVER)):
+            latest = max((row for row in among if row.effective.from_ <= day), key=lambda row: row.effective.from_, default=None)
+            is_last = all(row.effective.from_ <= day for row in among)
+            if latest and (not is_last or latest.effective.to is None or day <= latest.effective.to):
                 return latest
         raise NoRuleSet(f"pack {self.pack.id} has no rule set in force on {day}")
+
+    def _rule_sets_known(self, at: datetime) -> list[RuleSet]:
+        """Each rule set in the highest revision that was known at an instant."""
+        known: dict[str, RuleSet] = {}
+        for since, rule_set in self.rule_sets:
+            if since <= at and rule_set.revision >= known.get(rule_set.id, rule_set).revision:
+                known[rule_set.id] = rule_set
+        return list(known.values())
 
     def unknown(self, counts: Iterable[Count]) -> list[str]:
         """Those of these counts whose calendar or rule set is not known."""
         versions = {days.calendar.version for _, days in self.calendars}
         revisions = {(rule_set.id, rule_set.revision) for _, rule_set in self.rule_sets}
         return sorted(str(count) for count in counts if count.calendar_version not in versions or count[1:] not in revisions)
+
+    def outdated(self, until: datetime) -> list[Count]:
+        """Every count that a correction known by `until` concerns."""
+        versions = {days.calendar.version for _, days in self.calendars}
+        revisions = {(rule_set.id, rule_set.revision) for _, rule_set in self.rule_sets}
+        counts = (Count(version, id, revision) for version in sorted(versions) for id, revision in sorted(revisions))
+        return [count for count in counts if next(self.corrections_of(count, until), None)]
 
     def corrections_of(self, count: Count, until: datetime, rule: RuleName | None = None) -> Iterator[Correction]:
         """The corrections known by `until` that a clock of this count (and rule) has not gone through, in order."""
@@ -138,5 +156,5 @@ class Law:
         assert corrected is not None
         if corrected.id == count.rule_set:
             return corrected.revision > count.revision
-        begins = {rule_set.effective.from_ for _, rule_set in self.rule_sets if rule_set.id == count.rule_set}
-        return correction.takes_over and bool(begins) and max(begins) < corrected.effective.from_
+        former = next((row for _, row in self.rule_sets if (row.id, row.revision) == count[1:]), None)
+        return correction.takes_over and former is not None and former.effective.from_ < corrected.effective.from_

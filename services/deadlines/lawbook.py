@@ -5,15 +5,18 @@ a little ahead, so that every instance has read it by then and all judge by the 
 `read`; handlers, ticker and pages ask for `current`.
 """
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
+
+from pydantic import ValidationError
 
 from services import metrics
 from services.clock import Clock
 from services.deadlines.law import Law
 from services.deadlines.store import DeadlinesStore
 from services.deadlines.workdays import WorkDays
-from services.errors import CannotRun
+from services.errors import CannotRun, describe
 from services.logs import logger
 from services.packs import Calendar, Pack, RuleSet
 
@@ -32,18 +35,28 @@ def missing_years(calendar: Calendar, former: Calendar) -> str:
     return f"calendar {calendar.version!r} lacks years that {former.version!r} has: {listed}; add them" if missing else ""
 
 
+@contextlib.contextmanager
+def _unreadable_is_unknown(kind: str, name: str) -> Generator[None, None, None]:
+    """What a later image has written in a shape that this one does not know concerns only the clocks that stand on it."""
+    try:
+        yield
+    except ValidationError as error:
+        log.warning("law_not_readable", kind=kind, name=name, error=describe(error))
+
+
 class Lawbook:
     """One instance's law. Reading adds to it; what holds changes when the instant of a correction has come."""
 
-    def __init__(self, pack: Pack, store: DeadlinesStore, clock: Clock, lead: timedelta) -> None:
+    def __init__(self, pack: Pack, store: DeadlinesStore, clock: Clock, holds_after: timedelta) -> None:
         self._pack = pack
         self._store = store
         self._clock = clock
-        self._lead = lead
+        self._holds_after = holds_after
         # By version and by (rule set, revision): since when they hold, in the machine's time.
         self._calendars: dict[str, tuple[datetime, WorkDays]] = {}
         self._rule_sets: dict[tuple[str, int], tuple[datetime, RuleSet]] = {}
-        self._own: dict[tuple[str, int], RuleSet] = {}
+        self._own_calendars: dict[str, WorkDays] = {}
+        self._own_rule_sets: dict[tuple[str, int], RuleSet] = {}
         self._coming: list[datetime] = []
         self._law = Law.of(pack)
 
@@ -52,25 +65,33 @@ class Lawbook:
 
         Raises PyMongoError, and CannotRun with every fault where the pack counts otherwise than what it calls the same.
         """
-        await self.read()
-        if faults := list(self._contradictions()):
-            raise CannotRun("\n".join(faults))
+        await self._read_and_compare()
         self._warn_of_what_is_later()
-        holds_at = self._clock.machine() + self._lead
+        holds_at = self._clock.machine() + self._holds_after
         await self._store.keep_calendar(self._pack.calendar, holds_at)
         for rule_set in self._pack.rule_sets:
             await self._store.keep_rule_set(rule_set, holds_at)
+        # An instance with another pack may have started at the same moment, and have been the first to write.
+        await self._read_and_compare()
         # The pack's own words (names, sources, verified or not) are newer than those that came with the first image.
-        self._own = {(rule_set.id, rule_set.revision): rule_set for rule_set in self._pack.rule_sets}
-        self._rule_sets = {}
+        self._own_calendars = {self._pack.calendar.version: WorkDays(self._pack.calendar)}
+        self._own_rule_sets = {(rule_set.id, rule_set.revision): rule_set for rule_set in self._pack.rule_sets}
+        self._calendars, self._rule_sets = {}, {}
         await self.read()
+
+    async def _read_and_compare(self) -> None:
+        await self.read()
+        if faults := list(self._contradictions()):
+            raise CannotRun("\n".join(faults))
 
     def _warn_of_what_is_later(self) -> None:
         """The law does not go back with an image: who means it to must give it a later version or a higher revision."""
         own = {rule_set.id: rule_set.revision for rule_set in self._pack.rule_sets}
-        for id, revision in self._rule_sets:
+        for (id, revision), (_, rule_set) in self._rule_sets.items():
             if revision > own.get(id, revision):
                 log.warning("later_revision_in_use", rule_set=id, in_use=revision, of_this_pack=own[id])
+            elif id not in own and rule_set.effective.from_ > self._law.days.local_day(self._clock.now()):
+                log.warning("rule_set_to_come_is_not_in_this_pack", rule_set=id, from_=rule_set.effective.from_.isoformat())
         if (latest := max(self._calendars, default="")) > self._pack.calendar.version:
             log.warning("later_calendar_in_use", in_use=latest, of_this_pack=self._pack.calendar.version)
 
@@ -89,14 +110,17 @@ class Lawbook:
 
     async def read(self) -> None:
         """Read what was written down since. Raises PyMongoError, and has then read nothing."""
-        calendars = {
-            version: self._calendars.get(version) or (at, WorkDays(await self._store.calendar(version)))
-            for version, at in (await self._store.calendar_versions()).items()
-        }
-        rule_sets = {
-            key: self._rule_sets.get(key) or (at, self._own.get(key) or await self._store.rule_set(*key))
-            for key, at in (await self._store.revisions()).items()
-        }
+        calendars = dict(self._calendars)
+        for version, at in (await self._store.calendar_versions()).items():
+            if version not in calendars:
+                own = self._own_calendars.get(version)
+                with _unreadable_is_unknown("calendar", version):
+                    calendars[version] = (at, own or WorkDays(await self._store.calendar(version)))
+        rule_sets = dict(self._rule_sets)
+        for key, at in (await self._store.revisions()).items():
+            if key not in rule_sets:
+                with _unreadable_is_unknown("rule_set", f"{key[0]}/{key[1]}"):
+                    rule_sets[key] = (at, self._own_rule_sets.get(key) or await self._store.rule_set(*key))
         if (calendars, rule_sets) != (self._calendars, self._rule_sets):
             self._calendars, self._rule_sets = calendars, rule_sets
             self._take_up()

@@ -1,7 +1,7 @@
 """Deadlines' documents: one case a feedback with its clocks. Uses only what PyMongo's async driver and Motor share."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from pymongo.errors import DuplicateKeyError
@@ -88,9 +88,11 @@ class DeadlinesStore:
         found = await self._rule_sets.find_one({"_id": _revision_id(id, revision)})
         return RuleSet.model_validate(found["rule_set"])
 
-    async def due(self, partition: int, until: datetime, limit: int) -> list[Document]:
-        """Cases of a partition with a rung due by `until`, the oldest first."""
-        query = {"partition": partition, "next_fire_at": {"$lte": until}}
+    async def due(self, partition: int, until: datetime, limit: int, passing_over: Sequence[str] = ()) -> list[Document]:
+        """Cases of a partition with a rung due by `until`, the oldest first, without those to be passed over."""
+        query: Document = {"partition": partition, "next_fire_at": {"$lte": until}}
+        if passing_over:
+            query["_id"] = {"$nin": list(passing_over)}
         found: list[Document] = await self._cases.find(query).sort("next_fire_at", 1).limit(limit).to_list(None)
         return found
 

@@ -9,7 +9,8 @@ mark: after a crash in between the same facts, with the same ids, are published 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -24,28 +25,45 @@ from services.deadlines.backlog import Backlog
 from services.deadlines.law import Count
 from services.deadlines.lawbook import Lawbook
 from services.deadlines.store import DeadlinesStore, read_case, write_case
-from services.errors import GiveUp, describe
+from services.errors import GiveUp, TryAgain, describe
 from services.logs import logger
 from services.mongo import Document
 
 log = logger(__name__)
+# A clock may be opened by what was known at an event that came very late, after its partition was looked at.
+_LOOK_AGAIN = timedelta(minutes=10)
 Advanced = tuple[Document, domain.Case, list[domain.Step]]
 Publish = Callable[[Sequence[Fact]], Awaitable[None]]
 
 
+@dataclass(slots=True)
+class Walk:
+    """One going through the clocks of a partition with outdated counts: from the case id `after` on, `ended_at` machine time."""
+
+    outdated: list[Count]
+    after: str = ""
+    cases: int = 0
+    moved: int = 0
+    conflicts: int = 0
+    ended_at: datetime | None = None
+
+
 class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Which partitions are owned, and up to which offset each has been handled."""
+    """Which partitions are owned, up to which offset each has been handled, and how far corrections have come in each."""
 
     def __init__(self) -> None:
         self.handled: dict[TopicPartition, int | None] = {}
+        self.walks: dict[TopicPartition, Walk] = {}
 
     async def on_partitions_revoked(self, _revoked: Sequence[TopicPartition]) -> None:
         """Another instance fires for these from now on."""
         self.handled.clear()
+        self.walks.clear()
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """How far the former owner came is read from its committed offsets, at the first tick."""
         self.handled = dict.fromkeys(assigned)
+        self.walks.clear()
 
     def note(self, records: Sequence[Record]) -> None:
         """These records are handled and committed."""
@@ -69,7 +87,6 @@ class Ticker:
         consumer: Callable[[], Any],
         grace: timedelta,
         batch: int,
-        law_seconds: float,
     ) -> None:
         self._lawbook = lawbook
         self._store = store
@@ -80,12 +97,6 @@ class Ticker:
         self._consumer = consumer
         self._grace = grace
         self._batch = batch
-        self._law_seconds = law_seconds
-        # By what running clocks were counted, and until when, in the machine's time, that need not be asked for again.
-        self._counts: list[Count] = []
-        self._counts_until = datetime.min.replace(tzinfo=UTC)
-        # In which partitions clocks of which counts were looked at since then.
-        self._looked_at: dict[int, list[Count]] = {}
         # Per partition: the end of the log at an earlier tick, and the legal instant of that tick.
         self._seen: dict[TopicPartition, tuple[int, datetime]] = {}
         # The turn and the tick change the same cases; in one process they take turns instead of meeting in the store.
@@ -102,8 +113,7 @@ class Ticker:
         if until is None:
             return
         ends = await self._backlog.ends(partitions)
-        await self._look_at_counts()
-        fired_until: list[datetime] = []
+        fired_until: dict[TopicPartition, datetime] = {}
         for partition in partitions:
             seen = self._seen.get(partition, (ends[partition], until))
             handled = await self._handled(consumer, partition)
@@ -113,13 +123,15 @@ class Ticker:
                 seen = (ends[partition], until)
             if handled >= seen[0]:
                 await self._fire(partition.partition, seen[1])
-                await self._correct(partition.partition, seen[1])
-                fired_until.append(seen[1])
+                fired_until[partition] = seen[1]
                 self._seen[partition] = (ends[partition], until)
             else:
                 self._seen[partition] = seen
         if len(fired_until) == len(partitions):
-            metrics.timers_fired_until.set(min(fired_until).timestamp())
+            metrics.timers_fired_until.set(min(fired_until.values()).timestamp())
+        # What is due goes out first, and waits for one batch of a long correction at most.
+        for partition, instant in fired_until.items():
+            await self._correct(partition, instant)
 
     async def _handled(self, consumer: Any, partition: TopicPartition) -> int | None:
         """Up to which offset the partition is handled; none when it is no longer owned."""
@@ -135,41 +147,37 @@ class Ticker:
 
     async def _fire(self, partition: int, until: datetime) -> None:
         """Fire what is due, the oldest first."""
+        failed: set[str] = set()
         while True:
             async with self.turn_lock:
-                documents = await self._store.due(partition, until, self._batch)
+                documents = await self._store.due(partition, until, self._batch, sorted(failed))
                 rows, conflicts = await self._advance(documents, until)
             if rows:
                 log.info("timers_fired", partition=partition, cases=len(rows), conflicts=len(conflicts))
-            # After a rebalance another instance may come first; what is left is looked at again in the next tick.
-            if not rows or conflicts:
+            # Whatever is wrong with some cases, those behind them have their turn. Where another instance came first, after a
+            # rebalance, what is left is looked at again in the next tick.
+            failed |= {document["_id"] for document in documents} - {document["_id"] for document, _, _ in rows}
+            if not documents or conflicts:
                 return
 
-    async def _look_at_counts(self) -> None:
-        """Ask now and then by what running clocks were counted: whoever counted them, none is left out for long."""
-        if (now := self._clock.machine()) >= self._counts_until:
-            self._counts = await self._store.counts_in_use()
-            self._counts_until = now + timedelta(seconds=self._law_seconds)
-            self._looked_at.clear()
-
-    async def _correct(self, partition: int, until: datetime) -> None:
-        """Let running clocks go through the corrections that are known by `until`."""
-        law = self._lawbook.current()
-        outdated = [count for count in self._counts if next(law.corrections_of(count, until), None)]
-        if not outdated or self._looked_at.get(partition) == outdated:
+    async def _correct(self, partition: TopicPartition, until: datetime) -> None:
+        """Let a batch of running clocks go through the corrections that are known by `until`; the next tick takes the next."""
+        outdated = self._lawbook.current().outdated(until)
+        walk = self._ownership.walks.get(partition)
+        if walk is None or walk.outdated != outdated or (walk.ended_at and self._clock.machine() - walk.ended_at > _LOOK_AGAIN):
+            walk = self._ownership.walks[partition] = Walk(outdated)
+        if not outdated or walk.ended_at:
             return
-        after, looked, moved, left = "", 0, 0, False
-        while True:
-            async with self.turn_lock:
-                documents = await self._store.counted_by(outdated, partition, after, self._batch)
-                rows, conflicts = await self._advance(documents, until)
-            if not documents:
-                break
-            after, looked, left = documents[-1]["_id"], looked + len(documents), left or bool(conflicts)
-            moved += sum(step.fact.name == "DeadlineMoved" for _, _, steps in rows for step in steps)
-            log.info("clocks_corrected", partition=partition, cases=looked, moved=moved, left_to_the_next_tick=left)
-        if not left:
-            self._looked_at[partition] = outdated
+        async with self.turn_lock:
+            documents = await self._store.counted_by(outdated, partition.partition, walk.after, self._batch)
+            rows, conflicts = await self._advance(documents, until)
+        if not documents:
+            # Where another instance came first, after a rebalance, what is left is looked at once more.
+            walk.after, walk.ended_at, walk.conflicts = "", None if walk.conflicts else self._clock.machine(), 0
+            return
+        walk.after, walk.cases, walk.conflicts = documents[-1]["_id"], walk.cases + len(documents), walk.conflicts + len(conflicts)
+        walk.moved += sum(step.fact.name == "DeadlineMoved" for _, _, steps in rows for step in steps)
+        log.info("clocks_corrected", partition=partition.partition, cases=walk.cases, moved=walk.moved, conflicts=walk.conflicts)
 
     async def _advance(self, documents: Sequence[Document], until: datetime) -> tuple[list[Advanced], set[str]]:
         """Publish and save what happens to these cases until then; the cases that changed, and where another writer was first."""
@@ -196,9 +204,12 @@ class Ticker:
 
     def _advance_case(self, document: Document, until: datetime) -> Advanced | None:
         """None for a case to which nothing happens, or which cannot be decided on, which must not stop the others."""
-        before = read_case(document)
         try:
+            before = read_case(document)
             case, steps = domain.advance(self._lawbook.current(), before, until)
+        except TryAgain as error:
+            log.warning("timer_waits", case=document["_id"], error=describe(error))
+            return None
         except Exception as error:  # Whatever is wrong with one case, the clocks of all others go on.
             metrics.dead_letters.labels(error.reason if isinstance(error, GiveUp) else "unexpected").inc()
             log.error("timer_failed", case=document["_id"], error=describe(error))

@@ -1,4 +1,4 @@
-"""Working days of a pack's calendar: which days are worked, and the last day of a limit. Pure; `domain.py` calls it.
+"""Working days of a pack's calendar: which days are worked, and the last day of a limit. Pure; the law and its clocks call it.
 
 Day 0, the local day of the event at whatever hour, is not counted (Civil Code 2015, Article 147); the last day counts in
 full, to 24:00 (Article 148). Saturdays that are worked in exchange for a day off are working days like any other.

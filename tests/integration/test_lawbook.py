@@ -8,7 +8,7 @@ from pymongo.errors import AutoReconnect
 from services import mongo
 from services.deadlines.lawbook import Lawbook
 from services.deadlines.store import DeadlinesStore
-from services.errors import CannotRun
+from services.errors import CannotRun, TryAgain
 from services.packs import Pack
 from tests.clock_story import LAW, VN, with_days_off
 from tests.mail_world import HandClock
@@ -106,3 +106,27 @@ async def test_a_rule_set_that_the_pack_has_no_longer_is_still_known(store: Dead
     lawbook = Lawbook(without, store, HandClock(), LEAD)
     await lawbook.prepare()
     assert lawbook.current().rule_set(VN.rule_sets[0].id, 1) == VN.rule_sets[0]
+
+
+async def test_what_a_later_image_has_written_in_another_shape_is_unknown_and_stops_nothing(
+    store: DeadlinesStore, database: mongo.Database
+) -> None:
+    lawbook = Lawbook(VN, store, HandClock(), LEAD)
+    await lawbook.prepare()
+    later = with_limit(VN, 9, 2).rule_sets[-1]
+    await store.keep_rule_set(later, datetime(2026, 11, 2, tzinfo=UTC))
+    await database["rule_sets"].update_one({"_id": f"{later.id}/2"}, {"$set": {"rule_set.what_nobody_knows_yet": 1}})
+    for started in (lawbook, Lawbook(VN, store, HandClock(), LEAD)):
+        await started.prepare()
+        with pytest.raises(TryAgain):
+            started.current().rule_set(later.id, 2)
+        assert started.current().rule_set(later.id, 1) == VN.rule_sets[-1]
+
+
+async def test_names_and_sources_of_days_are_the_packs_own(store: DeadlinesStore) -> None:
+    await Lawbook(VN, store, HandClock(), LEAD).prepare()
+    years = tuple(year.model_copy(update={"provisional": False}) for year in VN.calendar.years)
+    settled = VN.model_copy(update={"calendar": VN.calendar.model_copy(update={"years": years})})
+    lawbook = Lawbook(settled, store, HandClock(), LEAD)
+    await lawbook.prepare()
+    assert not any(year.provisional for year in lawbook.current().calendar(VN.calendar.version).calendar.years)

@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 import schemas
 from schemas import Fact
 from services import mongo
-from services.case_store import CaseStore, Change, all_recorded_facts, history_entry, recorded
+from services.case_store import CaseStore, Change, all_recorded_facts, history_entry, recorded_facts
 from services.deadlines.store import DeadlinesStore
 from services.errors import TryAgain
 from services.notify.domain import Letter, Settlement
@@ -52,8 +52,8 @@ async def test_a_case_is_inserted_changed_and_loaded_with_all_its_facts(cases: C
     assert set(loaded) == {"a", "b"}
     assert (loaded["a"]["state"], loaded["a"]["version"]) == ("old", 2)
     assert all_recorded_facts(loaded["a"]) == [rated("a", "c1"), rated("a", "c2")]
-    assert recorded("a", loaded["a"]["history"], "c2") == ([rated("a", "c2")], True)
-    assert recorded("a", loaded["a"]["history"], "c3") is None
+    assert recorded_facts(loaded["a"], "c2") == [rated("a", "c2")]
+    assert recorded_facts(loaded["a"], "c3") is None
     assert (loaded["b"]["version"], loaded["b"]["history"]) == (1, [])
     assert await cases.save([]) == set()
 

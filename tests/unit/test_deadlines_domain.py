@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import schemas
 from services.deadlines import domain
 from services.errors import GiveUp
-from tests.clock_story import COMMON, LAW, VN, Story, at, data, names, with_calendar
+from tests.clock_story import COMMON, LAW, VN, Story, at, data, names
 
 
 def test_a_feedback_sent_straight_to_its_agency_and_answered_in_time() -> None:
@@ -228,17 +228,6 @@ def test_a_day_without_law_or_calendar_is_given_up_with_its_reason_and_never_gue
         with pytest.raises(GiveUp) as caught:
             Story(at(day))
         assert caught.value.reason == "missing_rule_set"
-
-
-def test_an_answer_in_time_is_in_time_though_the_calendar_ends_before_the_clock_that_it_opens() -> None:
-    years = tuple(year for year in LAW.days.calendar.years if year.year <= 2026)
-    story = Story(at("2026-12-10"), law=with_calendar(LAW, LAW.days.calendar.model_copy(update={"years": years})))
-    with pytest.raises(GiveUp, match="ends before") as caught:
-        story.reply(at("2026-12-30"))
-    assert caught.value.decided is not None
-    story.case, facts = caught.value.decided
-    assert data(facts, "DeadlineMet", "handle_reply").late is False
-    assert not [clock for clock in story.case.clocks if clock.rule == "publish"], "no day is guessed"
 
 
 STEPS = ("accept", "ask", "supplement", "reply", "send_back", "publish", "refuse", "transfer", "wait")

@@ -1,0 +1,93 @@
+"""What the law was known to be at an instant: which calendar, which revision of which rule set, and what takes clocks over."""
+
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from services.deadlines.law import Count, Law
+from services.deadlines.workdays import WorkDays
+from services.packs import NoRuleSet, RuleSet
+from tests.clock_story import LAW, Story, at, corrected, with_days_off
+
+OLD, NEW = LAW.pack.rule_sets
+VERSION = LAW.days.calendar.version
+
+
+def revised(rule_set: RuleSet, revision: int, **values: object) -> RuleSet:
+    return rule_set.model_copy(update={"revision": revision, **values})
+
+
+def begins(day: str) -> object:
+    return NEW.effective.model_copy(update={"from_": date.fromisoformat(day)})
+
+
+def law(*known: tuple[datetime, RuleSet]) -> Law:
+    return Law.of(LAW.pack, LAW.calendars, known)
+
+
+def test_a_rule_set_that_was_put_off_does_not_begin_on_its_former_day() -> None:
+    """Its successor has not begun, so that the one before it goes on, whatever end an older image knows of it."""
+    put_off = law(
+        (at("2026-01-01"), OLD), (at("2026-01-01"), NEW), (at("2026-07-10"), revised(NEW, 2, effective=begins("2026-09-01")))
+    )
+    assert put_off.rule_set_on(date(2026, 8, 3), at("2026-08-03")) == OLD
+    assert put_off.rule_set_on(date(2026, 9, 1), at("2026-09-01")).revision == 2
+    assert put_off.rule_set_on(date(2026, 7, 20), at("2026-07-01")) == NEW, "so it was known on the first of July"
+
+
+def test_a_rule_set_that_was_brought_forward_counts_in_its_latest_revision() -> None:
+    forward = law(
+        (at("2026-01-01"), OLD), (at("2026-01-01"), NEW), (at("2026-06-01"), revised(NEW, 2, effective=begins("2026-07-01")))
+    )
+    assert forward.rule_set_on(date(2026, 8, 3), at("2026-08-03")).revision == 2
+    assert forward.rule_set_on(date(2026, 7, 2), at("2026-07-02")).revision == 2
+
+
+def test_the_end_of_the_last_rule_set_is_an_end_and_days_before_the_first_have_none() -> None:
+    ended = law((at("2020-01-01"), OLD))
+    assert ended.rule_set_on(OLD.effective.to or date.max, at("2026-07-01")) == OLD
+    for day in (date(2026, 7, 20), date(2021, 12, 8)):
+        with pytest.raises(NoRuleSet):
+            ended.rule_set_on(day, at("2026-07-01"))
+
+
+def test_what_is_known_only_later_is_taken_for_a_day_of_which_nothing_was_known() -> None:
+    assert law((at("2026-07-25"), NEW)).rule_set_on(date(2026, 7, 21), at("2026-07-21")) == NEW
+
+
+def test_a_transitional_rule_that_was_corrected_before_its_day_moves_no_clock() -> None:
+    moving, keeping = revised(NEW, 2, open_clocks="move"), revised(NEW, 3)
+    story = Story(at("2026-07-15"), law=law((at("2026-01-01"), OLD), (at("2026-07-01"), moving), (at("2026-07-10"), keeping)))
+    story.advance(at("2026-07-25"))
+    assert story.clock("handle_reply").rule_set == OLD.id
+
+
+def test_a_limit_that_is_corrected_after_a_take_over_does_not_put_the_take_over_off() -> None:
+    moving = revised(corrected(LAW, n=8).pack.rule_sets[1], 2, open_clocks="move")
+    known = [(at("2026-01-01"), OLD), (at("2026-07-01"), moving), (at("2026-07-27"), revised(moving, 3))]
+    story = Story(at("2026-07-15"), law=law(*known))
+    story.advance(at("2026-07-21"))
+    assert (story.clock("handle_reply").rule_set, story.clock("handle_reply").limit) == (NEW.id, 8)
+
+
+def test_every_count_that_is_outdated_is_listed_and_no_other() -> None:
+    later = with_days_off(LAW, "2026-09-z1").days
+    known = Law.of(LAW.pack, [*LAW.calendars, (at("2026-03-10"), later)], LAW.rule_sets)
+    assert known.outdated(at("2026-03-09")) == []
+    assert known.outdated(at("2026-03-10")) == [Count(VERSION, NEW.id, 1), Count(VERSION, OLD.id, 1)]
+    assert known.unknown([Count("2026-09-z1", OLD.id, 1), Count("x", OLD.id, 1), Count(VERSION, OLD.id, 2)]) == [
+        f"2026-09|{OLD.id}|2", f"x|{OLD.id}|1",
+    ]  # fmt: skip
+
+
+def test_a_progress_duty_is_told_once_though_the_calendar_ended_after_it() -> None:
+    years = LAW.days.calendar.years
+    short = WorkDays(LAW.days.calendar.model_copy(update={"years": tuple(year for year in years if year.year <= 2026)}))
+    story = Story(at("2026-11-02"), law=Law.of(LAW.pack, [(at("2020-01-01"), short)]))
+    story.wait(at("2026-12-31", 23) + timedelta(hours=1))
+    (*_, last) = [fact for fact in story.facts if fact.name == "FeedbackOverdue"]
+    assert story.clock("handle_reply").next_rung is None, "the calendar ends"
+    story.correct(with_days_off(LAW, "2026-09-z1", "2026-12-28"), at("2027-01-01", 9))
+    story.wait(at("2027-02-01"))
+    told = [(fact.id, fact.data) for fact in story.facts if fact.name == "FeedbackOverdue"]
+    assert len({id for id, _ in told}) == len(told) > [id for id, _ in told].index(last.id) + 1, "they go on, each once"
