@@ -75,8 +75,10 @@ def up(folder: Annotated[Path, typer.Option(help="where servers started here kee
 
     settings = settings_or_stop()
     try:
+        # Its faults are told before servers are started for it.
+        load_pack(settings.pack)
         asyncio.run(stack.run_until_signal(folder, settings, provision_topics))
-    except CannotStart as error:
+    except (CannotStart, PackError) as error:
         stop(str(error))
 
 

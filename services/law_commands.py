@@ -53,6 +53,9 @@ def due(
     if not wanted:
         stop("Give at least one --start, or a file of them with --starts.")
     loaded = _pack(pack)
+    for kind, name, known in (("category", category, loaded.categories), ("agency", agency, loaded.agencies)):
+        if name and name not in {row.id for row in known}:
+            stop(f"Pack {loaded.header.id} has no {kind} {name!r}.")
     law = Law.of(loaded)
     answers, faults = [], []
     for text in wanted:
@@ -102,7 +105,8 @@ def check_calendar(
     new = [row for row in found if row.reason is None]
     for row in found:
         said = f"{row.date:%Y-%m-%d %A}: {'worked' if row.worked_here else 'off'} here, the other way round in the package"
-        typer.echo(f"{said}; {'known: ' + row.reason if row.reason else 'NEW: find out which is right'}")
+        new_here = "NEW: find out which is right, and list a day that is right here in compare_with.known"
+        typer.echo(f"{said}; {'known: ' + row.reason if row.reason else new_here}")
     if loaded.calendar.compare_with is None:
         typer.echo("This calendar names no country to compare with (compare_with: {country: ...}).")
     today = clock.make_clock(None).now().astimezone(ZoneInfo(loaded.calendar.timezone)).date()
@@ -126,23 +130,23 @@ def apply_calendar(
     settings, loaded = settings_or_stop(), _pack(pack)
     corrected = _pack(pack, file)
     try:
-        seen = asyncio.run(operate.preview(settings, loaded, corrected.calendar))
-        _show_preview(seen, corrected.calendar.version)
+        if asyncio.run(operate.is_known(settings, corrected.calendar, loaded.calendar)):
+            typer.echo(f"Version {corrected.calendar.version} is applied already; nothing is changed.")
+            return
+        _show_preview(asyncio.run(operate.preview(settings, loaded, corrected.calendar)), corrected.calendar.version)
         if dry_run:
             typer.echo("Nothing was changed (--dry-run).")
             return
-        applied = asyncio.run(operate.apply(settings, corrected.calendar, loaded.calendar))
+        asyncio.run(operate.apply(settings, corrected.calendar, loaded.calendar))
     except (operate.CannotApply, TryAgain) as error:
         stop(str(error))
     except PyMongoError as error:
         stop_without_database(error)
-    if applied:
-        typer.echo(
-            f"Applied. It holds in {lead(settings.deadlines.law_seconds).total_seconds():g} s, and running clocks are then"
-            f" counted by it; put {file} into the pack too."
-        )
-    else:
-        typer.echo(f"Version {corrected.calendar.version} is applied already; nothing is changed.")
+    holds_in, grace = lead(settings.deadlines.law_seconds).total_seconds(), settings.deadlines.grace_seconds
+    typer.echo(
+        f"Applied. It holds in {holds_in:g} s; running clocks are counted by it from {holds_in + grace:g} s on. "
+        f"Put {file} into the pack too."
+    )
 
 
 def _show_preview(seen: Any, version: str) -> None:
@@ -182,6 +186,8 @@ def replay_clocks(
         typer.echo(json.dumps({"at": instant.isoformat(), "rules": counts, "differences": faults}, ensure_ascii=False))
     else:
         _show_replay(counts, instant)
+        if instant > clock.make_clock(settings.clock.file).now():
+            typer.echo("That is still to come: so it stands if nothing more is done until then.")
         for fault in faults:
             typer.echo(fault)
         if compare:

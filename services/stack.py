@@ -6,6 +6,7 @@
 import contextlib
 import os
 import secrets
+import shlex
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -112,8 +113,9 @@ async def run_until_signal(folder: Path, _settings: Settings, provision: Provisi
             for name, url in stack.urls.items():
                 print(f"{name:<9} {url}", flush=True)
             print(
-                f"Other commands (pakn letters, pakn token, ...) need:\n  export PAKN_KAFKA__BOOTSTRAP={servers.kafka_bootstrap}"
-                f" PAKN_MONGO__URI={servers.mongo_uri} PAKN_INTAKE__SECRET_KEY=$(cat {folder / 'secret.key'})",
+                "Other commands (pakn letters, pakn token, ...) need, until the next start:\n"
+                f"  export PAKN_KAFKA__BOOTSTRAP={servers.kafka_bootstrap} PAKN_MONGO__URI={shlex.quote(servers.mongo_uri)}"
+                f" PAKN_INTAKE__SECRET_KEY=$(cat {folder / 'secret.key'})",
                 flush=True,
             )
             await stack.supervisor.run_until_signal()

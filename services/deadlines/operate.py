@@ -78,25 +78,35 @@ def _look(result: Preview, law: Law, case: domain.Case, now: datetime) -> None:
             result.beyond.append(f"{case.code} {since.rule} of {since.agency}: the calendar ends before its last day")
 
 
+async def is_known(settings: Settings, calendar: Calendar, pack: Calendar) -> bool:
+    """Whether this very calendar was applied before, and is the latest.
+
+    Raises CannotApply where it is another one and its version is not later than that of the pack and of every one that is
+    known, or it lacks years of the latest; PyMongoError.
+    """
+    async with _store(settings) as store:
+        known = {version: await store.calendar(version) for version in await store.calendar_versions()} | {pack.version: pack}
+    latest = known[max(known)]
+    if calendar.version < latest.version:
+        said = f"version {calendar.version!r} does not sort after {latest.version!r}, which is in force (they are compared as text)"
+        raise CannotApply(f"{said}; give a later one")
+    if calendar.version == latest.version:
+        if not WorkDays(calendar).counts_like(WorkDays(latest)):
+            raise CannotApply(f"another calendar has version {calendar.version!r}; give this one a later version")
+        return True
+    if missing := missing_years(calendar, latest):
+        raise CannotApply(missing)
+    return False
+
+
 async def apply(settings: Settings, calendar: Calendar, pack: Calendar) -> bool:
     """Keep a corrected calendar, which running instances take up; false when this very one is applied already.
 
-    Raises CannotApply unless its version is later than that of the pack and of every one that is known, and it has all of
-    their years; PyMongoError.
+    Raises CannotApply as `is_known` does; PyMongoError.
     """
+    if await is_known(settings, calendar, pack):
+        return False
     holds_at = make_clock(settings.clock.file).machine() + lead(settings.deadlines.law_seconds)
     async with _store(settings) as store:
-        known = {version: await store.calendar(version) for version in await store.calendar_versions()} | {pack.version: pack}
-        latest = known[max(known)]
-        if calendar.version < latest.version:
-            raise CannotApply(
-                f"version {calendar.version!r} does not sort after {latest.version!r}, which is in force; give a later one"
-            )
-        if calendar.version == latest.version:
-            if not WorkDays(calendar).counts_like(WorkDays(latest)):
-                raise CannotApply(f"another calendar has version {calendar.version!r}; give this one a later version")
-            return False
-        if missing := missing_years(calendar, latest):
-            raise CannotApply(missing)
         await store.keep_calendar(calendar, holds_at)
         return True
