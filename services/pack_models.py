@@ -206,18 +206,21 @@ class RuleSet(Part):
     note: Line | None = None
     rules: Mapping[RuleName, Rule]
 
-    def counts_like(self, other: "RuleSet") -> bool:
-        """Whether each clock runs alike by both: names, articles, sources, notes, and the day on which it ends, may differ."""
+    def counts_otherwise(self, other: "RuleSet") -> list[str]:
+        """Where a clock runs otherwise by the other one, as `rule.field`: names, articles, sources, notes, and the day on which
+        the set ends, may differ."""
         said = {"name", "limit_is_per_category", "measured_as", "article", "source", "confidence", "note"}
 
-        def what_counts(rule: Rule) -> dict[str, object]:
-            # The order in which warnings and moments are listed means nothing.
-            values = rule.model_dump(exclude=said)
-            return {field: set(value) if isinstance(value, tuple) else value for field, value in values.items()}
+        def what_counts(rule_set: RuleSet) -> dict[str, object]:
+            found: dict[str, object] = {"effective.from": rule_set.effective.from_, "open_clocks": rule_set.open_clocks}
+            for name, rule in rule_set.rules.items():
+                for field, value in rule.model_dump(exclude=said).items():
+                    # The order in which warnings and moments are listed means nothing.
+                    found[f"{name}.{field}"] = set(value) if isinstance(value, tuple) else value
+            return found
 
-        rules, others = ({name: what_counts(rule) for name, rule in row.rules.items()} for row in (self, other))
-        one, another = (self.effective.from_, self.open_clocks), (other.effective.from_, other.open_clocks)
-        return one == another and rules == others
+        one, another = what_counts(self), what_counts(other)
+        return sorted(place for place in one.keys() | another.keys() if one.get(place) != another.get(place))
 
 
 class DayOff(Part):

@@ -98,15 +98,18 @@ class Lawbook:
     def _contradictions(self) -> Iterator[str]:
         own = self._pack.calendar
         if own.version in self._calendars and not WorkDays(own).counts_like(self._calendars[own.version][1]):
-            yield f"calendar.yaml has other days than calendar {own.version!r} that is in use; give it a later version"
+            said = f"calendar.yaml has other days than calendar {own.version!r} that is in use"
+            yield f"{said}; take the change back, or give it a later version"
         former = max(self._calendars, default="")
         if own.version > former and former and (said := missing_years(own, self._calendars[former][1].calendar)):
             yield f"calendar.yaml: {said}"
         for rule_set in self._pack.rule_sets:
             _, known = self._rule_sets.get((rule_set.id, rule_set.revision), (None, rule_set))
-            if not rule_set.counts_like(known):
-                said = f"rule set {rule_set.id!r} counts otherwise than its revision {rule_set.revision} that is in use"
-                yield f"rules.yaml: {said}; raise its `revision`"
+            if places := rule_set.counts_otherwise(known):
+                said = (
+                    f"rule set {rule_set.id!r} has another {', '.join(places)} than its revision {rule_set.revision} that is in use"
+                )
+                yield f"rules.yaml: {said}; take the change back, or raise its `revision`"
 
     async def read(self) -> None:
         """Read what was written down since. Raises PyMongoError, and has then read nothing."""

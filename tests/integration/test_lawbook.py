@@ -79,7 +79,7 @@ async def test_a_pack_that_counts_otherwise_under_the_same_name_stops_the_start_
     changed = with_limit(with_version(VN, VN.calendar.version, "2026-12-04"), 14)
     with pytest.raises(CannotRun, match=r"calendar\.yaml has other days than calendar '2026-09'") as caught:
         await Lawbook(changed, store, HandClock(), LEAD).prepare()
-    assert "rules.yaml: rule set 'qd29-2026' counts otherwise than its revision 1" in str(caught.value)
+    assert "rules.yaml: rule set 'qd29-2026' has another handle_reply.limit than its revision 1" in str(caught.value)
     assert len(await store.calendar_versions()) == 1, "nothing of it is written down"
 
 
