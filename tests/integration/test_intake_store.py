@@ -53,7 +53,8 @@ async def test_numbers_are_never_given_twice(intake: IntakeStore) -> None:
     counts = [1 + call % 4 for call in range(50)]
     firsts = await asyncio.gather(*(take(count) for count in counts))
     given = [first + index for first, count in zip(firsts, counts, strict=True) for index in range(count)]
-    assert sorted(given) == list(range(1, sum(counts) + 1))
+    # A number whose answer was lost on its way is passed over, and given to nobody.
+    assert len(set(given)) == len(given) == sum(counts)
     assert await intake.take_numbers("20261103", 1) == 1
 
 
