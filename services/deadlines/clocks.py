@@ -17,7 +17,7 @@ from schemas.values import RuleName
 from services.deadlines.law import Count, Law
 from services.deadlines.workdays import CalendarEnds, WorkDays
 from services.errors import GiveUp
-from services.packs import Rule, RuleSet, Unit
+from services.packs import Moment, Rule, RuleSet, Unit
 
 Kind = Literal["warning", "overdue", "progress"]
 
@@ -74,6 +74,8 @@ class Case(BaseModel):
     submitted_at: datetime
     partition: int
     clocks: tuple[Clock, ...] = ()
+    # When each moment of the law last was, for an event that comes after later ones, as a dead letter that is posted again.
+    moments: dict[Moment, datetime] = {}
 
     @property
     def next_fire_at(self) -> datetime | None:
@@ -182,10 +184,20 @@ def ladder(law: Law, clock: Clock) -> Iterator[Rung]:
 def with_next_rung(law: Law, clock: Clock, after: datetime) -> Clock:
     """The clock with the first rung of its ladder that lies after `after`.
 
-    An overdue that was not fired is never left out: it comes at once, and not before `after`.
+    An overdue that was not fired is never left out: it comes at once, and not before `after`. Of two progress duties that a
+    row of days off brings to one working day, both come.
     """
-    coming = (rung for rung in ladder(law, clock) if (not clock.overdue if rung.kind == "overdue" else rung.at > after))
-    rung = next(coming, None)
+
+    def comes(rung: Rung) -> bool:
+        match rung.kind:
+            case "warning":
+                return rung.at > after
+            case "overdue":
+                return not clock.overdue
+            case "progress":
+                return rung.at >= after
+
+    rung = next(filter(comes, ladder(law, clock)), None)
     if rung is not None and rung.at < after:
         rung = rung.model_copy(update={"at": after})
     return clock.model_copy(update={"next_rung": rung})

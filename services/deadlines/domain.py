@@ -81,8 +81,10 @@ def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition:
         )
         case = case.model_copy(update={"agency": event.agency, "partition": partition}) if case else opened
     if case is None:
-        # A feedback that intake did not accept has no agency and no clock; so has one that is not assigned yet.
-        return None, []
+        if isinstance(event, schemas.FeedbackNotAccepted):
+            # What intake did not accept was never assigned, and has no clock.
+            return None, []
+        raise GiveUp("missing_case", "its assignment is not known here, and may be a dead letter: post that one first, then this")
     # What was due before this event comes first, whether or not the ticker has come to it: a late answer is never
     # handled without its overdue, and the result does not depend on when anything was handled.
     case, steps = advance(law, case, at)
@@ -91,7 +93,8 @@ def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition:
     for clock in case.clocks:
         clocks[clock.id], fact = _close(law, case, clock, moment, at, cause)
         facts += fact
-    case = case.model_copy(update={"clocks": tuple(clocks.values()), "partition": partition})
+    moments = case.moments | {moment: max(at, case.moments.get(moment, at))}
+    case = case.model_copy(update={"clocks": tuple(clocks.values()), "partition": partition, "moments": moments})
     try:
         rule_set = law.rule_set_on(law.days.local_day(at), known_at)
     except NoRuleSet as error:
@@ -133,6 +136,9 @@ def _open(
         return corrections.counted_at(law, case, latest, known_at, after=at)
     rule = rule_set.rules[name]
     if moment not in rule.start and moment not in rule.restart:
+        return None
+    if any(case.moments.get(later, at) > at for later in (*rule.stop, *rule.cancel, *rule.restart)):
+        # It was met, cancelled or begun anew since then.
         return None
     id = schemas.derived_id(cause, f"clock/{name}/{case.agency}")
     return corrections.counted_at(law, case, open_clock(law, case, rule_set, name, at, known_at, id), known_at, after=at)

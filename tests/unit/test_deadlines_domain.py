@@ -223,6 +223,30 @@ def test_facts_of_a_case_that_was_never_assigned_start_nothing() -> None:
     assert domain.decide(LAW, None, event, "e", 0) == (None, [])
 
 
+def test_an_event_of_a_case_that_is_not_known_is_given_up_and_not_passed_over() -> None:
+    event = schemas.FeedbackReplied(**COMMON, agency="gia-lai", actor="a", reply="r", replied_at=at("2026-03-03"))
+    with pytest.raises(GiveUp, match="assignment is not known here") as caught:
+        domain.decide(LAW, None, event, "e", 0)
+    assert caught.value.reason == "missing_case"
+
+
+def test_a_supplement_that_comes_after_the_answer_opens_no_clock_of_an_answered_case() -> None:
+    story = Story(at("2026-03-02"))
+    story.ask(at("2026-03-03"))
+    story.reply(at("2026-03-10"))
+    story.publish(at("2026-03-11"))
+    story.supplement(at("2026-03-05"))
+    assert not [clock for clock in story.case.clocks if clock.state == "open"]  # type: ignore[union-attr]
+    assert story.wait(at("2026-12-01")) == []
+
+
+def test_two_progress_duties_that_tet_brings_to_one_day_are_both_told() -> None:
+    story = Story(at("2026-01-01"))
+    told = [line for line in story.wait(at("2027-03-01")) if "progress" in line]
+    assert [int(line.split()[2]) for line in told] == list(range(1, len(told) + 1))
+    assert len({line.split()[3] for line in told}) < len(told)
+
+
 def test_a_day_without_law_or_calendar_is_given_up_with_its_reason_and_never_guessed() -> None:
     for day in ("2020-05-04", "2027-12-28"):
         with pytest.raises(GiveUp) as caught:
