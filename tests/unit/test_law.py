@@ -7,7 +7,7 @@ import pytest
 from services.deadlines.law import Count, Law
 from services.deadlines.workdays import WorkDays
 from services.packs import NoRuleSet, RuleSet
-from tests.clock_story import LAW, Story, at, corrected, with_days_off
+from tests.clock_story import LAW, Story, at, corrected, data, with_days_off
 
 OLD, NEW = LAW.pack.rule_sets
 VERSION = LAW.days.calendar.version
@@ -91,3 +91,36 @@ def test_a_progress_duty_is_told_once_though_the_calendar_ended_after_it() -> No
     story.wait(at("2027-02-01"))
     told = [(fact.id, fact.data) for fact in story.facts if fact.name == "FeedbackOverdue"]
     assert len({id for id, _ in told}) == len(told) > [id for id, _ in told].index(last.id) + 1, "they go on, each once"
+
+
+@pytest.mark.parametrize(("open_clocks", "limit"), [("keep", 15), ("move", 8)])
+def test_the_transitional_rule_of_a_set_decides_on_clocks_that_run_when_it_comes(open_clocks: str, limit: int) -> None:
+    old, new = LAW.pack.rule_sets
+    rule = new.rules["handle_reply"]
+    rules = {**new.rules, "handle_reply": rule.model_copy(update={"limit": rule.limit.model_copy(update={"n": 8})})}
+    later = new.model_copy(update={"rules": rules, "open_clocks": open_clocks})
+    law = Law.of(LAW.pack.model_copy(update={"rule_sets": (old, later)}))
+    story = Story(at("2026-07-15"), law=law)
+    assert story.correct(law, at("2026-07-19")) == [], "not before the day it comes into force"
+    assert story.clock("handle_reply").rule_set == old.id
+    story.correct(law, at("2026-07-20"))
+    assert (story.clock("handle_reply").limit, story.clock("handle_reply").rule_set) == (
+        limit, new.id if open_clocks == "move" else old.id,
+    )  # fmt: skip
+
+
+def test_a_clock_that_is_taken_over_is_told_of_even_if_its_day_stays() -> None:
+    old, new = LAW.pack.rule_sets
+    moving = new.model_copy(update={"open_clocks": "move"})
+    story = Story(at("2026-07-15"), law=Law.of(LAW.pack.model_copy(update={"rule_sets": (old, moving)})))
+    told_of = [step.fact for step in story.advance(at("2026-07-20")) if step.rung is None]
+    moved = data(told_of, "DeadlineMoved", "handle_reply")
+    assert (moved.rule_set, moved.due_date, moved.reason) == (new.id, moved.previous_due_date, "rule_set")
+
+
+def test_a_rule_set_that_becomes_known_after_its_first_day_takes_clocks_over_from_then_on() -> None:
+    _, new = corrected(LAW, n=8).pack.rule_sets
+    story = Story(at("2026-07-15"))
+    late = LAW.pack.model_copy(update={"rule_sets": (LAW.pack.rule_sets[0], new.model_copy(update={"open_clocks": "move"}))})
+    moved = data(story.correct(Law.of(late), at("2026-07-24")), "DeadlineMoved", "handle_reply")
+    assert (moved.moved_at, moved.due_date, moved.rule_set) == (at("2026-07-24"), date.fromisoformat("2026-07-27"), new.id)

@@ -1,0 +1,58 @@
+"""Whatever happens in whatever order, and whenever the timers come round, the clocks are consistent."""
+
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.clock_story import Story, at
+
+STEPS = ("accept", "ask", "supplement", "reply", "send_back", "publish", "refuse", "transfer", "wait")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 400)), max_size=14))
+def test_whatever_happens_clocks_are_consistent(steps: list[tuple[str, int]]) -> None:
+    """Facts in any order, lawful or not: at most one clock of a rule is open, ids never repeat, what is closed is silent."""
+    story = Story(at("2026-03-02"))
+    now = at("2026-03-02")
+    for step, hours in steps:
+        now += timedelta(hours=hours)
+        if step == "wait":
+            story.wait(now)
+        elif step == "transfer":
+            story.transfer(now, story.agency, "hue" if story.agency != "hue" else "da-nang")
+        else:
+            getattr(story, step)(now)
+        assert story.case is not None
+        running = [clock.rule for clock in story.case.clocks if clock.state == "open"]
+        assert len(running) == len(set(running))
+        assert all(clock.next_rung is None for clock in story.case.clocks if clock.state != "open")
+        instants = [clock.next_rung.at for clock in story.case.clocks if clock.next_rung]
+        assert story.case.next_fire_at == min(instants, default=None)
+    story.wait(now + timedelta(days=60))
+    ids = [fact.id for fact in story.facts]
+    assert len(ids) == len(set(ids))
+    rungs = [(fact.subject, fact.cause) for fact in story.facts if fact.name in ("DeadlineWarning", "FeedbackOverdue")]
+    assert len(rungs) == len(set(rungs)), "each rung of each clock fires once"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 400), st.integers(0, 400)), max_size=10))
+def test_it_makes_no_difference_when_the_timers_come_round(steps: list[tuple[str, int, int]]) -> None:
+    """Events and timers are handled in any order of the machine's: with timers at every chance, or after weeks of downtime."""
+    eager, late = Story(at("2026-03-02")), Story(at("2026-03-02"))
+    now = at("2026-03-02")
+    for step, hours, look in steps:
+        if look < hours:
+            eager.wait(now + timedelta(hours=look))
+        now += timedelta(hours=hours)
+        for story in (eager, late):
+            if step == "transfer":
+                story.transfer(now, story.agency, "hue" if story.agency != "hue" else "da-nang")
+            elif step != "wait":
+                getattr(story, step)(now)
+    for story in (eager, late):
+        story.wait(now + timedelta(days=60))
+    assert eager.case == late.case
+    assert {(fact.id, fact.data) for fact in eager.facts} == {(fact.id, fact.data) for fact in late.facts}
