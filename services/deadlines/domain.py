@@ -61,8 +61,8 @@ class Step(NamedTuple):
 def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition: int) -> tuple[Case | None, list[Fact]]:
     """What an event of a case does to its clocks.
 
-    Raises GiveUp when no rule set or no calendar covers a clock that it opens, and TryAgain when the law of a clock has still
-    to be read.
+    Raises GiveUp when the case is not known, or no rule set or no calendar covers a clock that it opens, and TryAgain when the
+    law of a clock has still to be read.
     """
     meaning = moment_of(event)
     if meaning is None:

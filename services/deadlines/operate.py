@@ -55,7 +55,7 @@ async def preview(settings: Settings, pack: Pack, corrected: Calendar) -> Previe
         calendars = [WorkDays(await store.calendar(version)) for version in await store.calendar_versions()]
         rule_sets = [await store.rule_set(*revision) for revision in await store.revisions()]
         law = Law.of(pack, [(now, days) for days in (*calendars, WorkDays(corrected))], [(now, rule_set) for rule_set in rule_sets])
-        outdated = [count for count in await store.counts_in_use() if next(law.corrections_of(count, now), None)]
+        outdated = law.outdated(now)
         after = ""
         while outdated and (documents := await store.counted_by(outdated, None, after, _BATCH)):
             after = documents[-1]["_id"]
