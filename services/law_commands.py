@@ -55,7 +55,7 @@ def due(
     loaded = _pack(pack)
     for kind, name, known in (("category", category, loaded.categories), ("agency", agency, loaded.agencies)):
         if name and name not in {row.id for row in known}:
-            stop(f"Pack {loaded.header.id} has no {kind} {name!r}.")
+            stop(f"Pack {loaded.id} has no {kind} {name!r}.")
     law = Law.of(loaded)
     answers, faults = [], []
     for text in wanted:

@@ -127,18 +127,19 @@ class Law:
                 known[rule_set.id] = rule_set
         return list(known.values())
 
-    def unknown(self, counts: Iterable[Count]) -> list[str]:
-        """Those of these counts whose calendar or rule set is not known."""
+    def _counts(self) -> list[Count]:
+        """Every count that a clock can have by what is known."""
         versions = {days.calendar.version for _, days in self.calendars}
         revisions = {(rule_set.id, rule_set.revision) for _, rule_set in self.rule_sets}
-        return sorted(str(count) for count in counts if count.calendar_version not in versions or count[1:] not in revisions)
+        return [Count(version, id, revision) for version in sorted(versions) for id, revision in sorted(revisions)]
+
+    def unknown(self, counts: Iterable[Count]) -> list[str]:
+        """Those of these counts whose calendar or rule set is not known."""
+        return sorted(map(str, set(counts) - set(self._counts())))
 
     def outdated(self, until: datetime) -> list[Count]:
         """Every count that a correction known by `until` concerns."""
-        versions = {days.calendar.version for _, days in self.calendars}
-        revisions = {(rule_set.id, rule_set.revision) for _, rule_set in self.rule_sets}
-        counts = (Count(version, id, revision) for version in sorted(versions) for id, revision in sorted(revisions))
-        return [count for count in counts if next(self.corrections_of(count, until), None)]
+        return [count for count in self._counts() if next(self.corrections_of(count, until), None)]
 
     def corrections_of(self, count: Count, until: datetime, rule: RuleName | None = None) -> Iterator[Correction]:
         """The corrections known by `until` that a clock of this count (and rule) has not gone through, in order."""
