@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from services import metrics
 from services.clock import Clock
-from services.deadlines.law import Law
+from services.deadlines.law import EVER, Law
 from services.deadlines.store import DeadlinesStore
 from services.deadlines.workdays import WorkDays
-from services.errors import CannotRun, describe
+from services.errors import CannotRun, TryAgain, describe
 from services.logs import logger
 from services.packs import Calendar, Pack, RuleSet
 
@@ -58,6 +58,7 @@ class Lawbook:
         self._own_calendars: dict[str, WorkDays] = {}
         self._own_rule_sets: dict[tuple[str, int], RuleSet] = {}
         self._coming: list[datetime] = []
+        self._read_at = EVER
         self._law = Law.of(pack)
 
     async def prepare(self) -> None:
@@ -113,6 +114,7 @@ class Lawbook:
 
     async def read(self) -> None:
         """Read what was written down since. Raises PyMongoError, and has then read nothing."""
+        read_at = self._clock.machine()
         calendars = dict(self._calendars)
         for version, at in (await self._store.calendar_versions()).items():
             if version not in calendars:
@@ -127,9 +129,25 @@ class Lawbook:
         if (calendars, rule_sets) != (self._calendars, self._rule_sets):
             self._calendars, self._rule_sets = calendars, rule_sets
             self._take_up()
+        self._read_at = read_at
+
+    @property
+    def complete_until(self) -> datetime:
+        """Up to which instant, in the machine's time, everything that holds has been read.
+
+        What was written after the last reading holds only after the lead, a third of which is left for the writing itself and
+        for machines whose clocks differ.
+        """
+        return self._read_at + self._holds_after * 2 / 3
+
+    def up_to_date(self) -> Law:
+        """The law to decide by what happens now. Raises TryAgain where it was last read so long ago that another may hold."""
+        if self._clock.machine() > self.complete_until:
+            raise TryAgain(f"another law may hold: it could not be read since {self._read_at.isoformat()}")
+        return self.current()
 
     def current(self) -> Law:
-        """The law that is known now."""
+        """The law that was read last."""
         if self._coming and self._coming[0] <= self._clock.machine():
             self._take_up()
         return self._law

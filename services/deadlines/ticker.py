@@ -109,7 +109,9 @@ class Ticker:
         if consumer is None or not partitions:
             return
         # The end of the lifecycle topic is asked for after routing's progress: what it made of the actions is below it.
-        until = await self._backlog.read_until(self._clock.at(self._clock.machine() - self._grace))
+        # Nothing is told of a time in which another law may hold that is not read yet.
+        now = min(self._clock.machine() - self._grace, self._lawbook.complete_until)
+        until = await self._backlog.read_until(self._clock.at(now))
         if until is None:
             return
         ends = await self._backlog.ends(partitions)

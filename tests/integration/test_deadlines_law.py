@@ -8,10 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pymongo.errors import AutoReconnect
 
-from services.clock import make_clock
+from services.clock import machine_now, make_clock
 from services.deadlines import operate, replay_topic
 from services.deadlines.law import Law
+from services.deadlines.lawbook import lead
+from services.deadlines.store import DeadlinesStore
 from tests.clock_story import with_days, with_days_off
 from tests.outside_world import until
 from tests.system import START, System
@@ -104,6 +107,42 @@ async def test_a_reply_that_waits_in_kafka_is_judged_by_the_day_that_was_known_w
     await own.settled()
     for name in ("DeadlineMoved", "FeedbackOverdue"):
         assert not own.observer.found(name, subject=body["feedback_id"], rule="handle_reply")
+
+
+async def test_an_instance_that_cannot_read_the_law_tells_nothing_until_it_can(
+    own: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it would tell by a law that no longer holds could not be taken back if it was killed then."""
+    silent, answered = await own.assigned(), await own.assigned()
+    for body in (silent, answered):
+        await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
+    readings = []
+    read = DeadlinesStore.calendar_versions
+
+    async def cannot_read(_: DeadlinesStore) -> dict[str, datetime]:
+        readings.append(machine_now())
+        raise AutoReconnect("the primary has stepped down")
+
+    monkeypatch.setattr(DeadlinesStore, "calendar_versions", cannot_read)
+    await until(lambda: readings and readings[-1] - readings[0] > lead(own.settings.deadlines.law_seconds), "its law is old")
+    calendar = with_days_off(law_of(own), "2026-09-z1", "2026-03-20").days.calendar
+    await DeadlinesStore(own.documents("deadlines")).keep_calendar(calendar, machine_now())
+    own.set_clock(AFTER_DUE)
+
+    async def several_times() -> None:
+        seen = len(readings)
+        await until(lambda: len(readings) > seen + 2, "it has tried several times")
+
+    await several_times()
+    await own.post.act("gia-lai", answered["feedback_id"], "reply", reply="Đã sửa")
+    await own.observer.wait("FeedbackReplied", subject=answered["feedback_id"])
+    await several_times()
+    monkeypatch.setattr(DeadlinesStore, "calendar_versions", read)
+    (met,) = await own.observer.wait("DeadlineMet", topic="feedback", subject=answered["feedback_id"], rule="handle_reply")
+    assert (met.data["late"], met.data["due_at"]) == (False, "2026-03-24T17:00:00Z")
+    await own.observer.wait("DeadlineMoved", topic="feedback", subject=silent["feedback_id"], rule="handle_reply")
+    await own.settled()
+    assert not own.observer.found("FeedbackOverdue", rule="handle_reply"), "by the corrected day nothing is overdue"
 
 
 async def test_an_earlier_version_or_another_calendar_of_the_same_version_is_refused(own: System) -> None:

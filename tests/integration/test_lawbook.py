@@ -74,6 +74,24 @@ async def test_a_reading_that_is_cut_short_is_done_again(database: mongo.Databas
     assert lawbook.current().days.calendar.version == "2026-09-z1"
 
 
+async def test_what_happens_now_waits_where_another_law_may_hold_that_could_not_be_read(store: DeadlinesStore) -> None:
+    clock = HandClock()
+    lawbook, newer = Lawbook(VN, store, clock, LEAD), Lawbook(with_version(VN, "2026-09-z1"), store, clock, LEAD)
+    await lawbook.prepare()
+    clock.advance(seconds=1)
+    await newer.prepare()
+    (_, (holds_at, _)) = newer.current().calendars
+    assert lawbook.complete_until < holds_at, "it says nothing of a time in which the calendar that it has not read holds"
+    clock.advance(seconds=19)
+    assert lawbook.up_to_date() == lawbook.current()
+    clock.advance(seconds=1)
+    with pytest.raises(TryAgain, match="could not be read since 2026-03-02T03:00:00"):
+        lawbook.up_to_date()
+    await lawbook.read()
+    assert lawbook.up_to_date().days.calendar.version == "2026-09-z1"
+    assert lawbook.complete_until == clock.machine() + LEAD * 2 / 3
+
+
 async def test_a_pack_that_counts_otherwise_under_the_same_name_stops_the_start_with_every_fault(store: DeadlinesStore) -> None:
     await Lawbook(VN, store, HandClock(), LEAD).prepare()
     changed = with_limit(with_version(VN, VN.calendar.version, "2026-12-04"), 14)
