@@ -151,7 +151,7 @@ def apply_calendar(
 
 def _show_preview(seen: Any, version: str) -> None:
     table = Table(title=f"What calendar {version} moves, of {seen.clocks} running clocks", title_justify="left")
-    columns = ("later", "nearer", "overdue taken back")
+    columns = ("later", "nearer", "overdue taken back", "first counted")
     for name in ("agency", *columns):
         table.add_column(name, justify="left" if name == "agency" else "right")
     for agency, counts in sorted(seen.by_agency.items()):

@@ -26,7 +26,7 @@ outbox_pending = Gauge("pakn_outbox_pending", "Stored submissions whose facts ar
 
 cases = Gauge("pakn_cases", "Open cases, by state.", ["state"])
 
-clocks = Gauge("pakn_clocks", "Clocks that run, by rule and whether they are late.", ["rule", "state"])
+clocks = Gauge("pakn_clocks", "Clocks that run, by rule and whether they are late or could not be counted.", ["rule", "state"])
 calendar_ends = Gauge("pakn_calendar_ends_timestamp_seconds", "Legal time at which the last year of the working calendar ends.")
 calendar = Info("pakn_calendar", "The working calendar by which clocks that open are counted.")
 clocks_moved = Counter("pakn_clocks_moved_total", "Running clocks whose due day a correction of calendar or rule set moved.")

@@ -59,6 +59,13 @@ def with_calendar(law: Law, calendar: Calendar) -> Law:
     return Law.of(law.pack, [(EVER, WorkDays(calendar))])
 
 
+def ending(law: Law, year: int, version: str | None = None) -> Law:
+    """The same law with a calendar that ends with a year."""
+    calendar = law.days.calendar
+    years = tuple(row for row in calendar.years if row.year <= year)
+    return with_calendar(law, calendar.model_copy(update={"version": version or calendar.version, "years": years}))
+
+
 def corrected(law: Law, **values: object) -> Law:
     """The same law with a corrected limit for the reply in every rule set."""
     rule_sets = []

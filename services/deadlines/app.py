@@ -86,7 +86,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
     async def reading() -> None:
         await every(settings.deadlines.law_seconds, lawbook.read)
 
-    kinds = [f"{rule}:{state}" for rule in get_args(RuleName) for state in ("open", "late")]
+    kinds = [f"{rule}:{state}" for rule in get_args(RuleName) for state in ("open", "late", "uncounted")]
 
     async def measure() -> None:
         for kind, count in (await store.count_running(kinds)).items():

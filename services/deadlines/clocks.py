@@ -16,7 +16,6 @@ from schemas import Event, Fact, topics
 from schemas.values import RuleName
 from services.deadlines.law import Count, Law
 from services.deadlines.workdays import CalendarEnds, WorkDays
-from services.errors import GiveUp
 from services.packs import Moment, Rule, RuleSet, Unit
 
 Kind = Literal["warning", "overdue", "progress"]
@@ -32,7 +31,10 @@ class Rung(BaseModel):
 
 
 class Clock(BaseModel):
-    """A limit that runs, or ran, for one agency."""
+    """A limit that runs, or ran, for one agency.
+
+    One that no calendar reaches yet has no due day: nobody is told of it until it has been counted.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     id: str
@@ -45,9 +47,9 @@ class Clock(BaseModel):
     started_at: datetime
     limit: int
     unit: Literal["working_days", "days", "hours"]
-    due_at: datetime
-    due_date: str
-    explanation: str
+    due_at: datetime | None = None
+    due_date: str | None = None
+    explanation: str = ""
     overdue: bool = False
     # The number of the last progress duty that it was told of.
     progress: int = 0
@@ -84,13 +86,20 @@ class Case(BaseModel):
 
     @property
     def running(self) -> list[str]:
-        """The open clocks as `rule:open` or `rule:late`, for counting."""
-        return sorted(f"{clock.rule}:{'late' if clock.overdue else 'open'}" for clock in self.clocks if clock.state == "open")
+        """The open clocks as `rule:open`, `rule:late` or `rule:uncounted`, for counting."""
+        return sorted(f"{clock.rule}:{standing(clock)}" for clock in self.clocks if clock.state == "open")
 
     @property
     def counted_by(self) -> list[str]:
         """By what the open clocks were counted, for finding those that are to be counted again."""
         return sorted({str(clock.count) for clock in self.clocks if clock.state == "open"})
+
+
+def standing(clock: Clock) -> str:
+    """How a clock stands: its state, and of an open one whether it is late or could not be counted yet."""
+    if clock.state != "open":
+        return clock.state
+    return "uncounted" if clock.due_at is None else "late" if clock.overdue else "open"
 
 
 def due(days: WorkDays, at: datetime, limit: int, unit: Unit) -> tuple[datetime, date]:
@@ -120,39 +129,55 @@ def explanation(days: WorkDays, at: datetime, limit: int, unit: Unit, due_date: 
 
 
 def open_clock(law: Law, case: Case, rule_set: RuleSet, name: RuleName, starts_at: datetime, known_at: datetime, id: str) -> Clock:
-    """A clock of a rule for the case's agency, counted from the local day of `starts_at` by the calendar known at `known_at`.
+    """A clock of a rule for the case's agency, to be counted from the local day of `starts_at` by the law known at `known_at`.
 
-    Its ladder is still to be set. Raises GiveUp where no calendar reaches its last day.
+    Its ladder is still to be set. It stays uncounted where no calendar known then reaches its last day.
     """
     rule = rule_set.rules[name]
-    limit, unit = law.pack.limit(rule, case.category, case.agency), rule.limit.unit
-    ends: CalendarEnds | None = None
-    for days in law.calendars_at(known_at):
-        try:
-            due_at, due_date = due(days, starts_at, limit, unit)
-        except CalendarEnds as error:
-            ends = ends or error
-            continue
-        return Clock(
-            id=id,
-            rule=name,
-            agency=case.agency,
-            rule_set=rule_set.id,
-            revision=rule_set.revision,
-            calendar_version=days.calendar.version,
-            started_at=starts_at,
-            limit=limit,
-            unit=unit,
-            due_at=due_at,
-            due_date=due_date.isoformat(),
-            explanation=explanation(days, starts_at, limit, unit, due_date),
-            told_at=starts_at,
-        )
-    raise GiveUp("missing_rule_set", str(ends))
+    clock = Clock(
+        id=id,
+        rule=name,
+        agency=case.agency,
+        rule_set=rule_set.id,
+        revision=rule_set.revision,
+        calendar_version=law.calendar_at(known_at).calendar.version,
+        started_at=starts_at,
+        limit=law.pack.limit(rule, case.category, case.agency),
+        unit=rule.limit.unit,
+        told_at=starts_at,
+    )
+    return counted(law, case, clock, law.calendar_at(known_at), rule_set) or clock
+
+
+def counted(law: Law, case: Case, clock: Clock, days: WorkDays, rule_set: RuleSet) -> Clock | None:
+    """The clock with its due day by this calendar and this rule set; none where the calendar does not reach it."""
+    rule = rule_set.rules[clock.rule]
+    limit = law.pack.limit(rule, case.category, clock.agency)
+    try:
+        due_at, due_date = due(days, clock.started_at, limit, rule.limit.unit)
+    except CalendarEnds:
+        return None
+    return clock.model_copy(
+        update={
+            "rule_set": rule_set.id,
+            "revision": rule_set.revision,
+            "calendar_version": days.calendar.version,
+            "limit": limit,
+            "unit": rule.limit.unit,
+            "due_at": due_at,
+            "due_date": due_date.isoformat(),
+            "explanation": explanation(days, clock.started_at, limit, rule.limit.unit, due_date),
+        }
+    )
 
 
 def ladder(law: Law, clock: Clock) -> Iterator[Rung]:
-    """The rungs of a clock in order: warnings, overdue, and the progress duties to come, as far as the calendar reaches."""
+    """The rungs of a clock in order: warnings, overdue, and the progress duties to come, as far as the calendar reaches.
+
+    One that is not counted yet has none.
+    """
+    if clock.due_at is None or clock.due_date is None:
+        return
     days, rule = law.calendar(clock.calendar_version), rule_of(law, clock)
     due_date = date.fromisoformat(clock.due_date)
     for number in sorted(rule.warn_before, reverse=True):
@@ -232,3 +257,25 @@ def clock_fact(
         topics=to,
         discriminator=discriminator,
     )
+
+
+def set_facts(law: Law, case: Case, clock: Clock, at: datetime, cause: str) -> list[Fact]:
+    """What is told of a clock that runs from now on: its due day and the law it stands on; nothing before it is counted."""
+    if clock.due_at is None:
+        return []
+    event = schemas.DeadlineSet.model_validate(
+        about(case, clock)
+        | {
+            "started_at": clock.started_at,
+            "due_at": clock.due_at,
+            "due_date": clock.due_date,
+            "limit": clock.limit,
+            "unit": clock.unit,
+            "rule_set": clock.rule_set,
+            "article": article(law, clock),
+            "verified": law.rule_set(clock.rule_set, clock.revision).verified,
+            "calendar_version": clock.calendar_version,
+            "explanation": clock.explanation,
+        }
+    )
+    return [clock_fact(case, clock, event, at, cause, discriminator=clock.id)]

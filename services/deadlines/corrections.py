@@ -11,25 +11,33 @@ from datetime import datetime
 
 import schemas
 from schemas import Fact
-from services.deadlines.clocks import Case, Clock, Rung, about, article, clock_fact, due, explanation, ladder, with_next_rung
+from services.deadlines.clocks import Case, Clock, Rung, about, article, clock_fact, counted, ladder, set_facts, with_next_rung
 from services.deadlines.law import Correction, Law
-from services.deadlines.workdays import CalendarEnds
 
 
 def next_correction(law: Law, case: Case, clock: Clock, until: datetime) -> tuple[datetime, Clock] | None:
     """The first instant by `until` whose corrections a running clock has still to go through, and the clock after them.
 
-    One whose calendar does not reach the clock's last day is passed over: nothing is guessed, and a later one may reach it.
+    One whose calendar does not reach the clock's last day is passed over until a later one does: nothing is guessed.
     """
+    known: list[Correction] = []
     # What holds from one instant on is gone through at once: nobody is told of a day that was never meant.
     for at, together in itertools.groupby(law.corrections_of(clock.count, until, clock.rule), key=lambda row: row.at):
-        counted = clock
-        for correction in together:
-            if law.concerns(correction, counted.count):
-                counted = _counted(law, case, counted, correction) or counted
-        if counted is not clock:
-            return at, _on_its_ladder(law, clock, counted, at)
+        known += together
+        after = clock
+        while through := next(filter(None, (_through(law, case, after, correction) for correction in known)), None):
+            after = through
+        if after is not clock:
+            return at, _on_its_ladder(law, clock, after, at)
     return None
+
+
+def _through(law: Law, case: Case, clock: Clock, correction: Correction) -> Clock | None:
+    """The clock counted by the corrected law; none where it does not concern the clock or its calendar does not reach it."""
+    if not law.concerns(correction, clock.count):
+        return None
+    days = correction.days or law.calendar(clock.calendar_version)
+    return counted(law, case, clock, days, correction.rule_set or law.rule_set(clock.rule_set, clock.revision))
 
 
 def counted_at(law: Law, case: Case, clock: Clock, known_at: datetime, after: datetime) -> Clock:
@@ -43,38 +51,14 @@ def counted_at(law: Law, case: Case, clock: Clock, known_at: datetime, after: da
     return with_next_rung(law, opened, after=after)
 
 
-def _counted(law: Law, case: Case, clock: Clock, correction: Correction) -> Clock | None:
-    """The clock with its due day by the corrected law; none where the calendar does not reach it."""
-    days = correction.days or law.calendar(clock.calendar_version)
-    rule_set = correction.rule_set or law.rule_set(clock.rule_set, clock.revision)
-    rule = rule_set.rules[clock.rule]
-    limit = law.pack.limit(rule, case.category, clock.agency)
-    try:
-        due_at, due_date = due(days, clock.started_at, limit, rule.limit.unit)
-    except CalendarEnds:
-        return None
-    return clock.model_copy(
-        update={
-            "rule_set": rule_set.id,
-            "revision": rule_set.revision,
-            "calendar_version": days.calendar.version,
-            "limit": limit,
-            "unit": rule.limit.unit,
-            "due_at": due_at,
-            "due_date": due_date.isoformat(),
-            "explanation": explanation(days, clock.started_at, limit, rule.limit.unit, due_date),
-        }
-    )
-
-
-def _on_its_ladder(law: Law, before: Clock, counted: Clock, at: datetime) -> Clock:
+def _on_its_ladder(law: Law, before: Clock, recounted: Clock, at: datetime) -> Clock:
     """The clock that was counted again with what is still to come: no rung twice, and none before it could be known."""
     # An instance that heard of the correction too late may have told of something after it.
     at = max(at, before.told_at)
-    overdue = before.overdue and counted.due_at <= at
-    after = counted.model_copy(update={"overdue": overdue, "told_at": at})
+    overdue = before.overdue and recounted.due_at is not None and recounted.due_at <= at
+    after = recounted.model_copy(update={"overdue": overdue, "told_at": at})
     # A due day that stays and an overdue that holds leave the ladder where it was; only its days may be others.
-    goes_on = overdue if before.overdue else counted.due_at == before.due_at
+    goes_on = overdue if before.overdue else recounted.due_at == before.due_at
     if not goes_on:
         return with_next_rung(law, after.model_copy(update={"ladders": before.ladders + 1, "progress": 0}), after=at)
     reached = _place(before.next_rung) if before.next_rung else _PROGRESS if overdue else _OVERDUE
@@ -100,6 +84,9 @@ def _place(rung: Rung) -> tuple[int, int]:
 
 def facts(law: Law, case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
     """What is told of a clock that has gone through corrections; nothing where day and rule set stay."""
+    if before.due_at is None or after.due_at is None:
+        yield from set_facts(law, case, after, after.told_at, _cause(after))
+        return
     if after.due_at == before.due_at and after.rule_set == before.rule_set:
         return
     moved = schemas.DeadlineMoved.model_validate(
@@ -146,4 +133,4 @@ def withdrawn(case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
 
 def _cause(clock: Clock) -> str:
     # By clock and count alone, so that what is published again after a crash is the same fact.
-    return f"{clock.id}/moved/{clock.count}"
+    return f"{clock.id}/counted/{clock.count}"

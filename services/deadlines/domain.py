@@ -13,7 +13,7 @@ import schemas
 from schemas import Event, Fact
 from schemas.values import RuleName
 from services.deadlines import corrections
-from services.deadlines.clocks import Case, Clock, Rung, about, article, clock_fact, open_clock, rule_of, with_next_rung
+from services.deadlines.clocks import Case, Clock, Rung, about, clock_fact, open_clock, rule_of, set_facts, with_next_rung
 from services.deadlines.law import Law
 from services.errors import GiveUp
 from services.packs import Moment, NoRuleSet, RuleSet
@@ -61,8 +61,8 @@ class Step(NamedTuple):
 def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition: int) -> tuple[Case | None, list[Fact]]:
     """What an event of a case does to its clocks.
 
-    Raises GiveUp when the case is not known, or no rule set or no calendar covers a clock that it opens, and TryAgain when the
-    law of a clock has still to be read.
+    Raises GiveUp when the case is not known or no rule set covers the day, and TryAgain when the law of a clock has still to be
+    read. A clock that no calendar reaches opens uncounted, and `advance` counts it when one does.
     """
     meaning = moment_of(event)
     if meaning is None:
@@ -102,7 +102,7 @@ def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition:
     for name in rule_set.rules:
         begun = _open(law, case, rule_set, name, moment, at, known_at, cause)
         if begun is not None:
-            facts.append(_set_fact(law, case, begun, at, cause))
+            facts += set_facts(law, case, begun, at, cause)
             # One that opens again by a law that was corrected meanwhile may be in time after all.
             facts += corrections.withdrawn(case, clocks.get(begun.id, begun), begun)
             clocks[begun.id] = begun
@@ -114,14 +114,17 @@ def _close(law: Law, case: Case, clock: Clock, moment: Moment, at: datetime, cau
     if clock.state != "open":
         return clock, []
     rule = rule_of(law, clock)
-    event: Event
-    if moment in rule.stop:
-        state, event = "met", schemas.DeadlineMet(**about(case, clock), due_at=clock.due_at, met_at=at, late=at >= clock.due_at)
-    elif moment in rule.cancel or moment in rule.restart:
-        state, event = "cancelled", schemas.DeadlineCancelled(**about(case, clock), reason=moment, cancelled_at=at)
-    else:
+    if moment not in (*rule.stop, *rule.cancel, *rule.restart):
         return clock, []
-    closed = clock.model_copy(update={"state": state, "next_rung": None})
+    closed = clock.model_copy(update={"state": "met" if moment in rule.stop else "cancelled", "next_rung": None})
+    if clock.due_at is None:
+        # Nobody was told of it.
+        return closed, []
+    event: Event
+    if closed.state == "met":
+        event = schemas.DeadlineMet(**about(case, clock), due_at=clock.due_at, met_at=at, late=at >= clock.due_at)
+    else:
+        event = schemas.DeadlineCancelled(**about(case, clock), reason=moment, cancelled_at=at)
     return closed, [clock_fact(case, clock, event, at, cause, discriminator=clock.id, agency_hears=False)]
 
 
@@ -187,22 +190,3 @@ def _rung_fact(law: Law, case: Case, clock: Clock, rung: Rung) -> Fact:
         event = schemas.FeedbackOverdue(**said, times=rung.number)
     cause = f"{clock.id}/{rung.kind}/{rung.number}" + (f"/{clock.ladders}" if clock.ladders else "")
     return clock_fact(case, clock, event, rung.at, cause)
-
-
-def _set_fact(law: Law, case: Case, clock: Clock, at: datetime, cause: str) -> Fact:
-    event = schemas.DeadlineSet.model_validate(
-        about(case, clock)
-        | {
-            "started_at": clock.started_at,
-            "due_at": clock.due_at,
-            "due_date": clock.due_date,
-            "limit": clock.limit,
-            "unit": clock.unit,
-            "rule_set": clock.rule_set,
-            "article": article(law, clock),
-            "verified": law.rule_set(clock.rule_set, clock.revision).verified,
-            "calendar_version": clock.calendar_version,
-            "explanation": clock.explanation,
-        }
-    )
-    return clock_fact(case, clock, event, at, cause, discriminator=clock.id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.deadlines.clocks import Clock, due
+from services.deadlines.clocks import Clock, due, standing
 from services.deadlines.law import Law
 from services.deadlines.workdays import CalendarEnds, WorkDays
 from services.packs import NoRuleSet, RuleSet, Unit
@@ -66,19 +66,24 @@ def explain_clocks(law: Law, clocks: Sequence[Clock]) -> list[Explained]:
 
 
 def _explain_clock(law: Law, clock: Clock) -> Explained:
-    days, rule_set = law.calendar(clock.calendar_version), law.rule_set(clock.rule_set, clock.revision)
-    return {
+    said = {
         "clock_id": clock.id,
         "rule": clock.rule,
         "agency": clock.agency,
-        "state": "late" if clock.overdue and clock.state == "open" else clock.state,
+        "state": standing(clock),
         "start": clock.started_at.astimezone(law.days.zone).isoformat(),
         "limit": clock.limit,
         "unit": clock.unit,
+        **_law(law, law.rule_set(clock.rule_set, clock.revision), clock.rule),
+        "calendar_version": clock.calendar_version,
+    }
+    if clock.due_at is None or clock.due_date is None:
+        ends = f"calendar {clock.calendar_version} ends before its last day; it is counted when a longer one is applied"
+        return said | {"due_date": None, "due_at": None, "provisional": False, "explanation": ends, "days": []}
+    days = law.calendar(clock.calendar_version)
+    return said | {
         "due_date": clock.due_date,
         "due_at": clock.due_at.astimezone(law.days.zone).isoformat(),
-        **_law(law, rule_set, clock.rule),
-        "calendar_version": clock.calendar_version,
         "provisional": _provisional(days, law.days.local_day(clock.started_at), date.fromisoformat(clock.due_date)),
         "explanation": clock.explanation,
         "days": _days(days, clock.started_at, clock.due_date, clock.limit, clock.unit),

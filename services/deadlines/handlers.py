@@ -31,5 +31,5 @@ class Decisions:
         self._lawbook = lawbook
 
     def decide(self, case: domain.Case | None, received: Received) -> tuple[domain.Case | None, list[Fact]]:
-        """Raises GiveUp when no rule set or calendar covers the day: a due date is never guessed. TryAgain as `up_to_date`."""
+        """Raises GiveUp as `domain.decide` does, and TryAgain as `up_to_date` does too."""
         return domain.decide(self._lawbook.up_to_date(), case, received.event, received.envelope.id, received.partition)

@@ -86,11 +86,10 @@ class Law:
         """The latest calendar that is known, whether it holds already or not."""
         return max((days for _, days in self.calendars), key=lambda days: days.calendar.version)
 
-    def calendars_at(self, at: datetime) -> list[WorkDays]:
-        """The calendars to count by at an instant: the latest that was known, then those before it, then what came after."""
-        known = [days for since, days in self.calendars if since <= at]
-        later = [days for since, days in sorted(self.calendars, key=lambda row: row[0]) if since > at]
-        return sorted(known, key=lambda days: days.calendar.version, reverse=True) + later
+    def calendar_at(self, at: datetime) -> WorkDays:
+        """The calendar to count by at an instant: the latest that was known; before any was known, the first."""
+        first = min(since for since, _ in self.calendars)
+        return max((days for since, days in self.calendars if since <= max(at, first)), key=lambda days: days.calendar.version)
 
     def calendar(self, version: str) -> WorkDays:
         """The calendar that a clock was counted by. Raises TryAgain when it has still to be read from the database."""

@@ -161,7 +161,7 @@ class Lawbook:
             [(self._clock.at(at), days) for at, days in self._calendars.values()],
             [(self._clock.at(at), rule_set) for at, rule_set in self._rule_sets.values()],
         )
-        held = self._law.calendars_at(self._clock.now())[0]
+        held = self._law.calendar_at(self._clock.now())
         metrics.calendar.info({"version": held.calendar.version})
         metrics.calendar_ends.set(held.ends.timestamp())
         log.info("law_taken_up", calendar=held.calendar.version, corrections=len(self._law.corrections), coming=len(self._coming))

@@ -28,7 +28,7 @@ class CannotApply(ValueError):
 
 @dataclass(slots=True)
 class Preview:
-    """What a corrected calendar moves: by agency (later, nearer, overdue taken back), and the clocks it does not reach."""
+    """What a corrected calendar moves: by agency (later, nearer, overdue taken back, first counted), and what it does not reach."""
 
     clocks: int = 0
     by_agency: dict[str, Counter[str]] = field(default_factory=dict)
@@ -65,14 +65,15 @@ async def preview(settings: Settings, pack: Pack, corrected: Calendar) -> Previe
 
 
 def _look(result: Preview, law: Law, case: domain.Case, now: datetime) -> None:
-    moved, _ = domain.advance(law, case, now)
-    for before, since in zip(case.clocks, moved.clocks, strict=True):
+    advanced, _ = domain.advance(law, case, now)
+    for before, since in zip(case.clocks, advanced.clocks, strict=True):
         if before.state != "open":
             continue
         result.clocks += 1
-        if since.due_at != before.due_at:
+        if since.due_at is not None and since.due_at != before.due_at:
             counts = result.by_agency.setdefault(since.agency, Counter())
-            counts["later" if since.due_at > before.due_at else "nearer"] += 1
+            moved = "first counted" if before.due_at is None else "later" if since.due_at > before.due_at else "nearer"
+            counts[moved] += 1
             counts["overdue taken back"] += before.overdue and not since.overdue
         if next(law.corrections_of(since.count, now, since.rule), None):
             result.beyond.append(f"{case.code} {since.rule} of {since.agency}: the calendar ends before its last day")

@@ -97,7 +97,7 @@ class DeadlinesStore:
         return found
 
     async def count_running(self, kinds: list[str]) -> dict[str, int]:
-        """How many cases have an open clock of each kind (`rule:open`, `rule:late`)."""
+        """How many cases have an open clock of each kind (`rule:open`, `rule:late`, `rule:uncounted`)."""
         return {kind: await self._cases.count_documents({"running": kind}) for kind in kinds}
 
 

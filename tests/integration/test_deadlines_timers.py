@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from services import metrics
-from services.deadlines import operate
+from services.deadlines import operate, replay_topic
 from tests.outside_world import until
 from tests.system import START, System
 
@@ -168,24 +168,50 @@ async def test_a_late_reply_is_overdue_even_when_both_are_handled_in_one_batch(o
     assert rungs(own, body) == LADDER[:3]
 
 
-async def test_a_limit_on_a_day_that_the_law_does_not_know_is_a_dead_letter_and_no_guess(own: System) -> None:
+async def test_a_limit_that_the_calendar_does_not_reach_waits_for_one_that_does(own: System) -> None:
     own.set_clock(datetime(2027, 12, 28, 3, 0, tzinfo=UTC))
-    body = await own.submit()
-    (dead,) = await own.observer.wait(topic="dead.deadlines", code=body["code"])
-    assert dead.headers["reason"] == "missing_rule_set"
-    assert "2027" in dead.headers["reason-text"]
-    await own.settled()
-    assert not own.observer.found("DeadlineSet", subject=body["feedback_id"])
+    body = await own.assigned()
 
+    def told() -> dict[str, str]:
+        rows = own.observer.found("DeadlineSet", topic="feedback", subject=body["feedback_id"])
+        return {row.data["rule"]: row.data["due_date"] for row in rows}
+
+    await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="refuse")
+    await own.settled()
+    assert told() == {"refuse": "2027-12-30"}, "no day is guessed"
+    page = (await own.https["deadlines"].get(f"/v1/feedback/{body['code']}/deadlines")).json()
+    assert {clock["rule"]: clock["state"] for clock in page["clocks"]} == {
+        "refuse": "open",
+        "request_more": "uncounted",
+        "handle_reply": "uncounted",
+    }
+
+    async def is_measured() -> bool:
+        text = (await own.https["deadlines"].get("/metrics")).text
+        return 'pakn_clocks{rule="handle_reply",state="uncounted"} 1.0' in text
+
+    await until(is_measured, "the metric says so")
     (last,) = [year for year in own.pack.calendar.years if year.year == 2027]
     years = (*own.pack.calendar.years, last.model_copy(update={"year": 2028, "days_off": (), "working_days": ()}))
     longer = own.pack.calendar.model_copy(update={"version": "2026-09-z1", "years": years})
+    assert (await operate.preview(own.settings, own.pack, longer)).by_agency == {
+        "gia-lai": {"first counted": 2, "overdue taken back": 0}
+    }
     await operate.apply(own.settings, longer, own.pack.calendar)
-    await until(lambda: own.counts_by("2026-09-z1"), "deadlines counts by the calendar that has the next year")
-    original = [(name.removeprefix("original-"), text.encode()) for name, text in dead.headers.items() if "original-" in name]
-    await own.post.raw("feedback", dead.value, original, dead.key)
-    (found,) = await own.observer.wait("DeadlineSet", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
-    assert found.data["due_date"].startswith("2028-01")
+    (found,) = await own.observer.wait("DeadlineSet", topic="assignments.gia-lai", subject=body["feedback_id"], rule="handle_reply")
+    assert (found.data["due_date"], found.data["calendar_version"]) == ("2028-01-18", "2026-09-z1")
+    await own.observer.wait("DeadlineSet", topic="feedback", count=3, subject=body["feedback_id"])
+    assert not own.observer.found(topic="dead.deadlines")
     await own.settled()
-    told = own.observer.found("DeadlineSet", topic="feedback", subject=body["feedback_id"])
-    assert len({row.id for row in told}) == 3, "posted again, the dead letter opens every clock"
+    replay = await replay_topic.replay(own.settings, datetime(2027, 12, 28, 3, 0, tzinfo=UTC))
+    assert await replay_topic.differences(own.settings, replay) == []
+
+
+async def test_a_day_without_a_rule_set_is_a_dead_letter_and_no_guess(own: System) -> None:
+    own.set_clock(datetime(2020, 5, 4, 3, 0, tzinfo=UTC))
+    body = await own.submit()
+    (dead,) = await own.observer.wait(topic="dead.deadlines", code=body["code"])
+    assert dead.headers["reason"] == "missing_rule_set"
+    assert "no rule set in force on 2020-05-04" in dead.headers["reason-text"]
+    await own.settled()
+    assert not own.observer.found("DeadlineSet", subject=body["feedback_id"])

@@ -38,15 +38,15 @@ async def test_what_a_later_image_brings_holds_for_all_instances_from_one_instan
     clock = HandClock()
     older, newer = Lawbook(VN, store, clock, LEAD), Lawbook(with_limit(with_version(VN, "2026-09-z1"), 9, 2), store, clock, LEAD)
     await older.prepare()
-    assert older.current().calendars_at(clock.now())[0].calendar == VN.calendar, "the first law holds from the first moment"
+    assert older.current().calendar_at(clock.now()).calendar == VN.calendar, "the first law holds from the first moment"
     clock.advance(seconds=30)
     await newer.prepare()
     await older.read()
     holds_at = clock.machine() + LEAD
     for lawbook in (older, newer):
         law = lawbook.current()
-        assert law.calendars_at(holds_at - timedelta(milliseconds=1))[0].calendar.version == VN.calendar.version
-        assert law.calendars_at(holds_at)[0].calendar.version == "2026-09-z1"
+        assert law.calendar_at(holds_at - timedelta(milliseconds=1)).calendar.version == VN.calendar.version
+        assert law.calendar_at(holds_at).calendar.version == "2026-09-z1"
         known = [law.rule_set_on(date(2026, 8, 3), at) for at in (holds_at - timedelta(milliseconds=1), holds_at)]
         assert [(row.revision, row.rules["handle_reply"].limit.n) for row in known] == [(1, 15), (2, 9)]
     assert older.current().corrections == newer.current().corrections

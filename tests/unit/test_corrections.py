@@ -9,7 +9,7 @@ from schemas import Fact
 from services.deadlines import domain
 from services.deadlines.law import Law
 from services.errors import TryAgain
-from tests.clock_story import LAW, Story, at, corrected, data, replay, with_calendar, with_days, with_days_off
+from tests.clock_story import LAW, Story, at, corrected, data, ending, replay, with_calendar, with_days, with_days_off
 
 SENT = "2026-03-02"  # the reply is due at the end of 23 March
 SWAP = with_days_off(LAW, "2026-09-z1", "2026-03-20")
@@ -250,15 +250,11 @@ def test_an_overdue_fired_by_an_instance_that_had_not_heard_of_the_correction_is
 
 
 def test_a_calendar_that_ends_too_early_leaves_clocks_as_they_are_and_holds_up_no_other_and_no_later_one() -> None:
-    def until_2026(law: Law, version: str) -> Law:
-        years = tuple(year for year in law.days.calendar.years if year.year <= 2026)
-        return with_calendar(law, law.days.calendar.model_copy(update={"version": version, "years": years}))
-
     story = Story(at("2026-12-21"))
     due = story.clock("handle_reply").due_date
     assert due > "2027"
     story.accept(at("2026-12-21", 10))
-    story.correct(until_2026(with_days_off(LAW, "-", "2026-12-23"), "2026-09-z1"), at("2026-12-22"))
+    story.correct(ending(with_days_off(LAW, "-", "2026-12-23"), 2026, "2026-09-z1"), at("2026-12-22"))
     assert (story.clock("handle_reply").due_date, story.clock("handle_reply").calendar_version) == (due, LAW.days.calendar.version)
     assert story.clock("transfer_out").calendar_version == "2026-09-z1", "its days are all known"
     story.reply(at("2026-12-28"))

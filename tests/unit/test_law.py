@@ -5,9 +5,8 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from services.deadlines.law import Count, Law
-from services.deadlines.workdays import WorkDays
 from services.packs import NoRuleSet, RuleSet
-from tests.clock_story import LAW, Story, at, corrected, data, with_days_off
+from tests.clock_story import LAW, Story, at, corrected, data, ending, with_days_off
 
 OLD, NEW = LAW.pack.rule_sets
 VERSION = LAW.days.calendar.version
@@ -81,9 +80,7 @@ def test_every_count_that_is_outdated_is_listed_and_no_other() -> None:
 
 
 def test_a_progress_duty_is_told_once_though_the_calendar_ended_after_it() -> None:
-    years = LAW.days.calendar.years
-    short = WorkDays(LAW.days.calendar.model_copy(update={"years": tuple(year for year in years if year.year <= 2026)}))
-    story = Story(at("2026-11-02"), law=Law.of(LAW.pack, [(at("2020-01-01"), short)]))
+    story = Story(at("2026-11-02"), law=ending(LAW, 2026))
     story.wait(at("2026-12-31", 23) + timedelta(hours=1))
     (*_, last) = [fact for fact in story.facts if fact.name == "FeedbackOverdue"]
     assert story.clock("handle_reply").next_rung is None, "the calendar ends"

@@ -1,0 +1,142 @@
+"""Where the working calendar ends: nothing is guessed, nothing that is known waits, and a longer calendar makes up for it."""
+
+from datetime import date, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.deadlines import explain
+from services.deadlines.law import Law
+from tests.clock_story import LAW, Story, at, corrected, data, ending, names, replay, with_days_off
+
+UNTIL_2026 = ending(LAW, 2026)
+LONGER = with_days_off(LAW, "2026-09-z1")
+
+
+def of_reply(lines: list[str]) -> list[str]:
+    return [line for line in lines if "handle_reply" in line]
+
+
+def test_a_clock_beyond_the_calendar_is_told_of_when_a_longer_one_is_known_and_not_before() -> None:
+    story = Story(at("2026-12-21"), law=UNTIL_2026)
+    assert names(story.facts) == ["DeadlineSet refuse", "DeadlineSet request_more"], "what the calendar reaches does not wait"
+    assert story.case is not None
+    assert story.case.running == ["handle_reply:uncounted", "refuse:open", "request_more:open"]
+    assert of_reply(story.wait(at("2027-01-04"))) == []
+    facts = story.correct(LONGER, at("2027-01-05"))
+    told = data(facts, "DeadlineSet", "handle_reply")
+    assert (names(facts), told.due_date, told.started_at) == (
+        ["DeadlineSet handle_reply"], date(2027, 1, 12), at("2026-12-21"),
+    )  # fmt: skip
+    assert facts[0].time == at("2027-01-05")
+    assert of_reply(story.wait(at("2027-01-13"))) == [
+        "handle_reply warning 3 2027-01-07", "handle_reply warning 1 2027-01-11", "handle_reply overdue 0 2027-01-13",
+    ]  # fmt: skip
+
+
+def test_a_day_that_is_past_when_it_can_be_counted_is_overdue_from_then_on() -> None:
+    story = Story(at("2026-12-21"), law=UNTIL_2026)
+    story.correct(LONGER, at("2027-01-20"))
+    assert of_reply(story.wait(at("2027-01-20"))) == []
+    overdue = [fact for fact in story.facts if fact.name == "FeedbackOverdue"]
+    assert [fact.time for fact in overdue] == [at("2027-01-20")]
+
+
+def test_a_reply_in_time_on_the_last_days_of_the_calendar_is_never_overdue() -> None:
+    """The limit for publishing lies beyond the calendar; that of the reply does not."""
+    story = Story(at("2026-12-09"), law=UNTIL_2026)
+    facts = story.reply(at("2026-12-30"))
+    assert not data(facts, "DeadlineMet", "handle_reply").late
+    assert story.clock("publish").due_at is None
+    assert "FeedbackOverdue" not in {fact.name for fact in story.facts}
+    assert story.wait(at("2027-01-03")) == []
+    told = data(story.correct(LONGER, at("2027-01-04")), "DeadlineSet", "publish")
+    assert told.due_date == date(2027, 1, 4)
+    assert not data(story.publish(at("2027-01-04", 10)), "DeadlineMet", "publish").late
+
+
+def test_of_a_clock_that_was_closed_before_it_could_be_counted_nothing_is_ever_told() -> None:
+    answered, asked = Story(at("2026-12-21"), law=UNTIL_2026), Story(at("2026-12-21"), law=UNTIL_2026)
+    answered.reply(at("2026-12-28"))
+    asked.ask(at("2026-12-23"))
+    for story, state in ((answered, "met"), (asked, "cancelled")):
+        story.correct(LONGER, at("2027-01-05"))
+        story.wait(at("2027-03-01"))
+        assert not [name for name in names(story.facts) if "handle_reply" in name]
+        assert story.clock("handle_reply").state == state
+    asked.supplement(at("2027-03-02"))
+    assert asked.clock("handle_reply").due_date == "2027-03-23"
+
+
+def test_a_reply_sent_back_before_a_longer_calendar_is_known_runs_on_until_it_is() -> None:
+    story = Story(at("2026-12-21"), law=UNTIL_2026)
+    story.reply(at("2026-12-28"))
+    assert not [name for name in names(story.send_back(at("2026-12-29"))) if "handle_reply" in name]
+    assert story.clock("handle_reply").state == "open"
+    told = data(story.correct(LONGER, at("2027-01-05")), "DeadlineSet", "handle_reply")
+    assert told.due_date == date(2027, 1, 12)
+
+
+def test_a_reply_sent_back_after_a_longer_calendar_is_known_is_counted_at_once() -> None:
+    story = Story(at("2026-12-21"), law=UNTIL_2026)
+    story.reply(at("2026-12-28"))
+    story.correct(LONGER, at("2027-01-05"))
+    assert data(story.send_back(at("2027-01-06")), "DeadlineSet", "handle_reply").due_date == date(2027, 1, 12)
+
+
+def test_a_limit_corrected_in_the_meantime_is_told_of_once_with_the_day_that_holds() -> None:
+    """The corrected limit alone, which no calendar reaches either, is passed over until one does."""
+    story = Story(at("2026-12-21"), law=UNTIL_2026)
+    assert story.correct(Law.of(corrected(LAW, n=20).pack, UNTIL_2026.calendars), at("2026-12-28")) == []
+    facts = story.correct(Law.of(corrected(LAW, n=20).pack, LONGER.calendars), at("2027-01-05"))
+    assert names(facts) == ["DeadlineSet handle_reply"]
+    assert (data(facts, "DeadlineSet", "handle_reply").limit, story.clock("handle_reply").revision) == (20, 2)
+
+
+def test_a_shorter_limit_brings_a_clock_into_the_calendar() -> None:
+    story = Story(at("2026-12-21"), law=UNTIL_2026)
+    facts = story.correct(Law.of(corrected(LAW, n=8).pack, UNTIL_2026.calendars), at("2026-12-22"))
+    assert data(facts, "DeadlineSet", "handle_reply").due_date == date(2026, 12, 31)
+
+
+def test_the_page_says_of_an_uncounted_clock_what_it_waits_for() -> None:
+    story = Story(at("2026-12-21"), law=UNTIL_2026)
+    said = explain.explain_clocks(UNTIL_2026, [story.clock("handle_reply")])[0]
+    assert (said["state"], said["due_date"], said["due_at"], said["days"]) == ("uncounted", None, None, [])
+    assert said["explanation"] == "calendar 2026-09 ends before its last day; it is counted when a longer one is applied"
+    assert said["rule_set"] == "qd29-2026"
+
+
+DOES = st.sampled_from(["accept", "ask", "supplement", "reply", "send_back", "publish", "learn"])
+
+
+@given(
+    sent=st.dates(date(2026, 12, 1), date(2026, 12, 31)),
+    life=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 23), DOES), min_size=1, max_size=8),
+)
+def test_clocks_and_facts_are_the_same_whenever_they_are_handled_and_no_day_is_guessed(
+    sent: date, life: list[tuple[int, int, str]]
+) -> None:
+    live, late = Story(at(sent.isoformat(), 0), law=UNTIL_2026), Story(at(sent.isoformat(), 0), law=UNTIL_2026)
+    now = live.sent
+    for days, hours, what in life:
+        now += timedelta(days=days, hours=hours)
+        live.wait(now)
+        for story in (live, late):
+            if what == "learn":
+                story.learn(LONGER, now)
+            else:
+                getattr(story, what)(now)
+        live.wait(now)
+    for story in (live, late):
+        story.learn(LONGER, now)
+        story.wait(now + timedelta(days=60))
+    assert live.case == late.case
+    assert {fact.id: fact for fact in live.facts} == {fact.id: fact for fact in late.facts}
+    assert len({fact.id for fact in live.facts}) == len(live.facts)
+    assert live.case is not None
+    counted = {clock.id: (clock.due_at, clock.state, clock.overdue) for clock in live.case.clocks if clock.due_at}
+    assert {id: (clock.due_at, clock.state, clock.overdue) for id, clock in replay(live.facts).clocks.items()} == counted
+    assert all(clock.due_at for clock in live.case.clocks if clock.state == "open"), "at last every open clock is counted"
+    by_the_longer = {clock.id: clock.due_date for clock in Story(live.sent, law=LONGER).case.clocks}  # type: ignore[union-attr]
+    assert all(clock.due_date == by_the_longer.get(clock.id, clock.due_date) for clock in live.case.clocks if clock.due_date)
