@@ -1,7 +1,7 @@
 """DeadlineMoved: the last day of a running clock is another one now, because the calendar or a rule set was corrected."""
 
 from datetime import date
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -17,6 +17,7 @@ class DeadlineMoved(Event):
     rule set takes a clock over it is told even if the day stays.
     """
 
+    version: ClassVar[str] = "1.1"
     feedback_id: FeedbackId
     code: FeedbackCode
     clock_id: str
@@ -39,3 +40,4 @@ class DeadlineMoved(Event):
     previous_calendar_version: str
     explanation: str
     moved_at: AwareDatetime
+    previous_rule_set: str | None = Field(default=None, description="the one that it was counted by before")

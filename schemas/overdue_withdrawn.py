@@ -1,6 +1,7 @@
-"""OverdueWithdrawn: an overdue no longer holds, because the deadline has moved to a later day. It says why."""
+"""OverdueWithdrawn: an overdue no longer holds, because its day has moved or the answer came in time. It says why."""
 
 from datetime import date
+from typing import ClassVar, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -9,11 +10,12 @@ from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
 
 
 class OverdueWithdrawn(Event):
-    """An overdue no longer holds, because the deadline has moved to a later day. It says why.
+    """An overdue no longer holds, because its day has moved or the answer came in time. It says why.
 
     FeedbackOverdue stays in the topic, since it was true by what was known then; whoever counted it takes it back.
     """
 
+    version: ClassVar[str] = "1.1"
     feedback_id: FeedbackId
     code: FeedbackCode
     clock_id: str
@@ -23,3 +25,7 @@ class OverdueWithdrawn(Event):
     due_date: date
     explanation: str
     withdrawn_at: AwareDatetime
+    reason: Literal["calendar", "rule_set", "in_time"] | None = Field(
+        default=None,
+        description="what has moved the day; or in_time: what ends the clock came before its day, and was handled only later",
+    )

@@ -92,7 +92,7 @@ def facts(law: Law, case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
     moved = schemas.DeadlineMoved.model_validate(
         about(case, after)
         | {
-            "reason": "calendar" if before.count[1:] == after.count[1:] else "rule_set",
+            "reason": _reason(before, after),
             "previous_due_at": before.due_at,
             "previous_due_date": before.due_date,
             "due_at": after.due_at,
@@ -103,6 +103,7 @@ def facts(law: Law, case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
             "unit": after.unit,
             "rule_set": after.rule_set,
             "revision": after.revision,
+            "previous_rule_set": before.rule_set,
             "previous_revision": before.revision,
             "article": article(law, after),
             "verified": law.rule_set(after.rule_set, after.revision).verified,
@@ -112,11 +113,11 @@ def facts(law: Law, case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
         }
     )
     yield clock_fact(case, after, moved, after.told_at, _cause(after))
-    yield from withdrawn(case, before, after)
+    yield from withdrawn(case, before, after, _cause(after))
 
 
-def withdrawn(case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
-    """The fact that takes an overdue back, where the clock was overdue and is not by its new count."""
+def withdrawn(case: Case, before: Clock, after: Clock, cause: str) -> Iterator[Fact]:
+    """The fact that takes an overdue back, where the clock was overdue and is not any more."""
     if after.overdue or not before.overdue:
         return
     event = schemas.OverdueWithdrawn.model_validate(
@@ -126,9 +127,16 @@ def withdrawn(case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
             "due_date": after.due_date,
             "explanation": after.explanation,
             "withdrawn_at": after.told_at,
+            "reason": _reason(before, after),
         }
     )
-    yield clock_fact(case, after, event, after.told_at, _cause(after))
+    yield clock_fact(case, after, event, after.told_at, cause, discriminator=after.id)
+
+
+def _reason(before: Clock, after: Clock) -> str:
+    if before.count == after.count:
+        return "in_time"
+    return "calendar" if before.count[1:] == after.count[1:] else "rule_set"
 
 
 def _cause(clock: Clock) -> str:

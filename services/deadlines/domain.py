@@ -104,7 +104,7 @@ def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition:
         if begun is not None:
             facts += set_facts(law, case, begun, at, cause)
             # One that opens again by a law that was corrected meanwhile may be in time after all.
-            facts += corrections.withdrawn(case, clocks.get(begun.id, begun), begun)
+            facts += corrections.withdrawn(case, clocks.get(begun.id, begun), begun, cause)
             clocks[begun.id] = begun
     return case.model_copy(update={"clocks": tuple(clocks.values())}), facts
 
@@ -120,12 +120,17 @@ def _close(law: Law, case: Case, clock: Clock, moment: Moment, at: datetime, cau
     if clock.due_at is None:
         # Nobody was told of it.
         return closed, []
+    late = at >= clock.due_at
+    if not late:
+        # An overdue that was told before this event could be handled does not hold.
+        closed = closed.model_copy(update={"overdue": False})
     event: Event
     if closed.state == "met":
-        event = schemas.DeadlineMet(**about(case, clock), due_at=clock.due_at, met_at=at, late=at >= clock.due_at)
+        event = schemas.DeadlineMet(**about(case, clock), due_at=clock.due_at, met_at=at, late=late)
     else:
         event = schemas.DeadlineCancelled(**about(case, clock), reason=moment, cancelled_at=at)
-    return closed, [clock_fact(case, clock, event, at, cause, discriminator=clock.id, agency_hears=False)]
+    fact = clock_fact(case, clock, event, at, cause, discriminator=clock.id, agency_hears=False)
+    return closed, [fact, *corrections.withdrawn(case, clock, closed, cause)]
 
 
 def _open(

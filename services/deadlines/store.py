@@ -29,7 +29,7 @@ class DeadlinesStore:
         """Create the indexes that are missing; the equality field comes first."""
         await self._cases.create_index([("partition", 1), ("next_fire_at", 1)])
         await self._cases.create_index("running")
-        await self._cases.create_index([("counted_by", 1), ("_id", 1)])
+        await self._cases.create_index([("counted_by", 1), ("_id", 1), ("partition", 1)])
         await self._cases.create_index("code")
 
     async def by_code(self, code: str) -> Document | None:

@@ -7,7 +7,7 @@ import pytest
 import schemas
 from services.deadlines import domain
 from services.errors import GiveUp
-from tests.clock_story import COMMON, LAW, VN, Story, at, data, names
+from tests.clock_story import COMMON, LAW, VN, Story, at, data, names, replay
 
 
 def test_a_feedback_sent_straight_to_its_agency_and_answered_in_time() -> None:
@@ -236,6 +236,20 @@ def test_a_supplement_that_comes_after_the_answer_opens_no_clock_of_an_answered_
     story.supplement(at("2026-03-05"))
     assert not [clock for clock in story.case.clocks if clock.state == "open"]  # type: ignore[union-attr]
     assert story.wait(at("2026-12-01")) == []
+
+
+def test_an_answer_in_time_that_is_handled_after_its_overdue_takes_it_back() -> None:
+    """As a dead letter that is posted again: the record came in time, whatever held it up."""
+    story = Story(at("2026-03-02"))
+    story.wait(at("2026-04-01"))
+    facts = story.reply(at("2026-03-23", 23))
+    assert not data(facts, "DeadlineMet", "handle_reply").late
+    withdrawn = data(facts, "OverdueWithdrawn", "handle_reply")
+    assert (withdrawn.reason, withdrawn.withdrawn_at) == ("in_time", at("2026-03-31", 0)), "not before it was told of"
+    clock = story.clock("handle_reply")
+    assert (clock.state, clock.overdue) == ("met", False)
+    told = replay(story.facts).clocks[clock.id]
+    assert (told.state, told.overdue, told.met_late) == ("met", False, False)
 
 
 def test_two_progress_duties_that_tet_brings_to_one_day_are_both_told() -> None:
