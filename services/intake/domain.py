@@ -257,8 +257,13 @@ def _fact_of(pack: Pack, draft: Draft, code: str, category: Category) -> Fact:
 def view_changes(event: BaseModel) -> dict[str, Any]:
     """What a lifecycle fact changes in what intake shows of the feedback."""
     match event:
-        case schemas.FeedbackAssigned():
+        case schemas.FeedbackAssigned(previous_agency=None):
             return {"agency": event.agency, "unit": event.unit}
+        case schemas.FeedbackAssigned():
+            # The former agency's day is no longer true, and the new one may still have to be counted.
+            return {"agency": event.agency, "unit": event.unit, "due": None}
+        case schemas.FeedbackSupplemented():
+            return {"due": None}
         case schemas.MoreRequested():
             return {"question": event.question}
         case schemas.FeedbackNotAccepted():

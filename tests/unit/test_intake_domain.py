@@ -180,6 +180,18 @@ def test_the_public_sees_no_text_and_no_data_of_the_sender() -> None:
     assert not [value for value in SENDER.values() if value in repr(private)]
 
 
+@pytest.mark.parametrize("name", ["FeedbackAssigned", "FeedbackSupplemented"])
+def test_a_day_that_no_longer_holds_is_not_shown_until_the_next_one_is_counted(name: str) -> None:
+    fields, _ = registered(GOOD)
+    fields |= {"due": {"date": "2026-12-30", "article": "a", "verified": False}}
+    event = {
+        "FeedbackAssigned": schemas.FeedbackAssigned.model_construct(agency="da-nang", unit=None, previous_agency="gia-lai"),
+        "FeedbackSupplemented": schemas.FeedbackSupplemented.model_construct(),
+    }[name]
+    assert "due" in domain.public_view(fields)
+    assert "due" not in domain.public_view(fields | domain.view_changes(event))
+
+
 def test_a_portals_own_fields_are_not_taken_from_the_web() -> None:
     _, faults = domain.check(VN, GOOD | {"sent_at": NOW.isoformat()}, Submission)
     assert [fault.field for fault in faults] == ["sent_at"]
