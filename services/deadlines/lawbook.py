@@ -2,12 +2,13 @@
 
 All of them are kept in deadlines' own database, whatever pack an instance has. What is new holds from an instant that lies
 a little ahead, so that every instance has read it by then and all judge by the same law at the same time. `app.py` runs
-`read`; handlers, ticker and pages ask for `current`.
+`read`; handlers ask for `up_to_date`, the ticker how far the law is complete, pages for `current`.
 """
 
 import contextlib
-from collections.abc import Generator, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -28,6 +29,15 @@ def lead(read_seconds: float) -> timedelta:
     return timedelta(seconds=3 * read_seconds)
 
 
+async def announce(clock: Clock, holds_after: timedelta, keep: Callable[[datetime], Awaitable[None]]) -> None:
+    """Keep something of the law, which holds after the lead. A third of the lead is for the writing. Raises PyMongoError."""
+    began = clock.machine()
+    await keep(began + holds_after)
+    if (took := clock.machine() - began) > holds_after / 3:
+        # Instances may have told of something by what held before; they move or take it back when they read this.
+        log.warning("law_kept_late", seconds=took.total_seconds(), holds_at=(began + holds_after).isoformat())
+
+
 def missing_years(calendar: Calendar, former: Calendar) -> str:
     """Why a calendar cannot follow another one: the years that it no longer has; nothing where it has them all."""
     missing = sorted({year.year for year in former.years} - {year.year for year in calendar.years})
@@ -37,7 +47,10 @@ def missing_years(calendar: Calendar, former: Calendar) -> str:
 
 @contextlib.contextmanager
 def _unreadable_is_unknown(kind: str, name: str) -> Generator[None, None, None]:
-    """What a later image has written in a shape that this one does not know concerns only the clocks that stand on it."""
+    """What a later image has written in a shape that this one does not know stops nothing while images are exchanged.
+
+    This one goes on by what it knows, and leaves clocks that stand on the other to the later image.
+    """
     try:
         yield
     except ValidationError as error:
@@ -68,10 +81,9 @@ class Lawbook:
         """
         await self._read_and_compare()
         self._warn_of_what_is_later()
-        holds_at = self._clock.machine() + self._holds_after
-        await self._store.keep_calendar(self._pack.calendar, holds_at)
+        await announce(self._clock, self._holds_after, partial(self._store.keep_calendar, self._pack.calendar))
         for rule_set in self._pack.rule_sets:
-            await self._store.keep_rule_set(rule_set, holds_at)
+            await announce(self._clock, self._holds_after, partial(self._store.keep_rule_set, rule_set))
         # An instance with another pack may have started at the same moment, and have been the first to write.
         await self._read_and_compare()
         # The pack's own words (names, sources, verified or not) are newer than those that came with the first image.
@@ -133,10 +145,10 @@ class Lawbook:
 
     @property
     def complete_until(self) -> datetime:
-        """Up to which instant, in the machine's time, everything that holds has been read.
+        """Up to which instant, in the machine's time, everything that holds has been read (as far as this image can read it).
 
-        What was written after the last reading holds only after the lead, a third of which is left for the writing itself and
-        for machines whose clocks differ.
+        What was written after the last reading holds only after the lead, a third of which is left for the writing itself
+        (`announce`) and for machines whose clocks differ.
         """
         return self._read_at + self._holds_after * 2 / 3
 

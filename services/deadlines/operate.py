@@ -8,12 +8,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from services import mongo
 from services.clock import make_clock
 from services.deadlines import domain
 from services.deadlines.law import Law
-from services.deadlines.lawbook import lead, missing_years
+from services.deadlines.lawbook import announce, lead, missing_years
 from services.deadlines.store import DeadlinesStore, read_case
 from services.deadlines.workdays import WorkDays
 from services.packs import Calendar, Pack
@@ -107,7 +108,7 @@ async def apply(settings: Settings, calendar: Calendar, pack: Calendar) -> bool:
     """
     if await is_known(settings, calendar, pack):
         return False
-    holds_at = make_clock(settings.clock.file).machine() + lead(settings.deadlines.law_seconds)
+    clock, holds_after = make_clock(settings.clock.file), lead(settings.deadlines.law_seconds)
     async with _store(settings) as store:
-        await store.keep_calendar(calendar, holds_at)
+        await announce(clock, holds_after, partial(store.keep_calendar, calendar))
         return True

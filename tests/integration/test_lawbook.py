@@ -4,12 +4,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from pymongo.errors import AutoReconnect
+from structlog.testing import capture_logs
 
 from services import mongo
 from services.deadlines.lawbook import Lawbook
 from services.deadlines.store import DeadlinesStore
 from services.errors import CannotRun, TryAgain
-from services.packs import Pack
+from services.packs import Calendar, Pack
 from tests.clock_story import LAW, VN, with_days_off
 from tests.mail_world import HandClock
 
@@ -90,6 +91,20 @@ async def test_what_happens_now_waits_where_another_law_may_hold_that_could_not_
     await lawbook.read()
     assert lawbook.up_to_date().days.calendar.version == "2026-09-z1"
     assert lawbook.complete_until == clock.machine() + LEAD * 2 / 3
+
+
+async def test_a_law_that_the_database_took_too_long_to_keep_is_told_of(database: mongo.Database) -> None:
+    clock = HandClock()
+
+    class Slow(DeadlinesStore):
+        async def keep_calendar(self, calendar: Calendar, holds_at: datetime) -> None:
+            await super().keep_calendar(calendar, holds_at)
+            clock.advance(seconds=11)
+
+    with capture_logs() as logs:
+        await Lawbook(VN, Slow(database), clock, LEAD).prepare()
+    (said,) = [row for row in logs if row["event"] == "law_kept_late"]
+    assert (said["seconds"], said["holds_at"]) == (11, "2026-03-02T03:00:30+00:00")
 
 
 async def test_a_pack_that_counts_otherwise_under_the_same_name_stops_the_start_with_every_fault(store: DeadlinesStore) -> None:
