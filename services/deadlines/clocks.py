@@ -30,6 +30,14 @@ class Rung(BaseModel):
     number: int
 
 
+class Moved(BaseModel):
+    """A correction at the legal instant `at`, before which `due_at` was the end of the last day."""
+
+    model_config = ConfigDict(frozen=True)
+    at: datetime
+    due_at: datetime
+
+
 class Clock(BaseModel):
     """A limit that runs, or ran, for one agency.
 
@@ -50,6 +58,7 @@ class Clock(BaseModel):
     due_at: datetime | None = None
     due_date: str | None = None
     explanation: str = ""
+    moved: tuple[Moved, ...] = ()
     overdue: bool = False
     # The number of the last progress duty that it was told of.
     progress: int = 0
@@ -58,6 +67,10 @@ class Clock(BaseModel):
     # The legal instant of what was last told of it, before which nothing more can be told.
     told_at: datetime
     next_rung: Rung | None = None
+
+    def due_by_what_was_known(self, at: datetime) -> datetime | None:
+        """The end of the last day as it was known at an instant, for what comes late; none where it was not counted."""
+        return next((moved.due_at for moved in self.moved if at < moved.at), self.due_at)
 
     @property
     def count(self) -> Count:

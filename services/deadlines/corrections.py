@@ -1,4 +1,4 @@
-"""What a correction of the calendar or of a rule set does to a running clock, and the facts that say so. Pure.
+"""What a correction of the calendar or of a rule set does to a running clock, the facts that say so, and what is taken back. Pure.
 
 `domain.advance` lets clocks go through corrections as it lets them go through their rungs. Nothing here depends on when it
 is done: the same clock and the same law always give the same facts. A closed clock keeps what it was counted by: what was
@@ -11,14 +11,27 @@ from datetime import datetime
 
 import schemas
 from schemas import Fact
-from services.deadlines.clocks import Case, Clock, Rung, about, article, clock_fact, counted, ladder, set_facts, with_next_rung
+from services.deadlines.clocks import (
+    Case,
+    Clock,
+    Moved,
+    Rung,
+    about,
+    article,
+    clock_fact,
+    counted,
+    ladder,
+    set_facts,
+    with_next_rung,
+)
 from services.deadlines.law import Correction, Law
 
 
 def next_correction(law: Law, case: Case, clock: Clock, until: datetime) -> tuple[datetime, Clock] | None:
     """The first instant by `until` whose corrections a running clock has still to go through, and the clock after them.
 
-    One whose calendar does not reach the clock's last day is passed over until a later one does: nothing is guessed.
+    One whose calendar does not reach the clock's last day is passed over until a later one does: nothing is guessed, and a
+    clock that was counted keeps its former day, also where a limit becomes longer than the calendar reaches.
     """
     known: list[Correction] = []
     # What holds from one instant on is gone through at once: nobody is told of a day that was never meant.
@@ -57,6 +70,8 @@ def _on_its_ladder(law: Law, before: Clock, recounted: Clock, at: datetime) -> C
     at = max(at, before.told_at)
     overdue = before.overdue and recounted.due_at is not None and recounted.due_at <= at
     after = recounted.model_copy(update={"overdue": overdue, "told_at": at})
+    if before.due_at is not None and before.due_at != after.due_at:
+        after = after.model_copy(update={"moved": (*before.moved, Moved(at=at, due_at=before.due_at))})
     # A due day that stays and an overdue that holds leave the ladder where it was; only its days may be others.
     goes_on = overdue if before.overdue else recounted.due_at == before.due_at
     if not goes_on:
@@ -92,7 +107,7 @@ def facts(law: Law, case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
     moved = schemas.DeadlineMoved.model_validate(
         about(case, after)
         | {
-            "reason": _reason(before, after),
+            "reason": reason(before, after),
             "previous_due_at": before.due_at,
             "previous_due_date": before.due_date,
             "due_at": after.due_at,
@@ -113,10 +128,15 @@ def facts(law: Law, case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
         }
     )
     yield clock_fact(case, after, moved, after.told_at, _cause(after))
-    yield from withdrawn(case, before, after, _cause(after))
+    yield from withdrawn(case, before, after, _cause(after), reason(before, after))
 
 
-def withdrawn(case: Case, before: Clock, after: Clock, cause: str) -> Iterator[Fact]:
+def reason(before: Clock, after: Clock) -> str:
+    """What has corrected a clock, of which the one or the other count has changed."""
+    return "calendar" if before.count[1:] == after.count[1:] else "rule_set"
+
+
+def withdrawn(case: Case, before: Clock, after: Clock, cause: str, why: str) -> Iterator[Fact]:
     """The fact that takes an overdue back, where the clock was overdue and is not any more."""
     if after.overdue or not before.overdue:
         return
@@ -127,16 +147,10 @@ def withdrawn(case: Case, before: Clock, after: Clock, cause: str) -> Iterator[F
             "due_date": after.due_date,
             "explanation": after.explanation,
             "withdrawn_at": after.told_at,
-            "reason": _reason(before, after),
+            "reason": why,
         }
     )
     yield clock_fact(case, after, event, after.told_at, cause, discriminator=after.id)
-
-
-def _reason(before: Clock, after: Clock) -> str:
-    if before.count == after.count:
-        return "in_time"
-    return "calendar" if before.count[1:] == after.count[1:] else "rule_set"
 
 
 def _cause(clock: Clock) -> str:

@@ -4,6 +4,7 @@ A rule set of the pack says by moments (sent, transferred in, reply ready, ...) 
 the rule set in force on its start day. `handlers.py` calls `decide`, `ticker.py` calls `advance`.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -51,7 +52,7 @@ def moment_of(event: BaseModel) -> tuple[Moment, datetime] | None:
 
 
 class Step(NamedTuple):
-    """What happens to a clock as time passes: a rung fires, or (none) a correction moves it; and the fact that tells of it."""
+    """What happens to a clock as time passes: a rung fires, or (none) a correction moves or counts it; and the fact of it."""
 
     rule: RuleName
     rung: Rung | None
@@ -104,7 +105,8 @@ def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition:
         if begun is not None:
             facts += set_facts(law, case, begun, at, cause)
             # One that opens again by a law that was corrected meanwhile may be in time after all.
-            facts += corrections.withdrawn(case, clocks.get(begun.id, begun), begun, cause)
+            former = clocks.get(begun.id, begun)
+            facts += corrections.withdrawn(case, former, begun, cause, corrections.reason(former, begun))
             clocks[begun.id] = begun
     return case.model_copy(update={"clocks": tuple(clocks.values())}), facts
 
@@ -116,21 +118,31 @@ def _close(law: Law, case: Case, clock: Clock, moment: Moment, at: datetime, cau
     rule = rule_of(law, clock)
     if moment not in (*rule.stop, *rule.cancel, *rule.restart):
         return clock, []
+    # Nothing comes before the sending, whatever two machines' clocks say.
+    begins = {*rule.start, *rule.restart, *rule.resume} - {"sent"}
+    if _has_been_since(case, begins, at):
+        # It has begun anew since then: this was about an earlier run.
+        return clock, []
     closed = clock.model_copy(update={"state": "met" if moment in rule.stop else "cancelled", "next_rung": None})
-    if clock.due_at is None:
+    due_at = clock.due_by_what_was_known(at)
+    if due_at is None:
         # Nobody was told of it.
         return closed, []
-    late = at >= clock.due_at
-    if not late:
-        # An overdue that was told before this event could be handled does not hold.
-        closed = closed.model_copy(update={"overdue": False})
+    if clock.overdue and at < due_at:
+        # The overdue was told before this event could be handled. A reply that is sent back begins the ladder anew.
+        closed = closed.model_copy(update={"overdue": False, "ladders": clock.ladders + 1, "progress": 0})
     event: Event
     if closed.state == "met":
-        event = schemas.DeadlineMet(**about(case, clock), due_at=clock.due_at, met_at=at, late=late)
+        event = schemas.DeadlineMet(**about(case, clock), due_at=due_at, met_at=at, late=at >= due_at)
     else:
         event = schemas.DeadlineCancelled(**about(case, clock), reason=moment, cancelled_at=at)
     fact = clock_fact(case, clock, event, at, cause, discriminator=clock.id, agency_hears=False)
-    return closed, [fact, *corrections.withdrawn(case, clock, closed, cause)]
+    return closed, [fact, *corrections.withdrawn(case, clock, closed, cause, "in_time")]
+
+
+def _has_been_since(case: Case, moments: Iterable[Moment], at: datetime) -> bool:
+    """Whether one of these moments is known to have been after `at`: an event of that instant is handled late."""
+    return any(case.moments.get(moment, at) > at for moment in moments)
 
 
 def _open(
@@ -140,13 +152,13 @@ def _open(
     latest = next((clock for clock in reversed(case.clocks) if clock.rule == name), None)
     if latest is not None and latest.state == "open":
         return None
+    rule = rule_set.rules[name]
+    if _has_been_since(case, (*rule.stop, *rule.cancel, *rule.restart), at):
+        # It was met, cancelled or begun anew since then.
+        return None
     if latest and latest.state == "met" and moment in rule_of(law, latest).resume:
         return corrections.counted_at(law, case, latest, known_at, after=at)
-    rule = rule_set.rules[name]
     if moment not in rule.start and moment not in rule.restart:
-        return None
-    if any(case.moments.get(later, at) > at for later in (*rule.stop, *rule.cancel, *rule.restart)):
-        # It was met, cancelled or begun anew since then.
         return None
     id = schemas.derived_id(cause, f"clock/{name}/{case.agency}")
     return corrections.counted_at(law, case, open_clock(law, case, rule_set, name, at, known_at, id), known_at, after=at)

@@ -78,8 +78,9 @@ def _explain_clock(law: Law, clock: Clock) -> Explained:
         "calendar_version": clock.calendar_version,
     }
     if clock.due_at is None or clock.due_date is None:
-        ends = f"calendar {clock.calendar_version} ends before its last day; it is counted when a longer one is applied"
-        return said | {"due_date": None, "due_at": None, "provisional": False, "explanation": ends, "days": []}
+        then = "it is counted when a longer one is applied" if clock.state == "open" else "it was closed before it could be counted"
+        why = f"calendar {clock.calendar_version} ends before its last day; {then}"
+        return said | {"due_date": None, "due_at": None, "provisional": False, "explanation": why, "days": []}
     days = law.calendar(clock.calendar_version)
     return said | {
         "due_date": clock.due_date,

@@ -26,9 +26,10 @@ class DeadlinesStore:
         self._rule_sets = database["rule_sets"]
 
     async def prepare(self) -> None:
-        """Create the indexes that are missing; the equality field comes first."""
+        """Create the indexes that are missing."""
         await self._cases.create_index([("partition", 1), ("next_fire_at", 1)])
         await self._cases.create_index("running")
+        # In the order of ids for one partition or for all; the partition stands last, so that others are not fetched.
         await self._cases.create_index([("counted_by", 1), ("_id", 1), ("partition", 1)])
         await self._cases.create_index("code")
 

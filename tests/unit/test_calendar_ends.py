@@ -105,6 +105,11 @@ def test_the_page_says_of_an_uncounted_clock_what_it_waits_for() -> None:
     assert (said["state"], said["due_date"], said["due_at"], said["days"]) == ("uncounted", None, None, [])
     assert said["explanation"] == "calendar 2026-09 ends before its last day; it is counted when a longer one is applied"
     assert said["rule_set"] == "qd29-2026"
+    story.reply(at("2026-12-28"))
+    said = explain.explain_clocks(UNTIL_2026, [story.clock("handle_reply")])[0]
+    assert (said["state"], said["explanation"]) == (
+        "met", "calendar 2026-09 ends before its last day; it was closed before it could be counted",
+    )  # fmt: skip
 
 
 DOES = st.sampled_from(["accept", "ask", "supplement", "reply", "send_back", "publish", "learn"])

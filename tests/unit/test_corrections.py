@@ -1,6 +1,6 @@
 """Corrections of the calendar and of rule sets: what moves, what is told, what is taken back, and what stays as it was."""
 
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 
@@ -72,6 +72,7 @@ def test_an_overdue_that_no_longer_holds_is_taken_back_and_may_come_again_as_ano
     story.wait(at("2026-03-24"))
     facts = story.correct(SWAP, at("2026-03-24", 10))
     assert {"DeadlineMoved handle_reply", "OverdueWithdrawn handle_reply"} <= set(told(facts))
+    assert data(facts, "OverdueWithdrawn", "handle_reply").reason == "calendar"
     assert not story.clock("handle_reply").overdue
     assert story.wait(at("2026-03-25")) == ["handle_reply overdue 0 2026-03-25"]
     overdue = [fact for fact in story.facts if fact.name == "FeedbackOverdue"]
@@ -226,6 +227,23 @@ def test_a_reply_before_a_correction_is_judged_by_the_day_that_was_known_then_wh
     story.learn(corrected(LAW, n=10), at("2026-03-18"))
     met = data(story.reply(at("2026-03-17")), "DeadlineMet", "handle_reply")
     assert (met.late, met.due_at) == (False, at("2026-03-24", 0))
+
+
+@pytest.mark.parametrize(
+    ("law", "answered", "late"),
+    [(corrected(LAW, n=10), at("2026-03-23", 23), False), (with_days_off(LAW, "2026-09-z1", "2026-03-20"), at("2026-03-24"), True)],
+    ids=["nearer", "later"],
+)
+def test_an_answer_that_is_handled_after_a_later_correction_is_judged_as_if_it_had_been_handled_in_order(
+    law: Law, answered: datetime, late: bool
+) -> None:
+    met = []
+    for order in (1, -1):
+        story = Story(at(SENT))
+        doings = [lambda s: s.reply(answered), lambda s: s.correct(law, at("2026-03-26")) and []]
+        facts = [fact for do in doings[::order] for fact in do(story)]
+        met.append(data(facts, "DeadlineMet", "handle_reply"))
+    assert [(event.late, event.due_at) for event in met] == [(late, at("2026-03-24", 0))] * 2
 
 
 def test_a_reply_after_a_correction_is_judged_by_the_new_day_though_no_timer_has_come_to_it() -> None:

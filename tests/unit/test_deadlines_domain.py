@@ -252,6 +252,37 @@ def test_an_answer_in_time_that_is_handled_after_its_overdue_takes_it_back() -> 
     assert (told.state, told.overdue, told.met_late) == ("met", False, False)
 
 
+def test_a_reply_sent_back_after_its_overdue_was_taken_back_is_overdue_as_another_fact() -> None:
+    story = Story(at("2026-03-02"))
+    story.wait(at("2026-04-01"))
+    story.reply(at("2026-03-23", 23))
+    story.send_back(at("2026-04-02"))
+    assert story.wait(at("2026-04-03")) == ["handle_reply overdue 0 2026-04-02"]
+    assert len({fact.id for fact in story.facts}) == len(story.facts)
+    assert replay(story.facts).clocks[story.clock("handle_reply").id].overdue
+
+
+@pytest.mark.parametrize("since", ["transfer", "supplement", "send_back"])
+def test_a_late_answer_of_an_earlier_run_ends_no_clock_that_has_begun_since(since: str) -> None:
+    story = Story(at("2026-03-02"))
+    if since == "transfer":
+        story.transfer(at("2026-03-09"), "gia-lai", "da-nang")
+    else:
+        story.ask(at("2026-03-03")) if since == "supplement" else None
+        getattr(story, since)(at("2026-03-09"))
+    story.wait(at("2026-04-01"))
+    before = story.clock("handle_reply")
+    assert before.overdue
+    assert not [name for name in names(story.reply(at("2026-03-05"))) if "handle_reply" in name]
+    assert story.clock("handle_reply") == before
+
+
+def test_an_answer_that_a_slower_machine_dates_before_the_sending_is_an_answer() -> None:
+    story = Story(at("2026-03-02"))
+    facts = story.reply(at("2026-03-02") - timedelta(seconds=2))
+    assert not data(facts, "DeadlineMet", "handle_reply").late
+
+
 def test_two_progress_duties_that_tet_brings_to_one_day_are_both_told() -> None:
     story = Story(at("2026-01-01"))
     told = [line for line in story.wait(at("2027-03-01")) if "progress" in line]

@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.clock_story import Story, at
+from tests.clock_story import Story, at, replay
 
 STEPS = ("accept", "ask", "supplement", "reply", "send_back", "publish", "refuse", "transfer", "wait")
 
@@ -56,3 +56,34 @@ def test_it_makes_no_difference_when_the_timers_come_round(steps: list[tuple[str
         story.wait(now + timedelta(days=60))
     assert eager.case == late.case
     assert {(fact.id, fact.data) for fact in eager.facts} == {(fact.id, fact.data) for fact in late.facts}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 400), st.booleans(), st.booleans()), max_size=12))
+def test_topic_and_store_agree_whatever_is_handled_late(steps: list[tuple[str, int, bool, bool]]) -> None:
+    """Some facts are dead letters, and are posted again in their order after others and after what fell due meanwhile."""
+    story = Story(at("2026-03-02"))
+    now, held = at("2026-03-02"), []
+
+    def post_again() -> None:
+        for step, when in held:
+            getattr(story, step)(when)
+        held.clear()
+
+    for step, hours, is_held, is_posted in steps:
+        now += timedelta(hours=hours)
+        story.wait(now)
+        if step == "transfer":
+            story.transfer(now, story.agency, "hue" if story.agency != "hue" else "da-nang")
+        elif is_held and step != "wait":
+            held.append((step, now))
+        else:
+            getattr(story, step)(now)
+        if is_posted:
+            post_again()
+    post_again()
+    story.wait(now + timedelta(days=60))
+    assert len({fact.id for fact in story.facts}) == len(story.facts)
+    assert story.case is not None
+    stored = {clock.id: (clock.due_at, clock.state, clock.overdue) for clock in story.case.clocks}
+    assert {id: (row.due_at, row.state, row.overdue) for id, row in replay(story.facts).clocks.items()} == stored
