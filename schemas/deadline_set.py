@@ -12,6 +12,7 @@ from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
 class DeadlineSet(Event):
     """A clock was opened for an agency, with the law it stands on and its last day.
 
+    It comes with what has opened the clock, or later where the working calendar did not reach the last day then.
     Law: the rule set named in the event; counting after the Civil Code 2015, Articles 147 and 148.
     """
 

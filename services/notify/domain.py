@@ -4,8 +4,9 @@
 it was tried; `store.py` keeps what they decide.
 
 A letter that names its limit is the one on `FeedbackAssigned`: the clock is opened because of that very fact, so its
-`DeadlineSet` follows on the same partition a moment later. The letter is kept from the start, the arrival of the
-deadline lets it go at once, and after `DEADLINE_WAIT` it goes without one. The receipt is never held back.
+`DeadlineSet` follows on the same partition a moment later, unless no calendar reaches its day yet. The letter is kept from
+the start, the arrival of the deadline lets it go at once, and after `DEADLINE_WAIT` it goes without one. The receipt is
+never held back.
 """
 
 from collections.abc import Mapping
