@@ -80,7 +80,9 @@ def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition:
             submitted_at=event.submitted_at,
             partition=partition,
         )
-        case = case.model_copy(update={"agency": event.agency, "partition": partition}) if case else opened
+        # One that is handled after a later transfer does not bring the case back to the agency that had it before.
+        has_it = case.agency if case and _has_been_since(case, ("transferred_in",), at) else event.agency
+        case = case.model_copy(update={"agency": has_it}) if case else opened
     if case is None:
         if isinstance(event, schemas.FeedbackNotAccepted):
             # What intake did not accept was never assigned, and has no clock.
