@@ -76,6 +76,7 @@ class CaseHandler(Generic[CaseT]):
                 outcome.facts += known
                 outcome.repeated += 1
                 continue
+            former = case
             try:
                 case, facts = self._decide(case, received)
             except TryAgain:
@@ -87,9 +88,11 @@ class CaseHandler(Generic[CaseT]):
                 outcome.given_up.append((received, GiveUp("unexpected", describe(error))))
             else:
                 outcome.facts += facts
-                # What changes nothing (a refusal) is recorded too, so that a repetition is answered alike; but an agency
-                # that asks in a loop must not make the document grow for ever.
-                if facts and (case is not before or len(document["history"] if document else ()) < _HISTORY_OF_REFUSALS):
+                # What changes a case without a fact is recorded too: decided on again it might undo what came after it. So is
+                # what changes nothing (a refusal), so that a repetition is answered alike; but an agency that asks in a loop
+                # must not make the document grow for ever.
+                few = len(document["history"] if document else ()) < _HISTORY_OF_REFUSALS
+                if case != former or (facts and (case is not before or few)):
                     entries.append(history_entry(cause, facts))
         if case is None or (case == before and not entries):
             return None, outcome

@@ -32,6 +32,8 @@ class Case(BaseModel):
     reply: str | None = None
     reply_by: str | None = None
     document_number: str | None = None
+    # The latest legal time of what has happened to it.
+    happened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

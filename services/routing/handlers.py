@@ -46,6 +46,13 @@ class Decisions:
 
     def decide(self, case: domain.Case | None, received: Received) -> tuple[domain.Case | None, list[Fact]]:
         """Raises GiveUp for a supplement of a case that was never submitted."""
+        decided, facts = self._decide(case, received)
+        if decided is not None and decided != case:
+            times = [fact.time for fact in facts] + ([decided.happened_at] if decided.happened_at else [])
+            decided = decided.model_copy(update={"happened_at": max(times, default=None)})
+        return decided, facts
+
+    def _decide(self, case: domain.Case | None, received: Received) -> tuple[domain.Case | None, list[Fact]]:
         event = received.event
         if isinstance(event, AgencyAction):
             return self._act(case, received, event)
@@ -61,7 +68,11 @@ class Decisions:
     def _act(self, case: domain.Case | None, received: Received, event: AgencyAction) -> tuple[domain.Case | None, list[Fact]]:
         agency = received.topic.partition(".")[2]
         # The broker's time counts, not the agency's own: an answer cannot be dated back.
-        cause = domain.Cause(cause_id(received), self._clock.at(received.appended_at), received.envelope.id)
+        at = self._clock.at(received.appended_at)
+        if case is not None and case.happened_at is not None:
+            # Two brokers' clocks may differ by more than an agency needs to act; nothing comes before what it answers.
+            at = max(at, case.happened_at)
+        cause = domain.Cause(cause_id(received), at, received.envelope.id)
         if case is None:
             fault = Fault(field="feedback_id", message="no case with this id is assigned to you")
             return None, [domain.refusal(cause, event.root.action, event.root.feedback_id, agency, [fault])]
