@@ -8,7 +8,6 @@ a little ahead, so that every instance has read it by then and all judge by the 
 import contextlib
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from datetime import datetime, timedelta
-from functools import partial
 
 from pydantic import ValidationError
 
@@ -81,9 +80,7 @@ class Lawbook:
         """
         await self._read_and_compare()
         self._warn_of_what_is_later()
-        await announce(self._clock, self._holds_after, partial(self._store.keep_calendar, self._pack.calendar))
-        for rule_set in self._pack.rule_sets:
-            await announce(self._clock, self._holds_after, partial(self._store.keep_rule_set, rule_set))
+        await announce(self._clock, self._holds_after, self._keep)
         # An instance with another pack may have started at the same moment, and have been the first to write.
         await self._read_and_compare()
         # The pack's own words (names, sources, verified or not) are newer than those that came with the first image.
@@ -91,6 +88,12 @@ class Lawbook:
         self._own_rule_sets = {(rule_set.id, rule_set.revision): rule_set for rule_set in self._pack.rule_sets}
         self._calendars, self._rule_sets = {}, {}
         await self.read()
+
+    async def _keep(self, holds_at: datetime) -> None:
+        # From one instant on: a limit that comes with a calendar moves a clock once, and not by the one and then the other.
+        await self._store.keep_calendar(self._pack.calendar, holds_at)
+        for rule_set in self._pack.rule_sets:
+            await self._store.keep_rule_set(rule_set, holds_at)
 
     async def _read_and_compare(self) -> None:
         await self.read()

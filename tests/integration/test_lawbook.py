@@ -101,8 +101,10 @@ async def test_a_law_that_the_database_took_too_long_to_keep_is_told_of(database
             await super().keep_calendar(calendar, holds_at)
             clock.advance(seconds=11)
 
+    store = Slow(database)
     with capture_logs() as logs:
-        await Lawbook(VN, Slow(database), clock, LEAD).prepare()
+        await Lawbook(VN, store, clock, LEAD).prepare()
+    assert len({*(await store.calendar_versions()).values(), *(await store.revisions()).values()}) == 1, "all hold from one instant"
     (said,) = [row for row in logs if row["event"] == "law_kept_late"]
     assert (said["seconds"], said["holds_at"]) == (11, "2026-03-02T03:00:30+00:00")
 
