@@ -129,7 +129,10 @@ def due(days: WorkDays, at: datetime, limit: int, unit: Unit) -> tuple[datetime,
         case "hours":
             # In UTC, since a local hour may come twice or not at all. A limit that ends at 24:00 ends on the day before.
             due_at = at.astimezone(UTC) + timedelta(hours=limit)
-            return due_at, days.local_day(due_at - timedelta(microseconds=1))
+            due_date = days.local_day(due_at - timedelta(microseconds=1))
+            # Hours need no calendar, but the warnings before their end do.
+            days.is_working_day(due_date)
+            return due_at, due_date
     return days.end_of(due_date), due_date
 
 

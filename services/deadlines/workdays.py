@@ -96,8 +96,8 @@ class WorkDays:
         return date.fromordinal(self._ordinals[index])
 
     def before(self, day: date, count: int) -> date:
-        """The `count`-th working day before the working day `day`. Raises CalendarEnds before the calendar."""
-        index = self._index_after(day) - 1 - count
+        """The `count`-th working day before `day`. Raises CalendarEnds before the calendar."""
+        index = self._index_after(day) - self.is_working_day(day) - count
         if index < 0:
             raise CalendarEnds(f"calendar {self.calendar.version} begins after {count} working days before {day}")
         return date.fromordinal(self._ordinals[index])

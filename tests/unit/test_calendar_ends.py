@@ -99,6 +99,16 @@ def test_a_shorter_limit_brings_a_clock_into_the_calendar() -> None:
     assert data(facts, "DeadlineSet", "handle_reply").due_date == date(2026, 12, 31)
 
 
+def test_hours_that_end_beyond_the_calendar_wait_too_because_their_warnings_need_it() -> None:
+    in_hours = corrected(LAW, n=24 * 16, unit="hours").pack
+    story = Story(at("2026-12-21"), law=Law.of(in_hours, UNTIL_2026.calendars))
+    assert story.clock("handle_reply").due_at is None
+    story.correct(Law.of(in_hours, LONGER.calendars), at("2026-12-28"))
+    assert of_reply(story.wait(at("2027-01-06"))) == [
+        "handle_reply warning 3 2026-12-31", "handle_reply warning 1 2027-01-05", "handle_reply overdue 0 2027-01-06",
+    ]  # fmt: skip
+
+
 def test_the_page_says_of_an_uncounted_clock_what_it_waits_for() -> None:
     story = Story(at("2026-12-21"), law=UNTIL_2026)
     said = explain.explain_clocks(UNTIL_2026, [story.clock("handle_reply")])[0]

@@ -79,6 +79,10 @@ def test_counting_back_from_a_due_day_comes_to_where_counting_forth_began(start:
     assert DAYS.add(back, count) == due
 
 
+def test_the_working_day_before_a_day_off_is_the_last_one_before_it() -> None:
+    assert DAYS.before(date(2026, 3, 14), 1) == DAYS.before(date(2026, 3, 15), 1) == date(2026, 3, 13)
+
+
 @settings(max_examples=200, deadline=None)
 @given(INSIDE, LIMITS)
 def test_a_longer_limit_is_due_later_and_never_on_a_day_off(start: date, count: int) -> None:
