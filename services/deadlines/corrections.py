@@ -35,7 +35,8 @@ def next_correction(law: Law, case: Case, clock: Clock, until: datetime) -> tupl
     """
     known: list[Correction] = []
     # What holds from one instant on is gone through at once: nobody is told of a day that was never meant.
-    for at, together in itertools.groupby(law.corrections_of(clock.count, until, clock.rule), key=lambda row: row.at):
+    started = law.days.local_day(clock.started_at)
+    for at, together in itertools.groupby(law.corrections_of(clock.count, until, clock.rule, started), key=lambda row: row.at):
         known += together
         after = clock
         while through := next(filter(None, (_through(law, case, after, correction) for correction in known)), None):
@@ -47,7 +48,7 @@ def next_correction(law: Law, case: Case, clock: Clock, until: datetime) -> tupl
 
 def _through(law: Law, case: Case, clock: Clock, correction: Correction) -> Clock | None:
     """The clock counted by the corrected law; none where it does not concern the clock or its calendar does not reach it."""
-    if not law.concerns(correction, clock.count):
+    if not law.concerns(correction, clock.count, law.days.local_day(clock.started_at)):
         return None
     days = correction.days or law.calendar(clock.calendar_version)
     return counted(law, case, clock, days, correction.rule_set or law.rule_set(clock.rule_set, clock.revision))

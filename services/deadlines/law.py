@@ -40,13 +40,15 @@ class Count(NamedTuple):
 class Correction(NamedTuple):
     """What holds from the legal instant `at` on: another calendar, or another rule set.
 
-    `takes_over`: also for running clocks of the rule sets before it (its transitional rule, `open_clocks: move`).
+    `takes_over`: also for running clocks of the rule sets before it: all of them (its transitional rule, `open_clocks: move`),
+    or those that started on `started_from` or later, where it became known only after its first day.
     """
 
     at: datetime
     days: WorkDays | None = None
     rule_set: RuleSet | None = None
     takes_over: bool = False
+    started_from: date = date.min
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,13 @@ class Law:
             found.append(Correction(at, rule_set=rule_set))
             begins = max(at, law.days.start_of(rule_set.effective.from_))
             # A later revision that is known by then has its own word on what it takes over, and when.
-            if rule_set.open_clocks == "move" and rule_set in law._rule_sets_known(begins):
+            if rule_set not in law._rule_sets_known(begins):
+                continue
+            if rule_set.open_clocks == "move":
                 found.append(Correction(begins, rule_set=rule_set, takes_over=True))
+            elif at == begins:
+                # A clock belongs to the set in force on its start day, also where nobody knew of that set then.
+                found.append(Correction(begins, rule_set=rule_set, takes_over=True, started_from=rule_set.effective.from_))
         return cls(pack, known_calendars, known_rule_sets, tuple(sorted(found, key=lambda row: row.at)))
 
     @property
@@ -140,16 +147,20 @@ class Law:
         """Every count that a correction known by `until` concerns."""
         return [count for count in self._counts() if next(self.corrections_of(count, until), None)]
 
-    def corrections_of(self, count: Count, until: datetime, rule: RuleName | None = None) -> Iterator[Correction]:
-        """The corrections known by `until` that a clock of this count (and rule) has not gone through, in order."""
+    def corrections_of(
+        self, count: Count, until: datetime, rule: RuleName | None = None, started: date = date.max
+    ) -> Iterator[Correction]:
+        """The corrections known by `until` that a clock of this count (rule, start day) has not gone through, in order."""
         for correction in self.corrections:
             if correction.at > until:
                 return
-            if self.concerns(correction, count) and (rule is None or not correction.rule_set or rule in correction.rule_set.rules):
+            if self.concerns(correction, count, started) and (
+                rule is None or not correction.rule_set or rule in correction.rule_set.rules
+            ):
                 yield correction
 
-    def concerns(self, correction: Correction, count: Count) -> bool:
-        """Whether a clock of this count goes by something earlier than what the correction brings."""
+    def concerns(self, correction: Correction, count: Count, started: date) -> bool:
+        """Whether a clock of this count and start day goes by something earlier than what the correction brings."""
         if correction.days is not None:
             return correction.days.calendar.version > count.calendar_version
         corrected = correction.rule_set
@@ -157,4 +168,5 @@ class Law:
         if corrected.id == count.rule_set:
             return corrected.revision > count.revision
         former = next((row for _, row in self.rule_sets if (row.id, row.revision) == count[1:]), None)
-        return correction.takes_over and former is not None and former.effective.from_ < corrected.effective.from_
+        earlier = former is not None and former.effective.from_ < corrected.effective.from_
+        return correction.takes_over and earlier and started >= correction.started_from

@@ -116,6 +116,17 @@ def test_a_clock_that_is_taken_over_is_told_of_even_if_its_day_stays() -> None:
     assert (moved.due_date, moved.reason) == (moved.previous_due_date, "rule_set")
 
 
+def test_a_rule_set_that_becomes_known_after_its_first_day_counts_what_started_under_it() -> None:
+    """Its image came some days late: who sent on its first day has its limit, who sent the day before does not."""
+    open_ended = OLD.model_copy(update={"effective": OLD.effective.model_copy(update={"to": None})})
+    _, new = corrected(LAW, n=8).pack.rule_sets
+    known = Law.of(LAW.pack.model_copy(update={"rule_sets": (open_ended, new)}))
+    for sent, rule_set, limit in (("2026-07-19", OLD.id, 15), ("2026-07-20", NEW.id, 8)):
+        story = Story(at(sent), law=law((at("2021-12-09"), open_ended)))
+        story.correct(known, at("2026-07-24"))
+        assert (story.clock("handle_reply").rule_set, story.clock("handle_reply").limit) == (rule_set, limit)
+
+
 def test_a_rule_set_that_becomes_known_after_its_first_day_takes_clocks_over_from_then_on() -> None:
     _, new = corrected(LAW, n=8).pack.rule_sets
     story = Story(at("2026-07-15"))
