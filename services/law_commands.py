@@ -159,6 +159,8 @@ def _show_preview(seen: Any, version: str) -> None:
     Console().print(table if seen.by_agency else f"Calendar {version} moves none of the clocks that run.", highlight=False)
     for line in seen.beyond:
         typer.echo(f"Not counted: {line}")
+    for announced in seen.announced:
+        typer.echo(f"Calendar {announced} was applied a moment ago and has still to be counted by; look again in a minute.")
 
 
 def replay_clocks(
@@ -173,6 +175,8 @@ def replay_clocks(
     settings, loaded = settings_or_stop(), _pack(pack)
     try:
         instant = _end_of_day(at, ZoneInfo(loaded.calendar.timezone)) if len(at) == 10 else _moment(at)
+        if compare and instant < clock.make_clock(settings.clock.file).now():
+            raise ValueError("--compare sets the topic beside the database of now; leave it out, or give today with --at")
         replay = asyncio.run(replay_topic.replay(settings, instant))
         faults = asyncio.run(replay_topic.differences(settings, replay)) if compare else []
     except ValueError as error:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from services import mongo
@@ -29,11 +29,15 @@ class CannotApply(ValueError):
 
 @dataclass(slots=True)
 class Preview:
-    """What a corrected calendar moves: by agency (later, nearer, overdue taken back, first counted), and what it does not reach."""
+    """What a corrected calendar moves: by agency (later, nearer, overdue taken back, first counted), what it does not reach.
+
+    `announced` are calendars that were applied and that clocks have still to be counted by.
+    """
 
     clocks: int = 0
     by_agency: dict[str, Counter[str]] = field(default_factory=dict)
     beyond: list[str] = field(default_factory=list)
+    announced: list[str] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -50,10 +54,15 @@ async def preview(settings: Settings, pack: Pack, corrected: Calendar) -> Previe
 
     Reads cases batch by batch and writes nothing. Raises PyMongoError.
     """
-    now = make_clock(settings.clock.file).now()
+    clock = make_clock(settings.clock.file)
+    now, counted_until = clock.now(), clock.machine() - timedelta(seconds=settings.deadlines.grace_seconds)
     result = Preview()
     async with _store(settings) as store:
-        calendars = [WorkDays(await store.calendar(version)) for version in await store.calendar_versions()]
+        versions = await store.calendar_versions()
+        # The one of the first start corrects nothing.
+        later = sorted(versions.items(), key=lambda row: row[1])[1:]
+        result.announced = [version for version, holds_at in later if holds_at > counted_until]
+        calendars = [WorkDays(await store.calendar(version)) for version in versions]
         rule_sets = [await store.rule_set(*revision) for revision in await store.revisions()]
         law = Law.of(pack, [(now, days) for days in (*calendars, WorkDays(corrected))], [(now, rule_set) for rule_set in rule_sets])
         outdated = law.outdated(now)

@@ -1,6 +1,6 @@
 """Feeds a replay from the lifecycle topic, and compares it with the database. `pakn replay-clocks` calls these."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -10,7 +10,8 @@ import schemas
 from schemas import EnvelopeError, parse_envelope, topics
 from services import broker as kafka
 from services import mongo
-from services.deadlines.replay import READ, Replay
+from services.deadlines.clocks import Clock
+from services.deadlines.replay import READ, Replay, ReplayedClock
 from services.deadlines.store import DeadlinesStore, read_case
 from services.settings import Settings
 
@@ -66,11 +67,16 @@ async def differences(settings: Settings, result: Replay) -> list[str]:
                 for clock in (row for row in case.clocks if row.due_at is not None):
                     stored.add(clock.id)
                     told = result.clocks.get(clock.id)
-                    in_topic = (told.state, told.due_at, told.overdue) if told else "nothing"
-                    in_store = (clock.state, clock.due_at, clock.overdue)
+                    in_topic = _standing(told) if told else "nothing"
+                    in_store = _standing(clock)
                     if in_topic != in_store:
                         found.append(f"{case.code} {clock.rule} of {clock.agency}: topic {in_topic}, database {in_store}")
     finally:
         await mongo.close(client)
     missing = [f"{id}: in the topic only" for id in result.clocks if id not in stored]
     return found + missing
+
+
+def _standing(clock: ReplayedClock | Clock) -> str:
+    due_at = clock.due_at.astimezone(UTC) if clock.due_at else None
+    return f"{clock.state}, due until {due_at}{', overdue' if clock.overdue else ''}"

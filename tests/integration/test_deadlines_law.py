@@ -153,6 +153,14 @@ async def test_an_earlier_version_or_another_calendar_of_the_same_version_is_ref
             await operate.apply(own.settings, corrected.days.calendar, own.pack.calendar)
 
 
+async def test_a_preview_says_which_calendar_clocks_have_still_to_be_counted_by(own: System) -> None:
+    slow = own.settings.model_copy(update={"deadlines": own.settings.deadlines.model_copy(update={"law_seconds": 100})})
+    first, second = (with_days_off(law_of(own), f"2026-09-z{number}").days.calendar for number in (1, 2))
+    assert (await operate.preview(slow, own.pack, first)).announced == []
+    await operate.apply(slow, first, own.pack.calendar)
+    assert (await operate.preview(slow, own.pack, second)).announced == ["2026-09-z1"]
+
+
 async def pakn(system: System, *arguments: str) -> tuple[int, str]:
     """Run the command as an operator does; the services go on meanwhile."""
     settings = system.settings
@@ -203,5 +211,7 @@ async def test_an_operator_applies_a_calendar_and_replays_the_clocks(own: System
     assert code == 0, said
     told = json.loads(said)
     assert (told["rules"]["handle_reply"], told["differences"]) == ({"open": 1}, [])
+    code, said = await pakn(own, "replay-clocks", "--at", "2026-03-01", "--compare")
+    assert (code, "the database of now" in said) == (2, True), said
     code, said = await pakn(own, "replay-clocks", "--at", "soon")
     assert (code, "is not a time" in said) == (2, True), said
