@@ -239,8 +239,8 @@ def with_next_rung(law: Law, clock: Clock, after: datetime) -> Clock:
                 return rung.at >= after
 
     rung = next(filter(comes, ladder(law, clock)), None)
-    if rung is not None and rung.at < after:
-        rung = rung.model_copy(update={"at": after})
+    if rung is not None and rung.at < (not_before := max(after, clock.told_at)):
+        rung = rung.model_copy(update={"at": not_before})
     return clock.model_copy(update={"next_rung": rung})
 
 

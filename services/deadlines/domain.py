@@ -179,7 +179,9 @@ def advance(law: Law, case: Case, until: datetime) -> tuple[Case, list[Step]]:
             rung, found = clock.next_rung, corrections.next_correction(law, case, clock, until)
             if rung is not None and rung.at <= (found[0] if found else until):
                 steps.append(Step(clock.rule, rung, _rung_fact(law, case, clock, rung)))
-                clock = with_next_rung(law, _told(clock, rung), after=rung.at)
+                # No progress duty is left out, where the calendar knew of several only after their days.
+                after = clock.due_at if rung.kind == "progress" and clock.due_at else rung.at
+                clock = with_next_rung(law, _told(clock, rung), after)
             elif found is not None:
                 steps += [Step(clock.rule, None, fact) for fact in corrections.facts(law, case, clock, found[1])]
                 clock = found[1]

@@ -99,6 +99,19 @@ def test_a_shorter_limit_brings_a_clock_into_the_calendar() -> None:
     assert data(facts, "DeadlineSet", "handle_reply").due_date == date(2026, 12, 31)
 
 
+def test_progress_duties_of_days_that_no_calendar_knew_come_at_once_when_one_does_each_once_and_in_order() -> None:
+    story = Story(at("2026-12-01"), law=UNTIL_2026)
+    assert of_reply(story.wait(at("2027-01-21")))[-2:] == [
+        "handle_reply overdue 0 2026-12-23",
+        "handle_reply progress 1 2026-12-30",
+    ]
+    story.learn(LONGER, at("2027-01-22"))
+    assert of_reply(story.wait(at("2027-01-27"))) == [
+        "handle_reply progress 2 2027-01-22", "handle_reply progress 3 2027-01-22", "handle_reply progress 4 2027-01-22",
+        "handle_reply progress 5 2027-01-27",
+    ]  # fmt: skip
+
+
 def test_hours_that_end_beyond_the_calendar_wait_too_because_their_warnings_need_it() -> None:
     in_hours = corrected(LAW, n=24 * 16, unit="hours").pack
     story = Story(at("2026-12-21"), law=Law.of(in_hours, UNTIL_2026.calendars))
