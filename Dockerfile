@@ -10,6 +10,7 @@ RUN pip install --require-hashes --no-deps --requirement requirements.image.lock
 COPY pyproject.toml README.md ./
 COPY schemas schemas
 COPY packs packs
+COPY pakn pakn
 COPY services services
 # The lock holds the build tool too, so that nothing is downloaded here; what only builds or installs is not shipped.
 RUN pip install --no-deps --no-build-isolation . \

@@ -77,4 +77,4 @@ lock: ## Resolve requirements.lock and jgo.lock.toml anew (after a change of pyp
 
 clean: ## Remove what runs and tests left behind (.venv and .tools stay)
 	rm -rf .pakn .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
-	find services schemas packs tests -name __pycache__ -prune -exec rm -rf {} +
+	find pakn services schemas packs tests -name __pycache__ -prune -exec rm -rf {} +

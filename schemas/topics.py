@@ -1,4 +1,4 @@
-"""Every topic of a deployment: its name, what is in it, how long it is kept. `services/broker.py` creates and checks them.
+"""Every topic of a deployment: its name, what is in it, how long it is kept. `pakn/engine/kafka.py` creates and checks them.
 
 Names stand without the deployment's namespace. One lifecycle topic holds all facts of all cases, keyed by feedback id,
 so every consumer sees one case in one order.

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from services import mongo
-from services.launcher import Servers
-from services.settings import KafkaSettings, MongoSettings, Settings
-from tests.outside_world import small_pack
+from pakn.engine import mongo
+from pakn.local.launcher import Servers
+from pakn.settings import KafkaSettings, MongoSettings, Settings
+from tests.support.outside_world import small_pack
 
 SECRET_KEY = "a secret key of the tests, longer than 32 characters"
 
@@ -22,7 +22,7 @@ SECRET_KEY = "a secret key of the tests, longer than 32 characters"
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """A real Kafka and the MongoDB that the launcher finds, or containers when TEST_STACK=docker."""
     if os.environ.get("TEST_STACK") == "docker":
-        from tests.docker_stack import docker_servers
+        from tests.support.docker_stack import docker_servers
 
         with docker_servers() as started:
             print(f"\nTest servers: {started.description}")

@@ -1,4 +1,4 @@
-"""Puts deadlines together: the only file of this service that picks concrete classes. `services/__main__.py` runs it."""
+"""Puts deadlines together: the only file of this service that picks concrete classes. `pakn/__main__.py` runs it."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -6,24 +6,24 @@ from typing import Final, get_args
 
 from faststream.kafka import KafkaMessage
 
+from pakn import metrics
+from pakn.engine import kafka, mongo
+from pakn.engine.case_handler import CaseHandler
+from pakn.engine.kafka import Record
+from pakn.engine.process import Parts, Service, every
+from pakn.engine.turn import Turn
+from pakn.errors import CannotRun
+from pakn.legal_time import Clock, make_clock
+from pakn.packs.load import Pack, load_pack
+from pakn.settings import Settings
 from schemas import Fact, topics
 from schemas.values import RuleName
-from services import broker as kafka
-from services import metrics, mongo
-from services.broker import Record
-from services.case_handler import CaseHandler
-from services.clock import Clock, make_clock
-from services.deadlines.api import Api
-from services.deadlines.backlog import Backlog
-from services.deadlines.handlers import WANTED, Decisions
+from services.deadlines.decisions import WANTED, Decisions
+from services.deadlines.doors.http import Api
 from services.deadlines.lawbook import Lawbook, lead
 from services.deadlines.store import DeadlinesStore, read_case, write_case
-from services.deadlines.ticker import Ownership, Ticker
-from services.errors import CannotRun
-from services.packs import Pack, load_pack
-from services.service import Parts, Service, every
-from services.settings import Settings
-from services.turn import Turn
+from services.deadlines.timers.backlog import Backlog
+from services.deadlines.timers.ticker import Ownership, Ticker
 
 NAME: Final = "deadlines"
 

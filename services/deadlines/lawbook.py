@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from services import metrics
-from services.clock import Clock
-from services.deadlines.law import EVER, Law
+from pakn import metrics
+from pakn.errors import CannotRun, TryAgain, describe
+from pakn.legal_time import Clock
+from pakn.logs import logger
+from pakn.packs.load import Calendar, Pack, RuleSet
+from services.deadlines.law.known import EVER, Law
+from services.deadlines.law.workdays import WorkDays
 from services.deadlines.store import DeadlinesStore
-from services.deadlines.workdays import WorkDays
-from services.errors import CannotRun, TryAgain, describe
-from services.logs import logger
-from services.packs import Calendar, Pack, RuleSet
 
 log = logger(__name__)
 

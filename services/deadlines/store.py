@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 from pymongo.errors import DuplicateKeyError
 
-from services.case_store import CaseStore
-from services.deadlines.clocks import Case
-from services.deadlines.law import Count
-from services.mongo import Collection, Database, Document
-from services.packs import Calendar, RuleSet
+from pakn.engine.case_store import CaseStore
+from pakn.engine.mongo import Collection, Database, Document
+from pakn.packs.load import Calendar, RuleSet
+from services.deadlines.clocks.clock import Case
+from services.deadlines.law.known import Count
 
 # Stands for "nothing is due any more". A null would lie inside the range of the due query on some servers' indexes.
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)

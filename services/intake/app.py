@@ -1,4 +1,4 @@
-"""Puts intake together: the only file of this service that picks concrete classes. `services/__main__.py` runs it."""
+"""Puts intake together: the only file of this service that picks concrete classes. `pakn/__main__.py` runs it."""
 
 import uuid
 from collections.abc import Sequence
@@ -6,20 +6,19 @@ from typing import Final
 
 from uuid_utils import compat as uuid_utils
 
+from pakn.engine import kafka, mongo
+from pakn.engine.process import Parts, Service, every
+from pakn.engine.turn import Turn
+from pakn.legal_time import Clock, make_clock
+from pakn.packs.load import Pack, load_pack
+from pakn.settings import Settings
 from schemas import Fact, topics
-from services import broker as kafka
-from services import mongo
-from services.clock import Clock, make_clock
-from services.intake import openapi
-from services.intake.api import Api
-from services.intake.consumers import WANTED, IntakeHandler
-from services.intake.handlers import GroupCommit, Registrar, SenderActs
+from services.intake.doors import openapi
+from services.intake.doors.http import Api
+from services.intake.doors.portals import WANTED, IntakeHandler
 from services.intake.outbox import Outbox
+from services.intake.registration import GroupCommit, Registrar, SenderActs
 from services.intake.store import IntakeStore
-from services.packs import Pack, load_pack
-from services.service import Parts, Service, every
-from services.settings import Settings
-from services.turn import Turn
 
 NAME: Final = "intake"
 # What is shown of a feedback may follow a moment later: the facts of a case then make one write.

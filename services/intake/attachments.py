@@ -12,10 +12,10 @@ import puremagic
 from gridfs.errors import FileExists, NoFile
 from pymongo.errors import DuplicateKeyError
 
+from pakn.engine.mongo import FileBucket
+from pakn.packs.load import Pack
 from schemas.portal_submission import InlineFile
 from schemas.values import Attachment, Fault
-from services.mongo import FileBucket
-from services.packs import Pack
 
 # Extensions that name one format.
 _SAME = {"jpeg": "jpg", "jpe": "jpg", "tiff": "tif"}

@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ValidationError
 
 import schemas
+from pakn.packs.load import Category, Pack
 from schemas import Fact, topics
 from schemas.portal_submission import Submission
 from schemas.values import Attachment, Fault, faults_of
-from services.packs import Category, Pack
 
 SOURCE = "/pakn/intake"
 Channel = Literal["web", "api", "portal"]

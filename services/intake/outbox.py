@@ -14,12 +14,12 @@ from aiokafka.errors import KafkaError
 from faststream.exceptions import FastStreamException
 from pymongo.errors import PyMongoError
 
+from pakn import metrics
+from pakn.engine.case_store import all_recorded_facts
+from pakn.legal_time import Clock
+from pakn.logs import logger
 from schemas import Fact
-from services import metrics
-from services.case_store import all_recorded_facts
-from services.clock import Clock
 from services.intake.store import IntakeStore
-from services.logs import logger
 
 log = logger(__name__)
 _SWEEP_BATCH = 500

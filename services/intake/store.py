@@ -9,10 +9,10 @@ from datetime import datetime
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from pakn.engine.case_store import CaseStore
+from pakn.engine.mongo import Database, Document, duplicates
+from pakn.errors import TryAgain
 from schemas import ContactRecorded
-from services.case_store import CaseStore
-from services.errors import TryAgain
-from services.mongo import Database, Document, duplicates
 
 
 class IntakeStore:

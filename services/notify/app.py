@@ -1,23 +1,22 @@
-"""Puts notify together: the only file of this service that picks concrete classes. `services/__main__.py` runs it."""
+"""Puts notify together: the only file of this service that picks concrete classes. `pakn/__main__.py` runs it."""
 
 import uuid
 from collections.abc import Sequence
 from typing import Final
 
+from pakn.engine import kafka, mongo
+from pakn.engine.process import Parts, Service, every
+from pakn.engine.turn import Tombstone, Turn
+from pakn.legal_time import Clock, make_clock
+from pakn.packs.load import Pack, load_pack
+from pakn.settings import Settings
 from schemas import Fact, topics
-from services import broker as kafka
-from services import mongo
-from services.clock import Clock, make_clock
 from services.notify import domain
-from services.notify.handlers import LetterHandler
-from services.notify.letters import Composer
+from services.notify.channels.email import Pool
+from services.notify.decisions import LetterHandler
+from services.notify.letters.compose import Composer
 from services.notify.mailer import Mailer, Transport
-from services.notify.smtp import Pool
 from services.notify.store import NotifyStore
-from services.packs import Pack, load_pack
-from services.service import Parts, Service, every
-from services.settings import Settings
-from services.turn import Tombstone, Turn
 
 NAME: Final = "notify"
 # A hand-over ends before its lease does, so that a letter that is under way is never taken for lost.

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from pakn.packs.load import Letters
 from schemas import (
     ContactRecorded,
     DeadlineMoved,
@@ -30,7 +31,6 @@ from schemas import (
     derived_id,
     fact,
 )
-from services.packs import Letters
 
 SOURCE = "/pakn/notify"
 CONTACT_WAIT = timedelta(days=3)

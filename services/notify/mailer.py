@@ -15,15 +15,15 @@ from typing import Protocol
 import stamina
 from pymongo.errors import PyMongoError
 
+from pakn import metrics
+from pakn.legal_time import Clock
+from pakn.logs import logger
+from pakn.settings import NotifySettings
 from schemas import Fact
-from services import metrics
-from services.clock import Clock
-from services.logs import logger
 from services.notify import domain
-from services.notify.letters import CannotCompose, Composer, message_id
-from services.notify.smtp import Attempt
+from services.notify.channels.email import Attempt
+from services.notify.letters.compose import CannotCompose, Composer, message_id
 from services.notify.store import ANY_INSTANCE, NotifyStore
-from services.settings import NotifySettings
 
 log = logger(__name__)
 # Another instance that has settled a letter announces it within a second or two; after so long it has stopped.

@@ -18,8 +18,8 @@ from typing import Any, TypeAlias
 from pymongo import InsertOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from services.errors import TryAgain
-from services.mongo import Database, Document, duplicates
+from pakn.engine.mongo import Database, Document, duplicates
+from pakn.errors import TryAgain
 from services.notify.domain import TO_BE_SETTLED, Case, Contact, Deadline, Letter, Settlement
 
 ANY_INSTANCE = "any"

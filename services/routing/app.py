@@ -1,20 +1,20 @@
-"""Puts routing together: the only file of this service that picks concrete classes. `services/__main__.py` runs it."""
+"""Puts routing together: the only file of this service that picks concrete classes. `pakn/__main__.py` runs it."""
 
 from typing import Final, get_args
 
+from pakn import metrics
+from pakn.engine import kafka, mongo
+from pakn.engine.case_handler import CaseHandler
+from pakn.engine.process import Parts, Service, every
+from pakn.engine.turn import Turn
+from pakn.legal_time import Clock, make_clock
+from pakn.packs.load import Pack, load_pack
+from pakn.settings import Settings
 from schemas import topics
 from schemas.states import CLOSED_STATES, CaseState
-from services import broker as kafka
-from services import metrics, mongo
-from services.case_handler import CaseHandler
-from services.clock import Clock, make_clock
-from services.packs import Pack, load_pack
-from services.routing.consumers import Refusals
-from services.routing.handlers import WANTED, Decisions, case_id, cause_id
+from services.routing.decisions import WANTED, Decisions, case_id, cause_id
+from services.routing.refusals import Refusals
 from services.routing.store import RoutingStore, read_case, write_case
-from services.service import Parts, Service, every
-from services.settings import Settings
-from services.turn import Turn
 
 NAME: Final = "routing"
 OPEN_STATES = tuple(state for state in get_args(CaseState) if state not in CLOSED_STATES)

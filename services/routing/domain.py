@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict
 
 import schemas
+from pakn.errors import GiveUp
+from pakn.packs.load import Pack, RoutingRule
 from schemas import Fact, FeedbackSubmitted, agency_action, topics
 from schemas.states import CaseState
 from schemas.values import Fault
-from services.errors import GiveUp
-from services.packs import Pack, RoutingRule
 
 SOURCE = "/pakn/routing"
 

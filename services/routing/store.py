@@ -1,7 +1,7 @@
 """Routing's documents: one case a feedback. Uses only what PyMongo's async driver and Motor share."""
 
-from services.case_store import CaseStore
-from services.mongo import Database, Document
+from pakn.engine.case_store import CaseStore
+from pakn.engine.mongo import Database, Document
 from services.routing.domain import Case
 
 

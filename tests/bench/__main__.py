@@ -13,10 +13,11 @@ from typing import Annotated, Any
 import typer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from services import mongo, stack
-from services.child_process import CannotStart
-from services.launcher import Servers
-from services.settings import Settings
+from pakn.engine import mongo
+from pakn.local import stack
+from pakn.local.child_process import CannotStart
+from pakn.local.launcher import Servers
+from pakn.settings import Settings
 from tests.bench import due_dates, engine, figures, floor, usage
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 
-from services.deadlines.workdays import WorkDays
-from services.packs import load_pack
+from pakn.packs.load import load_pack
+from services.deadlines.law.workdays import WorkDays
 
 _LIMITS = (1, 2, 3, 5, 10, 15, 20, 30, 60)
 

@@ -18,14 +18,15 @@ from typing import Any
 import httpx
 from aiokafka.admin import AIOKafkaAdminClient
 
-from services import mongo, stack
-from services.__main__ import provision_topics
-from services.demo import audit
-from services.demo.observer import GROUPS, partitions_of
-from services.demo.requests import DemoRequest
-from services.launcher import Servers
-from services.packs import PACKS, load_pack
-from services.settings import Settings
+from pakn.__main__ import provision_topics
+from pakn.demo import audit
+from pakn.demo.observer import GROUPS, partitions_of
+from pakn.demo.requests import DemoRequest
+from pakn.engine import mongo
+from pakn.local import stack
+from pakn.local.launcher import Servers
+from pakn.packs.load import PACKS, load_pack
+from pakn.settings import Settings
 from tests.bench import usage
 from tests.bench.mail_sink import MailSink
 from tests.bench.recording import recorder

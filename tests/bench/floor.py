@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services import mongo
-from services.__main__ import provision_topics
-from services.settings import Settings
+from pakn.__main__ import provision_topics
+from pakn.engine import mongo
+from pakn.settings import Settings
 from tests.bench import usage
 from tests.bench.engine import LETTERS
 

@@ -19,21 +19,23 @@ from aiokafka import AIOKafkaProducer
 from pymongo import UpdateOne
 
 import schemas
-from services import mongo, stack
-from services.__main__ import provision_topics
-from services.broker import topic_name
-from services.case_store import Change, history_entry
-from services.clock import from_now_on
-from services.deadlines import domain, operate
-from services.deadlines.clocks import Case
-from services.deadlines.law import Law
+from pakn.__main__ import provision_topics
+from pakn.engine import mongo
+from pakn.engine.case_store import Change, history_entry
+from pakn.engine.kafka import topic_name
+from pakn.legal_time import from_now_on
+from pakn.local import stack
+from pakn.local.launcher import Servers
+from pakn.packs.load import load_pack
+from pakn.settings import Settings
+from services.deadlines import calendar_change
+from services.deadlines.clocks import decide
+from services.deadlines.clocks.clock import Case
+from services.deadlines.law.known import Law
 from services.deadlines.store import DeadlinesStore, read_case, write_case
-from services.launcher import Servers
-from services.packs import load_pack
-from services.settings import Settings
 from tests.bench import figures, usage
-from tests.clock_story import with_days_off
-from tests.outside_world import until
+from tests.support.clock_story import with_days_off
+from tests.support.outside_world import until
 
 SENT = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 OFF = "2026-03-04"  # inside every limit, so that every clock moves
@@ -57,7 +59,7 @@ def opened(law: Law, number: int, partitions: int) -> Change:
         submitted_at=SENT,
         assigned_at=SENT,
     )
-    case, facts = domain.decide(law, None, event, feedback_id, number % partitions)
+    case, facts = decide.decide(law, None, event, feedback_id, number % partitions)
     assert case is not None
     return Change(feedback_id, 0, write_case(case), [history_entry(feedback_id, facts)])
 
@@ -77,7 +79,7 @@ async def engine(running: stack.Stack, store: DeadlinesStore, law: Law, cases: i
     async with httpx.AsyncClient(timeout=30) as http:
         await until(lambda: _ready(http, running.urls["deadlines"]), "deadlines is ready")
         before = usage.read(pids)
-        await operate.apply(running.settings, law.days.calendar, law.pack.calendar)
+        await calendar_change.apply(running.settings, law.days.calendar, law.pack.calendar)
         started = time.perf_counter()
         while (versions := await _versions(store)) != {target}:
             if target not in versions:
@@ -139,7 +141,7 @@ def _decided(rows: Sequence[dict[str, Any]], law: Law, now: datetime, settings: 
     records, writes = [], []
     for row in rows:
         case: Case
-        case, steps = domain.advance(law, read_case(row), now)
+        case, steps = decide.advance(law, read_case(row), now)
         facts = [step.fact for step in steps]
         for fact in facts:
             headers = [(name, value.encode()) for name, value in fact.headers().items()]

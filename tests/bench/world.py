@@ -14,9 +14,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from pakn.engine.kafka import topic_name
+from pakn.settings import Settings
 from schemas import derived_id
-from services.broker import topic_name
-from services.settings import Settings
 
 _CONNECTIONS = 64
 _PORTAL_WINDOW = 256

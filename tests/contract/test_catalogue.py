@@ -17,10 +17,10 @@ from cloudevents.core.formats.json import JSONFormat
 from pydantic import BaseModel, create_model
 
 import schemas
+from pakn.contracts import files
 from schemas import topics
-from services import contracts
 
-FOLDER = contracts.FOLDER
+FOLDER = files.FOLDER
 EXAMPLES = {name: json.loads((FOLDER / "examples" / f"{name}.json").read_text()) for name in schemas.CATALOGUE}
 NOT_EVENTS = {"__init__", "envelope", "states", "topics", "values"}
 # What a portal sends is refused with every fault named, so that a misspelt field is not lost in silence.
@@ -68,7 +68,7 @@ def test_each_event_has_one_file_named_after_it_and_each_file_one_event() -> Non
 
 def test_written_files_say_what_the_code_does() -> None:
     """Documents that were written once and then forgotten are worse than none."""
-    assert contracts.differences() == [], "run `pakn schemas write`, or raise the version of the event"
+    assert files.differences() == [], "run `pakn schemas write`, or raise the version of the event"
 
 
 def test_no_file_of_the_contracts_is_left_over() -> None:
@@ -132,7 +132,7 @@ def test_a_later_minor_version_reads_what_the_first_one_wrote(name: str) -> None
     written = newer.model_validate(EXAMPLES[name] | {"added_in_1_1": "new"}).model_dump_json()
     if name not in STRICT:
         assert schemas.READERS[name].validate_json(written) == read(name, EXAMPLES[name])
-    assert contracts.only_adds(contracts.released_schema(schemas.CATALOGUE[name]), contracts.released_schema(newer))
+    assert files.only_adds(files.released_schema(schemas.CATALOGUE[name]), files.released_schema(newer))
 
 
 def test_each_released_minor_version_only_adds_to_the_one_before() -> None:
@@ -146,13 +146,13 @@ def test_each_released_minor_version_only_adds_to_the_one_before() -> None:
             row.sort(key=lambda version: version[0])
             assert [minor for minor, _ in row] == list(range(len(row)))
             for (_, old), (_, new) in itertools.pairwise(row):
-                assert contracts.only_adds(old, new), name
+                assert files.only_adds(old, new), name
 
 
 @pytest.mark.parametrize("change", ["required", "type", "removed"])
 def test_other_changes_are_no_minor_version(change: str) -> None:
     """The check itself: a field that becomes required, changes its type, or goes away breaks readers."""
-    old = contracts.released_schema(schemas.FeedbackRated)
+    old = files.released_schema(schemas.FeedbackRated)
     new = json.loads(json.dumps(old))
     if change == "required":
         new["properties"]["by"] = {"type": "string"}
@@ -161,21 +161,21 @@ def test_other_changes_are_no_minor_version(change: str) -> None:
         new["properties"]["satisfied"] = {"type": "integer"}
     else:
         del new["properties"]["satisfied"]
-    assert not contracts.only_adds(old, new)
+    assert not files.only_adds(old, new)
 
 
 def test_a_released_schema_is_never_changed_but_its_words_may_be(tmp_path: Path) -> None:
     """Somebody validates by it already. A better description harms nobody; a raised version gets a file of its own."""
-    assert contracts.write_files(tmp_path)
-    assert contracts.write_files(tmp_path) == []
+    assert files.write_files(tmp_path)
+    assert files.write_files(tmp_path) == []
     path = tmp_path / schemas.FeedbackRated.schema_file()
     schema = json.loads(path.read_text())
-    path.write_text(contracts.text_of(schema | {"description": "old words"}))
-    assert contracts.differences(tmp_path) == contracts.write_files(tmp_path) == [schemas.FeedbackRated.schema_file()]
-    broken = contracts.text_of(schema | {"required": ["code"]})
+    path.write_text(files.text_of(schema | {"description": "old words"}))
+    assert files.differences(tmp_path) == files.write_files(tmp_path) == [schemas.FeedbackRated.schema_file()]
+    broken = files.text_of(schema | {"required": ["code"]})
     path.write_text(broken)
-    with pytest.raises(contracts.Frozen, match=r"FeedbackRated-1\.0"):
-        contracts.write_files(tmp_path)
+    with pytest.raises(files.Frozen, match=r"FeedbackRated-1\.0"):
+        files.write_files(tmp_path)
     assert path.read_text() == broken
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 import schemas
+from pakn.packs.load import load_pack
 from schemas.portal_submission import Submission
-from services.intake import domain, openapi
-from services.packs import load_pack
+from services.intake import domain
+from services.intake.doors import openapi
 
 PACK = load_pack("vn")
 NOW = datetime(2026, 11, 2, 1, 12, tzinfo=UTC)

@@ -20,10 +20,10 @@ from litestar.exceptions import HTTPException
 from litestar.testing import TestClient
 from pymongo.errors import AutoReconnect
 
+from pakn.engine.process import Service
+from pakn.packs.load import load_pack
+from pakn.settings import IntakeSettings, KafkaSettings, MongoSettings, ServiceName, Settings
 from schemas import topics
-from services.packs import load_pack
-from services.service import Service
-from services.settings import IntakeSettings, KafkaSettings, MongoSettings, ServiceName, Settings
 from tests.conftest import SECRET_KEY
 
 NAMES: tuple[ServiceName, ...] = get_args(ServiceName)
@@ -150,8 +150,8 @@ import pkgutil, socket, importlib, sys
 def refuse(*args, **options):
     raise AssertionError(f"connects: {args}")
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.create_connection = refuse
-import schemas, services
-for package in (schemas, services):
+import pakn, schemas, services
+for package in (pakn, schemas, services):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
 from tests.contract import test_wiring
@@ -160,7 +160,7 @@ for name in test_wiring.NAMES:
         test_wiring.build(name, driver)
 import threading
 assert threading.active_count() == 1, threading.enumerate()
-print("imported", len([name for name in sys.modules if name.startswith(("services", "schemas"))]))
+print("imported", len([name for name in sys.modules if name.startswith(("pakn", "services", "schemas"))]))
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 0, result.stderr

@@ -5,10 +5,10 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from services.launcher import Servers
-from tests.deployment import Deployment, deployed
-from tests.outside_world import until
-from tests.system import START
+from pakn.local.launcher import Servers
+from tests.support.deployment import Deployment, deployed
+from tests.support.outside_world import until
+from tests.support.system import START
 
 AGENCY = "gia-lai"
 

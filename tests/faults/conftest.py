@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.launcher import Servers
-from tests.deployment import Deployment, deployed
+from pakn.local.launcher import Servers
+from tests.support.deployment import Deployment, deployed
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from services.clock import make_clock
-from services.deadlines import operate, replay_topic
-from services.launcher import Servers
-from services.packs import load_pack
-from tests.clock_story import with_days
-from tests.deployment import Deployment, deployed
-from tests.outside_world import until, until_empty
+from pakn.legal_time import make_clock
+from pakn.local.launcher import Servers
+from pakn.packs.load import load_pack
+from services.deadlines import calendar_change
+from services.deadlines.replay import from_topic
+from tests.support.clock_story import with_days
+from tests.support.deployment import Deployment, deployed
+from tests.support.outside_world import until, until_empty
 
 COUNT = 300
 
@@ -49,7 +50,7 @@ async def test_two_instances_one_of_them_killed_move_every_clock_once(own: Deplo
     settings = own.stack.settings
     loaded = load_pack(settings.pack)
     corrected = with_days(loaded.calendar, "2026-09-z1", [date(2026, 3, 20)])
-    await operate.apply(settings, corrected, loaded.calendar)
+    await calendar_change.apply(settings, corrected, loaded.calendar)
     await until(lambda: len(found("DeadlineMoved")) > 20, "clocks move")
     own.kill("deadlines")
     assert len(found("DeadlineMoved")) < COUNT, "it was killed before the end"
@@ -61,8 +62,8 @@ async def test_two_instances_one_of_them_killed_move_every_clock_once(own: Deplo
         (moved,) = rows.values()
         assert (moved["previous_due_date"], moved["due_date"]) == ("2026-03-23", "2026-03-24")
     assert len({row["moved_at"] for rows in found("DeadlineMoved").values() for row in rows.values()}) == 1, "at one instant"
-    replay = await replay_topic.replay(settings, make_clock(own.clock_file).now())
-    assert await replay_topic.differences(settings, replay) == []
+    replay = await from_topic.replay(settings, make_clock(own.clock_file).now())
+    assert await from_topic.differences(settings, replay) == []
     own.set_clock(datetime(2026, 3, 24, 17, 0, tzinfo=UTC))
     await until(lambda: found("FeedbackOverdue").keys() == feedback_ids, "the new day passes")
     assert {len(rows) for rows in found("FeedbackOverdue").values()} == {1}

@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.launcher import Servers
-from tests import ledger
-from tests.deployment import Deployment, deployed
-from tests.outside_world import GOOD, until
+from pakn.local.launcher import Servers
+from tests.support import ledger
+from tests.support.deployment import Deployment, deployed
+from tests.support.outside_world import GOOD, until
 
 
 @pytest.fixture(scope="module")

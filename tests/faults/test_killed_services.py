@@ -5,9 +5,9 @@ import uuid
 
 import pytest
 
-from tests import ledger
-from tests.deployment import Deployment
-from tests.outside_world import GOOD, until
+from tests.support import ledger
+from tests.support.deployment import Deployment
+from tests.support.outside_world import GOOD, until
 
 BY_HTTP, BY_PORTAL = 200, 100
 

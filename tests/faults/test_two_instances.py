@@ -6,9 +6,9 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from tests import ledger
-from tests.deployment import Deployment
-from tests.outside_world import until, until_empty
+from tests.support import ledger
+from tests.support.deployment import Deployment
+from tests.support.outside_world import until, until_empty
 
 # Sent on 2 March 2026: due at the end of the 23rd, and two progress duties later.
 SECOND_PROGRESS = datetime(2026, 4, 6, 17, 0, tzinfo=UTC)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from services.launcher import Servers
-from services.settings import Settings
-from tests.mail_world import HandClock, MailServer, Notify
-from tests.system import System, make_settings
+from pakn.local.launcher import Servers
+from pakn.settings import Settings
+from tests.support.mail_world import HandClock, MailServer, Notify
+from tests.support.system import System, make_settings
 
 MakeSystem = Callable[..., System]
 

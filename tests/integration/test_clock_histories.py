@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 import schemas
-from tests.clock_story import VN, ZONE, Story, at
+from tests.support.clock_story import VN, ZONE, Story, at
 
 HISTORIES = 10_000
 OFF = {day.date for year in VN.calendar.years for day in year.days_off}

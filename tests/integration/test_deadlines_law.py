@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from pymongo.errors import AutoReconnect
 
-from services.clock import machine_now, make_clock
-from services.deadlines import operate, replay_topic
-from services.deadlines.law import Law
+from pakn.legal_time import machine_now, make_clock
+from services.deadlines import calendar_change
+from services.deadlines.law.known import Law
 from services.deadlines.lawbook import lead
+from services.deadlines.replay import from_topic
 from services.deadlines.store import DeadlinesStore
-from tests.clock_story import with_days, with_days_off
-from tests.outside_world import until
-from tests.system import START, System
+from tests.support.clock_story import with_days, with_days_off
+from tests.support.outside_world import until
+from tests.support.system import START, System
 
 # Sent on 2 March 2026: the reply is due at the end of the 23rd.
 AFTER_DUE = datetime(2026, 3, 24, 3, 0, tzinfo=UTC)
@@ -40,11 +41,11 @@ async def test_a_corrected_calendar_moves_running_clocks_once_and_topic_and_data
 
     corrected = with_days_off(law_of(own), "2026-09-z1", "2026-03-20")
     calendar = corrected.days.calendar
-    seen = await operate.preview(own.settings, own.pack, calendar)
+    seen = await calendar_change.preview(own.settings, own.pack, calendar)
     assert seen.by_agency["gia-lai"]["overdue taken back"] == seen.by_agency["da-nang"]["overdue taken back"] == 1
     assert not own.observer.found("DeadlineMoved"), "a preview changes nothing"
-    assert await operate.apply(own.settings, calendar, own.pack.calendar)
-    assert not await operate.apply(own.settings, calendar, own.pack.calendar), "applying twice changes nothing"
+    assert await calendar_change.apply(own.settings, calendar, own.pack.calendar)
+    assert not await calendar_change.apply(own.settings, calendar, own.pack.calendar), "applying twice changes nothing"
 
     for body, agency in ((late, "gia-lai"), (other, "da-nang")):
         for topic in ("feedback", f"assignments.{agency}"):
@@ -57,17 +58,17 @@ async def test_a_corrected_calendar_moves_running_clocks_once_and_topic_and_data
         return bool((await own.view(late))["due"]["date"] == "2026-03-24")
 
     await until(shows_the_new_day, "the sender is shown the new day")
-    assert (await operate.preview(own.settings, own.pack, calendar)).clocks == 0, "nothing is left to be moved"
+    assert (await calendar_change.preview(own.settings, own.pack, calendar)).clocks == 0, "nothing is left to be moved"
     own.set_clock(AFTER_DUE + timedelta(days=1))
     await until(
         lambda: len({row.id for row in own.observer.found("FeedbackOverdue", topic="feedback", subject=late["feedback_id"])}) == 2,
         "the new day passes too, and is an overdue of its own",
     )
     await own.settled()
-    replay = await replay_topic.replay(own.settings, make_clock(own.clock_file).now())
-    assert await replay_topic.differences(own.settings, replay) == []
+    replay = await from_topic.replay(own.settings, make_clock(own.clock_file).now())
+    assert await from_topic.differences(own.settings, replay) == []
     assert replay.counts()["handle_reply"] == {"past": 2, "met": 1}
-    before = await replay_topic.replay(own.settings, START + timedelta(days=7))
+    before = await from_topic.replay(own.settings, START + timedelta(days=7))
     assert before.counts()["handle_reply"] == {"open": 2, "met": 1}
 
 
@@ -76,7 +77,7 @@ async def test_a_calendar_applied_while_nothing_runs_is_taken_up_at_the_next_sta
     await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
     await own.stop("deadlines")
     law = with_days_off(law_of(own), "2026-09-z1", "2026-03-10")
-    await operate.apply(own.settings, law.days.calendar, own.pack.calendar)
+    await calendar_change.apply(own.settings, law.days.calendar, own.pack.calendar)
     await own.start("deadlines")
     (moved,) = await own.observer.wait("DeadlineMoved", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
     assert moved.data["due_date"] == "2026-03-24"
@@ -95,7 +96,7 @@ async def test_a_reply_that_waits_in_kafka_is_judged_by_the_day_that_was_known_w
     own.set_clock(AFTER_DUE - timedelta(days=1))
     worked = with_days(own.pack.calendar, "2026-09-z1", [], {date(2026, 3, 7): date(2026, 4, 1)})
     # By the corrected calendar the reply is due at the end of the 20th, which is past.
-    await operate.apply(own.settings, worked, own.pack.calendar)
+    await calendar_change.apply(own.settings, worked, own.pack.calendar)
     other = await own.submit()
 
     await until(lambda: own.counts_by("2026-09-z1"), "deadlines counts by the corrected calendar")
@@ -147,18 +148,18 @@ async def test_an_instance_that_cannot_read_the_law_tells_nothing_until_it_can(
 
 async def test_an_earlier_version_or_another_calendar_of_the_same_version_is_refused(own: System) -> None:
     law = law_of(own)
-    await operate.apply(own.settings, with_days_off(law, "2026-09-z1").days.calendar, own.pack.calendar)
+    await calendar_change.apply(own.settings, with_days_off(law, "2026-09-z1").days.calendar, own.pack.calendar)
     for corrected in (with_days_off(law, "2026-09-a"), with_days_off(law, "2026-09-z1", "2026-03-10")):
-        with pytest.raises(operate.CannotApply, match="later"):
-            await operate.apply(own.settings, corrected.days.calendar, own.pack.calendar)
+        with pytest.raises(calendar_change.CannotApply, match="later"):
+            await calendar_change.apply(own.settings, corrected.days.calendar, own.pack.calendar)
 
 
 async def test_a_preview_says_which_calendar_clocks_have_still_to_be_counted_by(own: System) -> None:
     slow = own.settings.model_copy(update={"deadlines": own.settings.deadlines.model_copy(update={"law_seconds": 100})})
     first, second = (with_days_off(law_of(own), f"2026-09-z{number}").days.calendar for number in (1, 2))
-    assert (await operate.preview(slow, own.pack, first)).announced == []
-    await operate.apply(slow, first, own.pack.calendar)
-    assert (await operate.preview(slow, own.pack, second)).announced == ["2026-09-z1"]
+    assert (await calendar_change.preview(slow, own.pack, first)).announced == []
+    await calendar_change.apply(slow, first, own.pack.calendar)
+    assert (await calendar_change.preview(slow, own.pack, second)).announced == ["2026-09-z1"]
 
 
 async def pakn(system: System, *arguments: str) -> tuple[int, str]:
@@ -175,7 +176,7 @@ async def pakn(system: System, *arguments: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "services",
+        "pakn",
         *arguments,
         env=environment,
         stdout=asyncio.subprocess.PIPE,

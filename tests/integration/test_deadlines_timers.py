@@ -6,10 +6,11 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from services import metrics
-from services.deadlines import operate, replay_topic
-from tests.outside_world import until
-from tests.system import START, System
+from pakn import metrics
+from services.deadlines import calendar_change
+from services.deadlines.replay import from_topic
+from tests.support.outside_world import until
+from tests.support.system import START, System
 
 # Sent on 2 March 2026: the reply is due at the end of the 23rd.
 LADDER = [
@@ -194,17 +195,17 @@ async def test_a_limit_that_the_calendar_does_not_reach_waits_for_one_that_does(
     (last,) = [year for year in own.pack.calendar.years if year.year == 2027]
     years = (*own.pack.calendar.years, last.model_copy(update={"year": 2028, "days_off": (), "working_days": ()}))
     longer = own.pack.calendar.model_copy(update={"version": "2026-09-z1", "years": years})
-    assert (await operate.preview(own.settings, own.pack, longer)).by_agency == {
+    assert (await calendar_change.preview(own.settings, own.pack, longer)).by_agency == {
         "gia-lai": {"first counted": 2, "overdue taken back": 0}
     }
-    await operate.apply(own.settings, longer, own.pack.calendar)
+    await calendar_change.apply(own.settings, longer, own.pack.calendar)
     (found,) = await own.observer.wait("DeadlineSet", topic="assignments.gia-lai", subject=body["feedback_id"], rule="handle_reply")
     assert (found.data["due_date"], found.data["calendar_version"]) == ("2028-01-18", "2026-09-z1")
     await own.observer.wait("DeadlineSet", topic="feedback", count=3, subject=body["feedback_id"])
     assert not own.observer.found(topic="dead.deadlines")
     await own.settled()
-    replay = await replay_topic.replay(own.settings, datetime(2027, 12, 28, 3, 0, tzinfo=UTC))
-    assert await replay_topic.differences(own.settings, replay) == []
+    replay = await from_topic.replay(own.settings, datetime(2027, 12, 28, 3, 0, tzinfo=UTC))
+    assert await from_topic.differences(own.settings, replay) == []
 
 
 async def test_a_day_without_a_rule_set_is_a_dead_letter_and_no_guess(own: System) -> None:

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.intake import operate
+from services.intake import commands
 from tests.integration.conftest import MakeSystem
-from tests.outside_world import SENDER, until
-from tests.system import System
+from tests.support.outside_world import SENDER, until
+from tests.support.system import System
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ async def test_erased_details_do_not_come_back_with_what_the_sender_does_next(sy
     assert await personal(system, "intake")
     assert await personal(system, "notify")
 
-    assert await operate.erase_sender(system.settings, body["code"])
-    assert await operate.erase_sender(system.settings, body["code"]), "it may be repeated"
+    assert await commands.erase_sender(system.settings, body["code"])
+    assert await commands.erase_sender(system.settings, body["code"]), "it may be repeated"
 
     await system.post.act("gia-lai", body["feedback_id"], "request_more", question="Ở đâu?")
     await system.shows(body, "waiting_for_supplement")
@@ -60,4 +60,4 @@ async def _none_queued(letters: object, feedback_id: str) -> bool:
 
 
 async def test_an_unknown_code_erases_nothing(system: System) -> None:
-    assert not await operate.erase_sender(system.settings, "PAKN.20260302.9999")
+    assert not await commands.erase_sender(system.settings, "PAKN.20260302.9999")

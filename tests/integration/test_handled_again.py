@@ -5,16 +5,16 @@ from typing import Any
 from unittest.mock import Mock
 
 import schemas
+from pakn.engine import mongo
+from pakn.engine.case_handler import CaseHandler
+from pakn.engine.turn import Received
+from pakn.packs.load import load_pack
 from schemas import AgencyAction, Envelope
-from services import mongo
-from services.case_handler import CaseHandler
-from services.deadlines import domain
+from services.deadlines.clocks import decide
 from services.deadlines.store import DeadlinesStore, read_case, write_case
-from services.packs import load_pack
-from services.routing.handlers import Decisions
-from services.turn import Received
-from tests.clock_story import COMMON, FEEDBACK_ID, LAW, at, ending
-from tests.mail_world import HandClock
+from services.routing.decisions import Decisions
+from tests.support.clock_story import COMMON, FEEDBACK_ID, LAW, at, ending
+from tests.support.mail_world import HandClock
 
 
 def received(event: Any, id: str, when: datetime, topic: str = "feedback") -> Received:
@@ -35,8 +35,8 @@ async def test_what_has_changed_only_clocks_that_nobody_was_told_of_changes_noth
     """In the last days of a calendar a transfer may open clocks without telling of any; again, it would have cancelled them."""
     law, store = ending(LAW, 2026), DeadlinesStore(database)
 
-    def decide(case: domain.Case | None, row: Received) -> tuple[domain.Case | None, list[schemas.Fact]]:
-        return domain.decide(law, case, row.event, row.envelope.id, 0)
+    def decide(case: decide.Case | None, row: Received) -> tuple[decide.Case | None, list[schemas.Fact]]:
+        return decide.decide(law, case, row.event, row.envelope.id, 0)
 
     handler = CaseHandler(store.cases, decide, read_case, write_case)
     sent, taken, moved = at("2026-12-21"), at("2026-12-28"), at("2026-12-29")

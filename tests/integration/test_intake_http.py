@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import schemas
-from services.clock import machine_now
+from pakn.legal_time import machine_now
 from services.intake import attachments
-from services.intake.api import sign_agency_token
-from tests.outside_world import GOOD, SENDER, until
-from tests.system import SECRET_KEY, System
+from services.intake.doors.http import sign_agency_token
+from tests.support.outside_world import GOOD, SENDER, until
+from tests.support.system import SECRET_KEY, System
 
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
 PNG = (

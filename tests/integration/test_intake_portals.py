@@ -9,8 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from services.intake.domain import lookup_secret
 from tests.integration.test_intake_http import PDF, PNG
-from tests.outside_world import GOOD, SENDER, Seen, envelope, until
-from tests.system import SECRET_KEY, System
+from tests.support.outside_world import GOOD, SENDER, Seen, envelope, until
+from tests.support.system import SECRET_KEY, System
 
 TYPE = "pakn.PortalSubmission.v1"
 

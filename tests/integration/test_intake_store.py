@@ -8,10 +8,10 @@ import pytest
 import stamina
 
 import schemas
+from pakn.engine import mongo
+from pakn.engine.case_store import history_entry
+from pakn.errors import TryAgain
 from schemas import Fact
-from services import mongo
-from services.case_store import history_entry
-from services.errors import TryAgain
 from services.intake import attachments
 from services.intake.store import IntakeStore
 

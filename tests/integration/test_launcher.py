@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient
 
-from services import child_process, launcher
+from pakn.local import child_process, launcher
 
 Client = AsyncMongoClient[dict[str, Any]]
 OWN: dict[str, str] = {}  # An environment without addresses: the launcher starts its own, whatever else the tests run on.

@@ -6,13 +6,13 @@ import pytest
 from pymongo.errors import AutoReconnect
 from structlog.testing import capture_logs
 
-from services import mongo
+from pakn.engine import mongo
+from pakn.errors import CannotRun, TryAgain
+from pakn.packs.load import Calendar, Pack
 from services.deadlines.lawbook import Lawbook
 from services.deadlines.store import DeadlinesStore
-from services.errors import CannotRun, TryAgain
-from services.packs import Calendar, Pack
-from tests.clock_story import LAW, VN, with_days_off
-from tests.mail_world import HandClock
+from tests.support.clock_story import LAW, VN, with_days_off
+from tests.support.mail_world import HandClock
 
 LEAD = timedelta(seconds=30)
 

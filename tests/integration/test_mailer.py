@@ -3,10 +3,10 @@
 import pytest
 from aiosmtpd.smtp import SMTP as SmtpServer
 
-from services.notify import operate
-from services.notify.smtp import Pool
-from services.settings import Settings, SmtpSettings
-from tests.mail_world import HandClock, MailServer, Notify, case_id, contact, cut, submitted
+from pakn.settings import Settings, SmtpSettings
+from services.notify import commands
+from services.notify.channels.email import Pool
+from tests.support.mail_world import HandClock, MailServer, Notify, case_id, contact, cut, submitted
 
 
 async def test_a_letter_goes_out_once_and_is_announced_once(notify: Notify, server: MailServer) -> None:
@@ -89,17 +89,17 @@ async def test_an_operator_settles_an_uncertain_letter_by_its_message_id(notify:
     server.on_data = cut
     await notify.take(contact(1), submitted(1), contact(2), submitted(2))
     await notify.tick()
-    first, second = await operate.list_letters(notify.settings)
+    first, second = await commands.list_letters(notify.settings)
     assert {first.message_id, second.message_id} == set(server.message_ids())
     server.on_data = lambda _: "250 OK"
-    assert await operate.settle_letter(notify.settings, first.id, "sent", notify.clock)
-    assert await operate.settle_letter(notify.settings, second.id, "resend", notify.clock)
-    assert not await operate.settle_letter(notify.settings, second.id, "resend", notify.clock)
+    assert await commands.settle_letter(notify.settings, first.id, "sent", notify.clock)
+    assert await commands.settle_letter(notify.settings, second.id, "resend", notify.clock)
+    assert not await commands.settle_letter(notify.settings, second.id, "resend", notify.clock)
     await notify.tick()
     assert await notify.states() == ["sent", "sent"]
     assert sorted(server.message_ids()) == sorted([first.message_id, second.message_id, second.message_id])
     assert sorted(notify.outcomes()) == ["NotificationFailed"] * 2 + ["NotificationSent"] * 2
-    assert await operate.list_letters(notify.settings) == []
+    assert await commands.list_letters(notify.settings) == []
 
 
 async def test_a_closed_idle_connection_costs_no_attempt(notify: Notify, server: MailServer) -> None:

@@ -8,10 +8,10 @@ from email.policy import default as POLICY
 
 import pytest
 
-from services.notify import operate
+from pakn.engine.turn import Tombstone
+from services.notify import commands
 from services.notify.domain import Case
-from services.turn import Tombstone
-from tests.mail_world import START, MailServer, Notify, assigned, contact, deadline_set, submitted
+from tests.support.mail_world import START, MailServer, Notify, assigned, contact, deadline_set, submitted
 
 
 async def test_a_letter_waits_for_its_contact_and_goes_as_soon_as_it_comes(notify: Notify, server: MailServer) -> None:
@@ -108,7 +108,7 @@ async def test_a_process_that_dies_with_a_claim_delays_letters_and_with_a_handov
     notify.clock.advance(seconds=60)
     await notify.tick()
     assert await notify.states() == ["sent", "uncertain"]
-    assert [listed.id for listed in await operate.list_letters(notify.settings)] == [claimed[0].id]
+    assert [listed.id for listed in await commands.list_letters(notify.settings)] == [claimed[0].id]
     assert sorted(notify.outcomes()) == ["NotificationFailed", "NotificationSent"]
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_readme import BLOCKS
-from tests.outside_world import GOOD, until
-from tests.system import System
+from tests.repository.test_readme import BLOCKS
+from tests.support.outside_world import GOOD, until
+from tests.support.system import System
 
 Run = Callable[..., contextlib.AbstractAsyncContextManager[asyncio.StreamReader]]
 PROGRAMS = [block for language, block in BLOCKS if language == "python"]

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from services.child_process import free_ports
-from services.demo.mailbox import Mailbox
-from services.settings import SmtpSettings
+from pakn.demo.mailbox import Mailbox
+from pakn.local.child_process import free_ports
+from pakn.settings import SmtpSettings
 from tests.integration.conftest import MakeSystem
-from tests.outside_world import GOOD, read_again, until
-from tests.system import BUILDERS, START, System
+from tests.support.outside_world import GOOD, read_again, until
+from tests.support.system import BUILDERS, START, System
 
 
 @pytest.fixture

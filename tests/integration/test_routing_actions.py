@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.outside_world import Seen, envelope, until
-from tests.system import System
+from tests.support.outside_world import Seen, envelope, until
+from tests.support.system import System
 
 TYPE = "pakn.AgencyAction.v1"
 

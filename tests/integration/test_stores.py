@@ -13,11 +13,11 @@ import pytest
 from pymongo.errors import PyMongoError
 
 import schemas
+from pakn.engine import mongo
+from pakn.engine.case_store import CaseStore, Change, all_recorded_facts, history_entry, recorded_facts
+from pakn.errors import TryAgain
 from schemas import Fact
-from services import mongo
-from services.case_store import CaseStore, Change, all_recorded_facts, history_entry, recorded_facts
 from services.deadlines.store import DeadlinesStore
-from services.errors import TryAgain
 from services.notify.domain import Letter, Settlement
 from services.notify.store import NotifyStore
 from services.routing.store import RoutingStore

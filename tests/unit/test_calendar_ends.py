@@ -5,9 +5,9 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.deadlines import explain
-from services.deadlines.law import Law
-from tests.clock_story import LAW, Story, at, corrected, data, ending, names, replay, with_days_off
+from services.deadlines.clocks import explain
+from services.deadlines.law.known import Law
+from tests.support.clock_story import LAW, Story, at, corrected, data, ending, names, replay, with_days_off
 
 UNTIL_2026 = ending(LAW, 2026)
 LONGER = with_days_off(LAW, "2026-09-z1")

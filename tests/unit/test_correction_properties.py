@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
-from services.deadlines import domain
-from services.deadlines.law import Law
-from tests.clock_story import LAW, Story, at, corrected, replay, with_days_off
+from services.deadlines.clocks import decide
+from services.deadlines.law.known import Law
+from tests.support.clock_story import LAW, Story, at, corrected, replay, with_days_off
 
 SENT = "2026-03-02"
 DAYS = st.dates(date(2026, 3, 1), date(2026, 6, 30))
@@ -121,7 +121,7 @@ def test_what_is_published_again_after_a_crash_is_the_same_and_only_more(life: L
             getattr(story, what, story.wait)(now)
     assert story.case is not None
     until = max(at(SENT) + timedelta(hours=cut), now)
-    first = domain.advance(story.law, story.case, until)[1]
+    first = decide.advance(story.law, story.case, until)[1]
     story.learn(announced(99, set()), until + timedelta(minutes=1))
-    told_again = {step.fact.id: step.fact for step in domain.advance(story.law, story.case, until + timedelta(days=2))[1]}
+    told_again = {step.fact.id: step.fact for step in decide.advance(story.law, story.case, until + timedelta(days=2))[1]}
     assert all(told_again[step.fact.id] == step.fact for step in first)

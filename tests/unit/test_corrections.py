@@ -5,11 +5,22 @@ from datetime import date, datetime
 import pytest
 
 import schemas
+from pakn.errors import TryAgain
 from schemas import Fact
-from services.deadlines import domain
-from services.deadlines.law import Law
-from services.errors import TryAgain
-from tests.clock_story import LAW, Story, at, corrected, data, ending, replay, with_calendar, with_days, with_days_off
+from services.deadlines.clocks import decide
+from services.deadlines.law.known import Law
+from tests.support.clock_story import (
+    LAW,
+    Story,
+    at,
+    corrected,
+    data,
+    ending,
+    replay,
+    with_calendar,
+    with_days,
+    with_days_off,
+)
 
 SENT = "2026-03-02"  # the reply is due at the end of 23 March
 SWAP = with_days_off(LAW, "2026-09-z1", "2026-03-20")
@@ -61,10 +72,10 @@ def test_what_only_a_newer_instance_knows_yet_is_left_to_it_and_no_event_is_give
     assert story.case is not None
     assert story.clock("handle_reply").rule_set == LAW.pack.rule_sets[1].id
     older = Law.of(LAW.pack.model_copy(update={"rule_sets": LAW.pack.rule_sets[:1]}))
-    assert domain.advance(older, story.case, at("2026-08-03", 12)) == (story.case, [])
+    assert decide.advance(older, story.case, at("2026-08-03", 12)) == (story.case, [])
     for law in (older, with_days_off(LAW, "2026-08-another")):
         with pytest.raises(TryAgain, match="not known here yet"):
-            domain.advance(law, story.case, at("2026-08-05"))
+            decide.advance(law, story.case, at("2026-08-05"))
 
 
 def test_an_overdue_that_no_longer_holds_is_taken_back_and_may_come_again_as_another() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.clock_story import Story, at, replay
+from tests.support.clock_story import Story, at, replay
 
 STEPS = ("accept", "ask", "supplement", "reply", "send_back", "publish", "refuse", "transfer", "wait")
 

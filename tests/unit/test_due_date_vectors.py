@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.deadlines import clocks, explain
-from services.deadlines.clocks import Law
-from services.packs import Unit
-from tests.clock_story import LAW
+from pakn.packs.load import Unit
+from services.deadlines.clocks import clock, explain
+from services.deadlines.clocks.clock import Law
+from tests.support.clock_story import LAW
 
 FILE = Path(__file__).parent / "vectors" / "due_date_vectors.csv"
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -145,7 +145,7 @@ def test_the_typed_days_off_make_the_published_number_of_working_days_a_year() -
 @pytest.mark.parametrize("vector", VECTORS, ids=str)
 def test_a_due_day_is_the_same_in_the_table_by_the_slow_count_and_by_the_code(vector: Vector) -> None:
     assert slow_due_day(vector.start, vector.limit, vector.unit) == vector.due
-    due_at, due_day = clocks.due(LAW.days, vector.start, vector.limit, vector.unit)
+    due_at, due_day = clock.due(LAW.days, vector.start, vector.limit, vector.unit)
     assert due_day == vector.due
     if vector.unit == "hours":
         assert due_at == vector.start + timedelta(hours=vector.limit)
@@ -159,7 +159,7 @@ def test_the_explanation_of_a_due_day_names_every_day_of_the_count(year: int) ->
     for vector in (vector for vector in VECTORS if vector.start_day.year == year):
         said = answer(vector)
         assert (said["due_date"], said["limit"], said["unit"]) == (vector.due.isoformat(), vector.limit, vector.unit), vector
-        assert datetime.fromisoformat(said["due_at"]) == clocks.due(LAW.days, vector.start, vector.limit, vector.unit)[0], vector
+        assert datetime.fromisoformat(said["due_at"]) == clock.due(LAW.days, vector.start, vector.limit, vector.unit)[0], vector
         assert said["provisional"] == (vector.due.year > max(ANNOUNCED)), vector
         days = {date.fromisoformat(day["date"]): day for day in said["days"]}
         assert list(days) == [vector.start_day + n * DAY for n in range(1, (vector.due - vector.start_day).days + 1)], vector
@@ -180,7 +180,7 @@ def test_the_explanation_of_calendar_days_counts_up_to_the_limit_and_not_the_day
 
 def test_hours_that_end_at_midnight_have_the_day_before_as_their_last() -> None:
     start = datetime(2026, 3, 2, tzinfo=ZONE)
-    assert clocks.due(LAW.days, start, 24, "hours") == (datetime(2026, 3, 2, 17, tzinfo=UTC), date(2026, 3, 2))
+    assert clock.due(LAW.days, start, 24, "hours") == (datetime(2026, 3, 2, 17, tzinfo=UTC), date(2026, 3, 2))
 
 
 def test_the_twelve_published_examples_are_in_the_table() -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.clock_story import Story, at, data, names, replay
+from tests.support.clock_story import Story, at, data, names, replay
 
 
 def test_an_assignment_that_is_handled_after_a_later_one_does_not_bring_the_case_back() -> None:

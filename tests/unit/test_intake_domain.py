@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 import schemas
+from pakn.packs.load import load_pack
 from schemas.portal_submission import PortalSubmission, Submission
 from services.intake import domain
-from services.packs import load_pack
 
 VN, LA = load_pack("vn"), load_pack("la311")
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)

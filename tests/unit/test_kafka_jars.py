@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from services import kafka_process
-from services.child_process import CannotStart
+from pakn.local import kafka_process
+from pakn.local.child_process import CannotStart
 
 
 def test_the_broker_and_its_client_library_are_of_one_version() -> None:

@@ -4,9 +4,9 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from services.deadlines.law import Count, Law
-from services.packs import NoRuleSet, RuleSet
-from tests.clock_story import LAW, Story, at, corrected, data, ending, with_days_off
+from pakn.packs.load import NoRuleSet, RuleSet
+from services.deadlines.law.known import Count, Law
+from tests.support.clock_story import LAW, Story, at, corrected, data, ending, with_days_off
 
 OLD, NEW = LAW.pack.rule_sets
 VERSION = LAW.days.calendar.version

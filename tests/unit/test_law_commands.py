@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from services.__main__ import cli
-from services.deadlines import calendar_check
-from services.packs import PACKS, load_pack
+from pakn.__main__ import cli
+from pakn.packs.load import PACKS, load_pack
+from services.deadlines.law import calendar_check
 
 CALENDAR = (PACKS / "vn" / "calendar.yaml").read_text()
 

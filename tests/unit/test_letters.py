@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pakn.packs.load import Pack, load_pack
 from schemas import CATALOGUE
-from services.notify import domain, message
-from services.notify.letters import CannotCompose, Composer, message_id, template_version
-from services.packs import Pack, load_pack
+from services.notify import domain
+from services.notify.letters import message
+from services.notify.letters.compose import CannotCompose, Composer, message_id, template_version
 
 NOW = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 SENDER = "PAKN <no-reply@pakn.example>"

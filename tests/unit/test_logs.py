@@ -7,8 +7,8 @@ import sys
 CITIZEN = "Nguyễn Văn A, 12 Hùng Vương"
 PROGRAM = """
 import sys, stamina
-from services import logs
-from services.errors import describe
+from pakn import logs
+from pakn.errors import describe
 from pymongo.errors import BulkWriteError
 
 def fail():

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import BaseModel
 
+from pakn.packs.models import Letter as Moment
+from pakn.packs.models import Letters
 from schemas import (
     ContactRecorded,
     DeadlineSet,
@@ -18,8 +20,6 @@ from schemas import (
     derived_id,
 )
 from services.notify import domain
-from services.pack_models import Letter as Moment
-from services.pack_models import Letters
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 CASE_ID = "01890a5d-ac96-774b-bcce-b302099a8057"

@@ -12,10 +12,10 @@ import jinja2
 import jinja2.meta
 import pytest
 
-from services import packs
-from services.packs import Pack, PackError, load_pack
+from pakn.packs import load
+from pakn.packs.load import Pack, PackError, load_pack
 
-VN = packs.PACKS / "vn"
+VN = load.PACKS / "vn"
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,7 @@ def test_the_new_decision_is_in_force_from_its_first_day(vn: Pack) -> None:
     assert vn.rule_set_on(date(2021, 12, 9)).id == "qd31-2021"
     assert vn.rule_set_on(date(2026, 7, 19)).id == "qd31-2021"
     assert vn.rule_set_on(date(2026, 7, 20)).id == "qd29-2026"
-    with pytest.raises(packs.NoRuleSet, match="2021-12-08"):
+    with pytest.raises(load.NoRuleSet, match="2021-12-08"):
         vn.rule_set_on(date(2021, 12, 8))
 
 
@@ -271,7 +271,7 @@ def test_a_letter_names_the_last_day_its_article_and_that_nobody_has_checked_it(
 
 def test_every_request_type_and_source_of_the_sample_is_in_its_pack() -> None:
     pack = load_pack("la311")
-    with (packs.PACKS / "la311" / "requests_sample.csv").open(encoding="utf-8", newline="") as file:
+    with (load.PACKS / "la311" / "requests_sample.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2000
     assert {row["RequestType"] for row in rows} <= {category.name["en"] for category in pack.categories}

@@ -6,9 +6,9 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.deadlines.domain import Case
-from services.deadlines.replay import Replay
-from tests.clock_story import LAW, Story, at, replay, with_days_off
+from services.deadlines.clocks.decide import Case
+from services.deadlines.replay.replay import Replay
+from tests.support.clock_story import LAW, Story, at, replay, with_days_off
 
 SENT = "2026-03-02"
 

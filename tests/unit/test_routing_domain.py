@@ -6,9 +6,9 @@ from typing import Any, get_args
 import pytest
 
 import schemas
+from pakn.packs.load import load_pack
 from schemas import AgencyAction, FeedbackSubmitted, derived_id
 from schemas.states import STATE_AFTER, CaseState
-from services.packs import load_pack
 from services.routing import domain
 from services.routing.domain import Case, Cause
 

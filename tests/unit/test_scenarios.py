@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from services.pack_files import read_yaml
-from tests.scenario_play import CannotPlay, Play
+from pakn.packs.files import read_yaml
+from tests.support.scenario_play import CannotPlay, Play
 
-FOLDER = Path(__file__).parent.parent / "scenarios"
+FOLDER = Path(__file__).parent / "scenarios"
 FILES = sorted(file.name for file in FOLDER.glob("*.yaml"))
 
 

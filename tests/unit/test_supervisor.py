@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services import supervisor
+from pakn.local import supervisor
 
 SECONDS = 20
 STEADY = "print('up', flush=True); import signal; signal.pause()"
@@ -127,7 +127,7 @@ async def test_a_signal_ends_all_children_and_then_the_run(number: signal.Signal
 async def test_children_die_with_a_supervisor_that_is_killed() -> None:
     """A supervisor that was killed left its services behind, still consuming."""
     program = (
-        "import asyncio, sys; from services import supervisor\n"
+        "import asyncio, sys; from pakn.local import supervisor\n"
         "async def main():\n"
         f"    children = supervisor.Supervisor({{'one': [sys.executable, '-c', {STEADY!r}]}}, {{}})\n"
         "    await children.start(); print('pid', children.pid('one'), flush=True); await children.run_until_signal()\n"

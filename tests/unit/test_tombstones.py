@@ -5,10 +5,10 @@ from unittest.mock import Mock
 
 import pytest
 
-from services.broker import Record
-from services.errors import GiveUp
-from services.settings import Settings
-from services.turn import Tombstone, Turn
+from pakn.engine.kafka import Record
+from pakn.engine.turn import Tombstone, Turn
+from pakn.errors import GiveUp
+from pakn.settings import Settings
 
 WANTED = frozenset({"ContactRecorded", "Tombstone"})
 

@@ -5,8 +5,8 @@ from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 from bson.errors import InvalidDocument
 from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge, OperationFailure, WTimeoutError
 
-from services.errors import TryAgain
-from services.turn import lies_in_the_record
+from pakn.engine.turn import lies_in_the_record
+from pakn.errors import TryAgain
 
 
 def bulk(*codes: int) -> BulkWriteError:

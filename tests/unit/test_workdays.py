@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.deadlines.workdays import CalendarEnds, WorkDays
-from services.packs import load_pack
+from pakn.packs.load import load_pack
+from services.deadlines.law.workdays import CalendarEnds, WorkDays
 
 CALENDAR = load_pack("vn").calendar
 DAYS = WorkDays(CALENDAR)

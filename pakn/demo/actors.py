@@ -1,0 +1,198 @@
+"""The people of the demo: who sends a request, and the officers who act on it, each at the time that the data say.
+
+One coroutine a request: submit it, then take its steps in order, each after the former one has shown its effect.
+"""
+
+import asyncio
+import base64
+import io
+import json
+import uuid
+import zipfile
+from typing import Any
+
+import httpx
+from aiokafka import AIOKafkaProducer
+
+from pakn.demo.mailbox import Mailbox
+from pakn.demo.observer import Observer
+from pakn.demo.requests import SENDER_STEPS, DemoRequest, Step
+from pakn.demo.timekeeper import Timekeeper
+from pakn.engine.kafka import MAX_RECORD_BYTES, topic_name
+from pakn.settings import Settings
+
+_TRIES = 240
+_TRY_AGAIN_SECONDS = 0.5
+# What shows that a step has taken effect. Agencies wait for what reaches their own topics.
+_EFFECT = {
+    "accept": "FeedbackAccepted",
+    "refuse": "FeedbackNotAccepted",
+    "return": "agency:FeedbackAssigned",
+    "transfer": "agency:FeedbackAssigned",
+    "request_more": "MoreRequested",
+    "supplement": "agency:FeedbackSupplemented",
+    "reply": "FeedbackReplied",
+    "send_back": "agency:ReplySentBack",
+    "publish": "ReplyPublished",
+    "rate": "FeedbackRated",
+}
+# The check of a reply is another person's.
+_OFFICER = {"publish": "officer-2", "send_back": "officer-2"}
+Outcome = dict[str, Any]
+
+
+class Actors:
+    """Plays requests. `outcomes` has what each was answered: a code, or why it was refused."""
+
+    def __init__(self, settings: Settings, intake_url: str, observer: Observer, timekeeper: Timekeeper, mailbox: Mailbox) -> None:
+        self._settings = settings
+        self._observer = observer
+        self._timekeeper = timekeeper
+        self._mailbox = mailbox
+        self._http = httpx.AsyncClient(base_url=intake_url, timeout=30, limits=httpx.Limits(max_connections=64))
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=settings.kafka.bootstrap, acks="all", enable_idempotence=True, max_request_size=MAX_RECORD_BYTES
+        )
+        self._at_once = asyncio.Semaphore(64)
+        self.outcomes: dict[str, Outcome] = {}
+        self.actions_sent = 0
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        await self._producer.stop()
+        await self._http.aclose()
+
+    async def play(self, request: DemoRequest) -> None:
+        """One request from its submission to its last step."""
+        await self._timekeeper.until(request.submitted_at)
+        try:
+            outcome = self.outcomes[request.source] = await self._submit(request)
+            for step in request.steps if outcome.get("accepted") else ():
+                self._timekeeper.done()
+                await self._timekeeper.until(step.at)
+                await self._act(request, outcome, step)
+        finally:
+            self._timekeeper.done()
+
+    async def _submit(self, request: DemoRequest) -> Outcome:
+        async with self._at_once:
+            if request.portal:
+                outcome = await self._submit_by_kafka(request, request.portal)
+            else:
+                outcome = await self._submit_by_http(request)
+        if outcome.get("accepted"):
+            feedback_id = outcome["feedback_id"]
+            await self._observer.wait_for(
+                feedback_id, f"the assignment of {outcome['code']}", lambda: feedback_id in self._observer.assigned_to
+            )
+        return outcome
+
+    async def _submit_by_http(self, request: DemoRequest) -> Outcome:
+        headers = {"Idempotency-Key": f"demo-{request.source}"}
+        form: dict[str, Any] = {"json": request.body}
+        if request.files:
+            files = [("attachments", (name, _bytes_of(kind))) for name, kind in request.files]
+            form = {"data": {"feedback": json.dumps(request.body, ensure_ascii=False)}, "files": files}
+        response = await self._try("POST", "/v1/feedback", headers, (), form)
+        body: Outcome = response.json()
+        return body if response.is_success else {"faults": body.get("errors") or [body.get("detail")]}
+
+    async def _submit_by_kafka(self, request: DemoRequest, portal: str) -> Outcome:
+        body = dict(request.body) | {"reference": request.source}
+        if request.files:
+            body["attachments"] = [
+                {"name": name, "content_base64": base64.b64encode(_bytes_of(kind)).decode()} for name, kind in request.files
+            ]
+        await self._post(f"inbox.{portal}", f"demo-{request.source}", "PortalSubmission", f"/{portal}", request.source, body)
+        await self._observer.wait_for(
+            request.source, f"the answer to {request.source}", lambda: request.source in self._observer.answers
+        )
+        return self._observer.answers[request.source]
+
+    async def _act(self, request: DemoRequest, outcome: Outcome, step: Step) -> None:
+        feedback_id = outcome["feedback_id"]
+        before = len(self._observer.seen[feedback_id])
+        if step.action in SENDER_STEPS:
+            await self._act_as_sender(request, outcome, step)
+        else:
+            agency = self._observer.assigned_to[feedback_id]
+            officer = _OFFICER.get(step.action, "officer-1")
+            body = {"action": step.action, "feedback_id": feedback_id, "actor": officer, **step.values}
+            self.actions_sent += 1
+            await self._post(f"actions.{agency}", str(uuid.uuid4()), "AgencyAction", f"/{agency}", feedback_id, body)
+        effect = _EFFECT[step.action]
+
+        def shown() -> bool:
+            new = self._observer.seen[feedback_id][before:]
+            return any(name in (effect, "agency:ActionRefused") for name, _ in new)
+
+        await self._observer.wait_for(feedback_id, f"{effect} of {outcome['code']}", shown)
+
+    async def _act_as_sender(self, request: DemoRequest, outcome: Outcome, step: Step) -> None:
+        code = outcome["code"]
+        secret = outcome.get("lookup_secret") or await self._secret_by_letter(code)
+        headers = {"Idempotency-Key": f"demo-{request.source}-{step.action}-{step.at.isoformat()}", "X-Lookup-Secret": secret}
+        path = {"supplement": "supplements", "rate": "rating"}[step.action]
+        body = dict(step.values)
+        # What is shown follows what is decided by a moment, so "not asked for yet" is tried again.
+        response = await self._try("POST", f"/v1/feedback/{code}/{path}", headers, (409,), {"json": body})
+        if not response.is_success:
+            raise RuntimeError(f"{step.action} of {code} was refused: {response.text}")
+
+    async def _secret_by_letter(self, code: str) -> str:
+        """Who came by a portal has the secret from the first letter, which may still be under way."""
+        for _ in range(_TRIES):
+            if secret := self._mailbox.secret(code):
+                return secret
+            await asyncio.sleep(_TRY_AGAIN_SECONDS)
+        raise TimeoutError(f"no letter about {code} arrived in {_TRIES * _TRY_AGAIN_SECONDS:.0f} s; see the log of notify")
+
+    async def _try(
+        self, method: str, path: str, headers: dict[str, str], again_on: tuple[int, ...], form: dict[str, Any]
+    ) -> httpx.Response:
+        """Send until it is answered: a service that was killed comes back, and the key keeps a repetition from counting."""
+        for _ in range(_TRIES):
+            try:
+                response = await self._http.request(method, path, headers=headers, **form)
+            except httpx.TransportError:
+                pass
+            else:
+                if response.status_code < 500 and response.status_code not in again_on:
+                    return response
+            await asyncio.sleep(_TRY_AGAIN_SECONDS)
+        raise TimeoutError(f"{method} {path} was not answered in {_TRIES * _TRY_AGAIN_SECONDS:.0f} s; see the log of intake")
+
+    async def _post(self, topic: str, id: str, name: str, source: str, key: str, body: dict[str, Any]) -> None:
+        attributes = {
+            "ce_specversion": "1.0",
+            "ce_id": id,
+            "ce_type": f"pakn.{name}.v1",
+            "ce_source": source,
+            "ce_time": self._timekeeper.now().isoformat(),
+            "content-type": "application/json",
+        }
+        await self._producer.send_and_wait(
+            topic_name(self._settings.namespace, topic),
+            json.dumps(body, ensure_ascii=False).encode(),
+            key=key.encode(),
+            headers=[(name, value.encode()) for name, value in attributes.items()],
+        )
+
+
+def _bytes_of(kind: str) -> bytes:
+    """A small file of that kind, by its content."""
+    if kind == "docx":
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("[Content_Types].xml", "<Types/>")
+            archive.writestr("word/document.xml", "<document/>")
+        return packed.getvalue()
+    contents = {
+        "jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(64) + b"\xff\xd9",
+        "pdf": b"%PDF-1.4\n1 0 obj << /Type /Catalog >> endobj\ntrailer << /Root 1 0 R >>\n%%EOF\n",
+    }
+    return contents.get(kind, b"plain text, whatever the name says\n")

@@ -1,0 +1,215 @@
+"""Counts what came of the demo, from the topics, the databases and the mailbox alone, against what was sent in.
+
+`play.py` calls `audit` at the end. The demo's own counters are not used: a fact that was lost between two services shows
+here as evidence in a store without a record in Kafka, or the reverse.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+
+from pakn.demo.mailbox import Mailbox
+from pakn.demo.observer import partitions_of
+from pakn.demo.requests import DemoRequest
+from pakn.engine import mongo
+from pakn.engine.kafka import topic_name
+from pakn.settings import Settings
+from schemas import Envelope, parse_envelope
+
+_ONCE = ("FeedbackSubmitted", "FeedbackRated", "ReplyPublished")
+Report = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Everything that was read: facts by id (lifecycle), agencies' and portals' records, dead letters, stored documents."""
+
+    facts: dict[str, tuple[Envelope, dict[str, Any]]] = field(default_factory=dict)
+    assigned_in_agency_topic: set[str] = field(default_factory=set)
+    dead_letters: set[str] = field(default_factory=set)
+    stored: dict[str, dict[str, Any]] = field(default_factory=dict)
+    letters: list[dict[str, Any]] = field(default_factory=list)
+
+
+async def read_evidence(settings: Settings) -> Evidence:
+    """Read all topics of the namespace to their end, and the four databases."""
+    evidence = Evidence()
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka.bootstrap, auto_offset_reset="earliest", max_partition_fetch_bytes=1 << 23
+    )
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap)
+    await admin.start()
+    await consumer.start()
+    try:
+        prefix = topic_name(settings.namespace, "")
+        wanted = (f"{prefix}feedback", f"{prefix}assignments.", f"{prefix}dead.")
+        partitions = [row for row in await partitions_of(admin, settings) if row.topic.startswith(wanted)]
+        # Assigned first: the library looks up partitions that are not assigned one by one.
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+            for records in (await consumer.getmany(timeout_ms=500, max_records=5000)).values():
+                for record in records:
+                    _take(evidence, record.topic.removeprefix(prefix), record)
+    finally:
+        await consumer.stop()
+        await admin.close()
+    if not evidence.facts:
+        raise TimeoutError("the audit read no fact at all, so it cannot say what was lost; look at Kafka's log and play again")
+    client = mongo.make_client(settings.mongo)
+    try:
+        for service, collection in (("intake", "feedbacks"), ("routing", "cases"), ("deadlines", "cases")):
+            rows = await mongo.database(client, settings.namespace, service)[collection].find({}).to_list(None)
+            evidence.stored[service] = {row["_id"]: row for row in rows}
+        evidence.letters = await mongo.database(client, settings.namespace, "notify")["letters"].find({}).to_list(None)
+    finally:
+        await mongo.close(client)
+    return evidence
+
+
+async def letters_waiting(client: mongo.Client, namespace: str) -> Counter[str]:
+    """How many letters are queued, being sent, uncertain, or settled and not announced yet, read from notify's database."""
+    letters = mongo.database(client, namespace, "notify")["letters"]
+    found = Counter({state: await letters.count_documents({"state": state}) for state in ("queued", "sending", "uncertain")})
+    return found + Counter({"to announce": await letters.count_documents({"announce": {"$gt": ""}})})
+
+
+def _take(evidence: Evidence, topic: str, record: Any) -> None:
+    if topic.startswith("dead."):
+        evidence.dead_letters.add(next(value.decode() for key, value in record.headers if key == "origin"))
+        return
+    envelope = parse_envelope(record.headers)
+    if topic.startswith("assignments."):
+        if envelope.name == "FeedbackAssigned":
+            evidence.assigned_in_agency_topic.add(envelope.id)
+        return
+    evidence.facts.setdefault(envelope.id, (envelope, json.loads(record.value)))
+
+
+def audit(
+    requests: Sequence[DemoRequest], outcomes: Mapping[str, Mapping[str, Any]], evidence: Evidence, mailbox: Mailbox
+) -> Report:
+    """The report. `lost` and `doubled` count findings, each of which is named in `findings`."""
+    by_case: dict[str, list[tuple[Envelope, dict[str, Any]]]] = defaultdict(list)
+    for envelope, data in evidence.facts.values():
+        by_case[envelope.subject].append((envelope, data))
+    lost = _lost(requests, outcomes, evidence, by_case, mailbox)
+    doubled = _doubled(outcomes, evidence, by_case, mailbox)
+    rows = [_row(request, outcomes.get(request.source, {}), by_case, evidence) for request in requests]
+    registered = [row for row in rows if row["code"]]
+    return {
+        "submitted": len(registered),
+        "refused": sum(1 for row in rows if row["state"] == "refused"),
+        "not_accepted": sum(row["state"] == "not_accepted" for row in registered),
+        "assigned": dict(sorted(Counter(row["agency"] for row in registered if row["agency"]).items())),
+        "warned": len({e.subject for e, _ in evidence.facts.values() if e.name == "DeadlineWarning"}),
+        "overdue": len({e.subject for e, _ in evidence.facts.values() if e.name == "FeedbackOverdue"}),
+        "published": sum(row["state"] == "published" for row in registered),
+        "letters_sent": len(mailbox.counts),
+        "dead_letters": len(evidence.dead_letters),
+        "lost": len(lost),
+        "doubled": len(doubled),
+        "findings": [*lost, *doubled],
+        "requests": rows,
+    }
+
+
+def _row(request: DemoRequest, outcome: Mapping[str, Any], by_case: Mapping[str, list[Any]], evidence: Evidence) -> Report:
+    feedback_id = outcome.get("feedback_id", "")
+    facts = by_case.get(feedback_id, [])
+    assigned = min((data for e, data in facts if e.name == "FeedbackAssigned"), key=lambda data: data["assigned_at"], default=None)
+    due = max(
+        (data for e, data in facts if e.name == "DeadlineSet" and data["rule"] == "handle_reply"),
+        key=lambda d: d["started_at"],
+        default=None,
+    )
+    published = next((data for e, data in facts if e.name == "ReplyPublished"), None)
+    stored = evidence.stored["intake"].get(feedback_id)
+    return {
+        "source": request.source,
+        "code": outcome.get("code"),
+        "agency": assigned["agency"] if assigned else None,
+        "owner": request.owner,
+        "category": request.body.get("category"),
+        "state": stored["state"] if stored else ("refused" if "faults" in outcome else "lost"),
+        "submitted_at": stored["submitted_at"].isoformat() if stored else None,
+        "due_at": due["due_at"] if due else None,
+        "due_date": due["due_date"] if due else None,
+        "published_at": published["published_at"] if published else None,
+    }
+
+
+def _lost(
+    requests: Sequence[DemoRequest],
+    outcomes: Mapping[str, Any],
+    evidence: Evidence,
+    by_case: Mapping[str, list[Any]],
+    mailbox: Mailbox,
+) -> list[str]:
+    found: list[str] = []
+    for request in requests:
+        outcome = outcomes.get(request.source)
+        if outcome is None or not ("code" in outcome or "faults" in outcome):
+            found.append(f"lost: request {request.source} got no answer")
+        elif "code" in outcome:
+            names = {envelope.name for envelope, _ in by_case.get(outcome["feedback_id"], [])}
+            wanted = {"FeedbackSubmitted", "FeedbackAssigned", "DeadlineSet"} if outcome["accepted"] else {"FeedbackNotAccepted"}
+            found += [f"lost: {name} of {outcome['code']}" for name in sorted(wanted - names)]
+            for service in ("intake", "routing", "deadlines") if outcome["accepted"] else ("intake",):
+                if outcome["feedback_id"] not in evidence.stored[service]:
+                    found.append(f"lost: {outcome['code']} in the database of {service}")
+    for service, documents in evidence.stored.items():
+        for document in documents.values():
+            for entry in document["history"]:
+                for row in entry["facts"]:
+                    if "feedback" in row["topics"] and row["id"] not in evidence.facts:
+                        found.append(f"lost: {row['type']} of case {document['_id']}, decided by {service}, is not in Kafka")
+    for envelope, _ in evidence.facts.values():
+        if envelope.name == "FeedbackAssigned" and envelope.id not in evidence.assigned_in_agency_topic:
+            found.append(f"lost: assignment {envelope.id} is not in its agency's topic")
+    for letter in evidence.letters:
+        if letter["state"] not in ("sent", "undeliverable"):
+            found.append(f"lost: letter {letter['moment']} of {letter['code']} is {letter['state']}")
+    sent = sum(letter["state"] == "sent" for letter in evidence.letters)
+    if sent > len(mailbox.counts):
+        found.append(f"lost: {sent} letters were sent, {len(mailbox.counts)} are in the mailbox")
+    return found
+
+
+def _doubled(
+    outcomes: Mapping[str, Any],
+    evidence: Evidence,
+    by_case: Mapping[str, list[Any]],
+    mailbox: Mailbox,
+) -> list[str]:
+    found: list[str] = []
+    codes = Counter(outcome["code"] for outcome in outcomes.values() if "code" in outcome)
+    found += [f"doubled: code {code} was given {number} times" for code, number in codes.items() if number > 1]
+    known = {outcome.get("feedback_id") for outcome in outcomes.values()}
+    for service, documents in evidence.stored.items():
+        found += [f"doubled: {service} has a case {case_id} that nobody sent" for case_id in documents if case_id not in known]
+    for case_id, facts in by_case.items():
+        times = Counter(_identity(envelope, data) for envelope, data in facts)
+        found += [f"doubled: {what} of case {case_id}" for what, number in times.items() if what and number > 1]
+    found += [f"doubled: letter {message_id} arrived {number} times" for message_id, number in mailbox.counts.items() if number > 1]
+    letters = Counter((letter["feedback_id"], letter["moment"], letter["cause"]) for letter in evidence.letters)
+    found += [f"doubled: letter {key[1]} of case {key[0]}" for key, number in letters.items() if number > 1]
+    return found
+
+
+def _identity(envelope: Envelope, data: Mapping[str, Any]) -> str:
+    """What may happen once in a case; empty for what may happen again."""
+    if envelope.name in _ONCE:
+        return envelope.name
+    if envelope.name == "DeadlineWarning":
+        return f"{envelope.name} {data['clock_id']} {data['days_before']}"
+    if envelope.name == "FeedbackOverdue":
+        return f"{envelope.name} {data['clock_id']} {data['times']}"
+    if envelope.name in ("DeadlineSet", "DeadlineCancelled"):
+        return f"{envelope.name} {data['clock_id']} {envelope.cause}"
+    return ""

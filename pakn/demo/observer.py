@@ -1,0 +1,139 @@
+"""What portals and agencies see in the demo: their own topics and the lifecycle, read from the first record on.
+
+`actors.py` waits here for what its acts lead to; `audit.py` counts from a reading of its own.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from pakn.engine.kafka import only_ask, topic_name
+from pakn.settings import Settings
+from schemas import parse_envelope
+
+GROUPS = ("intake", "routing", "deadlines", "notify")
+_BOUND_SECONDS = 180.0
+
+
+async def partitions_of(admin: AIOKafkaAdminClient, settings: Settings) -> list[TopicPartition]:
+    """Every partition of every topic of the namespace."""
+    prefix = topic_name(settings.namespace, "")
+    topics = [topic for topic in await admin.list_topics() if topic.startswith(prefix)]
+    described = await admin.describe_topics(topics)
+    return [TopicPartition(row["topic"], part["partition"]) for row in described for part in row["partitions"]]
+
+
+class Observer:
+    """Follows the topics. `seen` has, by feedback id, the (event, agency) pairs; `answers` a portal's answers by reference."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka.bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=50
+        )
+        self._lengths = AIOKafkaConsumer(bootstrap_servers=settings.kafka.bootstrap)
+        self._admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap)
+        self._partitions: list[TopicPartition] = []
+        self._waiting: dict[str, list[asyncio.Event]] = defaultdict(list)
+        self.assigned_to: dict[str, str] = {}
+        self.seen: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        self.answers: dict[str, dict[str, Any]] = {}
+        self.refused_actions = 0
+        self.records = 0
+        self.totals: dict[str, int] = defaultdict(int)
+        self._ids: set[str] = set()
+
+    async def start(self) -> None:
+        """Read from now on, in the background task `follow`."""
+        await self._admin.start()
+        await self._consumer.start()
+        await self._lengths.start()
+        self._partitions = await partitions_of(self._admin, self._settings)
+        only_ask(self._lengths, self._partitions)
+        prefix = topic_name(self._settings.namespace, "")
+        others = (f"{prefix}inbox.", f"{prefix}actions.", f"{prefix}contacts")
+        self._consumer.assign([row for row in self._partitions if not row.topic.startswith(others)])
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        await self._consumer.stop()
+        await self._lengths.stop()
+        await self._admin.close()
+
+    async def follow(self) -> None:
+        """Take in what is published, for ever."""
+        while True:
+            batches = await self._consumer.getmany(timeout_ms=100, max_records=2000)
+            for records in batches.values():
+                self.records += len(records)
+                for record in records:
+                    self._take(record)
+
+    def _take(self, record: ConsumerRecord) -> None:
+        family = record.topic.removeprefix(topic_name(self._settings.namespace, "")).partition(".")[0]
+        if family == "dead":
+            self.totals["dead letters"] += 1
+            return
+        envelope = parse_envelope(record.headers)
+        data = json.loads(record.value)
+        if family == "outbox":
+            reference = data.get("reference") or data["submission_id"]
+            self.answers[reference] = data
+            self._news(reference)
+        elif family == "assignments":
+            self.refused_actions += envelope.name == "ActionRefused"
+            if envelope.name == "FeedbackAssigned":
+                self.assigned_to[envelope.subject] = data["agency"]
+            self.seen[envelope.subject].append((f"agency:{envelope.name}", data.get("agency") or ""))
+            self._news(envelope.subject)
+        elif envelope.id not in self._ids:
+            self._ids.add(envelope.id)
+            self.totals[envelope.name] += 1
+            self.seen[envelope.subject].append((envelope.name, data.get("agency") or ""))
+            self._news(envelope.subject)
+
+    async def wait_for(self, key: str, what: str, condition: Callable[[], bool]) -> None:
+        """Wait until records about `key` (a feedback id or a reference) have made `condition` true.
+
+        Raises TimeoutError that says what was waited for, when for three minutes no record of any kind has come.
+        """
+        while not condition():
+            event = asyncio.Event()
+            self._waiting[key].append(event)
+            records = -1
+            while not event.is_set():
+                if records == self.records:
+                    raise TimeoutError(f"waited {_BOUND_SECONDS:.0f} s in vain for {what}; see the services' logs")
+                records = self.records
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(event.wait(), _BOUND_SECONDS)
+
+    def _news(self, key: str) -> None:
+        for event in self._waiting.pop(key, ()):
+            event.set()
+
+    async def all_handled(self) -> bool:
+        """Whether every group has committed everything there is: nothing is under way between the services."""
+        ends: dict[TopicPartition, int] = await self._lengths.end_offsets(self._partitions)
+        for group in GROUPS:
+            offsets = await self._admin.list_consumer_group_offsets(f"{self._settings.namespace}.{group}")
+            wanted = self._wanted(group)
+            for partition, end in ends.items():
+                if end and wanted(partition.topic) and (partition not in offsets or offsets[partition].offset < end):
+                    return False
+        for partition in self._consumer.assignment():
+            if await self._consumer.position(partition) < ends.get(partition, 0):
+                return False
+        return True
+
+    def _wanted(self, group: str) -> Callable[[str], bool]:
+        prefix = topic_name(self._settings.namespace, "")
+        families = {"intake": ("feedback", "inbox"), "routing": ("feedback", "actions"), "deadlines": ("feedback",)}
+        mine = families.get(group, ("feedback", "contacts"))
+        return lambda topic: topic.removeprefix(prefix).partition(".")[0] in mine

@@ -1,0 +1,152 @@
+"""Reads what enters the demo: rows of a service-request CSV, or scripted requests with a plan of what follows.
+
+`actors.py` plays each `DemoRequest`: submit it at its time, then take its steps in order. The way in follows the data: a
+request whose source is a portal of the pack comes by that portal's topic, every other one by HTTP.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pakn.packs.load import Pack
+
+CSV_COLUMNS = (
+    "SRNumber",
+    "CreatedDate",
+    "Owner",
+    "RequestType",
+    "Status",
+    "RequestSource",
+    "Anonymous",
+    "ServiceDate",
+    "ClosedDate",
+    "Address",
+)
+_CSV_TIME = "%m/%d/%Y %I:%M:%S %p"
+SENDER_STEPS = frozenset({"supplement", "rate"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One act after the submission: when (legal time), which, and with what."""
+
+    at: datetime
+    action: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRequest:
+    """A request of the sample: its number in the file, the submission, the way in, and what follows."""
+
+    source: str
+    owner: str | None
+    submitted_at: datetime
+    portal: str | None
+    body: dict[str, Any]
+    files: tuple[tuple[str, str], ...] = ()
+    steps: tuple[Step, ...] = ()
+
+
+def read_requests(file: Path, pack: Pack, limit: int) -> list[DemoRequest]:
+    """The first `limit` requests of a file, in order of time. Raises ValueError that names every line that cannot be used."""
+    faults: list[str] = []
+    found: list[DemoRequest] = []
+    rows = _csv_rows(file) if file.suffix == ".csv" else _json_rows(file)
+    for number, row in islice(rows, limit):
+        try:
+            found.append(_of_csv(row, pack) if file.suffix == ".csv" else _of_script(row, pack))
+        except (ValueError, KeyError) as error:
+            faults.append(f"{file}:{number}: {type(error).__name__}: {error}")
+    if faults:
+        raise ValueError("\n".join(["These requests cannot be played:", *faults[:50]]))
+    if not found:
+        raise ValueError(f"{file} holds no requests")
+    return sorted(found, key=lambda request: request.submitted_at)
+
+
+def _csv_rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    with file.open(newline="", encoding="utf-8-sig") as lines:
+        reader = csv.DictReader(lines)
+        missing = [column for column in CSV_COLUMNS if column not in (reader.fieldnames or ())]
+        if missing:
+            raise ValueError(f"{file}: columns are missing: {', '.join(missing)}")
+        yield from ((reader.line_num, row) for row in reader)
+
+
+def _json_rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    with file.open(encoding="utf-8") as lines:
+        yield from ((number, json.loads(line)) for number, line in enumerate(lines, 1) if line.strip())
+
+
+def _of_csv(row: Mapping[str, str], pack: Pack) -> DemoRequest:
+    zone = ZoneInfo(pack.header.timezone)
+    number = row["SRNumber"]
+    created = datetime.strptime(row["CreatedDate"], _CSV_TIME).replace(tzinfo=zone)
+    done = row["ServiceDate"] or row["ClosedDate"]
+    # The data give the day of the service, and no hour; work of the same day is answered within it.
+    steps: tuple[Step, ...] = ()
+    if done:
+        day = max(datetime.strptime(done, _CSV_TIME).replace(tzinfo=zone).date(), created.date())
+        at = _moments(day, created, zone)
+        if row["Status"] == "Cancelled":
+            steps = (Step(next(at), "refuse", {"reason": f"Request {number} was cancelled."}),)
+        else:
+            reply = f"Request {number}: status {row['Status']}, service on {day.isoformat()}."
+            steps = (Step(next(at), "accept"), Step(next(at), "reply", {"reply": reply}), Step(next(at), "publish"))
+    portal = re.sub(r"\W+", "-", row["RequestSource"].lower())
+    sender = {} if row["Anonymous"] == "Y" else {"name": f"Reporter of {number}", "email": f"{number}@example.org"}
+    body: dict[str, Any] = {
+        "category": row["RequestType"],
+        "title": f"{row['RequestType']} ({number})",
+        "content": f"{row['RequestType']} reported by {row['RequestSource']} at {row['Address'] or 'an address not given'}.",
+        "sender": sender,
+    }
+    return DemoRequest(number, row["Owner"], created, portal if portal in _portals(pack) else None, body, (), steps)
+
+
+def _of_script(row: Mapping[str, Any], pack: Pack) -> DemoRequest:
+    zone = ZoneInfo(pack.header.timezone)
+    submitted = datetime.fromisoformat(row["submitted_at"])
+    fields = ("category", "title", "content", "sender", "submitter_type", "province", "addressed_to", "level")
+    body = {name: row[name] for name in fields if row.get(name) is not None}
+    files = tuple((file["name"], file["kind"]) for file in row["attachments"])
+    steps: list[Step] = []
+    before = submitted
+    for step in row["plan"]:
+        values = {key: value for key, value in step.items() if key not in ("after_working_days", "after_days", "action")}
+        day = before.astimezone(zone).date() + timedelta(days=step.get("after_days", 0))
+        day = _working_days_after(pack, day, step["after_working_days"]) if "after_working_days" in step else day
+        before = next(_moments(day, before, zone))
+        steps.append(Step(before, step["action"], values))
+    return DemoRequest(row["ref"], None, submitted, row["portal"], body, files, tuple(steps))
+
+
+def _portals(pack: Pack) -> set[str]:
+    return {portal.id for portal in pack.header.portals}
+
+
+def _moments(day: date, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+    """Moments of `day` from the morning on, a quarter of an hour apart, all later than `after`, none past its end."""
+    last = datetime.combine(day, time(23, 58), zone)
+    moment = max(datetime.combine(day, time(8, 30), zone), after + timedelta(minutes=15))
+    while True:
+        yield min(moment, max(last, after))
+        moment += timedelta(minutes=15)
+
+
+def _working_days_after(pack: Pack, day: date, count: int) -> date:
+    """The slow count, a loop over days: agencies know their calendar without asking the deadlines service."""
+    off = {row.date for year in pack.calendar.years for row in year.days_off}
+    worked = {row.date for year in pack.calendar.years for row in year.working_days}
+    while count > 0:
+        day += timedelta(days=1)
+        count -= day in worked or (day.weekday() < 5 and day not in off)
+    return day

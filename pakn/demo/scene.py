@@ -1,0 +1,185 @@
+"""One pack being played on a running stack: its people, its days, and when a day is really over.
+
+`play.py` sets the scene; `actors.py` are the people in it; `audit.py` counts at the end.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from pakn.demo.actors import Actors
+from pakn.demo.audit import Report, audit, letters_waiting, read_evidence
+from pakn.demo.mailbox import Mailbox
+from pakn.demo.observer import Observer
+from pakn.demo.requests import DemoRequest
+from pakn.demo.timekeeper import Timekeeper
+from pakn.engine import mongo
+from pakn.local.stack import Stack
+from pakn.packs.load import Pack
+from pakn.settings import ServiceName
+
+_BOUND_SECONDS = 180.0
+# How many requests a day of the scaled clock may bring per second of the machine, and the shortest day.
+_REQUESTS_PER_SECOND, _SHORTEST_DAY = 250.0, 0.25
+
+
+class Scene:
+    """One pack being played."""
+
+    def __init__(
+        self,
+        pack: Pack,
+        requests: list[DemoRequest],
+        running: Stack,
+        timekeeper: Timekeeper,
+        mailbox: Mailbox,
+        home: Path,
+        console: Console,
+    ) -> None:
+        self.pack = pack
+        self.requests = requests
+        self.stack = running
+        self.mailbox = mailbox
+        self.home = home
+        self._timekeeper = timekeeper
+        self._console = console
+        self._observer = Observer(running.settings)
+        self._actors = Actors(running.settings, running.urls["intake"], self._observer, timekeeper, mailbox)
+        self._http = httpx.AsyncClient(timeout=5)
+        self._mongo = mongo.make_client(running.settings.mongo)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Wait for the services and follow their topics."""
+        await self._until("the services to be ready", self._ready)
+        await self._observer.start()
+        await self._actors.start()
+        self._tasks.append(asyncio.create_task(self._observer.follow()))
+
+    async def stop(self) -> None:
+        """Stop following."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._http.aclose()
+        await mongo.close(self._mongo)
+        await self._actors.stop()
+        await self._observer.stop()
+
+    async def play(self, days: int) -> Report:
+        """Play all days and return the report."""
+        people = [asyncio.create_task(self._actors.play(request)) for request in self.requests]
+        self._tasks += people
+        zone = ZoneInfo(self.pack.header.timezone)
+        last = self.requests[-1].submitted_at.astimezone(zone).date() + timedelta(days=days)
+        with _progress(self._console) as progress:
+            bars = _Bars(progress, self.pack, len(self.requests), self._observer, self.mailbox)
+            while True:
+                today = self._timekeeper.now().astimezone(zone).date()
+                coming = sum(request.submitted_at.astimezone(zone).date() == today for request in self.requests)
+                end = await self._timekeeper.play_day(max(_SHORTEST_DAY, coming / _REQUESTS_PER_SECOND))
+                await self._until(f"all that happens on {today}", lambda end=end: self._settled(end, people, bars))
+                bars.show(today)
+                if today >= last:
+                    break
+                self._timekeeper.next_midnight(end)
+            await self._until("the last timers and letters", lambda: self._all_done(end, bars))
+        return audit(self.requests, self._actors.outcomes, await read_evidence(self.stack.settings), self.mailbox)
+
+    async def _settled(self, end: datetime, people: Sequence[asyncio.Task[None]], bars: "_Bars") -> bool:
+        for person in people:
+            if person.done() and (error := person.exception()):
+                raise error
+        self._timekeeper.wake()
+        bars.show(end.date())
+        if not self._timekeeper.idle(end) or not await self._observer.all_handled():
+            return False
+        return await self._metric("intake", "pakn_outbox_pending") == 0 and self._timekeeper.idle(end)
+
+    async def _all_done(self, end: datetime, bars: "_Bars") -> bool:
+        """Every timer has fired up to `end`, and no letter waits to be sent or announced.
+
+        One of which nobody knows whether it arrived is settled as an operator would: by a look into the mailbox.
+        """
+        bars.show(None)
+        fired_until = await self._metric("deadlines", "pakn_timers_fired_until_timestamp_seconds")
+        if fired_until is None or fired_until < end.timestamp() or not await self._observer.all_handled():
+            return False
+        waiting = await letters_waiting(self._mongo, self.stack.settings.namespace)
+        if waiting["uncertain"]:
+            await self._settle_uncertain()
+        return not waiting.total() and await self._observer.all_handled()
+
+    async def _settle_uncertain(self) -> None:
+        listed = await self._pakn("letters", "list", "--json")
+        for line in listed.splitlines():
+            letter = json.loads(line)
+            verdict = "sent" if letter["message_id"] in self.mailbox.counts else "resend"
+            await self._pakn("letters", "settle", letter["id"], verdict)
+
+    async def _pakn(self, *arguments: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "pakn", *arguments, env=self.stack.environment, stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+        return output.decode()
+
+    async def _ready(self) -> bool:
+        try:
+            answers = [await self._http.get(f"{url}/ready") for url in self.stack.urls.values()]
+        except httpx.TransportError:
+            return False
+        return all(answer.status_code == 200 for answer in answers)
+
+    async def _metric(self, service: ServiceName, name: str, labels: str = "") -> float | None:
+        """A metric of a service, as Prometheus sees it; none while the service does not answer."""
+        try:
+            text = (await self._http.get(f"{self.stack.urls[service]}/metrics")).text
+        except httpx.TransportError:
+            return None
+        return next((float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(f"{name}{labels} ")), None)
+
+    async def _until(self, what: str, condition: Any) -> None:
+        """Wait for `condition`. The bound is on standing still: as long as records or letters come, the wait goes on."""
+        seen, ends = -1, 0.0
+        while not await condition():
+            news = self._observer.records + sum(self.mailbox.counts.values())
+            if news != seen:
+                seen, ends = news, time.monotonic() + _BOUND_SECONDS
+            if time.monotonic() > ends:
+                raise TimeoutError(f"waited {_BOUND_SECONDS:.0f} s in vain for {what}; see the logs in {self.home / 'logs'}")
+            await asyncio.sleep(0.05)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
+
+
+class _Bars:
+    """The progress bars: what has entered, what is published, which day it is."""
+
+    def __init__(self, progress: Progress, pack: Pack, total: int, observer: Observer, mailbox: Mailbox) -> None:
+        self._progress = progress
+        self._observer = observer
+        self._mailbox = mailbox
+        self._name = pack.id
+        self._rows: dict[str, TaskID] = {
+            row: progress.add_task(f"{pack.id}: {row}", total=total) for row in ("assigned", "published")
+        }
+
+    def show(self, day: Any) -> None:
+        """Bring the bars up to date."""
+        totals = self._observer.totals
+        self._progress.update(self._rows["assigned"], completed=len(self._observer.assigned_to))
+        text = f"{self._name}: published" + (f", {day}" if day else "") + f", {len(self._mailbox.counts)} letters"
+        self._progress.update(self._rows["published"], completed=totals["ReplyPublished"], description=text)

@@ -1,0 +1,100 @@
+"""How a service that keeps cases handles a batch: load, a pure decision per event, one guarded bulk write.
+
+`turn.py` calls it between parsing and publishing. What was decided before is found in a case's history, and its facts come
+again with the same ids.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from pakn.engine.case_store import CaseStore, Change, history_entry, recorded_facts
+from pakn.engine.mongo import Document
+from pakn.engine.turn import Outcome, Received
+from pakn.errors import GiveUp, TryAgain, describe
+from pakn.logs import logger
+from schemas import Fact
+
+log = logger(__name__)
+_CONFLICT_ROUNDS = 8
+_HISTORY_OF_REFUSALS = 500
+
+CaseT = TypeVar("CaseT")
+Decide = Callable[[CaseT | None, Received], tuple[CaseT | None, list[Fact]]]
+
+
+class CaseHandler(Generic[CaseT]):
+    """Load the batch's cases in one query, decide each event in order, save in one bulk, redo what met another writer."""
+
+    def __init__(
+        self,
+        store: CaseStore,
+        decide: Decide[CaseT],
+        read: Callable[[Document], CaseT],
+        write: Callable[[CaseT], Document],
+        case_id: Callable[[Received], str] = lambda received: received.envelope.subject,
+        cause_id: Callable[[Received], str] = lambda received: received.envelope.id,
+    ) -> None:
+        """`cause_id` names an event uniquely in the whole system, also where its sender chose the id."""
+        self._store = store
+        self._decide = decide
+        self._read = read
+        self._write = write
+        self._case_id = case_id
+        self._cause_id = cause_id
+
+    async def handle(self, batch: Sequence[Received]) -> Outcome:
+        """Raises TryAgain when other writers were faster eight times in a row, and where a decision has to wait."""
+        outcome = Outcome()
+        waiting: dict[str, list[Received]] = defaultdict(list)
+        for received in batch:
+            waiting[self._case_id(received)].append(received)
+        for _ in range(_CONFLICT_ROUNDS):
+            documents = await self._store.load(waiting)
+            decided = {case_id: self._decide_case(case_id, documents.get(case_id), events) for case_id, events in waiting.items()}
+            conflicts = await self._store.save([change for change, _ in decided.values() if change is not None])
+            for case_id, (_, part) in decided.items():
+                if case_id not in conflicts:
+                    del waiting[case_id]
+                    outcome.facts += part.facts
+                    outcome.given_up += part.given_up
+                    outcome.repeated += part.repeated
+            if not waiting:
+                return outcome
+        raise TryAgain(f"{len(waiting)} cases were changed by another instance {_CONFLICT_ROUNDS} times in a row")
+
+    def _decide_case(self, case_id: str, document: Document | None, events: Sequence[Received]) -> tuple[Change | None, Outcome]:
+        outcome = Outcome()
+        before = case = self._read(document) if document else None
+        entries: list[Document] = []
+        for received in events:
+            cause = self._cause_id(received)
+            known = recorded_facts({"_id": case_id, "history": entries}, cause)
+            if known is None and document:
+                known = recorded_facts(document, cause)
+            if known is not None:
+                outcome.facts += known
+                outcome.repeated += 1
+                continue
+            former = case
+            try:
+                case, facts = self._decide(case, received)
+            except TryAgain:
+                raise
+            except GiveUp as reason:
+                outcome.given_up.append((received, reason))
+            except Exception as error:  # A pure decision fails the same way each time: no repetition mends it.
+                log.exception("decision_failed", event_id=cause, type=received.envelope.name)
+                outcome.given_up.append((received, GiveUp("unexpected", describe(error))))
+            else:
+                outcome.facts += facts
+                # What changes a case without a fact is recorded too: decided on again it might undo what came after it. So is
+                # what changes nothing (a refusal), so that a repetition is answered alike; but an agency that asks in a loop
+                # must not make the document grow for ever.
+                few = len(document["history"] if document else ()) < _HISTORY_OF_REFUSALS
+                if case != former or (facts and (case is not before or few)):
+                    entries.append(history_entry(cause, facts))
+        if case is None or (case == before and not entries):
+            return None, outcome
+        version = document["version"] if document else 0
+        return Change(case_id, version, self._write(case), entries), outcome

@@ -1,0 +1,28 @@
+"""How every command of `pakn` reads the settings and stops: with every fault on its own line, on standard error."""
+
+from typing import NoReturn
+
+import typer
+from pymongo.errors import PyMongoError
+
+from pakn.settings import Settings, SettingsError, read_settings
+
+
+def settings_or_stop() -> Settings:
+    """The settings; ends the process with every fault of them."""
+    try:
+        return read_settings()
+    except SettingsError as error:
+        stop(f"These settings cannot be used:\n{error}")
+
+
+def stop(text: str) -> NoReturn:
+    """End the process with exit code 2 and `text`."""
+    typer.echo(text, err=True)
+    raise typer.Exit(2)
+
+
+def stop_without_database(error: PyMongoError) -> NoReturn:
+    """End the process because the database does not answer."""
+    # The driver's text goes on with its timeouts and the state of every server, which help nobody here.
+    stop(f"The database at PAKN_MONGO__URI does not answer: {str(error).partition(' (configured')[0]}")

@@ -1,0 +1,46 @@
+"""Dead letters: records that a service could not handle, with the reason. `pakn/engine/turn.py` publishes them, people read them.
+
+A record is kept byte for byte; its headers become `original-...` headers beside the reason and the place it came from.
+"""
+
+from itertools import islice
+
+from aiokafka.errors import MessageSizeTooLargeError
+from faststream.kafka import KafkaBroker
+
+from pakn.engine import kafka
+from pakn.engine.kafka import Record
+from pakn.errors import GiveUp
+from schemas import topics
+
+_MOST_HEADERS, _LONGEST_HEADER = 50, 2000  # headers are copied as text, which may be three times as long
+
+
+def origin(record: Record) -> str:
+    """Where a record is, as topic/partition/offset."""
+    return f"{record.topic}/{record.partition}/{record.offset}"
+
+
+def _headers(record: Record, reason: GiveUp) -> dict[str, str]:
+    headers = {
+        "reason": reason.reason,
+        # Validation messages may quote what a citizen wrote; the value itself is in the record, which is kept anyway.
+        "reason-text": str(reason)[:_LONGEST_HEADER],
+        "origin": origin(record),
+    }
+    for key, value in islice(record.headers, _MOST_HEADERS):
+        text = value[:_LONGEST_HEADER].decode(errors="replace") if value is not None else ""
+        headers.setdefault(f"original-{key[:_LONGEST_HEADER]}", text)
+    return headers
+
+
+async def publish(broker: KafkaBroker, namespace: str, service: str, record: Record, reason: GiveUp) -> None:
+    """Put `record` into the dead-letter topic of `service` and wait for the acknowledgement. Raises KafkaError."""
+    topic, headers = topics.dead(service), _headers(record, reason)
+    value, key = record.value or b"", record.key or b""
+    try:
+        await kafka.publish_raw(broker, namespace, topic, value, key, headers)
+    except MessageSizeTooLargeError:
+        # What came in compressed may unfold beyond every limit. It must not block its partition for ever: the letter
+        # names the place, where the record itself is kept as long as its topic keeps records.
+        await kafka.publish_raw(broker, namespace, topic, b"", key[:1000], headers | {"value-left-out": str(len(value))})

@@ -1,0 +1,227 @@
+"""Kafka through FastStream: the broker, safe subscribers, provisioning, and the one way in which facts are published.
+
+FastStream's defaults are at-most-once (auto commit, `latest`, acks=1); everything here overrides them, and a wiring
+test walks every subscriber. `pakn/engine/turn.py` is what each subscriber calls.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import stamina
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.security import BaseSecurity, SASLPlaintext
+
+from pakn import metrics
+from pakn.settings import KafkaSettings, Settings
+from schemas import Fact
+from schemas.topics import TopicSpec
+
+# What the largest topic takes: a dead letter, which is a portal's submission with its inline files and a reason on top.
+MAX_RECORD_BYTES = 9 * 1024 * 1024
+_KAFKA_WAIT_SECONDS = 60.0
+_FETCH_MAX_WAIT_MS = 100
+_FULL_BATCH_BYTES = 128 * 1024
+Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
+OnBatch = Callable[[KafkaMessage], Awaitable[None]]
+
+
+def topic_name(namespace: str, topic: str) -> str:
+    """The name in Kafka of a topic of this deployment."""
+    return f"{namespace}.{topic}"
+
+
+def _security(settings: KafkaSettings) -> BaseSecurity | None:
+    use_ssl = settings.security_protocol.endswith("SSL")
+    context = ssl.create_default_context() if use_ssl else None
+    if settings.username and settings.password:
+        return SASLPlaintext(settings.username, settings.password.get_secret_value(), ssl_context=context, use_ssl=use_ssl)
+    return BaseSecurity(ssl_context=context, use_ssl=use_ssl) if use_ssl else None
+
+
+def make_broker(settings: Settings, service: str) -> KafkaBroker:
+    """A broker that is not connected yet. Its producer is idempotent, so retries inside the client keep the order."""
+    return KafkaBroker(
+        settings.kafka.bootstrap.split(","),
+        client_id=f"{settings.namespace}-{service}",
+        acks="all",
+        enable_idempotence=True,
+        allow_auto_create_topics=False,
+        max_request_size=MAX_RECORD_BYTES,
+        request_timeout_ms=20_000,
+        # Longer than the longest turn: a cancelled handler would leave a batch half done for the next owner.
+        graceful_timeout=settings.retry_seconds + 5,
+        security=_security(settings.kafka),
+        logger=None,
+    )
+
+
+async def _tolerant_parser(records: Sequence[Record], original: Callable[[Any], Awaitable[KafkaMessage]]) -> KafkaMessage:
+    # FastStream decodes headers before any handler runs, and a null or non-UTF-8 header fails there: the batch would be
+    # skipped by the next commit. It gets one record without headers; the turn reads the real ones itself.
+    message = await original((replace(records[0], headers=()),))
+    message.raw_message = tuple(records)
+    return message
+
+
+async def _no_decoding(_message: KafkaMessage) -> bytes:
+    return b""
+
+
+def subscribe(
+    broker: KafkaBroker,
+    settings: Settings,
+    service: str,
+    topics: Iterable[str],
+    on_batch: OnBatch,
+    listener: ConsumerRebalanceListener | None = None,
+    gather_ms: int = 0,
+) -> Any:
+    """Read `topics` (without namespace) in batches as the group of `service`; offsets are committed by `on_batch` only.
+
+    With `gather_ms` Kafka holds a small batch back for that long, so that the facts of one case come together and make
+    one write instead of several; a large batch comes at once.
+    """
+    subscriber = broker.subscriber(
+        *(topic_name(settings.namespace, topic) for topic in topics),
+        group_id=f"{settings.namespace}.{service}",
+        batch=True,
+        max_records=settings.kafka.max_records,
+        batch_timeout_ms=20,
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.MANUAL,
+        fetch_min_bytes=_FULL_BATCH_BYTES if gather_ms else 1,
+        # A partition whose records are being handled is asked for again only when the fetch under way returns.
+        fetch_max_wait_ms=gather_ms or _FETCH_MAX_WAIT_MS,
+        max_partition_fetch_bytes=MAX_RECORD_BYTES,
+        max_poll_interval_ms=int(settings.retry_seconds * 2 * 1000),
+        parser=_tolerant_parser,
+        decoder=_no_decoding,
+        no_reply=True,
+        listener=listener,
+    )
+
+    async def handle(message: KafkaMessage) -> None:
+        await on_batch(message)
+
+    subscriber(handle)
+    return subscriber
+
+
+def only_ask(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
+    """Let a consumer that reads nothing know these partitions, so that it can be asked how much they hold.
+
+    One that reads answers only between two fetches, and topics that are not assigned are looked up one by one, a tenth of
+    a second each.
+    """
+    known = consumer.assignment()
+    if wanted := known.union(partitions) if not known.issuperset(partitions) else None:
+        consumer.assign(list(wanted))
+        consumer.pause(*wanted)
+
+
+async def commit(message: KafkaMessage) -> None:
+    """Commit what this batch has read, and nothing else. Raises KafkaError, after a rebalance for example.
+
+    The library's own `ack` commits every partition that is owned, read or not: dozens of offsets a batch where agencies
+    have a topic each.
+    """
+    consumer: Any = message.consumer
+    records: Sequence[Record] = message.raw_message
+    # Records of one partition come in order, so the last one stands.
+    await consumer.commit({TopicPartition(record.topic, record.partition): record.offset + 1 for record in records})
+
+
+async def publish(broker: KafkaBroker, namespace: str, facts: Sequence[Fact]) -> None:
+    """Publish facts in order and wait until Kafka has acknowledged every one. Raises KafkaError when one was not."""
+    waiting = [
+        await broker.publish(
+            fact.data.encode(),
+            topic_name(namespace, topic),
+            key=fact.subject.encode(),
+            headers=fact.headers(),
+            # The library would make up another id at each repetition, and a repeated fact is the same to the byte.
+            correlation_id=fact.id,
+            no_confirm=True,
+        )
+        for fact in facts
+        for topic in fact.topics
+    ]
+    await asyncio.gather(*waiting)
+    for fact in facts:
+        metrics.events_published.labels(fact.name).inc()
+
+
+async def publish_raw(broker: KafkaBroker, namespace: str, topic: str, value: bytes, key: bytes, headers: dict[str, str]) -> None:
+    """Publish bytes as they are. Waits for the acknowledgement; raises KafkaError when there is none."""
+    await broker.publish(value, topic_name(namespace, topic), key=key, headers=headers)
+
+
+class TopicsMissing(OSError):
+    """Topics that a service reads do not exist; `pakn provision` makes them."""
+
+
+async def check_topics(settings: Settings, topics: Iterable[str]) -> None:
+    """Raises TopicsMissing that names the topics (without namespace) that Kafka does not have."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap, **admin_security(settings.kafka))
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+    finally:
+        await admin.close()
+    missing = [name for topic in topics if (name := topic_name(settings.namespace, topic)) not in existing]
+    if missing:
+        raise TopicsMissing(f"{len(missing)} topics are missing, for example {missing[0]}; run `pakn provision`")
+
+
+async def provision(settings: Settings, specs: Sequence[TopicSpec]) -> list[str]:
+    """Create the topics that are missing and return their names; waits up to a minute for Kafka.
+
+    Raises KafkaError when Kafka refuses a topic, or does not answer.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap, **admin_security(settings.kafka))
+    async for attempt in stamina.retry_context(on=(KafkaError, OSError), attempts=None, timeout=_KAFKA_WAIT_SECONDS, wait_max=3.0):
+        with attempt:
+            await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        missing = [spec for spec in specs if topic_name(settings.namespace, spec.name) not in existing]
+        new = [
+            NewTopic(
+                topic_name(settings.namespace, spec.name),
+                num_partitions=settings.kafka.partitions if spec.spread else 1,
+                replication_factor=settings.kafka.replication_factor,
+                # With three replicas two must have a record before it counts as acknowledged.
+                topic_configs=spec.config() | {"min.insync.replicas": str(max(1, settings.kafka.replication_factor - 1))},
+            )
+            for spec in missing
+        ]
+        response = await admin.create_topics(new, timeout_ms=60_000) if new else None
+        for name, code, message in (row[:3] for row in response.topic_errors) if response else ():
+            error = for_code(code)
+            # Another instance may have created it in the meantime, which is as good.
+            if code and error is not TopicAlreadyExistsError:
+                raise error(f"topic {name} could not be created: {message}")
+        return [topic.name for topic in new]
+    finally:
+        await admin.close()
+
+
+def admin_security(settings: KafkaSettings) -> dict[str, Any]:
+    """The security arguments of a plain aiokafka client."""
+    options: dict[str, Any] = {"security_protocol": settings.security_protocol}
+    if settings.security_protocol.endswith("SSL"):
+        options["ssl_context"] = ssl.create_default_context()
+    if settings.username and settings.password:
+        options |= {
+            "sasl_mechanism": "PLAIN",
+            "sasl_plain_username": settings.username,
+            "sasl_plain_password": settings.password.get_secret_value(),
+        }
+    return options

@@ -1,0 +1,71 @@
+"""The one file that makes a database client. Stores use only what PyMongo's async driver and Motor both offer.
+
+Reads that decide use the majority read concern and writes wait for a majority and the journal, so that nothing that a
+decision stood on can roll back.
+"""
+
+from typing import Any
+
+from gridfs import AsyncGridFSBucket
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from pakn.settings import MongoSettings
+
+# Documents are plain dictionaries at this edge; each store turns them into its domain's types.
+Document = dict[str, Any]
+Database = Any
+Collection = Any
+Client = Any
+_DUPLICATE_KEY = 11000
+FileBucket = Any
+
+
+def make_client(settings: MongoSettings) -> Client:
+    """A client of the chosen driver; it connects at its first use. Times come back with UTC as their zone."""
+    options: dict[str, Any] = {"tz_aware": True, "uuidRepresentation": "standard", "serverSelectionTimeoutMS": 5000}
+    uri = settings.uri.get_secret_value()
+    if settings.driver == "motor":
+        # Imported only here, so that a deployment on the default driver never loads the one past its end of life.
+        from motor.motor_asyncio import AsyncIOMotorClient
+
+        return AsyncIOMotorClient(uri, **options)
+    return AsyncMongoClient(uri, **options)
+
+
+def database(client: Client, namespace: str, service: str) -> Database:
+    """The database that `service` alone reads and writes."""
+    return client.get_database(
+        f"{namespace}_{service}", read_concern=ReadConcern("majority"), write_concern=WriteConcern(w="majority", j=True)
+    )
+
+
+def duplicates(error: BulkWriteError) -> list[int]:
+    """The positions of the writes that failed because their key exists. Raises `error` again when anything else failed.
+
+    A failed write concern comes without a single failed write: what was written could still roll back.
+    """
+    details = error.details or {}
+    faults = details.get("writeErrors", [])
+    if details.get("writeConcernErrors") or any(fault["code"] != _DUPLICATE_KEY for fault in faults):
+        raise error
+    return [fault["index"] for fault in faults]
+
+
+async def close(client: Client) -> None:
+    """Close a client of either driver: PyMongo's `close` is awaited, Motor's is not."""
+    closing = client.close()
+    if closing is not None:
+        await closing
+
+
+def file_bucket(database: Database) -> FileBucket:
+    """GridFS in this database, by either driver."""
+    if isinstance(database, AsyncDatabase):
+        return AsyncGridFSBucket(database)
+    from motor.motor_asyncio import AsyncIOMotorGridFSBucket
+
+    return AsyncIOMotorGridFSBucket(database)

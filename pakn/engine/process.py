@@ -1,0 +1,249 @@
+"""A service as a process: its pages, its broker, its background work, and when it is alive, ready, or must end.
+
+Each `app.py` builds a `Service`; `pakn/__main__.py` runs it. The pages answer from the first second on; Kafka and
+MongoDB are connected to in the background, and readiness says how far that is.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker
+from litestar import Litestar, Response, get
+from litestar.datastructures import ResponseHeader
+from litestar.types import ControllerRouterHandler
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from pymongo.errors import PyMongoError
+
+from pakn import metrics
+from pakn.engine import kafka, mongo, problems
+from pakn.engine.kafka import Record
+from pakn.errors import CannotRun, describe
+from pakn.logs import logger
+from pakn.settings import ServiceName, Settings
+
+log = logger(__name__)
+_CONNECT_WAIT_MAX = 10.0
+_WATCH_SECONDS = 2.0
+# A consumer of the client library can hang after a broker restart without a sign. When records wait and none is
+# handled for so long, a fresh process is the cure.
+_STALL_SECONDS = 120.0
+_FATAL_STOP_SECONDS = 5.0
+Job = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Parts:
+    """What an `app.py` puts together: the concrete things that a service runs on."""
+
+    name: ServiceName
+    settings: Settings
+    client: mongo.Client
+    broker: KafkaBroker
+    subscriber: Any
+    prepare: Job
+    jobs: Sequence[Job] = ()
+    routes: Sequence[ControllerRouterHandler] = ()
+    litestar_options: dict[str, Any] = field(default_factory=dict)
+    # Intake takes feedback while Kafka is away, so it must get requests then too.
+    ready_without_kafka: bool = False
+
+
+class Service:
+    """Runs the parts. `app` is the ASGI application; `fatal` ends the process with exit code 1."""
+
+    def __init__(self, name: ServiceName) -> None:
+        self.name = name
+        self.exit_code = 0
+        self.prepared = asyncio.Event()
+        self.connected = asyncio.Event()
+        self.app: Litestar
+        self._server: uvicorn.Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._idle_or_done_at = time.monotonic()
+        self._lag = 0
+
+    def fatal(self, reason: str) -> None:
+        """End this process: what it cannot finish, a fresh one takes up again."""
+        log.error("fatal", reason=reason)
+        self.exit_code = 1
+        if self._server is not None:
+            self._server.should_exit = True
+
+    def build(self, parts: Parts) -> "Service":
+        """Wire the pages and the lifespan; connects to nothing."""
+        self._parts = parts
+        self.app = Litestar(
+            [self._live(), self._ready(), self._metrics(), *parts.routes],
+            lifespan=[self._lifespan],
+            plugins=[problems.plugin()],
+            logging_config=None,
+            # Answers hold secrets and what citizens wrote; no proxy or browser is to keep them.
+            response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
+            **({"openapi_config": None} | parts.litestar_options),
+        )
+        return self
+
+    def run(self) -> int:
+        """Serve until a signal or a fatal error; returns the exit code."""
+        settings = self._parts.settings
+        config = uvicorn.Config(
+            self.app,
+            host=settings.http.host,
+            port=settings.port(self.name),
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=5,
+        )
+        self._server = uvicorn.Server(config)
+        self._server.run()
+        return self.exit_code or (0 if self._server.started else 1)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _app: Litestar) -> AsyncGenerator[None, None]:
+        self._tasks = [asyncio.create_task(self._guarded(self._connect), name="connect")]
+        try:
+            yield
+        finally:
+            await self._end_tasks()
+            with contextlib.suppress(TimeoutError):
+                # After a fatal error the batch in hand never ends; its partitions are to go to another instance at once.
+                await asyncio.wait_for(self._parts.broker.stop(), _FATAL_STOP_SECONDS if self.exit_code else None)
+            await mongo.close(self._parts.client)
+
+    async def _end_tasks(self) -> None:
+        """Cancel until all have ended: a client library that is cancelled while it connects may answer with its own error,
+        which is tried again like any other, and the process would never end."""
+        while running := [task for task in self._tasks if not task.done()]:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running, timeout=1)
+
+    async def _connect(self) -> None:
+        """Prepare the database, then join Kafka; each is tried until it is there, with readiness false meanwhile."""
+        await self._until_done("mongo", self._parts.prepare, (PyMongoError,))
+        self.prepared.set()
+        self._tasks += [asyncio.create_task(self._guarded(job), name=getattr(job, "__name__", "job")) for job in self._parts.jobs]
+        await self._until_done("kafka", self._join, (KafkaError, OSError))
+        self.connected.set()
+        self._tasks.append(asyncio.create_task(self._guarded(self._watch), name="watch"))
+
+    async def _until_done(self, what: str, action: Job, transient: tuple[type[Exception], ...]) -> None:
+        wait = 0.2
+        while True:
+            try:
+                await action()
+            except transient as error:
+                log.warning("not_connected", to=what, error=describe(error), again_in_seconds=wait)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, _CONNECT_WAIT_MAX)
+            else:
+                return
+
+    async def _join(self) -> None:
+        settings = self._parts.settings
+        read = [topic.removeprefix(f"{settings.namespace}.") for topic in self._parts.subscriber.topic_names]
+        await kafka.check_topics(settings, read)
+        try:
+            await self._parts.broker.start()
+        except BaseException:
+            # A half-started broker holds a producer or a consumer; the next try starts from nothing.
+            await self._parts.broker.stop()
+            raise
+
+    async def _guarded(self, job: Job) -> None:
+        try:
+            await job()
+        except asyncio.CancelledError:
+            raise
+        except CannotRun as error:
+            self.fatal(str(error))
+        except Exception as error:  # A background job that died would leave a service that only looks alive.
+            log.exception("job_failed")
+            self.fatal(f"a background job failed: {describe(error)}")
+
+    async def _watch(self) -> None:
+        """Measure the lag, see whether Kafka answers, and end a process whose consumer has stopped without saying so."""
+        while True:
+            try:
+                await asyncio.wait_for(self._measure_lag(), 10)
+            except (KafkaError, OSError) as error:
+                # While Kafka is away nothing can be handled; that is no sign of a consumer that hangs.
+                if self.connected.is_set():
+                    log.warning("kafka_lost", error=type(error).__name__)
+                self.connected.clear()
+                self.note_progress()
+            else:
+                self.connected.set()
+            if time.monotonic() - self._idle_or_done_at > _STALL_SECONDS:
+                self.fatal(f"no batch was handled for {_STALL_SECONDS:.0f} s while records wait")
+                return
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    async def _measure_lag(self) -> None:
+        consumer = self._parts.subscriber.consumer
+        assigned = list(consumer.assignment()) if consumer is not None else []
+        metrics.partitions_assigned.set(len(assigned))
+        ends = await consumer.end_offsets(assigned) if assigned else {}
+        lags = {partition: max(end - await consumer.position(partition), 0) for partition, end in ends.items()}
+        metrics.consumer_lag.clear()
+        for partition, lag in lags.items():
+            metrics.consumer_lag.labels(partition.topic, partition.partition).set(lag)
+        self._lag = sum(lags.values())
+        if self._lag == 0:
+            self.note_progress()
+            metrics.last_progress.set_to_current_time()
+
+    def note_progress(self, _records: Sequence[Record] = ()) -> None:
+        """Called after each committed batch, and whenever nothing waits."""
+        self._idle_or_done_at = time.monotonic()
+
+    def _live(self) -> ControllerRouterHandler:
+        @get("/live", include_in_schema=False)
+        async def live() -> dict[str, str]:
+            return {"service": self.name, "status": "alive"}
+
+        return live
+
+    def _ready(self) -> ControllerRouterHandler:
+        @get("/ready", include_in_schema=False)
+        async def ready() -> Response[dict[str, Any]]:
+            consumer = self._parts.subscriber.consumer
+            seconds = time.monotonic() - self._idle_or_done_at
+            state = {
+                "service": self.name,
+                "database": self.prepared.is_set(),
+                "kafka": self.connected.is_set(),
+                "partitions": len(consumer.assignment()) if consumer else 0,
+                "lag": self._lag,
+                "seconds_since_progress": round(seconds, 1),
+            }
+            kafka_ok = self.connected.is_set() or self._parts.ready_without_kafka
+            ok = self.prepared.is_set() and kafka_ok and seconds < _STALL_SECONDS
+            return Response(state, status_code=200 if ok else 503)
+
+        return ready
+
+    def _metrics(self) -> ControllerRouterHandler:
+        @get("/metrics", include_in_schema=False, sync_to_thread=False)
+        def exposition() -> Response[bytes]:
+            return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+        return exposition
+
+
+async def every(seconds: float, action: Job) -> None:
+    """Run `action` again and again with a pause; failures of the servers are logged and tried at the next turn."""
+    while True:
+        try:
+            await action()
+        except (PyMongoError, KafkaError, OSError) as error:
+            log.warning("periodic_work_failed", action=getattr(action, "__name__", ""), error=describe(error))
+        await asyncio.sleep(seconds)

@@ -1,0 +1,233 @@
+"""The turn: how every service handles a batch of records. Parse, load, decide, save, publish, commit; never in another order.
+
+A service gives a `Handler`; for cases that is `CaseHandler` of `case_handler.py`.
+After a crash anywhere before the commit the batch comes again; causes that are in a case's history change nothing and
+their facts are published again with the same ids, so nothing is lost and a repeated fact has no second effect.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+import stamina
+from aiokafka.errors import KafkaError
+from bson.errors import InvalidDocument
+from faststream.kafka import KafkaBroker, KafkaMessage
+from pydantic import BaseModel, ValidationError
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
+
+import schemas
+from pakn import metrics
+from pakn.engine import dead_letters, kafka
+from pakn.engine.kafka import Record
+from pakn.errors import GiveUp, TryAgain, describe
+from pakn.logs import logger
+from pakn.settings import Settings
+from schemas import Envelope, EnvelopeError, Fact, topics
+from schemas.values import faults_of
+
+log = logger(__name__)
+# Codes of the server for a document that it can never keep: too large, nested too deeply, too large a key of an index.
+_NEVER_KEPT = {10334, 15, 17280, 17282, 17419}
+
+
+def lies_in_the_record(error: Exception | None) -> bool:
+    """Whether it is known that no server will ever keep what a record leads to, so that it would stop all behind it.
+
+    Everything else only has to wait, for a server or for a corrected process, and is never given up.
+    """
+    if isinstance(error, BulkWriteError):
+        return any(fault["code"] in _NEVER_KEPT for fault in (error.details or {}).get("writeErrors", []))
+    if isinstance(error, OperationFailure):
+        return error.code in _NEVER_KEPT
+    return isinstance(error, InvalidDocument | OverflowError | UnicodeEncodeError)
+
+
+def _note_failure(error: Exception) -> bool:
+    expected = isinstance(error, TryAgain | PyMongoError | KafkaError | OSError)
+    log.warning("turn_failed", error=describe(error), exc_info=None if expected else error)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One record that could be read: its envelope and event, the topic without namespace, and when the broker got it."""
+
+    envelope: Envelope
+    event: BaseModel
+    topic: str
+    partition: int
+    offset: int
+    appended_at: datetime
+    record: Record
+
+
+class Tombstone(BaseModel):
+    """Stands for a record without a value in a compacted topic: what was known of its key is to be erased."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a handler made of a batch: facts to publish in order, records given up, and how many were repetitions."""
+
+    facts: list[Fact] = field(default_factory=list)
+    given_up: list[tuple[Received, GiveUp]] = field(default_factory=list)
+    repeated: int = 0
+
+
+class Handler(Protocol):
+    """What a service does with a batch: everything between parsing and publishing."""
+
+    async def handle(self, batch: Sequence[Received]) -> Outcome:
+        """Load, decide, save. Must be safe to call again with the same batch."""
+        ...
+
+
+class Turn:
+    """Runs a service's batches. `on_message` is what the subscriber calls; `fatal` is told when a batch cannot be finished."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        service: str,
+        broker: KafkaBroker,
+        handler: Handler,
+        wanted: frozenset[str],
+        fatal: Callable[[str], None],
+        progress: Callable[[Sequence[Record]], None],
+        refuse: Callable[[Received | None, Record, GiveUp], list[Fact]] | None = None,
+    ) -> None:
+        """`wanted` are the event names that the handler takes, `Tombstone` among them; others are skipped unread.
+
+        `refuse` may answer the sender of a record that is given up; what it returns is published with the dead letter.
+        """
+        self._settings = settings
+        self._service = service
+        self._broker = broker
+        self._handler = handler
+        self._wanted = wanted
+        self._fatal = fatal
+        self._progress = progress
+        self._refuse = refuse
+        self._prefix = len(settings.namespace) + 1
+
+    async def on_message(self, message: KafkaMessage) -> None:
+        """Handle one batch and commit it; after `retry_seconds` of failures stop the process without committing."""
+        records: Sequence[Record] = message.raw_message
+        failure: Exception | None = None
+        try:
+            # Whatever fails counts as "try again", within a bound: what no repetition mends is given up record by record.
+            async for attempt in stamina.retry_context(
+                on=_note_failure, attempts=None, timeout=self._settings.retry_seconds, wait_initial=0.1, wait_max=5.0
+            ):
+                with attempt:
+                    try:
+                        await (self._run_one_by_one(records) if lies_in_the_record(failure) else self._run(records))
+                    except Exception as error:
+                        failure = error
+                        raise
+        except Exception as error:
+            # Returning or raising would let the next commit pass over this batch, so this handler never returns: the
+            # process ends, the supervisor starts a new one, and the batch comes again.
+            self._fatal(f"a batch of {len(records)} could not be finished: {describe(error)}")
+            await asyncio.Event().wait()
+        try:
+            await kafka.commit(message)
+        except KafkaError as error:
+            # After a rebalance the partition is another's; it handles the batch again, which changes nothing.
+            log.warning("commit_failed", error=type(error).__name__)
+        self._note_progress(records)
+
+    async def _run_one_by_one(self, records: Sequence[Record]) -> None:
+        """Give up what no server can keep, and finish the others of a batch that it has spoiled."""
+        for record in records:
+            try:
+                await self._run([record])
+            except Exception as error:
+                if not lies_in_the_record(error):
+                    raise
+                reason = GiveUp("unsavable", f"what this leads to is more than the database can keep: {describe(error)}")
+                if self._refuse:
+                    await kafka.publish(self._broker, self._settings.namespace, self._refuse(None, record, reason))
+                await self._dead_letter(None, record, reason)
+
+    async def _run(self, records: Sequence[Record]) -> None:
+        started = time.monotonic()
+        batch: list[Received] = []
+        given_up: list[tuple[Received | None, Record, GiveUp]] = []
+        for record in records:
+            try:
+                received = self.parse(record)
+            except GiveUp as fault:
+                given_up.append((None, record, fault))
+            else:
+                if received is not None:
+                    batch.append(received)
+        outcome = await self._handler.handle(batch) if batch else Outcome()
+        given_up += [(received, received.record, reason) for received, reason in outcome.given_up]
+        facts = outcome.facts
+        if self._refuse:
+            facts = [*facts, *(fact for row in given_up for fact in self._refuse(*row))]
+        await kafka.publish(self._broker, self._settings.namespace, facts)
+        for received, record, reason in given_up:
+            await self._dead_letter(received, record, reason)
+        for received in batch:
+            metrics.events_consumed.labels(received.envelope.name, "handled").inc()
+        if outcome.repeated:
+            metrics.events_consumed.labels("any", "repeated").inc(outcome.repeated)
+        metrics.turn_seconds.observe(time.monotonic() - started)
+
+    def parse(self, record: Record) -> Received | None:
+        """Read a record; none when its event is not wanted here. Raises GiveUp when it cannot be read."""
+        topic = record.topic[self._prefix :]
+        lifecycle = topic in (topics.FEEDBACK, topics.CONTACTS)
+        if record.value is None and topic == topics.CONTACTS and Tombstone.__name__ in self._wanted:
+            return self._tombstone(record, topic)
+        try:
+            envelope = schemas.parse_envelope(record.headers)
+        except EnvelopeError as error:
+            raise GiveUp("unreadable", str(error)) from None
+        if envelope.name not in self._wanted or (record.value is None and lifecycle):
+            if not lifecycle:
+                raise GiveUp("unknown_type", f"ce_type {envelope.type!r} is not one that {topic} takes: {sorted(self._wanted)}")
+            metrics.events_consumed.labels(envelope.name if envelope.name in schemas.CATALOGUE else "unknown", "skipped").inc()
+            return None
+        if envelope.major != 1:
+            raise GiveUp("unknown_schema", f"ce_type {envelope.type!r}: this release reads version 1")
+        try:
+            event = schemas.READERS[envelope.name].validate_json(record.value or b"")
+        except ValidationError as error:
+            faults = tuple(faults_of(error, "data"))
+            raise GiveUp("invalid", "; ".join(f"{fault.field}: {fault.message}" for fault in faults), faults) from None
+        appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+        return Received(envelope, event, topic, record.partition, record.offset, appended_at, record)
+
+    @staticmethod
+    def _tombstone(record: Record, topic: str) -> Received:
+        # Any Kafka tool may erase a key, so a tombstone needs no envelope; its place in the topic serves as its id.
+        try:
+            key = (record.key or b"").decode()
+        except UnicodeDecodeError:
+            raise GiveUp("unreadable", "the key of a record without a value is not UTF-8") from None
+        name = Tombstone.__name__
+        place = f"{record.topic}/{record.partition}/{record.offset}"
+        appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+        envelope = Envelope(place, f"pakn.{name}.v1", name, 1, record.topic, appended_at, key, "")
+        return Received(envelope, Tombstone(), topic, record.partition, record.offset, appended_at, record)
+
+    async def _dead_letter(self, received: Received | None, record: Record, reason: GiveUp) -> None:
+        await dead_letters.publish(self._broker, self._settings.namespace, self._service, record, reason)
+        metrics.dead_letters.labels(reason.reason).inc()
+        name = received.envelope.name if received else "unknown"
+        metrics.events_consumed.labels(name, "dead").inc()
+        log.warning("dead_letter", reason=reason.reason, origin=dead_letters.origin(record), type=name)
+
+    def _note_progress(self, records: Sequence[Record]) -> None:
+        self._progress(records)
+        metrics.last_progress.set_to_current_time()
+        now = time.time()
+        for record in records:
+            metrics.event_age.observe(max(now - record.timestamp / 1000, 0))

@@ -1,0 +1,110 @@
+"""A MongoDB, or what stands in for it in development, as a child process. Only `launcher` calls this."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pymongo
+import pymongo.errors
+
+from pakn.local import child_process
+
+_SET_NAME = "pakn"
+_READY_SECONDS = 60
+_ALREADY_INITIALIZED = 23
+
+
+def find_program(tools: Path) -> Path:
+    """The first of `mongod` (PATH), `secantusd-rs` (PATH or `tools`/bin), `secantusd-py` (beside this Python, or PATH).
+
+    Raises `CannotStart` that says what to install.
+    """
+    beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    in_tools = os.pathsep.join([os.environ.get("PATH", os.defpath), str(tools / "bin")])
+    found = shutil.which("mongod") or shutil.which("secantusd-rs", path=in_tools) or shutil.which("secantusd-py", path=beside)
+    if found is None:
+        raise child_process.CannotStart("No MongoDB found: put mongod on the PATH, or set PAKN_MONGO__URI to a running MongoDB.")
+    return Path(found)
+
+
+class MongoServer:
+    """One database server; its data stays in `folder` until it is removed."""
+
+    def __init__(self, folder: Path, program: Path) -> None:
+        self._folder, self._program = folder, program
+        self.kind = program.stem
+        self._port = 0
+        self._server: child_process.ServerProcess | None = None
+
+    @property
+    def uri(self) -> str:
+        """Acknowledged means on disk, at a majority. `secantusd-py` slows down with every retryable write, so it gets none."""
+        retry = "&retryWrites=false" if self.kind == "secantusd-py" else ""
+        return f"mongodb://127.0.0.1:{self._port}/?directConnection=true&w=majority&journal=true{retry}"
+
+    def start(self) -> None:
+        """Returns when the server takes writes. Raises `CannotStart`; a port clash is tried once more on another port."""
+        try:
+            self._start_once()
+        except child_process.PortTaken:
+            self.stop()
+            self._start_once()
+
+    def _start_once(self) -> None:
+        (self._port,) = child_process.free_ports(1)
+        data = self._folder / f"mongo-{self.kind}"
+        data.mkdir(parents=True, exist_ok=True)
+        self._server = child_process.ServerProcess(self.kind, self._command(data), self._folder / "logs" / "mongo.log")
+        self._server.start()
+        self._wait()
+
+    def _command(self, data: Path) -> list[str]:
+        if self.kind == "mongod":
+            place = ["--bind_ip", "127.0.0.1", "--dbpath", str(data), "--replSet", _SET_NAME, "--wiredTigerCacheSizeGB", "0.5"]
+        else:
+            # Without --sync-on-commit both lose acknowledged writes on kill -9.
+            place = ["--host", "127.0.0.1", "--storage-path", str(data), "--sync-on-commit", "--cache-size", "512M"]
+        return [str(self._program), "--port", str(self._port), *place]
+
+    def _wait(self) -> None:
+        assert self._server is not None
+        with pymongo.MongoClient[dict[str, Any]](self.uri, serverSelectionTimeoutMS=500, connectTimeoutMS=500) as client:
+            self._server.wait_ready(lambda: self._takes_writes(client), _READY_SECONDS)
+
+    def _takes_writes(self, client: pymongo.MongoClient[dict[str, Any]]) -> bool:
+        try:
+            hello = client.admin.command("hello")
+            if self.kind == "mongod" and not hello.get("isWritablePrimary"):
+                self._form_set(client)
+        except (pymongo.errors.ConnectionFailure, pymongo.errors.OperationFailure):
+            return False  # Not yet. What keeps it from ever being ready stands in its log, which is shown when the time is over.
+        return bool(hello.get("isWritablePrimary"))
+
+    def _form_set(self, client: pymongo.MongoClient[dict[str, Any]]) -> None:
+        """Makes a new mongod a replica set of one, or tells a kept one its new port."""
+        here = f"127.0.0.1:{self._port}"
+        try:
+            client.admin.command("replSetInitiate", {"_id": _SET_NAME, "members": [{"_id": 0, "host": here}]})
+        except pymongo.errors.OperationFailure as refusal:
+            if refusal.code != _ALREADY_INITIALIZED:
+                raise
+            config = client.admin.command("replSetGetConfig")["config"]
+            if config["members"][0]["host"] != here:  # Otherwise it is being elected: ask again.
+                config["members"][0]["host"], config["version"] = here, config["version"] + 1
+                client.admin.command("replSetReconfig", config, force=True)
+
+    def kill(self) -> None:
+        if self._server is not None:
+            self._server.kill()
+
+    def restart(self) -> None:
+        assert self._server is not None
+        self._server.stop()
+        self._server.start()
+        self._wait()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.stop()

@@ -1,0 +1,220 @@
+"""Checks a pack across its files: references, successors, languages, letters. `packs.load_pack` calls `cross_faults`.
+
+The law (rule sets, limits, calendar) is checked in `pack_law.py`. Every check reads the documents rather than the
+models and passes over values of the wrong shape, which the models report: so one run shows every fault of a pack.
+"""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pakn.packs import law_checks
+from pakn.packs.files import ANY, Document, Fault, Place
+
+_DAY = timedelta(days=1)
+_LETTER_PARTS = ("subject.txt.j2", "txt.j2", "html.j2")
+_REQUIRED_LETTERS = ("received", "not_accepted", "more_requested", "reply_published")
+
+
+class Documents(NamedTuple):
+    """The files of one pack; `templates` maps the file names in letters/ to their text."""
+
+    pack: Document
+    categories: Document
+    agencies: Document
+    routing: Document
+    rules: Document
+    calendar: Document
+    letters: Document
+    templates: dict[str, str]
+
+
+def cross_faults(documents: Documents) -> Iterator[Fault]:
+    """Every fault that only shows when two values are compared, in the order of the files.
+
+    What would be compared with a file that could not be read at all is passed over: that file is the fault.
+    """
+    yield from _duplicates(documents)
+    yield from _unknown_references(documents)
+    yield from _header_faults(documents.pack)
+    yield from _untranslated(documents)
+    yield from _category_faults(documents.categories)
+    yield from _successor_faults(documents.agencies)
+    yield from _routing_faults(documents.routing)
+    yield from law_checks.rule_set_faults(documents.rules)
+    yield from law_checks.limit_faults(documents.rules)
+    yield from law_checks.calendar_faults(documents.calendar, documents.pack)
+    yield from _template_faults(documents)
+
+
+def _duplicates(documents: Documents) -> Iterator[Fault]:
+    unique = (
+        (documents.pack, str, ("portals", ANY, "id")),
+        (documents.pack, str, ("languages", ANY)),
+        (documents.pack, str, ("provinces", ANY)),
+        (documents.categories, str, ("categories", ANY, "id")),
+        (documents.categories, str, ("categories", ANY, "aliases", ANY)),
+        (documents.agencies, str, (ANY, "id")),
+        (documents.routing, str, ("rules", ANY, "id")),
+        (documents.rules, str, ("rule_sets", ANY, "id")),
+        (documents.calendar, int, ("years", ANY, "year")),
+        (documents.calendar, date, ("years", ANY, ANY, ANY, "date")),
+        (documents.calendar, date, ("years", ANY, "working_days", ANY, "for")),
+    )
+    for document, kind, pattern in unique:
+        first: dict[Any, Place] = {}
+        for place, value in document.each(kind, *pattern):
+            if value in first:
+                line = document.line(first[value])
+                yield document.fault(place, f"`{value}` is listed twice (first in line {line}); remove or rename one")
+            first.setdefault(value, place)
+
+
+def _unknown_references(documents: Documents) -> Iterator[Fault]:
+    unread = {
+        kind
+        for kind, document in (
+            ("agency", documents.agencies),
+            ("category", documents.categories),
+            *((kind, documents.pack) for kind in ("level", "province", "language")),
+        )
+        if not document.data
+    }
+    ids = {
+        "agency": {id for _, id in documents.agencies.each(str, ANY, "id")},
+        "category": {id for _, id in documents.categories.each(str, "categories", ANY, "id")},
+        "level": {id for _, id in documents.pack.each(str, "levels", ANY)},
+        "province": {id for _, id in documents.pack.each(str, "provinces", ANY)},
+        "language": {id for _, id in documents.pack.each(str, "languages", ANY)},
+        "rule set": {id for _, id in documents.rules.each(str, "rule_sets", ANY, "id")},
+    }
+    references = (
+        ("agency", documents.pack, ("coordinator",)),
+        ("agency", documents.pack, ("provinces", ANY)),
+        ("language", documents.pack, ("default_language",)),
+        ("agency", documents.agencies, (ANY, "successor")),
+        ("agency", documents.agencies, (ANY, "parent")),
+        ("agency", documents.routing, ("rules", ANY, "assign", "agency")),
+        ("agency", documents.routing, ("rules", ANY, "when", "addressed_to", ANY)),
+        ("category", documents.routing, ("rules", ANY, "when", "category", ANY)),
+        ("level", documents.routing, ("rules", ANY, "when", "level", ANY)),
+        ("province", documents.routing, ("rules", ANY, "when", "province", ANY)),
+        ("rule set", documents.rules, ("rule_sets", ANY, "copied_from")),
+    )
+    for kind, document, pattern in references:
+        for place, id in document.each(str, *pattern):
+            if id not in ids[kind] and kind not in unread:
+                yield document.fault(place, f"unknown {kind} `{id}`; correct the id or add the {kind}")
+    for field, kind in (("by_category", "category"), ("by_agency", "agency")):
+        for place, numbers in documents.rules.each(dict, "rule_sets", ANY, "rules", ANY, "limit", field):
+            for id in numbers:
+                if id not in ids[kind] and kind not in unread:
+                    what = f"unknown {kind} `{id}` in {field}; correct the id or add the {kind}"
+                    yield documents.rules.fault((*place, id), what)
+
+
+def _header_faults(pack: Document) -> Iterator[Fault]:
+    for place, name in pack.each(str, "timezone"):
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            yield pack.fault(place, f"unknown time zone `{name}`; use a name such as Asia/Ho_Chi_Minh")
+
+
+def _untranslated(documents: Documents) -> Iterator[Fault]:
+    languages = [language for _, language in documents.pack.each(str, "languages", ANY)]
+    translated = (
+        (documents.pack, ("name",)),
+        (documents.pack, ("portals", ANY, "name")),
+        (documents.categories, ("categories", ANY, "name")),
+        (documents.categories, ("categories", ANY, "reason")),
+        (documents.categories, ("categories", ANY, "channel")),
+        (documents.rules, ("rule_sets", ANY, "legal_basis")),
+        (documents.rules, ("rule_sets", ANY, "rules", ANY, "name")),
+        (documents.rules, ("rule_sets", ANY, "rules", ANY, "article")),
+    )
+    for document, pattern in translated:
+        for place, texts in document.each(dict, *pattern):
+            for language in languages:
+                if language not in texts:
+                    what = f"`{place[-1]}` has no text in language `{language}`; add it"
+                    yield document.fault(place, what)
+
+
+def _category_faults(categories: Document) -> Iterator[Fault]:
+    if categories.data and not any(category.get("accepted", True) for _, category in categories.each(dict, "categories", ANY)):
+        yield categories.fault(("categories",), "no category is accepted; give at least one with accepted: true")
+    for place, category in categories.each(dict, "categories", ANY):
+        for field in ("reason", "channel"):
+            if category.get("accepted", True) is False and field not in category:
+                yield categories.fault(place, f"a category that is not accepted has no `{field}`; add it")
+            if category.get("accepted", True) is True and field in category:
+                what = f"`{field}` is for a category that is not accepted; remove it or set accepted: false"
+                yield categories.fault((*place, field), what)
+
+
+def _successor_faults(agencies: Document) -> Iterator[Fault]:
+    rows = {row["id"]: row for _, row in agencies.each(dict, ANY) if "id" in row}
+    reported: set[str] = set()
+    for place, row in agencies.each(dict, ANY):
+        begins, ends, successor = row.get("valid_from"), row.get("valid_to"), row.get("successor")
+        if isinstance(begins, date) and isinstance(ends, date) and ends < begins:
+            yield agencies.fault(place, f"valid_to {ends} is before valid_from {begins}; correct one")
+        if ends is not None and successor is None:
+            yield agencies.fault(place, "the agency has ended and has no successor; name who answers for it now")
+        if ends is None and successor is not None:
+            yield agencies.fault(place, "a successor but no valid_to; say on which day the agency ended")
+        next_begins = rows.get(successor, {}).get("valid_from")
+        if isinstance(ends, date) and isinstance(next_begins, date) and next_begins > ends + _DAY:
+            what = f"successor `{successor}` begins on {next_begins}, later than the day after {ends}; close the gap"
+            yield agencies.fault(place, what)
+        chain: list[str] = []
+        id = row.get("id")
+        while isinstance(id, str) and id in rows and id not in chain:
+            chain.append(id)
+            id = rows[id].get("successor")
+        if isinstance(id, str) and id in chain and not reported & set(chain):
+            reported |= set(chain)
+            what = f"the successors go in a circle ({' > '.join([*chain, id])}); let one of them not have ended"
+            yield agencies.fault(place, what)
+
+
+def _routing_faults(routing: Document) -> Iterator[Fault]:
+    rules = list(routing.each(dict, "rules", ANY))
+    for place, rule in rules:
+        assign = rule.get("assign")
+        if isinstance(assign, dict) and ("agency" in assign) == ("from" in assign):
+            what = "`assign` needs exactly one of `agency` and `from`; keep the one that is meant"
+            yield routing.fault((*place, "assign"), what)
+        catches_all = not rule.get("when") and isinstance(assign, dict) and "agency" in assign
+        if catches_all and place != rules[-1][0]:
+            what = "this rule matches everything, so those after it are never reached; move it to the end"
+            yield routing.fault(place, what)
+        if not catches_all and place == rules[-1][0]:
+            what = "the last rule must match everything; add one with no `when` and with assign: {agency: ...}"
+            yield routing.fault(place, what)
+    if routing.data and not rules:
+        yield routing.fault(("rules",), "there is no rule; add at least one that matches everything")
+
+
+def _template_faults(documents: Documents) -> Iterator[Fault]:
+    letters = documents.letters
+    if not letters.data or not documents.pack.data:
+        return
+    moments = {str(place[-1]): place for place, _ in letters.each(object, "moments", ANY)}
+    for moment in _REQUIRED_LETTERS:
+        if moment not in moments:
+            yield letters.fault(("moments",), f"the moment `{moment}` is missing; senders must be told then, so add it")
+    languages = [language for _, language in documents.pack.each(str, "languages", ANY)]
+    expected = {f"{moment}.{language}.{part}" for moment in moments for language in languages for part in _LETTER_PARTS}
+    for moment, place in moments.items():
+        for name in (f"{moment}.{language}.{part}" for language in languages for part in _LETTER_PARTS):
+            if name not in documents.templates:
+                yield letters.fault(place, f"the template letters/{name} is missing; write it")
+            elif not documents.templates[name].strip():
+                yield Fault(f"letters/{name}", 1, "the template is empty; write it")
+    for name in sorted(documents.templates):
+        if name not in expected and not name.startswith("_"):
+            what = "no moment of letters.yaml and language of pack.yaml uses this file; rename or remove it"
+            yield Fault(f"letters/{name}", 1, what)

@@ -1,0 +1,225 @@
+"""Loads and checks a jurisdiction: `load_pack("vn")` gives a `Pack`, or one `PackError` with every fault at once.
+
+Each service calls it once at start and hands the `Pack` to its domain functions. The models of the
+files are in `pack_models.py`, the comparisons across files in `pack_checks.py`. Working-day arithmetic is in deadlines.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from pakn.packs.checks import Documents, cross_faults
+from pakn.packs.files import Document, Fault, Place, read_csv, read_text, read_yaml
+from pakn.packs.models import (
+    Agency,
+    Calendar,
+    Category,
+    Header,
+    Letter,
+    Letters,
+    Limit,
+    Moment,
+    Part,
+    Routing,
+    RoutingRule,
+    Rule,
+    RuleName,
+    RuleSet,
+    Unit,
+)
+
+__all__ = [
+    "Agency", "Calendar", "Category", "Fault", "Header", "Letter", "Letters", "Limit", "Moment", "NoRuleSet", "Pack",
+    "PackError", "Routing", "RoutingRule", "Rule", "RuleName", "RuleSet", "Unit", "load_pack",
+]  # fmt: skip
+
+PACKS: Final = Path(__file__).resolve().parents[2] / "packs"
+"""Where packs are looked for by name: the folder beside this package, in the source tree and when installed."""
+
+
+class NoRuleSet(LookupError):
+    """No rule set of the pack is in force on the day: a clock cannot be opened until the pack has one."""
+
+
+class PackError(ValueError):
+    """The pack cannot be used; `faults` are all that is wrong with it. Nothing helps but correcting the files."""
+
+    def __init__(self, pack: str, faults: Iterable[Fault]) -> None:
+        self.pack = pack
+        self.faults = tuple(sorted(set(faults)))
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class Pack(Part):
+    """A whole jurisdiction. `templates` holds the text of each file in letters/, by its name."""
+
+    header: Header
+    categories: tuple[Category, ...]
+    agencies: tuple[Agency, ...]
+    routing: Routing
+    rule_sets: tuple[RuleSet, ...]
+    calendar: Calendar
+    letters: Letters
+    templates: Mapping[str, str]
+
+    @property
+    def id(self) -> str:
+        return self.header.id
+
+    @cached_property
+    def _categories(self) -> dict[str, Category]:
+        return {category.id: category for category in self.categories}
+
+    @cached_property
+    def _agencies(self) -> dict[str, Agency]:
+        return {agency.id: agency for agency in self.agencies}
+
+    def category(self, id: str) -> Category:
+        """The category with this id; KeyError where the pack has none."""
+        return self._categories[id]
+
+    def agency(self, id: str) -> Agency:
+        """The agency with this id, ended or not; KeyError where the pack has none."""
+        return self._agencies[id]
+
+    def agencies_not_ended(self, today: date) -> tuple[Agency, ...]:
+        """The agencies that work on `today` or will begin later, in the pack's order: each needs its topics."""
+        return tuple(a for a in self.agencies if a.valid_to is None or a.valid_to >= today)
+
+    def agency_on(self, id: str, day: date) -> Agency:
+        """The body that answers for `id` on `day`: itself, or the successor of a body that has ended, however often.
+
+        A body that has not begun on `day` is returned as it is: the sender named it and no other answers for it.
+        Raises KeyError where the pack has no such agency.
+        """
+        agency = self.agency(id)
+        while agency.valid_to is not None and agency.valid_to < day and agency.successor is not None:
+            agency = self.agency(agency.successor)
+        return agency
+
+    def rule_set_on(self, day: date) -> RuleSet:
+        """The rule set in force on `day` (both of its end days are in force); NoRuleSet where there is none."""
+        for rule_set in self.rule_sets:
+            effective = rule_set.effective
+            if effective.from_ <= day and (effective.to is None or day <= effective.to):
+                return rule_set
+        raise NoRuleSet(f"pack {self.id} has no rule set in force on {day}")
+
+    def limit(self, rule: Rule, category: str, agency: str) -> int:
+        """How many `rule.limit.unit` the agency has for a feedback of that category: the shortest that applies."""
+        limit = rule.limit
+        general = limit.by_category.get(category, limit.n)
+        return min(general, limit.by_agency.get(agency, general))
+
+
+class _Categories(BaseModel, frozen=True, extra="forbid"):
+    categories: tuple[Category, ...]
+
+
+class _RuleSets(BaseModel, frozen=True, extra="forbid"):
+    rule_sets: tuple[RuleSet, ...]
+
+
+def load_pack(name_or_path: str | Path, calendar_file: Path | None = None) -> Pack:
+    """The pack in `packs/<name>/`, or in the folder at a path; raises PackError with every fault, by file and line.
+
+    `calendar_file` stands in for the pack's own calendar, and is checked with the rest of the pack as that one is.
+    """
+    folder = _find(name_or_path)
+    faults: list[Fault] = []
+    templates: dict[str, str] = {}
+    for file in sorted((folder / "letters").glob("*.j2")):
+        text, unreadable = read_text(folder, f"letters/{file.name}")
+        faults.extend(unreadable)
+        templates[file.name] = text if text is not None else "unreadable"
+    documents = Documents(
+        pack=read_yaml(folder, "pack.yaml"),
+        categories=read_yaml(folder, "categories.yaml"),
+        agencies=read_csv(folder, "agencies.csv", dates=("valid_from", "valid_to")),
+        routing=read_yaml(folder, "routing.yaml"),
+        rules=read_yaml(folder, "rules.yaml"),
+        calendar=read_yaml(calendar_file.parent, calendar_file.name) if calendar_file else read_yaml(folder, "calendar.yaml"),
+        letters=read_yaml(folder, "letters.yaml"),
+        templates=templates,
+    )
+    header = _parse(TypeAdapter(Header), documents.pack, faults)
+    categories = _parse(TypeAdapter(_Categories), documents.categories, faults)
+    agencies = _parse(TypeAdapter(tuple[Agency, ...]), documents.agencies, faults)
+    routing = _parse(TypeAdapter(Routing), documents.routing, faults)
+    rules = _parse(TypeAdapter(_RuleSets), documents.rules, faults)
+    calendar = _parse(TypeAdapter(Calendar), documents.calendar, faults)
+    letters = _parse(TypeAdapter(Letters), documents.letters, faults)
+    faults.extend(cross_faults(documents))
+    if faults:
+        raise PackError(str(name_or_path), faults)
+    # Without a fault every part is there; `_parse` returns None only after adding one.
+    return Pack.model_construct(
+        header=cast(Header, header),
+        categories=cast(_Categories, categories).categories,
+        agencies=cast(tuple[Agency, ...], agencies),
+        routing=cast(Routing, routing),
+        rule_sets=cast(_RuleSets, rules).rule_sets,
+        calendar=cast(Calendar, calendar),
+        letters=cast(Letters, letters),
+        templates=templates,
+    )
+
+
+def _find(name_or_path: str | Path) -> Path:
+    for folder in (PACKS / name_or_path, Path(name_or_path)):
+        if (folder / "pack.yaml").is_file():
+            return folder
+    known = ", ".join(sorted(file.parent.name for file in PACKS.glob("*/pack.yaml"))) or "none"
+    what = f"no such pack; give a folder or one of: {known}"
+    raise PackError(str(name_or_path), [Fault(f"{name_or_path}/pack.yaml", 1, what)])
+
+
+T = TypeVar("T")
+
+
+def _parse(adapter: TypeAdapter[T], document: Document, faults: list[Fault]) -> T | None:
+    """The document as its model; None, and each of its faults added to `faults`, where it has any."""
+    faults.extend(document.faults)
+    if document.data is None:
+        return None
+    try:
+        return adapter.validate_python(document.data)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        around = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
+        # A list whose only item is wrong is also called too short: only what is inside is the fault.
+        inner = [detail for detail in details if detail["loc"] not in around]
+        faults.extend(_fault_of_shape(document, cast(dict[str, Any], detail)) for detail in inner)
+        return None
+
+
+def _fault_of_shape(document: Document, detail: dict[str, Any]) -> Fault:
+    place: Place = tuple(detail["loc"])
+    name = ".".join(_without_positions(place))
+    given = repr(detail["input"])
+    given = given if len(given) <= 40 else given[:37] + "..."
+    match detail["type"]:
+        case "missing":
+            what = f"`{name}` is missing; add it"
+        case "extra_forbidden":
+            what = f"`{name}` is not known here; remove it or correct its spelling"
+        case "literal_error":
+            what = f"`{name}` is {given}; use one of {detail['ctx']['expected']}"
+        case "string_pattern_mismatch":
+            what = f"`{name}` is {given}; it must match {detail['ctx']['pattern']}"
+        case "tuple_type" | "list_type":
+            what = f"`{name}` is {given}; write a list"
+        case "model_type" | "dict_type" | "mapping_type":
+            what = f"`{name}` is {given}; write names with values, as in the other packs"
+        case _:
+            what = f"`{name}` is {given}: {detail['msg'][0].lower()}{detail['msg'][1:]}; correct it"
+    return document.fault(place, what)
+
+
+def _without_positions(place: Place) -> Sequence[str]:
+    # Pydantic marks a fault in a mapping's key by "[key]" after it.
+    return [str(step) for step in place if isinstance(step, str) and step != "[key]"] or ["the file"]

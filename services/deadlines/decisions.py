@@ -1,0 +1,35 @@
+"""What deadlines does with each lifecycle fact: the case's clocks are moved, and the turn publishes what follows.
+
+`app.py` gives `Decisions.decide` to the turn; the decisions themselves are `domain.py`'s.
+"""
+
+from pakn.engine.turn import Received
+from schemas import Fact
+from services.deadlines.clocks import decide
+from services.deadlines.lawbook import Lawbook
+
+WANTED = frozenset(
+    {
+        "FeedbackAssigned",
+        "FeedbackAccepted",
+        "FeedbackNotAccepted",
+        "FeedbackReturned",
+        "FeedbackTransferred",
+        "MoreRequested",
+        "FeedbackSupplemented",
+        "FeedbackReplied",
+        "ReplySentBack",
+        "ReplyPublished",
+    }
+)
+
+
+class Decisions:
+    """Decides one fact of one case by the law that holds."""
+
+    def __init__(self, lawbook: Lawbook) -> None:
+        self._lawbook = lawbook
+
+    def decide(self, case: decide.Case | None, received: Received) -> tuple[decide.Case | None, list[Fact]]:
+        """Raises GiveUp as `domain.decide` does, and TryAgain as `up_to_date` does too."""
+        return decide.decide(self._lawbook.up_to_date(), case, received.event, received.envelope.id, received.partition)

@@ -1,0 +1,39 @@
+"""The HTTP edge of deadlines: the clocks of a feedback, each with its whole count. `app.py` mounts the route."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import get
+from litestar.params import FromPath
+from litestar.types import ControllerRouterHandler
+
+from pakn.engine.problems import Problem
+from pakn.errors import TryAgain
+from services.deadlines.clocks import explain
+from services.deadlines.lawbook import Lawbook
+from services.deadlines.store import DeadlinesStore, read_case
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Everything that the route needs."""
+
+    lawbook: Lawbook
+    store: DeadlinesStore
+
+    def routes(self) -> list[ControllerRouterHandler]:
+        """The route, version 1. It shows no personal data, so it needs no secret."""
+
+        @get("/v1/feedback/{code:str}/deadlines", tags=["deadlines"])
+        async def deadlines(code: FromPath[str]) -> dict[str, Any]:
+            document = await self.store.by_code(code)
+            if document is None:
+                raise Problem(404, "Unknown code", "No feedback with this code has been assigned yet.")
+            law, case = self.lawbook.current(), read_case(document)
+            waited = {"submitted_at": case.submitted_at.astimezone(law.days.zone).isoformat(), "agency": case.agency}
+            try:
+                return {"code": code, **waited, "clocks": explain.explain_clocks(law, case.clocks)}
+            except TryAgain as error:
+                raise Problem(503, "Not known yet", f"{error}; ask again in a minute.") from None
+
+        return [deadlines]

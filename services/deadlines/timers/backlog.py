@@ -1,0 +1,125 @@
+"""How far routing has read what agencies did: a reply that waits in an agency's topic is in time, though it is no fact yet.
+
+`ticker.py` fires only up to the instant that this gives. Offsets in Kafka are all that is looked at: how much each
+agency's topic holds, and how much of it routing has committed, which it does after its facts are acknowledged.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from pakn.engine import kafka
+from pakn.settings import Settings
+from schemas import topics
+
+_ANSWER_SECONDS = 20
+_READER = "routing"
+_LOOK_MS = 500
+
+
+class Backlog:
+    """Two plain clients of Kafka, connected at the first question. `agencies` gives the agencies that act now."""
+
+    def __init__(self, settings: Settings, agencies: Callable[[], Iterable[str]]) -> None:
+        self._settings = settings
+        self._agencies = agencies
+        self._clients: tuple[Any, Any] | None = None
+        # What the topics held at an earlier question, and the instant of that question.
+        self._waiting: tuple[Mapping[TopicPartition, int], datetime] | None = None
+        self._read_until: datetime | None = None
+        # Behind what routing has committed: up to where no record is, and from where one is, so that each is looked at once.
+        self._no_record_before: dict[TopicPartition, int] = {}
+        self._record_at: dict[TopicPartition, int] = {}
+
+    async def read_until(self, now: datetime) -> datetime | None:
+        """The latest instant, `now` or earlier, up to which routing has made facts of every action; none before the first.
+
+        Raises KafkaError or TimeoutError when Kafka does not answer.
+        """
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            ends = await self._action_ends()
+            read = await self._read(ends)
+        # Under constant traffic the newest actions are never all read, hence the earlier question beside this one.
+        for held, instant in ((ends, now), *([self._waiting] if self._waiting else [])):
+            if all(read.get(partition, 0) >= end for partition, end in held.items()):
+                self._read_until, self._waiting = instant, None
+                break
+        if self._waiting is None:
+            self._waiting = (ends, now)
+        return self._read_until
+
+    async def ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """How much these partitions hold. Raises KafkaError or TimeoutError when Kafka does not answer."""
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            consumer, _ = await self._connected()
+            kafka.only_ask(consumer, partitions)
+            ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+        return ends
+
+    async def _action_ends(self) -> dict[TopicPartition, int]:
+        names = [kafka.topic_name(self._settings.namespace, topics.actions(agency)) for agency in self._agencies()]
+        return await self.ends([TopicPartition(name, 0) for name in names])
+
+    async def _read(self, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        consumer, admin = await self._connected()
+        committed = await admin.list_consumer_group_offsets(f"{self._settings.namespace}.{_READER}")
+        read = {partition: committed[partition].offset if partition in committed else 0 for partition in ends}
+        behind = [partition for partition, end in ends.items() if read[partition] < end]
+        if not behind:
+            return read
+        # Records that age or an operator has removed are no more to be read.
+        for partition, beginning in (await consumer.beginning_offsets(behind)).items():
+            read[partition] = max(read[partition], beginning, self._no_record_before.get(partition, 0))
+        behind = [partition for partition in behind if read[partition] < ends[partition]]
+        await self._pass_over_markers({partition: read[partition] for partition in behind})
+        return read | {partition: max(read[partition], self._no_record_before.get(partition, 0)) for partition in behind}
+
+    async def _pass_over_markers(self, behind: Mapping[TopicPartition, int]) -> None:
+        """Look whether anything but the ends of transactions is left unread.
+
+        Such a marker takes an offset, is no record, and is never committed. Only a position that has gone on without a
+        record proves it; a silent Kafka proves nothing.
+        """
+        looked = [partition for partition, offset in behind.items() if self._record_at.get(partition) != offset]
+        if not looked:
+            return
+        consumer, _ = await self._connected()
+        for partition in looked:
+            consumer.seek(partition, behind[partition])
+        consumer.resume(*looked)
+        try:
+            found = await consumer.getmany(*looked, timeout_ms=_LOOK_MS)
+        finally:
+            consumer.pause(*looked)
+        for partition in looked:
+            if found.get(partition):
+                self._record_at[partition] = behind[partition]
+            else:
+                self._no_record_before[partition] = await consumer.position(partition)
+
+    async def _connected(self) -> tuple[Any, Any]:
+        if self._clients is None:
+            options = {"bootstrap_servers": self._settings.kafka.bootstrap, **kafka.admin_security(self._settings.kafka)}
+            consumer, admin = AIOKafkaConsumer(enable_auto_commit=False, **options), AIOKafkaAdminClient(**options)
+            try:
+                await consumer.start()
+                await admin.start()
+            except BaseException:
+                # A half-connected pair would leak; the next question connects anew.
+                await consumer.stop()
+                await admin.close()
+                raise
+            self._clients = (consumer, admin)
+        return self._clients
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._clients is not None:
+            consumer, admin = self._clients
+            await consumer.stop()
+            await admin.close()
+            self._clients = None

@@ -1,0 +1,219 @@
+"""The timers: lets legal time pass for the cases in the partitions that this instance owns. Kafka shards them; no leader, no locks.
+
+Rungs that are due fire, and running clocks go through corrections of the law, batch after batch while the service goes on.
+
+A partition's timers wait until every action and every fact that was in Kafka at the instant in question has been handled:
+a reply that came in time is never overtaken by its own deadline, not even after hours of downtime. Publish first, then
+mark: after a crash in between the same facts, with the same ids, are published again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+
+from pakn import metrics
+from pakn.engine.case_store import Change, history_entry
+from pakn.engine.kafka import Record
+from pakn.engine.mongo import Document
+from pakn.errors import GiveUp, TryAgain, describe
+from pakn.legal_time import Clock
+from pakn.logs import logger
+from schemas import Fact
+from services.deadlines.clocks import decide
+from services.deadlines.law.known import Count
+from services.deadlines.lawbook import Lawbook
+from services.deadlines.store import DeadlinesStore, read_case, write_case
+from services.deadlines.timers.backlog import Backlog
+
+log = logger(__name__)
+# A clock may be opened by what was known at an event that came very late, after its partition was looked at.
+_LOOK_AGAIN = timedelta(minutes=10)
+Advanced = tuple[Document, decide.Case, list[decide.Step]]
+Publish = Callable[[Sequence[Fact]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Walk:
+    """One going through the clocks of a partition with outdated counts: from the case id `after` on, `ended_at` machine time."""
+
+    outdated: list[Count]
+    after: str = ""
+    cases: int = 0
+    moved: int = 0
+    conflicts: int = 0
+    ended_at: datetime | None = None
+
+
+class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Which partitions are owned, up to which offset each has been handled, and how far corrections have come in each."""
+
+    def __init__(self) -> None:
+        self.handled: dict[TopicPartition, int | None] = {}
+        self.walks: dict[TopicPartition, Walk] = {}
+
+    async def on_partitions_revoked(self, _revoked: Sequence[TopicPartition]) -> None:
+        """Another instance fires for these from now on."""
+        self.handled.clear()
+        self.walks.clear()
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """How far the former owner came is read from its committed offsets, at the first tick."""
+        self.handled = dict.fromkeys(assigned)
+        self.walks.clear()
+
+    def note(self, records: Sequence[Record]) -> None:
+        """These records are handled and committed."""
+        for record in records:
+            partition = TopicPartition(record.topic, record.partition)
+            if partition in self.handled:
+                self.handled[partition] = record.offset + 1
+
+
+class Ticker:
+    """Fires due rungs. `consumer` gives the subscriber's consumer once it is connected."""
+
+    def __init__(
+        self,
+        lawbook: Lawbook,
+        store: DeadlinesStore,
+        publish: Publish,
+        clock: Clock,
+        ownership: Ownership,
+        backlog: Backlog,
+        consumer: Callable[[], Any],
+        grace: timedelta,
+        batch: int,
+    ) -> None:
+        self._lawbook = lawbook
+        self._store = store
+        self._publish = publish
+        self._clock = clock
+        self._ownership = ownership
+        self._backlog = backlog
+        self._consumer = consumer
+        self._grace = grace
+        self._batch = batch
+        # Per partition: the end of the log at an earlier tick, and the legal instant of that tick.
+        self._seen: dict[TopicPartition, tuple[int, datetime]] = {}
+        # The turn and the tick change the same cases; in one process they take turns instead of meeting in the store.
+        self.turn_lock = asyncio.Lock()
+
+    async def tick(self) -> None:
+        """Fire what is due in every owned partition whose facts are all handled."""
+        consumer = self._consumer()
+        partitions = list(self._ownership.handled)
+        if consumer is None or not partitions:
+            return
+        # The end of the lifecycle topic is asked for after routing's progress: what it made of the actions is below it.
+        # Nothing is told of a time in which another law may hold that is not read yet.
+        now = min(self._clock.machine() - self._grace, self._lawbook.complete_until)
+        until = await self._backlog.read_until(self._clock.at(now))
+        if until is None:
+            return
+        ends = await self._backlog.ends(partitions)
+        fired_until: dict[TopicPartition, datetime] = {}
+        for partition in partitions:
+            seen = self._seen.get(partition, (ends[partition], until))
+            handled = await self._handled(consumer, partition)
+            if handled is None:
+                continue
+            if handled >= ends[partition]:
+                seen = (ends[partition], until)
+            if handled >= seen[0]:
+                await self._fire(partition.partition, seen[1])
+                fired_until[partition] = seen[1]
+                self._seen[partition] = (ends[partition], until)
+            else:
+                self._seen[partition] = seen
+        if len(fired_until) == len(partitions):
+            metrics.timers_fired_until.set(min(fired_until.values()).timestamp())
+        # What is due goes out first, and waits for one batch of a long correction at most.
+        for partition, instant in fired_until.items():
+            await self._correct(partition, instant)
+
+    async def _handled(self, consumer: Any, partition: TopicPartition) -> int | None:
+        """Up to which offset the partition is handled; none when it is no longer owned."""
+        if partition not in self._ownership.handled:
+            self._seen.pop(partition, None)
+            return None
+        handled = self._ownership.handled[partition]
+        if handled is None:
+            handled = await consumer.committed(partition)
+        if handled is None:
+            handled = (await consumer.beginning_offsets([partition]))[partition]
+        return int(handled)
+
+    async def _fire(self, partition: int, until: datetime) -> None:
+        """Fire what is due, the oldest first."""
+        failed: set[str] = set()
+        while True:
+            async with self.turn_lock:
+                documents = await self._store.due(partition, until, self._batch, sorted(failed))
+                rows, conflicts = await self._advance(documents, until)
+            if rows:
+                log.info("timers_fired", partition=partition, cases=len(rows), conflicts=len(conflicts))
+            # Whatever is wrong with some cases, those behind them have their turn. Where another instance came first, after a
+            # rebalance, what is left is looked at again in the next tick.
+            failed |= {document["_id"] for document in documents} - {document["_id"] for document, _, _ in rows}
+            if not documents or conflicts:
+                return
+
+    async def _correct(self, partition: TopicPartition, until: datetime) -> None:
+        """Let a batch of running clocks go through the corrections that are known by `until`; the next tick takes the next."""
+        outdated = self._lawbook.current().outdated(until)
+        walk = self._ownership.walks.get(partition)
+        if walk is None or walk.outdated != outdated or (walk.ended_at and self._clock.machine() - walk.ended_at > _LOOK_AGAIN):
+            walk = self._ownership.walks[partition] = Walk(outdated)
+        if not outdated or walk.ended_at:
+            return
+        async with self.turn_lock:
+            documents = await self._store.counted_by(outdated, partition.partition, walk.after, self._batch)
+            rows, conflicts = await self._advance(documents, until)
+        if not documents:
+            # Where another instance came first, after a rebalance, what is left is looked at once more.
+            walk.after, walk.ended_at, walk.conflicts = "", None if walk.conflicts else self._clock.machine(), 0
+            return
+        walk.after, walk.cases, walk.conflicts = documents[-1]["_id"], walk.cases + len(documents), walk.conflicts + len(conflicts)
+        walk.moved += sum(step.fact.name == "DeadlineMoved" for _, _, steps in rows for step in steps)
+        log.info("clocks_corrected", partition=partition.partition, cases=walk.cases, moved=walk.moved, conflicts=walk.conflicts)
+
+    async def _advance(self, documents: Sequence[Document], until: datetime) -> tuple[list[Advanced], set[str]]:
+        """Publish and save what happens to these cases until then; the cases that changed, and where another writer was first."""
+        rows = [row for document in documents if (row := self._advance_case(document, until))]
+        await self._publish([step.fact for _, _, steps in rows for step in steps])
+        changes = [
+            Change(
+                document["_id"],
+                document["version"],
+                write_case(case),
+                [history_entry(step.fact.cause, [step.fact]) for step in steps],
+            )
+            for document, case, steps in rows
+        ]
+        conflicts = await self._store.cases.save(changes)
+        now = self._clock.now()
+        for step in (step for _, _, steps in rows for step in steps):
+            if step.rung:
+                metrics.timers_fired.labels(step.rule, step.rung.kind).inc()
+                metrics.timer_lateness.observe(max((now - step.rung.at).total_seconds(), 0))
+            elif step.fact.name == "DeadlineMoved":
+                metrics.clocks_moved.inc()
+        return rows, conflicts
+
+    def _advance_case(self, document: Document, until: datetime) -> Advanced | None:
+        """None for a case to which nothing happens, or which cannot be decided on, which must not stop the others."""
+        try:
+            before = read_case(document)
+            case, steps = decide.advance(self._lawbook.current(), before, until)
+        except TryAgain as error:
+            log.warning("timer_waits", case=document["_id"], error=describe(error))
+            return None
+        except Exception as error:  # Whatever is wrong with one case, the clocks of all others go on.
+            metrics.dead_letters.labels(error.reason if isinstance(error, GiveUp) else "unexpected").inc()
+            log.error("timer_failed", case=document["_id"], error=describe(error))
+            return None
+        return (document, case, steps) if case != before else None

@@ -1,0 +1,162 @@
+"""Hands letters to the mail server over a few kept connections, and says of each what is known: sent, refused, or uncertain.
+
+`mailer.py` calls `Pool.hand_over`. The client library has neither a pool nor a reconnect, and its `sendmail` does not
+tell whether a connection was lost before or after the letter went out; so the steps are taken one by one here.
+"""
+
+import asyncio
+import contextlib
+import re
+from email.utils import parseaddr
+from typing import Final, NamedTuple
+
+from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPResponseException
+
+from pakn.settings import SmtpSettings
+from services.notify.domain import Result
+
+_SERVICE_NOT_AVAILABLE: Final = 421
+_ENHANCED_CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
+
+
+class Attempt(NamedTuple):
+    """What came of handing a letter over; `reason` holds codes only, since a server's words may repeat the address."""
+
+    result: Result
+    reason: str = ""
+
+
+class Connection:
+    """One connection, made at its first use and made again after it was lost."""
+
+    def __init__(self, settings: SmtpSettings, limit_seconds: float) -> None:
+        """`limit_seconds` bounds one hand-over as a whole; the settings bound each answer of the server."""
+        self._settings = settings
+        self._limit = limit_seconds
+        self._sender = parseaddr(settings.sender)[1]
+        self._smtp: SMTP | None = None
+        self._data_begun = False
+
+    async def hand_over(self, recipient: str, letter: bytes) -> Attempt:
+        """Give `letter` to the server for `recipient`. Uncertain only when nobody can know whether the server took it."""
+        self._data_begun = False
+        try:
+            async with asyncio.timeout(self._limit):
+                return await self._transaction(recipient, letter)
+        except TimeoutError:
+            self.drop()
+            return Attempt("uncertain" if self._data_begun else "retry", "no end in time")
+        except asyncio.CancelledError:
+            self.drop()
+            raise
+
+    async def _transaction(self, recipient: str, letter: bytes) -> Attempt:
+        while True:
+            reused = self._smtp is not None
+            try:
+                smtp = await self._connected()
+            except (SMTPException, OSError) as error:
+                self.drop()
+                return Attempt("unreachable", _reason("connect", error))
+            step = "sender"
+            try:
+                await smtp.mail(self._sender)
+                step = "envelope"
+                await smtp.rcpt(recipient)
+                break
+            except ValueError as error:
+                # The library refuses what is no address to it; the server has not heard of it.
+                await self._reset()
+                return Attempt("failed", _reason(step, error))
+            except (SMTPException, OSError) as error:
+                code = error.code if isinstance(error, SMTPResponseException) else 0
+                lost = code in (0, _SERVICE_NOT_AVAILABLE)
+                if lost:
+                    self.drop()
+                if not (lost and reused):
+                    await self._reset()
+                    if step == "sender" and code >= 500:
+                        # Our own sender is refused, which is a wrong setting and no fault of any letter.
+                        return Attempt("unreachable", _reason(step, error))
+                    return Attempt("failed" if code >= 500 else "retry", _reason(step, error))
+                # The server closed a connection that had been idle; nothing was handed over, so a new one is tried at once.
+        self._data_begun = True
+        try:
+            await smtp.data(letter)
+        except SMTPDataError as error:
+            await self._reset()
+            # The server has answered, and its answer is no.
+            if 400 <= error.code < 600:
+                return Attempt("failed" if error.code >= 500 else "retry", _reason("data", error))
+            return Attempt("uncertain", _reason("data", error))
+        except (SMTPException, OSError) as error:
+            self.drop()
+            return Attempt("uncertain", _reason("data", error))
+        return Attempt("sent")
+
+    async def _connected(self) -> SMTP:
+        if self._smtp is None or not self._smtp.is_connected:
+            settings = self._settings
+            self._smtp = SMTP(
+                hostname=settings.host,
+                port=settings.port,
+                username=settings.username,
+                password=settings.password.get_secret_value() if settings.password else None,
+                start_tls=settings.starttls,
+                timeout=settings.timeout_seconds,
+                # The default is a look-up of this machine's full name, which can take seconds where it has none.
+                local_hostname=self._sender.rpartition("@")[2] or "localhost",
+            )
+            await self._smtp.connect()
+        return self._smtp
+
+    async def _reset(self) -> None:
+        """Leave no half-made envelope for the next letter."""
+        if self._smtp is not None:
+            try:
+                await self._smtp.rset()
+            except (SMTPException, OSError):
+                self.drop()
+
+    def drop(self) -> None:
+        """Close without a word; the next use connects anew."""
+        if self._smtp is not None:
+            self._smtp.close()
+            self._smtp = None
+
+    async def quit(self) -> None:
+        """Take leave of the server."""
+        if self._smtp is not None and self._smtp.is_connected:
+            with contextlib.suppress(SMTPException, OSError):
+                await self._smtp.quit()
+        self.drop()
+
+
+class Pool:
+    """A fixed number of connections; a letter takes the next free one."""
+
+    def __init__(self, settings: SmtpSettings, limit_seconds: float) -> None:
+        self.size = settings.connections
+        self._free: asyncio.Queue[Connection] = asyncio.Queue()
+        for _ in range(self.size):
+            self._free.put_nowait(Connection(settings, limit_seconds))
+
+    async def hand_over(self, recipient: str, letter: bytes) -> Attempt:
+        """As `Connection.hand_over`, on the next connection that is free."""
+        connection = await self._free.get()
+        try:
+            return await connection.hand_over(recipient, letter)
+        finally:
+            self._free.put_nowait(connection)
+
+    async def close(self) -> None:
+        """Take leave of the server on every connection that is free."""
+        while not self._free.empty():
+            await self._free.get_nowait().quit()
+
+
+def _reason(step: str, error: Exception) -> str:
+    if not isinstance(error, SMTPResponseException):
+        return f"{step}: {type(error).__name__}"
+    enhanced = _ENHANCED_CODE.match(error.message)
+    return f"{step}: {error.code}{' ' + enhanced.group() if enhanced else ''}"

@@ -1,0 +1,65 @@
+"""What a person decides about letters: list the uncertain ones, and settle one after a look into the mailbox.
+
+`pakn/__main__.py` calls these for `pakn letters list` and `pakn letters settle`. A letter is uncertain when the
+process, or the connection, was lost while it was handed over: its Message-ID says whether the mailbox has it.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from pakn.engine import mongo
+from pakn.legal_time import Clock, make_clock
+from pakn.settings import Settings
+from services.notify.domain import Settlement
+from services.notify.letters.compose import message_id
+from services.notify.store import NotifyStore
+
+Verdict = Literal["sent", "resend"]
+
+
+class Listed(NamedTuple):
+    """A letter that needs a decision. `since` is the machine's time; nothing here is personal."""
+
+    id: str
+    code: str
+    moment: str
+    since: datetime
+    message_id: str
+    reason: str
+
+
+@asynccontextmanager
+async def _store(settings: Settings) -> AsyncGenerator[NotifyStore, None]:
+    client = mongo.make_client(settings.mongo)
+    try:
+        yield NotifyStore(mongo.database(client, settings.namespace, "notify"))
+    finally:
+        await mongo.close(client)
+
+
+async def list_letters(settings: Settings, state: Literal["uncertain", "failed"] = "uncertain", limit: int = 1000) -> list[Listed]:
+    """The letters in `state`, those that have been in it longest first, at most `limit`. Raises PyMongoError."""
+    async with _store(settings) as store:
+        rows = await store.in_state(state, limit)
+    sender = settings.smtp.sender
+    return [
+        Listed(row["_id"], row["code"], row["moment"], row["settled_at"], message_id(row["_id"], sender), row["reason"])
+        for row in rows
+    ]
+
+
+async def settle_letter(settings: Settings, letter_id: str, verdict: Verdict, clock: Clock | None = None) -> bool:
+    """Settle an uncertain or failed letter: it counts as sent, or it is sent again, with the same Message-ID.
+
+    A running notify announces or sends it at its next tick. False when no letter in either state has this id.
+    """
+    clock = clock or make_clock(settings.clock.file)
+    now, legal = clock.machine(), clock.now()
+    if verdict == "sent":
+        settlement = Settlement("sent", "found in the mailbox by an operator", announced=True)
+    else:
+        settlement = Settlement("queued", "to be sent again, by an operator's decision", next_try_at=now)
+    async with _store(settings) as store:
+        return await store.overrule(letter_id, settlement, now=now, legal=legal)

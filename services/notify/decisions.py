@@ -1,0 +1,69 @@
+"""Turns a batch of facts into letters and what they need to know: one read and two bulk writes, whatever the size of the batch.
+
+`pakn/engine/turn.py` calls `LetterHandler.handle`; `mailer.py` takes it from there. A letter's id is derived from its fact,
+so a batch that comes again inserts nothing twice.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from pakn.engine.turn import Outcome, Received, Tombstone
+from pakn.errors import GiveUp
+from pakn.logs import logger
+from pakn.packs.load import Letters
+from services.notify import domain
+from services.notify.store import CaseNews, NotifyStore
+
+log = logger(__name__)
+
+
+class LetterHandler:
+    """Decide, then save. Letters publish no facts here: what becomes of them is known only after they were sent."""
+
+    def __init__(self, store: NotifyStore, letters: Letters, version: str, now: Callable[[], datetime]) -> None:
+        """`version` is that of the pack's templates; `now` gives the machine's time."""
+        self._store = store
+        self._letters = letters
+        self._version = version
+        self._now = now
+
+    async def handle(self, batch: Sequence[Received]) -> Outcome:
+        """Safe to call again with the same batch. Raises PyMongoError when the database cannot be written."""
+        outcome = Outcome()
+        now = self._now()
+        followed: list[tuple[str, str, domain.News]] = []
+        for received in batch:
+            try:
+                news = self._follow(received, now)
+            except Exception as error:  # A pure decision fails the same way each time: no repetition mends it.
+                log.exception("decision_failed", event_id=received.envelope.id, type=received.envelope.name)
+                outcome.given_up.append((received, GiveUp("unexpected", type(error).__name__)))
+                continue
+            feedback_id = getattr(received.event, "feedback_id", received.envelope.subject)
+            followed.append((feedback_id, received.envelope.id, news))
+        cases = await self._case_news(followed)
+        # The cases come first: a letter that is let go finds what it waited for.
+        await self._store.save_cases(cases)
+        letters = [letter for _, _, news in followed for letter in news.letters]
+        starts = [(letter, domain.start(letter, cases.get(letter.feedback_id, ({}, []))[0])) for letter in letters]
+        released = dict.fromkeys(feedback_id for feedback_id, _, news in followed if news.releases)
+        outcome.repeated = await self._store.save_letters(starts, released, now)
+        return outcome
+
+    async def _case_news(self, followed: Sequence[tuple[str, str, domain.News]]) -> dict[str, CaseNews]:
+        """What facts that are new to their case say of it; a later one in the batch stands."""
+        told = [(feedback_id, fact_id, news.case) for feedback_id, fact_id, news in followed if news.case]
+        known = await self._store.known_facts({feedback_id for feedback_id, _, _ in told}) if told else {}
+        cases: dict[str, CaseNews] = {}
+        for feedback_id, fact_id, fields in told:
+            if fact_id not in known.setdefault(feedback_id, set()):
+                known[feedback_id].add(fact_id)
+                values, facts = cases.setdefault(feedback_id, ({}, []))
+                values.update(fields)
+                facts.append(fact_id)
+        return cases
+
+    def _follow(self, received: Received, now: datetime) -> domain.News:
+        if isinstance(received.event, Tombstone):
+            return domain.erased()
+        return domain.follow(self._letters, self._version, received.envelope, received.event, now)

@@ -1,0 +1,209 @@
+"""Makes a letter: what a template sees, the rendered texts, its headers. `mailer.py` calls `compose`.
+
+Templates are a pack's, so they run in a sandbox that fails on a name that is not there; what citizens and agencies wrote
+are values, never templates, and is escaped in HTML and kept on one line in headers.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from email.headerregistry import Address
+from email.utils import format_datetime, parseaddr
+from typing import Any, get_args
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import AwareDatetime
+
+import schemas
+from pakn.packs.load import Pack
+from schemas.states import STATE_AFTER
+from services.notify.domain import Case, Contact, Letter
+from services.notify.letters import message
+
+_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_BLANK_LINES = re.compile(r"\n{3,}")
+
+
+class CannotCompose(Exception):
+    """The letter cannot be made, and no repetition mends it; the text holds nothing of the sender's."""
+
+
+def template_version(pack: Pack) -> str:
+    """The version that the pack gives its letters, with a fingerprint: a template changed without a new number is told apart."""
+    digest = hashlib.sha256()
+    for name in sorted(pack.templates):
+        digest.update(f"{name}\0{pack.templates[name]}\0".encode())
+    return f"{pack.letters.version}+{digest.hexdigest()[:8]}"
+
+
+def message_id(letter_id: str, sender: str) -> str:
+    """The Message-ID of a letter: the same at every attempt, so that a mailbox can be searched for it."""
+    return f"<{letter_id}@{_domain(sender)}>"
+
+
+def _domain(sender: str) -> str:
+    return parseaddr(sender)[1].rpartition("@")[2]
+
+
+class Composer:
+    """Makes messages out of a pack's templates, and out of older versions of them that letters have pinned."""
+
+    def __init__(self, pack: Pack, sender: str, public_url: str) -> None:
+        """`sender` is the From address, `public_url` where senders look up their feedback. Raises ValueError on a bad sender."""
+        self._pack = pack
+        self._zone = ZoneInfo(pack.header.timezone)
+        name, address = parseaddr(sender)
+        self._from = str(Address(display_name=name, addr_spec=address))
+        self._domain = _domain(sender)
+        self._public_url = public_url.rstrip("/")
+        self.version = template_version(pack)
+        self._environments = {self.version: _environment(pack.templates)}
+
+    def knows(self, version: str) -> bool:
+        """Whether the templates of this version are loaded."""
+        return version in self._environments
+
+    def learn(self, version: str, templates: Mapping[str, str]) -> None:
+        """Load the templates of an older version."""
+        self._environments[version] = _environment(templates)
+
+    def compose(self, letter: Letter, case: Case, now: datetime) -> tuple[str, bytes]:
+        """The address and the message in bytes; `now` is the machine's time. Raises CannotCompose with the reason."""
+        contact = case.contact
+        if contact is None or not contact.email:
+            raise CannotCompose("no email address")
+        header = self._pack.header
+        language = contact.language if contact.language in header.languages else header.default_language
+        to = _address(contact)
+        try:
+            subject, text, html = self._render(letter, language, self.view(letter, case, language))
+            return to.addr_spec, self._message(letter, to, language, subject, text, html, now)
+        except Exception as error:  # Templates are a pack's, so any error may come; it comes the same way each time.
+            raise CannotCompose(f"{letter.moment}.{language}: {type(error).__name__}") from error
+
+    def view(self, letter: Letter, case: Case, language: str) -> dict[str, Any]:
+        """The values that a template sees, and nothing else; `packs/<id>/letters.yaml` lists them. Times are local."""
+        event = {name: self._local(value) for name, value in _typed(letter.event_name, letter.event).items()}
+        contact = case.contact
+        category = event.get("category") or case.category
+        agency = letter.agency or case.agency
+        link = f"{self._public_url}/v1/feedback/{quote(letter.code)}"
+        if contact is not None:
+            link += f"?secret={quote(contact.lookup_secret, safe='')}"
+        return {
+            "feedback": {
+                "code": letter.code,
+                "title": event.get("title") or case.title,
+                "category_name": self._category_name(category, language),
+                "submitted_at": event.get("submitted_at") or self._local(case.submitted_at),
+                "state": STATE_AFTER.get(letter.event_name),
+            },
+            "sender": {"name": (contact.name or "") if contact else ""},
+            "agency": {"id": agency, "name": self._agency_name(agency)} if agency else None,
+            "event": event,
+            "links": {"lookup": link},
+            "deadline": self._deadline(letter, case, language),
+        }
+
+    def _deadline(self, letter: Letter, case: Case, language: str) -> dict[str, Any] | None:
+        deadline = case.deadline
+        # By the time a letter goes out, another agency may have the case, and a due date of its own.
+        if deadline is None or letter.agency not in (None, deadline.agency):
+            return None
+        rule_name, article = deadline.rule, deadline.article
+        for rule_set in self._pack.rule_sets:
+            for name, rule in rule_set.rules.items():
+                if (rule_set.id, name) == (deadline.rule_set, deadline.rule):
+                    rule_name, article = rule.name[language], rule.article[language]
+        return {
+            "due_date": deadline.due_date,
+            "rule_name": rule_name,
+            "article": article,
+            "verified": deadline.verified,
+            "explanation": deadline.explanation,
+        }
+
+    def _category_name(self, category: str, language: str) -> str:
+        try:
+            return self._pack.category(category).name[language]
+        except KeyError:
+            return category
+
+    def _agency_name(self, agency: str) -> str:
+        try:
+            return self._pack.agency(agency).name
+        except KeyError:
+            return agency
+
+    def _local(self, value: Any) -> Any:
+        return value.astimezone(self._zone) if isinstance(value, datetime) else value
+
+    def _render(self, letter: Letter, language: str, view: Mapping[str, Any]) -> tuple[str, str, str]:
+        environment = self._environments[letter.template_version]
+        subject, text, html = (
+            environment.get_template(f"{letter.moment}.{language}.{part}.j2").render(view)
+            for part in ("subject.txt", "txt", "html")
+        )
+        return _one_line(subject), _BLANK_LINES.sub("\n\n", text).strip() + "\n", html
+
+    def _message(self, letter: Letter, to: Address, language: str, subject: str, text: str, html: str, now: datetime) -> bytes:
+        headers = (
+            ("From", self._from),
+            ("To", to),
+            ("Subject", subject),
+            ("Date", format_datetime(now)),
+            ("Message-ID", f"<{letter.id}@{self._domain}>"),
+            # The letters of one feedback stand together in a mailbox.
+            ("References", f"<{letter.feedback_id}@{self._domain}>"),
+            # RFC 3834: no answering machine answers an automatic message. It is no list, so it carries no List headers.
+            ("Auto-Submitted", "auto-generated"),
+            ("X-Auto-Response-Suppress", "All"),
+            ("Content-Language", language),
+            ("X-PAKN-Code", letter.code),
+            ("X-PAKN-Moment", letter.moment),
+        )
+        return message.build(headers, letter.id, text, html)
+
+
+def _environment(templates: Mapping[str, str]) -> jinja2.Environment:
+    return ImmutableSandboxedEnvironment(
+        loader=jinja2.DictLoader(dict(templates)),
+        undefined=jinja2.StrictUndefined,
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
+    )
+
+
+def _one_line(text: str) -> str:
+    """`text` without anything that a mail header would take for a line break or that no header may hold."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _address(contact: Contact) -> Address:
+    """The recipient. Raises CannotCompose for an address that only an internationalised mail server could take."""
+    local, _, domain = (contact.email or "").rpartition("@")
+    try:
+        ascii_domain = domain.encode("idna").decode()
+        local.encode("ascii")
+        # IDNA maps some characters to spaces and brackets, which would make it another's address.
+        if not _DOMAIN.fullmatch(ascii_domain):
+            raise CannotCompose("the address has no domain that mail can go to")
+        return Address(display_name=_one_line(contact.name or ""), username=local, domain=ascii_domain)
+    except (UnicodeError, ValueError):
+        raise CannotCompose("the address cannot be written in ASCII") from None
+
+
+def _typed(event_name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The kept fields of an event with their times and dates as such; what the pack's templates may call `strftime` on."""
+    typed = dict(data)
+    for name, field in schemas.CATALOGUE[event_name].model_fields.items():
+        value = typed.get(name)
+        kinds = (field.annotation, *get_args(field.annotation))
+        if isinstance(value, str) and AwareDatetime in kinds:
+            typed[name] = datetime.fromisoformat(value)
+        elif isinstance(value, str) and date in kinds:
+            typed[name] = date.fromisoformat(value)
+    return typed

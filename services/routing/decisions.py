@@ -1,0 +1,84 @@
+"""What routing does with each event: the first assignment, the sender's supplement, the agencies' actions.
+
+`consumers.py` hands the turn's batches to `decide`; the decisions themselves are `domain.py`'s.
+"""
+
+import hashlib
+
+from pakn.engine.turn import Received
+from pakn.errors import GiveUp
+from pakn.legal_time import Clock
+from pakn.packs.load import Pack
+from schemas import AgencyAction, Fact, FeedbackSubmitted, FeedbackSupplemented
+from schemas.values import Fault
+from services.routing import domain
+
+WANTED = frozenset({"FeedbackSubmitted", "FeedbackSupplemented", "AgencyAction"})
+
+
+def cause_id(received: Received) -> str:
+    """What names an event in the whole system.
+
+    An action's id is its agency's own choice: another agency, another case or an action of other content may bear the same
+    one, and is no repetition.
+    """
+    if isinstance(received.event, AgencyAction):
+        agency = received.topic.partition(".")[2]
+        action = received.event.root
+        content = hashlib.sha256(action.model_dump_json().encode()).hexdigest()[:16]
+        return action_cause(agency, received.envelope.id, action.feedback_id, action.action, content)
+    return received.envelope.id
+
+
+def case_id(received: Received) -> str:
+    """The feedback that a record is about: the subject of a fact, the field of an action."""
+    if isinstance(received.event, AgencyAction):
+        return received.event.root.feedback_id
+    return received.envelope.subject
+
+
+class Decisions:
+    """Decides one event of one case, by the pack's table and the law's order of steps."""
+
+    def __init__(self, pack: Pack, clock: Clock) -> None:
+        self._pack = pack
+        self._clock = clock
+
+    def decide(self, case: domain.Case | None, received: Received) -> tuple[domain.Case | None, list[Fact]]:
+        """Raises GiveUp for a supplement of a case that was never submitted."""
+        decided, facts = self._decide(case, received)
+        if decided is not None and decided != case:
+            times = [fact.time for fact in facts] + ([decided.happened_at] if decided.happened_at else [])
+            decided = decided.model_copy(update={"happened_at": max(times, default=None)})
+        return decided, facts
+
+    def _decide(self, case: domain.Case | None, received: Received) -> tuple[domain.Case | None, list[Fact]]:
+        event = received.event
+        if isinstance(event, AgencyAction):
+            return self._act(case, received, event)
+        cause = domain.Cause(received.envelope.id, received.envelope.time)
+        if isinstance(event, FeedbackSubmitted):
+            # The same submission under another event id cannot open the case anew.
+            return domain.assign_feedback(self._pack, event, cause) if case is None else (case, [])
+        assert isinstance(event, FeedbackSupplemented)
+        if case is None:
+            raise GiveUp("missing_case", f"feedback {event.code} was supplemented before it was submitted")
+        return domain.take_supplement(case, event, cause)
+
+    def _act(self, case: domain.Case | None, received: Received, event: AgencyAction) -> tuple[domain.Case | None, list[Fact]]:
+        agency = received.topic.partition(".")[2]
+        # The broker's time counts, not the agency's own: an answer cannot be dated back.
+        at = self._clock.at(received.appended_at)
+        if case is not None and case.happened_at is not None:
+            # Two brokers' clocks may differ by more than an agency needs to act; nothing comes before what it answers.
+            at = max(at, case.happened_at)
+        cause = domain.Cause(cause_id(received), at, received.envelope.id)
+        if case is None:
+            fault = Fault(field="feedback_id", message="no case with this id is assigned to you")
+            return None, [domain.refusal(cause, event.root.action, event.root.feedback_id, agency, [fault])]
+        return domain.act(self._pack, case, agency, event.root, cause)
+
+
+def action_cause(agency: str, action_id: str, *what: str) -> str:
+    """The id under which an agency's action is recorded."""
+    return "/".join((agency, *what, action_id))

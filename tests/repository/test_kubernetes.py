@@ -1,0 +1,52 @@
+"""deploy/kubernetes/pakn.yaml runs the same services, image and settings as docker-compose.yml."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pakn.settings import DEFAULT_PORTS
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "deploy/kubernetes/pakn.yaml").read_text()
+OBJECTS: list[dict[str, Any]] = yaml.safe_load(TEXT)["items"]
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+
+def named(kind: str) -> dict[str, dict[str, Any]]:
+    """The objects of a kind, by name."""
+    return {item["metadata"]["name"]: item for item in OBJECTS if item["kind"] == kind}
+
+
+def container(workload: dict[str, Any]) -> dict[str, Any]:
+    """The one container of a Deployment or a Job."""
+    (only,) = workload["spec"]["template"]["spec"]["containers"]
+    return dict(only)
+
+
+def test_each_service_is_deployed_and_one_instance_of_it_stays_while_nodes_are_drained() -> None:
+    """A service that is missing here would be missed only in the cluster."""
+    assert set(named("Deployment")) == set(named("PodDisruptionBudget")) == set(DEFAULT_PORTS)
+    for service, deployment in named("Deployment").items():
+        assert container(deployment)["args"] == ["run", service]
+        assert deployment["spec"]["selector"] == named("PodDisruptionBudget")[service]["spec"]["selector"]
+
+
+def test_every_workload_runs_the_image_of_this_version() -> None:
+    """The tag is written in each file that runs the image."""
+    workloads = [*named("Deployment").values(), *named("Job").values()]
+    assert {container(workload)["image"] for workload in workloads} == {f"pakn:{VERSION}"}
+
+
+def test_only_intake_gets_the_key_that_signs_secrets() -> None:
+    """What a service does not need it cannot lose."""
+    holders = {name for name, item in named("Deployment").items() if "pakn-intake" in str(container(item)["envFrom"])}
+    assert holders == {"intake"}
+
+
+def test_every_setting_named_here_exists() -> None:
+    """A misspelt setting is ignored, and its default rules."""
+    documented = set(re.findall(r"^#?(PAKN_\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert set(re.findall(r"PAKN_\w+", TEXT)) <= documented

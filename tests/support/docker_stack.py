@@ -1,0 +1,143 @@
+"""Kafka and MongoDB as containers for the tests (`TEST_STACK=docker`), with the same methods as `launcher.Servers`.
+
+`tests/conftest.py` calls `docker_servers`. Tests that need three brokers or other settings of the broker start their own
+servers through the launcher, here too. Containers are removed at the end; where testcontainers' own clean-up container
+cannot be had, set TESTCONTAINERS_RYUK_DISABLED=true.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pymongo
+import pymongo.errors
+import pytest
+from testcontainers.core.container import DockerContainer
+
+from pakn.local.child_process import CannotStart, free_ports
+from pakn.local.kafka_process import answers
+
+KAFKA_IMAGE = "apache/kafka:4.1.0"
+MONGO_IMAGE = "mongo:8.0"
+_READY_SECONDS = 120
+_ALREADY_INITIALIZED = 23
+_SETTINGS = {
+    "KAFKA_NODE_ID": "1",
+    "KAFKA_PROCESS_ROLES": "broker,controller",
+    "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+    "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+    "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
+    "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "KAFKA_INTER_BROKER_LISTENER_NAME": "PLAINTEXT",
+    "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+    # A broker that was killed is let in again when its old session is over: 3 s instead of 9.
+    "KAFKA_BROKER_SESSION_TIMEOUT_MS": "3000",
+    "KAFKA_BROKER_HEARTBEAT_INTERVAL_MS": "500",
+    "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+    "KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS": "4",
+    "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+    "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+    "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
+}
+
+
+class DockerServers:
+    """One broker and one replica set of one, on fixed ports of 127.0.0.1, so that a container that starts again is found."""
+
+    def __init__(self) -> None:
+        self._kafka_port, self._mongo_port = free_ports(2)
+        self.kafka_bootstrap = f"127.0.0.1:{self._kafka_port}"
+        self.mongo_uri = f"mongodb://127.0.0.1:{self._mongo_port}/?directConnection=true&w=majority&journal=true"
+        self.description = f"{KAFKA_IMAGE} on {self.kafka_bootstrap}; {MONGO_IMAGE} on 127.0.0.1:{self._mongo_port}; Docker"
+        self._kafka = DockerContainer(KAFKA_IMAGE).with_envs(
+            **_SETTINGS, KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://{self.kafka_bootstrap}"
+        )
+        self._mongo = DockerContainer(MONGO_IMAGE).with_command("mongod --replSet rs0 --bind_ip_all")
+        # `with_bind_ports` would open both, which ask for no password, to the whole network.
+        self._kafka.ports = {"9092/tcp": ("127.0.0.1", self._kafka_port)}  # type: ignore[dict-item]
+        self._mongo.ports = {"27017/tcp": ("127.0.0.1", self._mongo_port)}  # type: ignore[dict-item]
+
+    def start(self) -> None:
+        """Return when both servers answer. Raises CannotStart with the end of a container's log."""
+        self._mongo.start()
+        self._kafka.start()
+        self._wait_for_mongo()
+        self._wait_for_kafka()
+
+    def stop(self) -> None:
+        """Remove both containers with their data; nothing happens to one that was not started."""
+        self._kafka.stop()
+        self._mongo.stop()
+
+    def kill_kafka(self, node: int = 1) -> None:
+        """End the broker as a power cut would."""
+        _only_one(node)
+        _kill(self._kafka)
+
+    def restart_kafka(self, node: int = 1) -> None:
+        """Start the broker again on its port and data, and return when it answers."""
+        _only_one(node)
+        self._kafka.get_wrapped_container().restart()
+        self._wait_for_kafka()
+
+    def kill_mongo(self) -> None:
+        """End the database server as a power cut would."""
+        _kill(self._mongo)
+
+    def restart_mongo(self) -> None:
+        """Start the database server again on its port and data, and return when it takes writes."""
+        self._mongo.get_wrapped_container().restart()
+        self._wait_for_mongo()
+
+    def _wait_for_kafka(self) -> None:
+        _wait(KAFKA_IMAGE, self._kafka, lambda: answers(self._kafka_port))
+
+    def _wait_for_mongo(self) -> None:
+        with pymongo.MongoClient[dict[str, Any]](self.mongo_uri, serverSelectionTimeoutMS=500) as client:
+            _wait(MONGO_IMAGE, self._mongo, lambda: _takes_writes(client))
+
+
+def _takes_writes(client: "pymongo.MongoClient[dict[str, Any]]") -> bool:
+    """Whether the server is primary; a new one is made a replica set of one first."""
+    try:
+        if client.admin.command("hello").get("isWritablePrimary"):
+            return True
+        client.admin.command("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": "127.0.0.1:27017"}]})
+    except pymongo.errors.ConnectionFailure:
+        return False
+    except pymongo.errors.OperationFailure as refusal:
+        if refusal.code != _ALREADY_INITIALIZED:
+            raise
+    return False
+
+
+def _wait(name: str, container: DockerContainer, ready: Callable[[], bool]) -> None:
+    ends = time.monotonic() + _READY_SECONDS
+    while not ready():
+        if container.status in ("exited", "dead") or time.monotonic() > ends:
+            log = b"".join(container.get_logs()).decode(errors="replace").splitlines()[-15:]
+            raise CannotStart("\n".join([f"{name} was not ready within {_READY_SECONDS} s. The end of its log:", *log]))
+        time.sleep(0.1)
+
+
+def _kill(container: DockerContainer) -> None:
+    wrapped = container.get_wrapped_container()
+    wrapped.kill(signal="SIGKILL")
+    wrapped.wait()
+
+
+def _only_one(node: int) -> None:
+    if node != 1:
+        pytest.skip(f"TEST_STACK=docker has one broker, and this test asks for broker {node}")
+
+
+@contextlib.contextmanager
+def docker_servers() -> Iterator[DockerServers]:
+    """Both servers for as long as the block lasts. Raises CannotStart, or the Docker client's error where none answers."""
+    servers = DockerServers()
+    try:
+        servers.start()
+        yield servers
+    finally:
+        servers.stop()

@@ -1,0 +1,212 @@
+"""A mail server that misbehaves on demand, and notify's parts around it without Kafka, for the tests of letters.
+
+`tests/integration/conftest.py` makes fixtures of them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default as POLICY
+from typing import Any
+from unittest.mock import Mock
+
+from aiosmtpd.smtp import SMTP as SmtpServer
+from aiosmtpd.smtp import Envelope as MailEnvelope
+from aiosmtpd.smtp import Session
+from pydantic import BaseModel
+
+import schemas
+from pakn.engine import mongo
+from pakn.engine.turn import Received
+from pakn.packs.load import load_pack
+from pakn.settings import NotifySettings, Settings, SmtpSettings
+from schemas import ContactRecorded, DeadlineSet, Envelope, Fact, FeedbackAssigned, FeedbackSubmitted
+from services.notify.channels.email import Pool
+from services.notify.decisions import LetterHandler
+from services.notify.letters.compose import Composer
+from services.notify.mailer import Mailer
+from services.notify.store import NotifyStore
+
+PACK = load_pack("vn")
+START = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+
+
+class HandClock:
+    """Legal and machine time are one, and move by hand."""
+
+    def __init__(self) -> None:
+        self.time = START
+
+    def now(self) -> datetime:
+        return self.time
+
+    def at(self, machine_time: datetime) -> datetime:
+        return machine_time
+
+    def machine(self) -> datetime:
+        return self.time
+
+    def advance(self, **by: float) -> None:
+        self.time += timedelta(**by)
+
+
+class MailServer:
+    """An aiosmtpd handler that keeps what it accepted; tests replace `on_mail`, `on_rcpt` and `on_data` to misbehave."""
+
+    def __init__(self) -> None:
+        self.mailbox: list[bytes] = []
+        self.connections = 0
+        self.on_mail: Callable[[SmtpServer], str] = lambda _: "250 OK"
+        self.on_rcpt: Callable[[SmtpServer], str] = lambda _: "250 OK"
+        self.on_data: Callable[[SmtpServer], str] = lambda _: "250 OK"
+        self.before_answer: Callable[[], Any] | None = None
+        self.silent_at = ""
+        self.speak_again = asyncio.Event()
+
+    async def handle_MAIL(self, server: SmtpServer, _s: Session, envelope: MailEnvelope, address: str, _o: Any) -> str:
+        envelope.mail_from = address
+        return self.on_mail(server)
+
+    async def handle_RCPT(self, server: SmtpServer, _s: Session, envelope: MailEnvelope, address: str, _o: Any) -> str:
+        envelope.rcpt_tos.append(address)
+        if self.silent_at == "rcpt":
+            await self.speak_again.wait()
+        return self.on_rcpt(server)
+
+    async def handle_DATA(self, server: SmtpServer, _s: Session, envelope: MailEnvelope) -> str:
+        if self.before_answer is not None:
+            await self.before_answer()
+        if self.silent_at == "data":
+            await self.speak_again.wait()
+        answer = self.on_data(server)
+        if answer.startswith("250"):
+            assert isinstance(envelope.content, bytes)
+            self.mailbox.append(envelope.content)
+        return answer
+
+    def message_ids(self) -> list[str]:
+        return [str(message_from_bytes(data, policy=POLICY)["Message-ID"]) for data in self.mailbox]
+
+    @asynccontextmanager
+    async def listening(self, port: int = 0) -> AsyncIterator[int]:
+        def connect() -> SmtpServer:
+            self.connections += 1
+            return SmtpServer(self, enable_SMTPUTF8=False)
+
+        server = await asyncio.get_running_loop().create_server(connect, "127.0.0.1", port)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+
+
+def cut(server: SmtpServer) -> str:
+    """Lose the connection without an answer, as a crash of the mail server would."""
+    assert isinstance(server.transport, asyncio.WriteTransport)
+    server.transport.abort()
+    return "250 OK"
+
+
+class Notify:
+    """The service's parts without Kafka: `facts` is what would have been published."""
+
+    def __init__(self, settings: Settings, port: int, clock: HandClock) -> None:
+        self.settings = settings.model_copy(
+            update={
+                "smtp": SmtpSettings(host="127.0.0.1", port=port, connections=4, timeout_seconds=10),
+                "notify": NotifySettings(batch=20, attempts=3, backoff_seconds=5, lease_seconds=60),
+            }
+        )
+        self.clock = clock
+        self.facts: list[Fact] = []
+        self.client = mongo.make_client(settings.mongo)
+        self.database = mongo.database(self.client, settings.namespace, "notify")
+        self.store = NotifyStore(self.database)
+        self.composer = Composer(PACK, self.settings.smtp.sender, "https://pakn.example")
+        self.handler = LetterHandler(self.store, PACK.letters, self.composer.version, clock.machine)
+        self.pools: list[Pool] = []
+        self.mailer = self.new_mailer()
+
+    def new_mailer(self) -> Mailer:
+        """Another instance on the same database."""
+        pool = Pool(self.settings.smtp, 30)
+        self.pools.append(pool)
+        tokens = (f"{id(pool)}-{number}" for number in range(10_000))
+        settings = self.settings
+        return Mailer(self.store, self.composer, pool, settings.notify, settings.smtp.sender, self.clock, lambda: next(tokens))
+
+    async def prepare(self) -> None:
+        await self.store.prepare(self.composer.version, PACK.templates)
+
+    async def close(self) -> None:
+        for pool in self.pools:
+            await pool.close()
+        await mongo.close(self.client)
+
+    async def publish(self, facts: Sequence[Fact]) -> None:
+        self.facts += facts
+
+    async def tick(self) -> None:
+        await self.mailer.tick()
+        await self.mailer.announce(self.publish)
+
+    async def take(self, *events: BaseModel) -> int:
+        """Handle a batch; returns how many letters in it were there already."""
+        outcome = await self.handler.handle([received(event) for event in events])
+        assert outcome.given_up == []
+        return outcome.repeated
+
+    async def letters(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = await self.database["letters"].find({}).to_list(None)
+        return rows
+
+    async def states(self) -> list[str]:
+        return sorted(row["state"] for row in await self.letters())
+
+    def outcomes(self) -> list[str]:
+        return [fact.name for fact in self.facts]
+
+
+def case_id(number: int) -> str:
+    return f"01890a5d-ac96-774b-bcce-{number:012x}"
+
+
+def received(event: BaseModel) -> Received:
+    feedback_id = getattr(event, "feedback_id", case_id(1))
+    name = type(event).__name__
+    envelope = Envelope(schemas.derived_id(feedback_id, name), f"pakn.{name}.v1", name, 1, "/test", START, feedback_id, "")
+    return Received(envelope, event, "feedback", 0, 0, START, Mock())
+
+
+def common(number: int) -> dict[str, Any]:
+    return {"feedback_id": case_id(number), "code": f"PAKN.20260302.{number:04}"}
+
+
+def matter() -> dict[str, Any]:
+    return {"category": PACK.categories[0].id, "title": "Đèn đường hỏng", "content": "x", "submitted_at": START}
+
+
+def submitted(number: int = 1) -> FeedbackSubmitted:
+    rest = {"channel": "web", "language": "vi", "received_at": START}
+    return FeedbackSubmitted.model_validate(common(number) | matter() | rest)
+
+
+def contact(number: int = 1, email: str | None = "a@example.org") -> ContactRecorded:
+    rest = {"name": "Nguyễn Văn A", "email": email, "language": "vi", "lookup_secret": "s"}
+    return ContactRecorded.model_validate(common(number) | rest)
+
+
+def assigned() -> FeedbackAssigned:
+    rest = {"agency": PACK.agencies[0].id, "rule": "r", "table_version": "1", "reason": "r", "assigned_at": START}
+    return FeedbackAssigned.model_validate(common(1) | matter() | rest)
+
+
+def deadline_set() -> DeadlineSet:
+    return DeadlineSet.model_validate(
+        common(1)
+        | {"clock_id": "c1", "rule": "handle_reply", "agency": PACK.agencies[0].id, "started_at": START, "due_at": START}
+        | {"due_date": "2026-03-23", "limit": 15, "unit": "working_days", "rule_set": PACK.rule_sets[0].id}
+        | {"article": "Điều 45", "verified": False, "calendar_version": "1", "explanation": "15"}
+    )

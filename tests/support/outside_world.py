@@ -1,0 +1,226 @@
+"""The world around the services, for tests: portals and agencies that post, an observer that reads every topic, a small pack.
+
+It knows the public interfaces only: topics, envelopes, HTTP. `tests/support/system.py` puts it next to running services.
+"""
+
+import asyncio
+import json
+import re
+import shutil
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from inspect import isawaitable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+
+from pakn.packs.load import PACKS
+
+T = TypeVar("T")
+SENDER = {"name": "Nguyễn Văn Thử", "address": "1 Hùng Vương", "phone": "0900000000", "email": "thu@example.org"}
+MATTER: dict[str, Any] = {"category": "khac", "title": "Đường hỏng", "content": "Ổ gà trên đường", "province": "gia-lai"}
+GOOD: dict[str, Any] = MATTER | {"sender": SENDER}
+SMALL_PACK_AGENCIES = ("gia-lai", "binh-dinh", "da-nang", "van-phong-chinh-phu", "bo-noi-vu", "bo-khoa-hoc-va-cong-nghe")
+
+
+async def until(condition: Callable[[], T | Awaitable[T]], what: str, seconds: float = 90) -> T:
+    """Ask again and again until `condition` gives something true, and return it. Fails with `what` after `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        found: T = await answer if isawaitable(answer) else answer
+        if found:
+            return found
+        assert time.monotonic() < end, f"not within {seconds:g} s: {what}"
+        await asyncio.sleep(0.05)
+
+
+async def until_empty(
+    what_is_left: Callable[[], Awaitable[Any]], what: str, seconds: float = 90, status: Callable[[], Awaitable[Any]] | None = None
+) -> None:
+    """Ask again and again until nothing is left. Fails with `what`, what is still left, and `status`, after `seconds`."""
+    end = time.monotonic() + seconds
+    while left := await what_is_left():
+        if time.monotonic() > end:
+            said = await status() if status else ""
+            raise AssertionError(f"not within {seconds:g} s: {what}; left: {str(left)[:1000]} {said}")
+        # These questions are not cheap, and what they wait for shares the machine with them.
+        await asyncio.sleep(0.25)
+
+
+def small_pack(folder: Path) -> Path:
+    """The national pack with two provinces and four ministries, so that a namespace has thirty topics and not two hundred."""
+    copy = folder / "vn"
+    shutil.copytree(PACKS / "vn", copy, ignore=shutil.ignore_patterns("requests_sample*"))
+    agencies = (copy / "agencies.csv").read_text().splitlines(keepends=True)
+    kept = [line for line in agencies if line.split(",")[0] in ("id", *SMALL_PACK_AGENCIES)]
+    (copy / "agencies.csv").write_text("".join(kept))
+    header = (copy / "pack.yaml").read_text()
+    (copy / "pack.yaml").write_text(re.sub(r"provinces: \[.*?\]", "provinces: [gia-lai, da-nang]", header, flags=re.DOTALL))
+    return copy
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A record as anybody who reads the topic sees it. `topic` is without the namespace."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, str]
+
+    @property
+    def id(self) -> str:
+        return self.headers.get("ce_id", "")
+
+    @cached_property
+    def name(self) -> str:
+        return self.headers.get("ce_type", "").removeprefix("pakn.").partition(".")[0]
+
+    @property
+    def subject(self) -> str:
+        return self.headers.get("ce_subject", "")
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """The value as a JSON object; empty where it is none."""
+        try:
+            found = json.loads(self.value or b"{}")
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+class Observer:
+    """Reads all records of the given topics from the beginning on, as they come."""
+
+    def __init__(self, bootstrap: str, namespace: str, topics: Iterable[str]) -> None:
+        self._consumer = AIOKafkaConsumer(
+            *(f"{namespace}.{topic}" for topic in topics),
+            bootstrap_servers=bootstrap,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=16 * 1024 * 1024,
+        )
+        self._prefix = len(namespace) + 1
+        self.records: list[Seen] = []
+        self._by_name: dict[str, list[Seen]] = defaultdict(list)
+
+    async def __aenter__(self) -> "Observer":
+        await self._consumer.start()
+        self._task = asyncio.create_task(self._read())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._consumer.stop()
+
+    async def _read(self) -> None:
+        async for record in self._consumer:
+            headers = {key: value.decode(errors="replace") for key, value in record.headers if value is not None}
+            place = (record.topic[self._prefix :], record.partition, record.offset)
+            seen = Seen(*place, record.key, record.value, headers)
+            self.records.append(seen)
+            self._by_name[seen.name].append(seen)
+
+    def found(self, name: str | None = None, *, topic: str | None = None, subject: str | None = None, **data: Any) -> list[Seen]:
+        """The records with this event name, topic, subject and these fields, as they came."""
+        return [
+            record
+            for record in list(self.records if name is None else self._by_name[name])
+            if (topic is None or record.topic == topic)
+            and (subject is None or record.subject == subject)
+            and all(record.data.get(key) == value for key, value in data.items())
+        ]
+
+    async def wait(self, name: str | None = None, *, count: int = 1, seconds: float = 90, **what: Any) -> list[Seen]:
+        """The records that `found` finds, once there are `count` of them with different ids."""
+
+        def enough() -> list[Seen]:
+            rows = self.found(name, **what)
+            return rows if len({(row.topic, row.id) for row in rows}) >= count else []
+
+        return await until(enough, f"{count} x {name} {what}", seconds)
+
+    async def all_read(self, seconds: float = 30) -> None:
+        """Wait until everything that is in the topics now has been seen."""
+        ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
+
+        async def there() -> bool:
+            return all([await self._consumer.position(partition) >= end for partition, end in ends.items()])
+
+        await until(there, "the observer reads to the end", seconds)
+        await asyncio.sleep(0)
+
+
+class Poster:
+    """Posts to topics as portals and agencies do, or as anybody who gets it wrong."""
+
+    def __init__(self, bootstrap: str, namespace: str) -> None:
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_request_size=16 * 1024 * 1024, linger_ms=2
+        )
+        self._namespace = namespace
+
+    async def __aenter__(self) -> "Poster":
+        await self._producer.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._producer.stop()
+
+    async def raw(
+        self, topic: str, value: bytes | None, headers: Iterable[tuple[str, bytes | None]] = (), key: bytes | None = None
+    ) -> None:
+        """Any bytes with any headers."""
+        await self._producer.send_and_wait(f"{self._namespace}.{topic}", value, key=key, headers=list(headers))
+
+    async def event(self, topic: str, kind: str, data: Any, event_id: str | None = None, key: str = "", **headers: str) -> str:
+        """A CloudEvent of the type `kind`; returns its id."""
+        own_id = event_id or str(uuid.uuid4())
+        lines = [(name, text.encode()) for name, text in envelope(kind, own_id, **headers).items()]
+        await self.raw(topic, json.dumps(data, ensure_ascii=False).encode(), lines, key.encode())
+        return own_id
+
+    async def portal(self, portal: str, submission: dict[str, Any], event_id: str | None = None) -> str:
+        """Post a submission as `portal`."""
+        return await self.event(f"inbox.{portal}", "pakn.PortalSubmission.v1", submission, event_id)
+
+    async def act(
+        self, agency: str, feedback_id: str, action: str, actor: str = "cb1", event_id: str | None = None, **more: Any
+    ) -> str:
+        """Post an action as `agency`."""
+        data = {"action": action, "feedback_id": feedback_id, "actor": actor} | more
+        return await self.event(f"actions.{agency}", "pakn.AgencyAction.v1", data, event_id, key=feedback_id)
+
+
+async def read_again(bootstrap: str, namespace: str, services: Iterable[str]) -> None:
+    """Set the committed offsets of services that do not run back to the beginning, as an operator does with Kafka's tools."""
+    for service in services:
+        group = f"{namespace}.{service}"
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+        await admin.start()
+        await consumer.start()
+        try:
+            committed = await admin.list_consumer_group_offsets(group)
+            assert committed, f"{group} has committed nothing yet"
+            consumer.assign(list(committed))
+            await consumer.commit(dict.fromkeys(committed, 0))
+        finally:
+            await consumer.stop()
+            await admin.close()
+
+
+def envelope(kind: str, event_id: str, **more: str) -> dict[str, str]:
+    """The headers of a CloudEvent."""
+    attributes = {"ce_specversion": "1.0", "ce_id": event_id, "ce_type": kind, "ce_source": "/outside"}
+    return attributes | {"ce_time": "2026-03-02T03:00:00+00:00", "content-type": "application/json"} | more

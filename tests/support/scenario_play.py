@@ -1,0 +1,282 @@
+"""Plays a file of `tests/scenarios/`: plain words go to the law's clocks as facts, and what they say is compared.
+
+`tests/unit/test_scenarios.py` runs each file. Whatever means nothing here is refused with the file, the line and the word,
+since a misspelt expectation would be one that nobody checks.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, time
+from typing import Any, get_args
+
+import schemas
+from pakn.packs.files import Document, Place
+from pakn.packs.models import Calendar
+from schemas import Fact
+from schemas.values import RuleName
+from services.deadlines.clocks import explain
+from services.deadlines.clocks.clock import Clock, rule_of
+from services.deadlines.law.known import Law
+from tests.support.clock_story import COMMON, VN, Story, with_calendar, with_days
+
+PACKS = {"vn": VN}
+RULES = get_args(RuleName)
+FIRED = ("warning", "overdue", "progress")
+FACTS = ("DeadlineSet", "DeadlineMet", "DeadlineCancelled", "DeadlineMoved", "OverdueWithdrawn")
+TOP = ("title", "law", "pack", "not yet announced", "steps")
+REQUIRED = ("title", "law", "pack", "steps")
+STATES = ("open", "late", "met", "cancelled")
+# The steps, and the words that some may have beside `on` and `at`.
+STEPS = (
+    "sent", "accepted", "refused", "returned", "transferred", "moved inside the agency", "more asked", "supplemented",
+    "replied", "reply sent back", "published", "time passes until", "calendar corrected",
+)  # fmt: skip
+WORDS_OF = {"sent": ("to",), "returned": ("to",), "transferred": ("to",), "calendar corrected": ("off", "worked")}
+OF_A_CLOCK = (
+    "clock", "agency", "due", "state", "started", "limit", "rule set", "provisional", "days off", "weekend days worked",
+    "measured limit", "due by the measure",
+)  # fmt: skip
+EXPECTED = (*OF_A_CLOCK, "open clocks", "fires", "facts")
+
+
+class CannotPlay(ValueError):
+    """A scenario has a word or a value that means nothing here; the text says where, and what is known."""
+
+
+class Play:
+    """One scenario: its steps go in one after the other, each expectation is compared where it stands."""
+
+    def __init__(self, document: Document) -> None:
+        if document.faults:
+            raise CannotPlay("\n".join(map(str, document.faults)))
+        self.document = document
+        self.known((), document.data, TOP)
+        for word in REQUIRED:
+            if not document.data.get(word):
+                raise self.fault((), f"`{word}` is missing; add it")
+        self.known(("pack",), [document.data["pack"]], PACKS)
+        self.pack = PACKS[document.data["pack"]]
+        self.law = with_calendar(Law.of(self.pack), without(self.pack.calendar, self.days(("not yet announced",))))
+        self.story: Story | None = None
+        self.now: datetime | None = None
+        self.said: list[Fact] = []
+        self.corrections = 0
+
+    def fault(self, place: Place, what: str) -> CannotPlay:
+        return CannotPlay(str(self.document.fault(place, what)))
+
+    def known(self, place: Place, words: Iterable[str], known: Iterable[str]) -> None:
+        """Raises CannotPlay for the first of `words` that is none of `known`."""
+        for word in words:
+            if word not in known:
+                raise self.fault((*place, word), f"`{word}` is not known here; known are: {', '.join(known)}")
+
+    def at(self, place: Place) -> Any:
+        """The value at a place of the file; None where there is none."""
+        value = self.document.data
+        for step in place:
+            value = value.get(step) if isinstance(value, dict) else value[step]
+        return value
+
+    def day(self, place: Place) -> date:
+        value = self.at(place)
+        if not isinstance(value, date) or isinstance(value, datetime):
+            raise self.fault(place, f"`{value}` is not a day; write it as 2026-03-02")
+        return value
+
+    def days(self, place: Place) -> list[date]:
+        listed = self.at(place) or []
+        if not isinstance(listed, list):
+            raise self.fault(place, f"`{listed}` is not a list of days; write [2026-03-02]")
+        return [self.day((*place, number)) for number in range(len(listed))]
+
+    def agency(self, place: Place) -> str:
+        self.known(place, [str(self.at(place))], [agency.id for agency in self.pack.agencies])
+        return str(self.at(place))
+
+    def moment(self, place: Place) -> datetime:
+        """The instant of a step, which is never before the one above it."""
+        if not isinstance(self.at(place), dict):
+            day, hour = self.day(place), "09:00"
+        else:
+            if "on" not in self.at(place):
+                raise self.fault(place, "`on` is missing; add the day")
+            day, hour = self.day((*place, "on")), self.at(place).get("at", "09:00")
+        try:
+            moment = datetime.combine(day, time.fromisoformat(hour), self.law.days.zone)
+        except (TypeError, ValueError):
+            raise self.fault((*place, "at"), f'`{hour}` is not an hour; write it in quotes, as "23:59"') from None
+        if self.now and moment < self.now:
+            raise self.fault(place, f"{day} comes before the step above; put the steps in the order of time")
+        self.now = moment
+        return moment
+
+    def run(self) -> None:
+        """Play every step. Raises CannotPlay, or AssertionError where the clocks say something else."""
+        expectations = 0
+        for number, step in enumerate(self.document.data["steps"]):
+            place: Place = ("steps", number)
+            if not isinstance(step, dict) or len(step) != 1:
+                raise self.fault(place, "a step has one word before its colon; begin each with a dash of its own")
+            (word,) = step
+            self.known(place, step, (*STEPS, "expect"))
+            if word == "expect":
+                expectations += 1
+                self.expect((*place, word))
+            else:
+                self.take((*place, word))
+        if not expectations:
+            raise self.fault(("steps",), "nothing is expected; add an `expect` step")
+
+    def take(self, place: Place) -> None:
+        """Let one step happen, and keep what the clocks said at it and since the step above."""
+        word = str(place[-1])
+        more = WORDS_OF.get(word, ())
+        if isinstance(self.at(place), dict):
+            self.known(place, self.at(place), ("on", "at", *more))
+        if "to" in more and (not isinstance(self.at(place), dict) or "to" not in self.at(place)):
+            raise self.fault(place, "`to` is missing; add the agency, as {on: 2026-03-02, to: gia-lai}")
+        moment = self.moment(place)
+        if (word == "sent") == (self.story is not None):
+            raise self.fault(place, "`sent` is the first step, and there is one of it")
+        heard = len(self.story.facts) if self.story else 0
+        if self.story is None:
+            self.story = Story(moment, self.agency((*place, "to")), self.law)
+        else:
+            self.happen(self.story, place, moment)
+        self.said = self.story.facts[heard:]
+
+    def happen(self, story: Story, place: Place, moment: datetime) -> None:
+        simple: dict[str, Callable[[datetime], object]] = {
+            "accepted": story.accept,
+            "refused": story.refuse,
+            "more asked": story.ask,
+            "supplemented": story.supplement,
+            "replied": story.reply,
+            "reply sent back": story.send_back,
+            "published": story.publish,
+            "time passes until": story.wait,
+        }
+        match place[-1]:
+            case "transferred":
+                story.transfer(moment, story.agency, self.agency((*place, "to")))
+            case "moved inside the agency":
+                # It is nothing to the clocks, so what is due by then fires by the passing of time alone.
+                story.wait(moment)
+                story.transfer(moment, story.agency, story.agency)
+            case "returned":
+                returned, to = story.agency, self.agency((*place, "to"))
+                story.take(schemas.FeedbackReturned(**COMMON, agency=returned, actor="a", reason="r", returned_at=moment))
+                story.assigned(moment, to, returned)
+            case "calendar corrected":
+                story.correct(self.corrected(place), moment)
+            case word:
+                simple[str(word)](moment)
+
+    def corrected(self, place: Place) -> Law:
+        """The law with the days of a correction in its calendar, as a later version of it."""
+        self.corrections += 1
+        off, worked = self.days((*place, "off")), {}
+        for text in self.at((*place, "worked")) or {}:
+            instead = self.day((*place, "worked", text))
+            try:
+                worked[date.fromisoformat(text)] = instead
+            except ValueError:
+                raise self.fault((*place, "worked", text), f"`{text}` is not a day; write {{2026-01-10: 2026-01-02}}") from None
+        for day in off:
+            if not self.law.days.is_working_day(day):
+                raise self.fault((*place, "off"), f"{day} is off already; name days that were worked until now")
+        version = f"{self.pack.calendar.version}.{self.corrections}"
+        self.law = with_calendar(self.law, with_days(self.law.days.calendar, version, off, worked))
+        return self.law
+
+    def expect(self, place: Place) -> None:
+        """Compare the state of a clock now, and what was said and what fired at the step above."""
+        wanted = self.at(place)
+        if not isinstance(wanted, dict) or self.story is None or self.story.case is None:
+            raise self.fault(place, "write what is expected as {clock: handle_reply, due: 2026-03-23}, after a step")
+        self.known(place, wanted, EXPECTED)
+        found = self.clock(place, wanted) if set(wanted) & set(OF_A_CLOCK) else {}
+        if "open clocks" in wanted:
+            self.known((*place, "open clocks"), wanted["open clocks"], RULES)
+            found["open clocks"] = [clock.rule for clock in self.story.case.clocks if clock.state == "open"]
+        for word, names in (("fires", FIRED), ("facts", FACTS)):
+            if word in wanted:
+                for number, line in enumerate(wanted[word]):
+                    self.known((*place, word, number), str(line).split()[1 if word == "fires" else 0 :][:1], names)
+                    self.known((*place, word, number), str(line).split()[2 if word == "fires" else 1 :][:1], RULES)
+                lines = [self.line(fact) for fact in self.said]
+                found[word] = [line for line in lines if (line.split()[0] in FACTS) == (word == "facts")]
+        in_any_order = ("open clocks", "fires", "facts")
+        for word, value in wanted.items():
+            here = f"{self.document.file}:{self.document.line((*place, word))}: {word}"
+            if word in in_any_order:
+                assert sorted(found[word]) == sorted(value), here
+            else:
+                assert found[word] == value, here
+
+    def clock(self, place: Place, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Everything that can be expected of the latest clock of a rule (and of an agency, where one is named)."""
+        assert self.story is not None
+        assert self.story.case is not None
+        if "clock" not in wanted:
+            raise self.fault(place, "`clock` is missing; say which: " + ", ".join(RULES))
+        self.known((*place, "clock"), [wanted["clock"]], RULES)
+        self.known((*place, "state"), [wanted["state"]] if "state" in wanted else [], STATES)
+        agency = self.agency((*place, "agency")) if "agency" in wanted else self.story.agency
+        found = [clock for clock in self.story.case.clocks if (clock.rule, clock.agency) == (wanted["clock"], agency)]
+        assert found, f"{self.document.file}:{self.document.line(place)}: {agency} has no clock {wanted['clock']}"
+        return self.seen(found[-1])
+
+    def seen(self, clock: Clock) -> dict[str, Any]:
+        assert self.story is not None
+        (explained,) = explain.explain_clocks(self.story.law, [clock])
+        measure = rule_of(self.story.law, clock).measured_as
+        return {
+            "clock": clock.rule,
+            "agency": clock.agency,
+            "due": date.fromisoformat(clock.due_date),
+            "state": explained["state"],
+            "started": self.law.days.local_day(clock.started_at),
+            "limit": clock.limit,
+            "rule set": clock.rule_set,
+            "provisional": explained["provisional"],
+            "days off": _of_kind(explained["days"], "holiday", "made_up", "swap_off"),
+            "weekend days worked": _of_kind(explained["days"], "swap_work"),
+            "measured limit": measure,
+            "due by the measure": clock.due(self.law.days, clock.started_at, measure, clock.unit)[1] if measure else None,
+        }
+
+    def line(self, fact: Fact) -> str:
+        """A fact as a scenario writes it."""
+        event: Any = schemas.READERS[fact.name].validate_json(fact.data)
+        match event:
+            case schemas.DeadlineWarning():
+                return f"{self.law.days.local_day(fact.time)} warning {event.rule} {event.days_before}"
+            case schemas.FeedbackOverdue():
+                kind, number = ("progress", f" {event.times}") if event.times else ("overdue", "")
+                return f"{self.law.days.local_day(fact.time)} {kind} {event.rule}{number}"
+            case schemas.DeadlineSet():
+                return f"DeadlineSet {event.rule} due {event.due_date}"
+            case schemas.DeadlineMet():
+                return f"DeadlineMet {event.rule} {'late' if event.late else 'in time'}"
+            case schemas.DeadlineCancelled():
+                return f"DeadlineCancelled {event.rule} because {event.reason}"
+            case schemas.DeadlineMoved():
+                nearer = "nearer" if event.nearer else "later"
+                return f"DeadlineMoved {event.rule} from {event.previous_due_date} {nearer} to {event.due_date}"
+            case _:
+                return f"{fact.name} {event.rule}"
+
+
+def _of_kind(days: list[explain.Explained], *kinds: str) -> list[date]:
+    return [date.fromisoformat(day["date"]) for day in days if day["kind"] in kinds]
+
+
+def without(calendar: Calendar, days: list[date]) -> Calendar:
+    """The calendar as it was before these days off and worked days were announced."""
+    years = []
+    for year in calendar.years:
+        off = tuple(day for day in year.days_off if day.date not in days)
+        worked = tuple(day for day in year.working_days if day.date not in days)
+        years.append(year.model_copy(update={"days_off": off, "working_days": worked}))
+    return calendar.model_copy(update={"years": tuple(years)})

@@ -1,0 +1,201 @@
+"""Services inside the test's process, on real servers, in a namespace of their own, with the outside world around them.
+
+`tests/integration/` uses it where a service must be stopped, started and looked into; `tests/faults/` and `tests/e2e/`
+run real processes instead.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from pakn.engine import kafka, mongo
+from pakn.engine.process import Service
+from pakn.legal_time import from_now_on
+from pakn.local.launcher import Servers
+from pakn.packs.load import load_pack
+from pakn.settings import (
+    ClockSettings,
+    DeadlinesSettings,
+    IntakeSettings,
+    KafkaSettings,
+    MongoSettings,
+    NotifySettings,
+    Settings,
+)
+from schemas import topics
+from tests.support.outside_world import GOOD, Observer, Poster, until
+
+SECRET_KEY = "a secret key of the tests, longer than 32 characters"
+# A Monday without days off around it; long before the packs' calendars end.
+START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
+BUILDERS: dict[str, Callable[..., Service]] = {
+    name: import_module(f"services.{name}.app").build_app for name in ("intake", "routing", "deadlines", "notify")
+}
+
+
+def make_settings(servers: Servers, namespace: str, pack: Path | str, clock_file: Path, **more: Any) -> Settings:
+    """Settings with short waits; the legal clock is a file, so no test depends on the day it runs on."""
+    return Settings(
+        namespace=namespace,
+        pack=str(pack),
+        retry_seconds=30,
+        gauge_seconds=2,
+        kafka=KafkaSettings(bootstrap=servers.kafka_bootstrap, partitions=3),
+        mongo=MongoSettings.model_validate({"uri": servers.mongo_uri}),
+        clock=ClockSettings(file=clock_file),
+        intake=IntakeSettings.model_validate({"secret_key": SECRET_KEY, "sweep_seconds": 0.5}),
+        deadlines=DeadlinesSettings(tick_seconds=0.1, grace_seconds=0, law_seconds=0.5),
+        notify=NotifySettings(tick_seconds=0.1, backoff_seconds=0.2),
+    ).model_copy(update=more)
+
+
+class System:
+    """One deployment. `start` and `stop` services by name; `http` is intake's, `observer` sees every topic."""
+
+    def __init__(self, settings: Settings) -> None:
+        assert settings.clock.file is not None
+        self.settings = settings
+        self.pack = load_pack(settings.pack)
+        self.clock_file = settings.clock.file
+        self.services: dict[str, Service] = {}
+        self.https: dict[str, httpx.AsyncClient] = {}
+        self._open: dict[str, contextlib.AsyncExitStack] = {}
+        self.set_clock(START)
+
+    async def __aenter__(self) -> "System":
+        agencies = [agency.id for agency in self.pack.agencies_not_ended(START.date())]
+        specs = topics.all_topics(agencies, [portal.id for portal in self.pack.header.portals])
+        await kafka.provision(self.settings, specs)
+        address = (self.settings.kafka.bootstrap, self.settings.namespace)
+        self._client = mongo.make_client(self.settings.mongo)
+        async with contextlib.AsyncExitStack() as stack:
+            self.observer = await stack.enter_async_context(Observer(*address, [spec.name for spec in specs]))
+            self.post = await stack.enter_async_context(Poster(*address))
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop(*list(self._open))
+        for name in BUILDERS:
+            await self._client.drop_database(f"{self.settings.namespace}_{name}")
+        await mongo.close(self._client)
+        await self._stack.aclose()
+
+    def set_clock(self, legal: datetime, rate: float = 0) -> None:
+        """From now on the legal time is `legal`, standing still or running at `rate`."""
+        from_now_on(self.clock_file, legal=legal, rate=rate, until=FAR)
+
+    async def start(self, *names: str, **doubles: Any) -> None:
+        """Build and run services, and return when they are connected and own partitions."""
+        for name in names:
+            stack = self._open[name] = contextlib.AsyncExitStack()
+            service = self.services[name] = BUILDERS[name](self.settings, **doubles)
+            await stack.enter_async_context(lifespan(service))
+            # As behind a real server, an error of the application is an answer and not an exception here.
+            transport = httpx.ASGITransport(service.app, raise_app_exceptions=False)  # type: ignore[arg-type]
+            client = httpx.AsyncClient(transport=transport, base_url="http://service", timeout=30)
+            self.https[name] = await stack.enter_async_context(client)
+        await asyncio.gather(*(until(lambda name=name: self._owns(name), f"{name} is ready") for name in names))  # type: ignore[misc]
+
+    async def _owns(self, name: str) -> bool:
+        answer = await self.https[name].get("/ready")
+        return answer.status_code == 200 and answer.json()["partitions"] > 0
+
+    async def stop(self, *names: str) -> None:
+        """End services as a signal does."""
+        await asyncio.gather(*(self._open.pop(name).aclose() for name in names))
+        for name in names:
+            assert self.services.pop(name).exit_code == 0, f"{name} gave up; its log says why"
+
+    async def counts_by(self, version: str) -> bool:
+        """Whether deadlines counts clocks that open by this calendar."""
+        answer = await self.https["deadlines"].get("/metrics")
+        return f'pakn_calendar_info{{version="{version}"}} 1.0' in answer.text
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """Intake, the citizens' side."""
+        return self.https["intake"]
+
+    async def snapshot(self, *services: str) -> dict[str, list[Any]]:
+        """All documents of services, by collection: what must not change where nothing new happens."""
+        found: dict[str, list[Any]] = {}
+        for service in services or tuple(BUILDERS):
+            database = self.documents(service)
+            for name in sorted(await database.list_collection_names()):
+                # An instance's mark is its sign of life, and chunks of files are large.
+                if name not in ("outbox_marks", "fs.chunks"):
+                    found[f"{service}.{name}"] = await database[name].find({}).sort("_id", 1).to_list(None)
+        return found
+
+    def documents(self, service: str) -> Any:
+        """The database of a service, to look into."""
+        return mongo.database(self._client, self.settings.namespace, service)
+
+    async def submit(self, headers: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+        """Submit a feedback in order, changed by `more`, and return the answer."""
+        answer = await self.http.post("/v1/feedback", json=GOOD | more, headers=headers)
+        assert answer.status_code in (200, 201), answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def assigned(self, agency: str = "gia-lai", **more: Any) -> dict[str, Any]:
+        """Submit a feedback and wait until the agency has it in its own topic."""
+        body = await self.submit(**more)
+        await self.observer.wait("FeedbackAssigned", topic=f"assignments.{agency}", subject=body["feedback_id"])
+        return body
+
+    async def view(self, body: dict[str, Any], *, secret: bool = False) -> dict[str, Any]:
+        """What intake shows of a feedback."""
+        headers = {"X-Lookup-Secret": body["lookup_secret"]} if secret else {}
+        answer = await self.http.get(f"/v1/feedback/{body['code']}", headers=headers)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def shows(self, body: dict[str, Any], state: str) -> dict[str, Any]:
+        """Wait until intake shows this state."""
+
+        async def there() -> dict[str, Any]:
+            found = await self.view(body)
+            return found if found["state"] == state else {}
+
+        return await until(there, f"intake shows {state}")
+
+    async def settled(self, *names: str) -> None:
+        """Wait until services have handled and committed everything that is in their topics."""
+        await asyncio.gather(*(self._settled(name) for name in names or tuple(self.services)))
+
+    async def _settled(self, name: str) -> None:
+        consumer = self.services[name]._parts.subscriber.consumer
+
+        async def done() -> bool:
+            partitions = list(consumer.assignment())
+            ends = await consumer.end_offsets(partitions)
+            return bool(partitions) and all([(await consumer.committed(p) or 0) >= end for p, end in ends.items()])
+
+        await until(done, f"{name} has handled everything")
+
+
+@contextlib.asynccontextmanager
+async def lifespan(service: Service) -> AsyncIterator[None]:
+    """Run a service's start-up and shut-down as its server does, without a socket."""
+    to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    from_app: asyncio.Queue[Any] = asyncio.Queue()
+    scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
+    running = asyncio.create_task(service.app(scope, to_app.get, from_app.put))  # type: ignore[arg-type]
+    await to_app.put({"type": "lifespan.startup"})
+    started = await from_app.get()
+    assert started["type"] == "lifespan.startup.complete", started
+    try:
+        yield
+    finally:
+        await to_app.put({"type": "lifespan.shutdown"})
+        await running
