@@ -15,6 +15,7 @@ from pakn.legal_time import make_clock
 from pakn.packs.load import Calendar, Pack
 from pakn.settings import Settings
 from services.deadlines.clocks import decide
+from services.deadlines.clocks.clock import Case
 from services.deadlines.law.known import Law
 from services.deadlines.law.workdays import WorkDays
 from services.deadlines.lawbook import announce, lead, missing_years
@@ -74,7 +75,7 @@ async def preview(settings: Settings, pack: Pack, corrected: Calendar) -> Previe
     return result
 
 
-def _look(result: Preview, law: Law, case: decide.Case, now: datetime) -> None:
+def _look(result: Preview, law: Law, case: Case, now: datetime) -> None:
     advanced, _ = decide.advance(law, case, now)
     for before, since in zip(case.clocks, advanced.clocks, strict=True):
         if before.state != "open":

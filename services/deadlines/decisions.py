@@ -6,6 +6,7 @@
 from pakn.engine.turn import Received
 from schemas import Fact
 from services.deadlines.clocks import decide
+from services.deadlines.clocks.clock import Case
 from services.deadlines.lawbook import Lawbook
 
 WANTED = frozenset(
@@ -30,6 +31,6 @@ class Decisions:
     def __init__(self, lawbook: Lawbook) -> None:
         self._lawbook = lawbook
 
-    def decide(self, case: decide.Case | None, received: Received) -> tuple[decide.Case | None, list[Fact]]:
+    def decide(self, case: Case | None, received: Received) -> tuple[Case | None, list[Fact]]:
         """Raises GiveUp as `domain.decide` does, and TryAgain as `up_to_date` does too."""
-        return decide.decide(self._lawbook.up_to_date(), case, received.event, received.envelope.id, received.partition)
+        return decide.apply_event(self._lawbook.up_to_date(), case, received.event, received.envelope.id, received.partition)

@@ -59,7 +59,7 @@ def opened(law: Law, number: int, partitions: int) -> Change:
         submitted_at=SENT,
         assigned_at=SENT,
     )
-    case, facts = decide.decide(law, None, event, feedback_id, number % partitions)
+    case, facts = decide.apply_event(law, None, event, feedback_id, number % partitions)
     assert case is not None
     return Change(feedback_id, 0, write_case(case), [history_entry(feedback_id, facts)])
 

@@ -10,7 +10,7 @@ from pakn.engine.case_handler import CaseHandler
 from pakn.engine.turn import Received
 from pakn.packs.load import load_pack
 from schemas import AgencyAction, Envelope
-from services.deadlines.clocks import decide
+from services.deadlines.clocks.clock import Case
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from services.routing.decisions import Decisions
 from tests.support.clock_story import COMMON, FEEDBACK_ID, LAW, at, ending
@@ -35,8 +35,8 @@ async def test_what_has_changed_only_clocks_that_nobody_was_told_of_changes_noth
     """In the last days of a calendar a transfer may open clocks without telling of any; again, it would have cancelled them."""
     law, store = ending(LAW, 2026), DeadlinesStore(database)
 
-    def decide(case: decide.Case | None, row: Received) -> tuple[decide.Case | None, list[schemas.Fact]]:
-        return decide.decide(law, case, row.event, row.envelope.id, 0)
+    def decide(case: Case | None, row: Received) -> tuple[Case | None, list[schemas.Fact]]:
+        return decide.apply_event(law, case, row.event, row.envelope.id, 0)
 
     handler = CaseHandler(store.cases, decide, read_case, write_case)
     sent, taken, moved = at("2026-12-21"), at("2026-12-28"), at("2026-12-29")

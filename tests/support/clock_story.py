@@ -100,7 +100,7 @@ class Story:
 
     def take(self, event: schemas.Event) -> list[Fact]:
         self.count += 1
-        self.case, facts = decide.decide(self.law, self.case, event, f"e-{self.count}", 0)
+        self.case, facts = decide.apply_event(self.law, self.case, event, f"e-{self.count}", 0)
         self.facts += facts
         return facts
 

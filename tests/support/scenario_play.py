@@ -14,7 +14,7 @@ from pakn.packs.models import Calendar
 from schemas import Fact
 from schemas.values import RuleName
 from services.deadlines.clocks import explain
-from services.deadlines.clocks.clock import Clock, rule_of
+from services.deadlines.clocks.clock import Clock, due, rule_of
 from services.deadlines.law.known import Law
 from tests.support.clock_story import COMMON, VN, Story, with_calendar, with_days
 
@@ -243,7 +243,7 @@ class Play:
             "days off": _of_kind(explained["days"], "holiday", "made_up", "swap_off"),
             "weekend days worked": _of_kind(explained["days"], "swap_work"),
             "measured limit": measure,
-            "due by the measure": clock.due(self.law.days, clock.started_at, measure, clock.unit)[1] if measure else None,
+            "due by the measure": due(self.law.days, clock.started_at, measure, clock.unit)[1] if measure else None,
         }
 
     def line(self, fact: Fact) -> str:

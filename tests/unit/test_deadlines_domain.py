@@ -218,13 +218,13 @@ def test_a_feedback_sent_on_a_day_off_counts_from_that_day() -> None:
 def test_facts_of_a_case_that_was_never_assigned_start_nothing() -> None:
     fields = COMMON | {"category": "to-cao", "refused_by": "intake", "reason": "r", "submitted_at": at("2026-03-02")}
     event = schemas.FeedbackNotAccepted(**fields, decided_at=at("2026-03-02"))
-    assert decide.decide(LAW, None, event, "e", 0) == (None, [])
+    assert decide.apply_event(LAW, None, event, "e", 0) == (None, [])
 
 
 def test_an_event_of_a_case_that_is_not_known_is_given_up_and_not_passed_over() -> None:
     event = schemas.FeedbackReplied(**COMMON, agency="gia-lai", actor="a", reply="r", replied_at=at("2026-03-03"))
     with pytest.raises(GiveUp, match="assignment is not known here") as caught:
-        decide.decide(LAW, None, event, "e", 0)
+        decide.apply_event(LAW, None, event, "e", 0)
     assert caught.value.reason == "missing_case"
 
 

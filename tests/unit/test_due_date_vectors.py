@@ -16,7 +16,7 @@ import pytest
 
 from pakn.packs.load import Unit
 from services.deadlines.clocks import clock, explain
-from services.deadlines.clocks.clock import Law
+from services.deadlines.law.known import Law
 from tests.support.clock_story import LAW
 
 FILE = Path(__file__).parent / "vectors" / "due_date_vectors.csv"

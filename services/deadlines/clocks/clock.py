@@ -1,19 +1,15 @@
-"""A clock and its ladder: when a limit ends, and which rung comes next. Pure; `domain.py` moves clocks by events.
+"""A clock: a limit that runs for one agency, when it ends, and by which law it was counted. Pure.
 
 A clock keeps the rule set, the calendar version and the count by which it was opened, so that "why is it due that day?"
 has an answer for as long as the case is kept.
 """
 
-import itertools
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-import schemas
 from pakn.packs.load import Moment, Rule, RuleSet, Unit
-from schemas import Event, Fact, topics
 from schemas.values import RuleName
 from services.deadlines.law.known import Count, Law
 from services.deadlines.law.workdays import CalendarEnds, WorkDays
@@ -187,111 +183,6 @@ def counted(law: Law, case: Case, clock: Clock, days: WorkDays, rule_set: RuleSe
     )
 
 
-def ladder(law: Law, clock: Clock) -> Iterator[Rung]:
-    """The rungs of a clock in order: warnings, overdue, and the progress duties to come, as far as the calendar reaches.
-
-    One that is not counted yet has none.
-    """
-    if clock.due_at is None or clock.due_date is None:
-        return
-    days, rule = law.calendar(clock.calendar_version), rule_of(law, clock)
-    due_date = date.fromisoformat(clock.due_date)
-    for number in sorted(rule.warn_before, reverse=True):
-        try:
-            at = days.start_of(days.before(due_date, number))
-        except CalendarEnds:
-            # The day lies before the calendar begins, so it is past anyway.
-            continue
-        if at < clock.due_at:
-            yield Rung(kind="warning", at=at, number=number)
-    if rule.missed != "overdue":
-        return
-    yield Rung(kind="overdue", at=clock.due_at, number=0)
-    if rule.progress_every is None:
-        return
-    for number in itertools.count(clock.progress + 1):
-        try:
-            if rule.progress_every.unit == "days":
-                # A last day that is off moves to the next working day here too (Civil Code 2015, Article 148(5)).
-                day = days.at_or_after(due_date + timedelta(days=rule.progress_every.n * number))
-            else:
-                day = days.add(due_date, rule.progress_every.n * number)
-        except CalendarEnds:
-            # Nothing is guessed: the duty goes on when the calendar does.
-            return
-        yield Rung(kind="progress", at=days.end_of(day), number=number)
-
-
-def with_next_rung(law: Law, clock: Clock, after: datetime) -> Clock:
-    """The clock with the first rung of its ladder that lies after `after`.
-
-    An overdue that was not fired is never left out: it comes at once, and not before `after`. Of two progress duties that a
-    row of days off brings to one working day, both come.
-    """
-
-    def comes(rung: Rung) -> bool:
-        match rung.kind:
-            case "warning":
-                return rung.at > after
-            case "overdue":
-                return not clock.overdue
-            case "progress":
-                return rung.at >= after
-
-    rung = next(filter(comes, ladder(law, clock)), None)
-    if rung is not None and rung.at < (not_before := max(after, clock.told_at)):
-        rung = rung.model_copy(update={"at": not_before})
-    return clock.model_copy(update={"next_rung": rung})
-
-
 def rule_of(law: Law, clock: Clock) -> Rule:
     """The rule that a clock goes by."""
     return law.rule_set(clock.rule_set, clock.revision).rules[clock.rule]
-
-
-def article(law: Law, clock: Clock) -> str:
-    """The article that a clock stands on, in the pack's own language."""
-    return rule_of(law, clock).article[law.pack.header.default_language]
-
-
-def about(case: Case, clock: Clock) -> dict[str, Any]:
-    """What every event about a clock says of it."""
-    return {"feedback_id": case.feedback_id, "code": case.code, "clock_id": clock.id, "rule": clock.rule, "agency": clock.agency}
-
-
-def clock_fact(
-    case: Case, clock: Clock, event: Event, at: datetime, cause: str, *, discriminator: str = "", agency_hears: bool = True
-) -> Fact:
-    """An event about a clock as a fact of the lifecycle topic and, where it hears of it, of the agency's own."""
-    to = (topics.FEEDBACK, topics.assignments(clock.agency)) if agency_hears else (topics.FEEDBACK,)
-    return schemas.fact(
-        event,
-        cause=cause,
-        subject=case.feedback_id,
-        time=at.astimezone(UTC),
-        source="/pakn/deadlines",
-        topics=to,
-        discriminator=discriminator,
-    )
-
-
-def set_facts(law: Law, case: Case, clock: Clock, at: datetime, cause: str) -> list[Fact]:
-    """What is told of a clock that runs from now on: its due day and the law it stands on; nothing before it is counted."""
-    if clock.due_at is None:
-        return []
-    event = schemas.DeadlineSet.model_validate(
-        about(case, clock)
-        | {
-            "started_at": clock.started_at,
-            "due_at": clock.due_at,
-            "due_date": clock.due_date,
-            "limit": clock.limit,
-            "unit": clock.unit,
-            "rule_set": clock.rule_set,
-            "article": article(law, clock),
-            "verified": law.rule_set(clock.rule_set, clock.revision).verified,
-            "calendar_version": clock.calendar_version,
-            "explanation": clock.explanation,
-        }
-    )
-    return [clock_fact(case, clock, event, at, cause, discriminator=clock.id)]

@@ -11,19 +11,9 @@ from datetime import datetime
 
 import schemas
 from schemas import Fact
-from services.deadlines.clocks.clock import (
-    Case,
-    Clock,
-    Moved,
-    Rung,
-    about,
-    article,
-    clock_fact,
-    counted,
-    ladder,
-    set_facts,
-    with_next_rung,
-)
+from services.deadlines.clocks.clock import Case, Clock, Moved, Rung, counted
+from services.deadlines.clocks.facts import about, article, clock_fact, set_facts
+from services.deadlines.clocks.ladder import ladder, with_next_rung
 from services.deadlines.law.known import Correction, Law
 
 

@@ -1,7 +1,7 @@
 """Decisions of the law's clocks: what opens, restarts, closes them, and which of their rungs is due. Pure.
 
 A rule set of the pack says by moments (sent, transferred in, reply ready, ...) what each event does. A clock is pinned to
-the rule set in force on its start day. `handlers.py` calls `decide`, `ticker.py` calls `advance`.
+the rule set in force on its start day. `apply_event` moves the clocks by an event, `advance` by the passing of time.
 """
 
 from collections.abc import Iterable
@@ -16,20 +16,10 @@ from pakn.packs.load import Moment, NoRuleSet, RuleSet
 from schemas import Event, Fact
 from schemas.values import RuleName
 from services.deadlines.clocks import corrections
-from services.deadlines.clocks.clock import (
-    Case,
-    Clock,
-    Rung,
-    about,
-    clock_fact,
-    open_clock,
-    rule_of,
-    set_facts,
-    with_next_rung,
-)
+from services.deadlines.clocks.clock import Case, Clock, Rung, open_clock, rule_of
+from services.deadlines.clocks.facts import about, clock_fact, set_facts
+from services.deadlines.clocks.ladder import with_next_rung
 from services.deadlines.law.known import Law
-
-__all__ = ["Case", "Clock", "Law", "Rung", "Step", "advance", "decide", "moment_of"]
 
 
 def moment_of(event: BaseModel) -> tuple[Moment, datetime] | None:
@@ -69,7 +59,7 @@ class Step(NamedTuple):
     fact: Fact
 
 
-def decide(law: Law, case: Case | None, event: BaseModel, cause: str, partition: int) -> tuple[Case | None, list[Fact]]:
+def apply_event(law: Law, case: Case | None, event: BaseModel, cause: str, partition: int) -> tuple[Case | None, list[Fact]]:
     """What an event of a case does to its clocks.
 
     Raises GiveUp when the case is not known or no rule set covers the day, and TryAgain when the law of a clock has still to be
@@ -180,7 +170,7 @@ def advance(law: Law, case: Case, until: datetime) -> tuple[Case, list[Step]]:
     """Let legal time pass until `until`: each rung that is due fires and each correction is gone through, in order and once.
 
     A fact's id comes from the clock, its ladder or count, and the rung alone, so doing it again around a rebalance repeats
-    the same facts. A clock that a correction does not reach keeps its day and its ladder. Raises TryAgain as `decide` does.
+    the same facts. A clock that a correction does not reach keeps its day and its ladder. Raises TryAgain as `apply_event` does.
     """
     steps: list[Step] = []
     clocks = list(case.clocks)

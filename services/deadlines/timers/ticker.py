@@ -24,6 +24,7 @@ from pakn.legal_time import Clock
 from pakn.logs import logger
 from schemas import Fact
 from services.deadlines.clocks import decide
+from services.deadlines.clocks.clock import Case
 from services.deadlines.law.known import Count
 from services.deadlines.lawbook import Lawbook
 from services.deadlines.store import DeadlinesStore, read_case, write_case
@@ -32,7 +33,7 @@ from services.deadlines.timers.backlog import Backlog
 log = logger(__name__)
 # A clock may be opened by what was known at an event that came very late, after its partition was looked at.
 _LOOK_AGAIN = timedelta(minutes=10)
-Advanced = tuple[Document, decide.Case, list[decide.Step]]
+Advanced = tuple[Document, Case, list[decide.Step]]
 Publish = Callable[[Sequence[Fact]], Awaitable[None]]
 
 
