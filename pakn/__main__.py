@@ -65,7 +65,7 @@ async def provision_topics(settings: Settings) -> list[str]:
     from pakn.engine import kafka
 
     pack = load_pack(settings.pack)
-    today = legal_time.make_clock(settings.clock.file).now().date()
+    today = legal_time.make_legal_time(settings.clock.file).now().date()
     specs = topics.all_topics([a.id for a in pack.agencies_not_ended(today)], [p.id for p in pack.header.portals])
     return await kafka.provision(settings, specs)
 

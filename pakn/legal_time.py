@@ -1,6 +1,6 @@
 """The two clocks: the machine's, for retries and leases, and the legal one, in which days are counted.
 
-Only this file reads the machine's clock. `app.py` picks `SystemClock`, or `ScaledClock` when a clock file is set: the
+Only this file reads the machine's clock. `app.py` picks `SystemTime`, or `ScaledTime` when a clock file is set: the
 demo and the tests play weeks in a minute with it, through the same code.
 """
 
@@ -21,7 +21,7 @@ def _whole_milliseconds(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-class Clock(Protocol):
+class LegalTime(Protocol):
     """What services need to know of time."""
 
     def now(self) -> datetime:
@@ -37,7 +37,7 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
+class SystemTime:
     """The legal clock is the machine's."""
 
     def now(self) -> datetime:
@@ -53,7 +53,7 @@ class SystemClock:
         return machine_now()
 
 
-class ScaledClock:
+class ScaledTime:
     """A legal clock that a file drives: each line is a segment `{"machine", "legal", "rate", "until"}`.
 
     Inside a segment legal time runs at `rate` legal seconds a machine second from `legal`, and stands still at `until`.
@@ -117,6 +117,6 @@ def from_now_on(file: Path, *, legal: datetime, rate: float, until: datetime) ->
     append_segment(file, machine=machine, legal=legal, rate=rate, until=until)
 
 
-def make_clock(file: Path | None) -> Clock:
+def make_legal_time(file: Path | None) -> LegalTime:
     """The clock that the settings ask for."""
-    return ScaledClock(file) if file else SystemClock()
+    return ScaledTime(file) if file else SystemTime()

@@ -15,13 +15,13 @@ import schemas
 from schemas import AgencyAction, Event, topics
 from schemas.envelope import CONTENT_TYPE
 
-Document = dict[str, Any]
+JsonObject = dict[str, Any]
 # Topics that PAKN reads and others write.
 _READ = ("PortalSubmission", "AgencyAction")
 EXAMPLES = Path(schemas.__file__).parent / "examples"
 
 
-def document() -> Document:
+def document() -> JsonObject:
     """The topics for those who read and write them: AsyncAPI 3.0, one channel for each kind of topic."""
     models = list(schemas.CATALOGUE.items())
     _, generated = models_json_schema([(model, "validation") for _, model in models], ref_template="#/components/schemas/{model}")
@@ -52,7 +52,7 @@ def _channel_key(spec: topics.TopicSpec) -> str:
     return spec.name.replace(".{agency}", "").replace(".{portal}", "").replace(".", "-")
 
 
-def _channel(spec: topics.TopicSpec) -> Document:
+def _channel(spec: topics.TopicSpec) -> JsonObject:
     address = f"{{namespace}}.{spec.name}"
     names = spec.events or ("DeadLetter",)
     parameters = {"namespace": {"description": "PAKN_NAMESPACE of the deployment", "default": "pakn"}}
@@ -60,7 +60,7 @@ def _channel(spec: topics.TopicSpec) -> Document:
         if f"{{{placeholder}}}" in spec.name:
             parameters[placeholder] = {"description": text}
     config = spec.config()
-    kafka: Document = {
+    kafka: JsonObject = {
         "topic": address,
         "topicConfiguration": {
             **config,
@@ -82,7 +82,7 @@ def _channel(spec: topics.TopicSpec) -> Document:
     }
 
 
-def _operations(specs: list[topics.TopicSpec]) -> Iterator[tuple[str, Document]]:
+def _operations(specs: list[topics.TopicSpec]) -> Iterator[tuple[str, JsonObject]]:
     for spec in specs:
         key = _channel_key(spec)
         action = "receive" if spec.events and spec.events[0] in _READ else "send"
@@ -90,7 +90,7 @@ def _operations(specs: list[topics.TopicSpec]) -> Iterator[tuple[str, Document]]
         yield f"{action}-{key}", {"action": action, "channel": {"$ref": f"#/channels/{key}"}, "messages": messages}
 
 
-def _message(name: str, model: type[Event | AgencyAction]) -> Document:
+def _message(name: str, model: type[Event | AgencyAction]) -> JsonObject:
     from_outside = name in _READ
     text = (model.__doc__ or "").strip()
     key = (
@@ -110,9 +110,9 @@ def _message(name: str, model: type[Event | AgencyAction]) -> Document:
     }
 
 
-def _headers(event_type: str, schema: str | None) -> Document:
+def _headers(event_type: str, schema: str | None) -> JsonObject:
     text = {"type": "string", "minLength": 1}
-    properties: Document = {
+    properties: JsonObject = {
         "ce_specversion": {"const": "1.0"},
         "ce_id": text | {"description": "unique for its source; a repeated record has the same id and is to be ignored"},
         "ce_type": {"const": event_type},
@@ -131,7 +131,7 @@ def _headers(event_type: str, schema: str | None) -> Document:
     return {"type": "object", "required": required, "properties": properties}
 
 
-_DEAD_LETTER: Document = {
+_DEAD_LETTER: JsonObject = {
     "name": "DeadLetter",
     "title": "DeadLetter",
     "summary": "A record that could not be handled, byte for byte, with the reason in the headers.",

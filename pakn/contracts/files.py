@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 import schemas
 from pakn.contracts import asyncapi
-from pakn.contracts.asyncapi import Document
+from pakn.contracts.asyncapi import JsonObject
 from pakn.settings import IntakeSettings, Settings
 from schemas import AgencyAction, Event
 
@@ -32,7 +32,7 @@ class Frozen(Exception):
     """The text names the released schemas that the code no longer agrees with."""
 
 
-def released_schema(model: type[Event | AgencyAction]) -> Document:
+def released_schema(model: type[Event | AgencyAction]) -> JsonObject:
     """The JSON Schema of an event's data, as it is released."""
     return {"$schema": _DIALECT, "$id": model.dataschema(), **model.model_json_schema()}
 
@@ -50,7 +50,7 @@ def rules(schema: Any) -> Any:
     }
 
 
-def only_adds(old: Document, new: Document) -> bool:
+def only_adds(old: JsonObject, new: JsonObject) -> bool:
     """Whether `new` is `old` with optional fields added, which is what a minor version may do."""
     return bool(_without_additions(rules(old), rules(new)) == rules(old))
 
@@ -67,21 +67,21 @@ def _without_additions(old: Any, new: Any) -> Any:
     return kept
 
 
-def openapi() -> Document:
+def openapi() -> JsonObject:
     """The HTTP interface of intake, as it is served too: OpenAPI 3.1."""
     build: Callable[[Settings], Any] = import_module("services.intake.app").build_app
     app = build(Settings(intake=IntakeSettings(secret_key=SecretStr("no secret: nothing is signed here")))).app
-    document: Document = app.openapi_schema.to_schema()
+    document: JsonObject = app.openapi_schema.to_schema()
     return document
 
 
-def expected_files() -> dict[Path, Document]:
+def expected_files() -> dict[Path, JsonObject]:
     """Every file that is written from the code, below `schemas/`, with its content."""
     files = {Path(model.schema_file()): released_schema(model) for model in schemas.CATALOGUE.values()}
     return files | {Path("asyncapi.json"): asyncapi.document(), Path("openapi.json"): openapi()}
 
 
-def text_of(document: Document) -> str:
+def text_of(document: JsonObject) -> str:
     """The document as it stands in its file."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 

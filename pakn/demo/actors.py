@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 
 from pakn.demo.mailbox import Mailbox
 from pakn.demo.observer import Observer
-from pakn.demo.requests import SENDER_STEPS, DemoRequest, Step
+from pakn.demo.requests import SENDER_STEPS, Act, DemoRequest
 from pakn.demo.timekeeper import Timekeeper
 from pakn.engine.kafka import MAX_RECORD_BYTES, topic_name
 from pakn.settings import Settings
@@ -113,7 +113,7 @@ class Actors:
         )
         return self._observer.answers[request.source]
 
-    async def _act(self, request: DemoRequest, outcome: Outcome, step: Step) -> None:
+    async def _act(self, request: DemoRequest, outcome: Outcome, step: Act) -> None:
         feedback_id = outcome["feedback_id"]
         before = len(self._observer.seen[feedback_id])
         if step.action in SENDER_STEPS:
@@ -132,7 +132,7 @@ class Actors:
 
         await self._observer.wait_for(feedback_id, f"{effect} of {outcome['code']}", shown)
 
-    async def _act_as_sender(self, request: DemoRequest, outcome: Outcome, step: Step) -> None:
+    async def _act_as_sender(self, request: DemoRequest, outcome: Outcome, step: Act) -> None:
         code = outcome["code"]
         secret = outcome.get("lookup_secret") or await self._secret_by_letter(code)
         headers = {"Idempotency-Key": f"demo-{request.source}-{step.action}-{step.at.isoformat()}", "X-Lookup-Secret": secret}

@@ -13,7 +13,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from pakn.engine.kafka import only_ask, topic_name
+from pakn.engine.kafka import assign_paused, topic_name
 from pakn.settings import Settings
 from schemas import parse_envelope
 
@@ -55,7 +55,7 @@ class Observer:
         await self._consumer.start()
         await self._lengths.start()
         self._partitions = await partitions_of(self._admin, self._settings)
-        only_ask(self._lengths, self._partitions)
+        assign_paused(self._lengths, self._partitions)
         prefix = topic_name(self._settings.namespace, "")
         others = (f"{prefix}inbox.", f"{prefix}actions.", f"{prefix}contacts")
         self._consumer.assign([row for row in self._partitions if not row.topic.startswith(others)])

@@ -34,7 +34,7 @@ SENDER_STEPS = frozenset({"supplement", "rate"})
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Act:
     """One act after the submission: when (legal time), which, and with what."""
 
     at: datetime
@@ -52,7 +52,7 @@ class DemoRequest:
     portal: str | None
     body: dict[str, Any]
     files: tuple[tuple[str, str], ...] = ()
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Act, ...] = ()
 
 
 def read_requests(file: Path, pack: Pack, limit: int) -> list[DemoRequest]:
@@ -92,15 +92,15 @@ def _of_csv(row: Mapping[str, str], pack: Pack) -> DemoRequest:
     created = datetime.strptime(row["CreatedDate"], _CSV_TIME).replace(tzinfo=zone)
     done = row["ServiceDate"] or row["ClosedDate"]
     # The data give the day of the service, and no hour; work of the same day is answered within it.
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Act, ...] = ()
     if done:
         day = max(datetime.strptime(done, _CSV_TIME).replace(tzinfo=zone).date(), created.date())
         at = _moments(day, created, zone)
         if row["Status"] == "Cancelled":
-            steps = (Step(next(at), "refuse", {"reason": f"Request {number} was cancelled."}),)
+            steps = (Act(next(at), "refuse", {"reason": f"Request {number} was cancelled."}),)
         else:
             reply = f"Request {number}: status {row['Status']}, service on {day.isoformat()}."
-            steps = (Step(next(at), "accept"), Step(next(at), "reply", {"reply": reply}), Step(next(at), "publish"))
+            steps = (Act(next(at), "accept"), Act(next(at), "reply", {"reply": reply}), Act(next(at), "publish"))
     portal = re.sub(r"\W+", "-", row["RequestSource"].lower())
     sender = {} if row["Anonymous"] == "Y" else {"name": f"Reporter of {number}", "email": f"{number}@example.org"}
     body: dict[str, Any] = {
@@ -118,14 +118,14 @@ def _of_script(row: Mapping[str, Any], pack: Pack) -> DemoRequest:
     fields = ("category", "title", "content", "sender", "submitter_type", "province", "addressed_to", "level")
     body = {name: row[name] for name in fields if row.get(name) is not None}
     files = tuple((file["name"], file["kind"]) for file in row["attachments"])
-    steps: list[Step] = []
+    steps: list[Act] = []
     before = submitted
     for step in row["plan"]:
         values = {key: value for key, value in step.items() if key not in ("after_working_days", "after_days", "action")}
         day = before.astimezone(zone).date() + timedelta(days=step.get("after_days", 0))
         day = _working_days_after(pack, day, step["after_working_days"]) if "after_working_days" in step else day
         before = next(_moments(day, before, zone))
-        steps.append(Step(before, step["action"], values))
+        steps.append(Act(before, step["action"], values))
     return DemoRequest(row["ref"], None, submitted, row["portal"], body, files, tuple(steps))
 
 

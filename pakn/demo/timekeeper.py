@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pakn.legal_time import ScaledClock, from_now_on
+from pakn.legal_time import ScaledTime, from_now_on
 
 _LAST_MOMENT = time(23, 59, 59)
 
@@ -26,7 +26,7 @@ class Timekeeper:
         self._zone = zone
         file.write_text("")
         from_now_on(file, legal=start, rate=0, until=start)
-        self._clock = ScaledClock(file)
+        self._clock = ScaledTime(file)
         self._waiting: list[tuple[datetime, int, asyncio.Event]] = []
         self._order = count()
         self._due_and_not_done = 0

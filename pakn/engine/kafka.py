@@ -114,7 +114,7 @@ def subscribe(
     return subscriber
 
 
-def only_ask(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
+def assign_paused(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
     """Let a consumer that reads nothing know these partitions, so that it can be asked how much they hold.
 
     One that reads answers only between two fetches, and topics that are not assigned are looked up one by one, a tenth of

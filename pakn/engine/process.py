@@ -39,7 +39,7 @@ Job = Callable[[], Awaitable[None]]
 
 
 @dataclass(slots=True)
-class Parts:
+class Wiring:
     """What an `app.py` puts together: the concrete things that a service runs on."""
 
     name: ServiceName
@@ -56,7 +56,7 @@ class Parts:
 
 
 class Service:
-    """Runs the parts. `app` is the ASGI application; `fatal` ends the process with exit code 1."""
+    """Runs the wiring. `app` is the ASGI application; `fatal` ends the process with exit code 1."""
 
     def __init__(self, name: ServiceName) -> None:
         self.name = name
@@ -76,23 +76,23 @@ class Service:
         if self._server is not None:
             self._server.should_exit = True
 
-    def build(self, parts: Parts) -> "Service":
+    def build(self, wiring: Wiring) -> "Service":
         """Wire the pages and the lifespan; connects to nothing."""
-        self._parts = parts
+        self._wiring = wiring
         self.app = Litestar(
-            [self._live(), self._ready(), self._metrics(), *parts.routes],
+            [self._live(), self._ready(), self._metrics(), *wiring.routes],
             lifespan=[self._lifespan],
             plugins=[problems.plugin()],
             logging_config=None,
             # Answers hold secrets and what citizens wrote; no proxy or browser is to keep them.
             response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
-            **({"openapi_config": None} | parts.litestar_options),
+            **({"openapi_config": None} | wiring.litestar_options),
         )
         return self
 
     def run(self) -> int:
         """Serve until a signal or a fatal error; returns the exit code."""
-        settings = self._parts.settings
+        settings = self._wiring.settings
         config = uvicorn.Config(
             self.app,
             host=settings.http.host,
@@ -115,8 +115,8 @@ class Service:
             await self._end_tasks()
             with contextlib.suppress(TimeoutError):
                 # After a fatal error the batch in hand never ends; its partitions are to go to another instance at once.
-                await asyncio.wait_for(self._parts.broker.stop(), _FATAL_STOP_SECONDS if self.exit_code else None)
-            await mongo.close(self._parts.client)
+                await asyncio.wait_for(self._wiring.broker.stop(), _FATAL_STOP_SECONDS if self.exit_code else None)
+            await mongo.close(self._wiring.client)
 
     async def _end_tasks(self) -> None:
         """Cancel until all have ended: a client library that is cancelled while it connects may answer with its own error,
@@ -128,9 +128,9 @@ class Service:
 
     async def _connect(self) -> None:
         """Prepare the database, then join Kafka; each is tried until it is there, with readiness false meanwhile."""
-        await self._until_done("mongo", self._parts.prepare, (PyMongoError,))
+        await self._until_done("mongo", self._wiring.prepare, (PyMongoError,))
         self.prepared.set()
-        self._tasks += [asyncio.create_task(self._guarded(job), name=getattr(job, "__name__", "job")) for job in self._parts.jobs]
+        self._tasks += [asyncio.create_task(self._guarded(job), name=getattr(job, "__name__", "job")) for job in self._wiring.jobs]
         await self._until_done("kafka", self._join, (KafkaError, OSError))
         self.connected.set()
         self._tasks.append(asyncio.create_task(self._guarded(self._watch), name="watch"))
@@ -148,14 +148,14 @@ class Service:
                 return
 
     async def _join(self) -> None:
-        settings = self._parts.settings
-        read = [topic.removeprefix(f"{settings.namespace}.") for topic in self._parts.subscriber.topic_names]
+        settings = self._wiring.settings
+        read = [topic.removeprefix(f"{settings.namespace}.") for topic in self._wiring.subscriber.topic_names]
         await kafka.check_topics(settings, read)
         try:
-            await self._parts.broker.start()
+            await self._wiring.broker.start()
         except BaseException:
             # A half-started broker holds a producer or a consumer; the next try starts from nothing.
-            await self._parts.broker.stop()
+            await self._wiring.broker.stop()
             raise
 
     async def _guarded(self, job: Job) -> None:
@@ -188,7 +188,7 @@ class Service:
             await asyncio.sleep(_WATCH_SECONDS)
 
     async def _measure_lag(self) -> None:
-        consumer = self._parts.subscriber.consumer
+        consumer = self._wiring.subscriber.consumer
         assigned = list(consumer.assignment()) if consumer is not None else []
         metrics.partitions_assigned.set(len(assigned))
         ends = await consumer.end_offsets(assigned) if assigned else {}
@@ -215,7 +215,7 @@ class Service:
     def _ready(self) -> ControllerRouterHandler:
         @get("/ready", include_in_schema=False)
         async def ready() -> Response[dict[str, Any]]:
-            consumer = self._parts.subscriber.consumer
+            consumer = self._wiring.subscriber.consumer
             seconds = time.monotonic() - self._idle_or_done_at
             state = {
                 "service": self.name,
@@ -225,7 +225,7 @@ class Service:
                 "lag": self._lag,
                 "seconds_since_progress": round(seconds, 1),
             }
-            kafka_ok = self.connected.is_set() or self._parts.ready_without_kafka
+            kafka_ok = self.connected.is_set() or self._wiring.ready_without_kafka
             ok = self.prepared.is_set() and kafka_ok and seconds < _STALL_SECONDS
             return Response(state, status_code=200 if ok else 503)
 

@@ -34,7 +34,7 @@ log = logger(__name__)
 _NEVER_KEPT = {10334, 15, 17280, 17282, 17419}
 
 
-def lies_in_the_record(error: Exception | None) -> bool:
+def is_poison(error: Exception | None) -> bool:
     """Whether it is known that no server will ever keep what a record leads to, so that it would stop all behind it.
 
     Everything else only has to wait, for a server or for a corrected process, and is never given up.
@@ -125,7 +125,7 @@ class Turn:
             ):
                 with attempt:
                     try:
-                        await (self._run_one_by_one(records) if lies_in_the_record(failure) else self._run(records))
+                        await (self._run_one_by_one(records) if is_poison(failure) else self._run(records))
                     except Exception as error:
                         failure = error
                         raise
@@ -147,7 +147,7 @@ class Turn:
             try:
                 await self._run([record])
             except Exception as error:
-                if not lies_in_the_record(error):
+                if not is_poison(error):
                     raise
                 reason = GiveUp("unsavable", f"what this leads to is more than the database can keep: {describe(error)}")
                 if self._refuse:

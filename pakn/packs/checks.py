@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pakn.packs import law_checks
-from pakn.packs.files import ANY, Document, Fault, Place
+from pakn.packs.files import ANY, PackFault, PackFile, Position
 
 _DAY = timedelta(days=1)
 _LETTER_PARTS = ("subject.txt.j2", "txt.j2", "html.j2")
@@ -20,17 +20,17 @@ _REQUIRED_LETTERS = ("received", "not_accepted", "more_requested", "reply_publis
 class Documents(NamedTuple):
     """The files of one pack; `templates` maps the file names in letters/ to their text."""
 
-    pack: Document
-    categories: Document
-    agencies: Document
-    routing: Document
-    rules: Document
-    calendar: Document
-    letters: Document
+    pack: PackFile
+    categories: PackFile
+    agencies: PackFile
+    routing: PackFile
+    rules: PackFile
+    calendar: PackFile
+    letters: PackFile
     templates: dict[str, str]
 
 
-def cross_faults(documents: Documents) -> Iterator[Fault]:
+def cross_faults(documents: Documents) -> Iterator[PackFault]:
     """Every fault that only shows when two values are compared, in the order of the files.
 
     What would be compared with a file that could not be read at all is passed over: that file is the fault.
@@ -48,7 +48,7 @@ def cross_faults(documents: Documents) -> Iterator[Fault]:
     yield from _template_faults(documents)
 
 
-def _duplicates(documents: Documents) -> Iterator[Fault]:
+def _duplicates(documents: Documents) -> Iterator[PackFault]:
     unique = (
         (documents.pack, str, ("portals", ANY, "id")),
         (documents.pack, str, ("languages", ANY)),
@@ -63,7 +63,7 @@ def _duplicates(documents: Documents) -> Iterator[Fault]:
         (documents.calendar, date, ("years", ANY, "working_days", ANY, "for")),
     )
     for document, kind, pattern in unique:
-        first: dict[Any, Place] = {}
+        first: dict[Any, Position] = {}
         for place, value in document.each(kind, *pattern):
             if value in first:
                 line = document.line(first[value])
@@ -71,7 +71,7 @@ def _duplicates(documents: Documents) -> Iterator[Fault]:
             first.setdefault(value, place)
 
 
-def _unknown_references(documents: Documents) -> Iterator[Fault]:
+def _unknown_references(documents: Documents) -> Iterator[PackFault]:
     unread = {
         kind
         for kind, document in (
@@ -114,7 +114,7 @@ def _unknown_references(documents: Documents) -> Iterator[Fault]:
                     yield documents.rules.fault((*place, id), what)
 
 
-def _header_faults(pack: Document) -> Iterator[Fault]:
+def _header_faults(pack: PackFile) -> Iterator[PackFault]:
     for place, name in pack.each(str, "timezone"):
         try:
             ZoneInfo(name)
@@ -122,7 +122,7 @@ def _header_faults(pack: Document) -> Iterator[Fault]:
             yield pack.fault(place, f"unknown time zone `{name}`; use a name such as Asia/Ho_Chi_Minh")
 
 
-def _untranslated(documents: Documents) -> Iterator[Fault]:
+def _untranslated(documents: Documents) -> Iterator[PackFault]:
     languages = [language for _, language in documents.pack.each(str, "languages", ANY)]
     translated = (
         (documents.pack, ("name",)),
@@ -142,7 +142,7 @@ def _untranslated(documents: Documents) -> Iterator[Fault]:
                     yield document.fault(place, what)
 
 
-def _category_faults(categories: Document) -> Iterator[Fault]:
+def _category_faults(categories: PackFile) -> Iterator[PackFault]:
     if categories.data and not any(category.get("accepted", True) for _, category in categories.each(dict, "categories", ANY)):
         yield categories.fault(("categories",), "no category is accepted; give at least one with accepted: true")
     for place, category in categories.each(dict, "categories", ANY):
@@ -154,7 +154,7 @@ def _category_faults(categories: Document) -> Iterator[Fault]:
                 yield categories.fault((*place, field), what)
 
 
-def _successor_faults(agencies: Document) -> Iterator[Fault]:
+def _successor_faults(agencies: PackFile) -> Iterator[PackFault]:
     rows = {row["id"]: row for _, row in agencies.each(dict, ANY) if "id" in row}
     reported: set[str] = set()
     for place, row in agencies.each(dict, ANY):
@@ -180,7 +180,7 @@ def _successor_faults(agencies: Document) -> Iterator[Fault]:
             yield agencies.fault(place, what)
 
 
-def _routing_faults(routing: Document) -> Iterator[Fault]:
+def _routing_faults(routing: PackFile) -> Iterator[PackFault]:
     rules = list(routing.each(dict, "rules", ANY))
     for place, rule in rules:
         assign = rule.get("assign")
@@ -198,7 +198,7 @@ def _routing_faults(routing: Document) -> Iterator[Fault]:
         yield routing.fault(("rules",), "there is no rule; add at least one that matches everything")
 
 
-def _template_faults(documents: Documents) -> Iterator[Fault]:
+def _template_faults(documents: Documents) -> Iterator[PackFault]:
     letters = documents.letters
     if not letters.data or not documents.pack.data:
         return
@@ -213,8 +213,8 @@ def _template_faults(documents: Documents) -> Iterator[Fault]:
             if name not in documents.templates:
                 yield letters.fault(place, f"the template letters/{name} is missing; write it")
             elif not documents.templates[name].strip():
-                yield Fault(f"letters/{name}", 1, "the template is empty; write it")
+                yield PackFault(f"letters/{name}", 1, "the template is empty; write it")
     for name in sorted(documents.templates):
         if name not in expected and not name.startswith("_"):
             what = "no moment of letters.yaml and language of pack.yaml uses this file; rename or remove it"
-            yield Fault(f"letters/{name}", 1, what)
+            yield PackFault(f"letters/{name}", 1, what)

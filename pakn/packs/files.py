@@ -17,15 +17,15 @@ import yaml
 # The loader on libyaml is ten times as fast; the one in Python reads the same and is there where libyaml is not.
 _Loader: Final = cast(type[yaml.SafeLoader], getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
-Place = tuple[int | str, ...]
+Position = tuple[int | str, ...]
 ANY: Final = "*"
-"""In the pattern of `Document.each`: every item of a list, or every key of a mapping."""
+"""In the pattern of `PackFile.each`: every item of a list, or every key of a mapping."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, order=True)
-class Fault:
+class PackFault:
     """One thing that is wrong in a pack: `what` says what is wrong and, after a semicolon, what to do."""
 
     file: str
@@ -37,25 +37,25 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Document:
+class PackFile:
     """One file of a pack: its data, the line of each value, and the faults that reading it already showed."""
 
     file: str
     data: Any
-    lines: dict[Place, int]
-    faults: list[Fault] = field(default_factory=list)
+    lines: dict[Position, int]
+    faults: list[PackFault] = field(default_factory=list)
 
-    def line(self, place: Place) -> int:
+    def line(self, place: Position) -> int:
         """The line (from 1) of the value at `place`, or of the nearest thing around it where it is missing."""
         while place not in self.lines and place:
             place = place[:-1]
         return self.lines.get(place, 1)
 
-    def fault(self, place: Place, what: str) -> Fault:
+    def fault(self, place: Position, what: str) -> PackFault:
         """A fault at `place`; `what` reads "what is wrong; what to do"."""
-        return Fault(self.file, self.line(place), what)
+        return PackFault(self.file, self.line(place), what)
 
-    def each(self, kind: type[T], *pattern: int | str) -> Iterator[tuple[Place, T]]:
+    def each(self, kind: type[T], *pattern: int | str) -> Iterator[tuple[Position, T]]:
         """Every value of type `kind` whose place fits `pattern`; what has another shape is passed over.
 
         The cross checks use this rather than the models, so that a fault of shape hides no other fault.
@@ -65,7 +65,7 @@ class Document:
                 yield place, value
 
 
-def _walk(value: Any, pattern: Place, place: Place) -> Iterator[tuple[Place, Any]]:
+def _walk(value: Any, pattern: Position, place: Position) -> Iterator[tuple[Position, Any]]:
     if not pattern:
         yield place, value
         return
@@ -80,10 +80,10 @@ def _walk(value: Any, pattern: Place, place: Place) -> Iterator[tuple[Place, Any
                 yield from _walk(item, rest, (*place, key))
 
 
-def read_yaml(folder: Path, name: str) -> Document:
+def read_yaml(folder: Path, name: str) -> PackFile:
     """The document in `folder/name`; a missing or unreadable file gives empty data and one fault."""
     text, faults = read_text(folder, name)
-    document = Document(name, None, {}, faults)
+    document = PackFile(name, None, {}, faults)
     if text is None:
         return document
     loader = _Loader(text)
@@ -92,21 +92,21 @@ def read_yaml(folder: Path, name: str) -> Document:
         data = _build(loader, node, (), document) if node is not None else None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        faults.append(Fault(name, line, f"not valid YAML ({error.problem}); check indentation, quotes and colons"))
+        faults.append(PackFault(name, line, f"not valid YAML ({error.problem}); check indentation, quotes and colons"))
         return document
     except (yaml.YAMLError, ValueError) as error:
         # A date such as 2026-02-30 fails in the date type, with no mark.
-        faults.append(Fault(name, 1, f"not readable ({error}); correct the value"))
+        faults.append(PackFault(name, 1, f"not readable ({error}); correct the value"))
         return document
     finally:
         loader.dispose()
     if not isinstance(data, dict):
-        faults.append(Fault(name, 1, "the file must be a mapping of names to values; see the format of packs/vn"))
+        faults.append(PackFault(name, 1, "the file must be a mapping of names to values; see the format of packs/vn"))
         return document
-    return Document(name, data, document.lines, faults)
+    return PackFile(name, data, document.lines, faults)
 
 
-def _build(loader: yaml.SafeLoader, node: yaml.Node, place: Place, document: Document) -> Any:
+def _build(loader: yaml.SafeLoader, node: yaml.Node, place: Position, document: PackFile) -> Any:
     document.lines[place] = node.start_mark.line + 1
     if isinstance(node, yaml.SequenceNode):
         return [_build(loader, item, (*place, index), document) for index, item in enumerate(node.value)]
@@ -121,23 +121,23 @@ def _build(loader: yaml.SafeLoader, node: yaml.Node, place: Place, document: Doc
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            document.faults.append(Fault(document.file, line, "a list or mapping stands as a name; use text"))
+            document.faults.append(PackFault(document.file, line, "a list or mapping stands as a name; use text"))
             continue
         # A name is the text that stands there: YAML 1.1 would read `on` as true and a number as a number.
         key = key_node.value
         if key in mapping:
             what = f"`{key}` is given twice; the second would hide the first, so remove one"
-            document.faults.append(Fault(document.file, line, what))
+            document.faults.append(PackFault(document.file, line, what))
             continue
         mapping[key] = _build(loader, value_node, (*place, key), document)
         document.lines[(*place, key)] = line
     return mapping
 
 
-def read_csv(folder: Path, name: str, dates: tuple[str, ...]) -> Document:
+def read_csv(folder: Path, name: str, dates: tuple[str, ...]) -> PackFile:
     """The rows of `folder/name` as a list of mappings; an empty cell is left out, ISO dates in `dates` are parsed."""
     text, faults = read_text(folder, name)
-    document = Document(name, [], {(): 1}, faults)
+    document = PackFile(name, [], {(): 1}, faults)
     reader = csv.reader(io.StringIO(text or ""))
     columns: list[str] = []
     for cells in reader:
@@ -146,7 +146,7 @@ def read_csv(folder: Path, name: str, dates: tuple[str, ...]) -> Document:
             columns = cells
         elif len(cells) != len(columns) and cells:
             what = f"{len(cells)} cells where the header has {len(columns)}; quote a cell that holds a comma"
-            faults.append(Fault(name, reader.line_num, what))
+            faults.append(PackFault(name, reader.line_num, what))
         elif cells:
             document.lines[place] = reader.line_num
             row: dict[str, Any] = {}
@@ -155,7 +155,7 @@ def read_csv(folder: Path, name: str, dates: tuple[str, ...]) -> Document:
                     row[column] = _parse_date(cell.strip()) if column in dates else cell.strip()
             document.data.append(row)
     if not document.data and not faults:
-        faults.append(Fault(name, 1, "there is no row; give at least one below the header"))
+        faults.append(PackFault(name, 1, "there is no row; give at least one below the header"))
     return document
 
 
@@ -166,11 +166,11 @@ def _parse_date(text: str) -> date | str:
         return text  # the model says what is wrong with it
 
 
-def read_text(folder: Path, name: str) -> tuple[str | None, list[Fault]]:
+def read_text(folder: Path, name: str) -> tuple[str | None, list[PackFault]]:
     """The text of `folder/name`, or None and the fault that keeps it from being read."""
     try:
         return (folder / name).read_text(encoding="utf-8-sig"), []
     except FileNotFoundError:
-        return None, [Fault(name, 1, "the file is missing; add it to the pack's folder")]
+        return None, [PackFault(name, 1, "the file is missing; add it to the pack's folder")]
     except UnicodeDecodeError as error:
-        return None, [Fault(name, 1, f"not UTF-8 (byte {error.start}); save the file as UTF-8")]
+        return None, [PackFault(name, 1, f"not UTF-8 (byte {error.start}); save the file as UTF-8")]

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
-from pakn.packs.files import ANY, Document, Fault, Place
+from pakn.packs.files import ANY, PackFault, PackFile, Position
 from pakn.packs.models import WEEKDAYS
 
 _DAY = timedelta(days=1)
 
 
-def rule_set_faults(rules: Document) -> Iterator[Fault]:
+def rule_set_faults(rules: PackFile) -> Iterator[PackFault]:
     """Rule sets that overlap, leave a gap, are verified by nobody, copied in a circle, or without the limit for a reply."""
-    in_force: list[tuple[date, date | None, Place]] = []
+    in_force: list[tuple[date, date | None, Position]] = []
     for place, rule_set in rules.each(dict, "rule_sets", ANY):
         if rule_set.get("verified") is True and "verification" not in rule_set:
             what = "`verified: true` needs `verification` (by, on, text); add it or set verified: false"
@@ -46,7 +46,7 @@ def rule_set_faults(rules: Document) -> Iterator[Fault]:
             yield rules.fault(place, what)
 
 
-def limit_faults(rules: Document) -> Iterator[Fault]:
+def limit_faults(rules: PackFile) -> Iterator[PackFault]:
     """Own limits that are longer than the general one, and moments that would move a clock in two ways."""
     for place, rule in rules.each(dict, "rule_sets", ANY, "rules", ANY):
         limit = rule.get("limit")
@@ -71,7 +71,7 @@ def _moments(rule: dict[str, Any], field: str) -> set[str]:
     return {moment for moment in value if isinstance(moment, str)} if isinstance(value, list) else set()
 
 
-def calendar_faults(calendar: Document, pack: Document) -> Iterator[Fault]:
+def calendar_faults(calendar: PackFile, pack: PackFile) -> Iterator[PackFault]:
     """Days listed where they make no difference or without their counterpart, and years that are missing."""
     for place, zone in calendar.each(str, "timezone"):
         if zone not in [own for _, own in pack.each(str, "timezone")]:

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pakn.packs.checks import Documents, cross_faults
-from pakn.packs.files import Document, Fault, Place, read_csv, read_text, read_yaml
+from pakn.packs.files import PackFault, PackFile, Position, read_csv, read_text, read_yaml
 from pakn.packs.models import (
     Agency,
     Calendar,
@@ -33,8 +33,25 @@ from pakn.packs.models import (
 )
 
 __all__ = [
-    "Agency", "Calendar", "Category", "Fault", "Header", "Letter", "Letters", "Limit", "Moment", "NoRuleSet", "Pack",
-    "PackError", "Routing", "RoutingRule", "Rule", "RuleName", "RuleSet", "Unit", "load_pack",
+    "Agency",
+    "Calendar",
+    "Category",
+    "Header",
+    "Letter",
+    "Letters",
+    "Limit",
+    "Moment",
+    "NoRuleSet",
+    "Pack",
+    "PackError",
+    "PackFault",
+    "Routing",
+    "RoutingRule",
+    "Rule",
+    "RuleName",
+    "RuleSet",
+    "Unit",
+    "load_pack",
 ]  # fmt: skip
 
 PACKS: Final = Path(__file__).resolve().parents[2] / "packs"
@@ -48,7 +65,7 @@ class NoRuleSet(LookupError):
 class PackError(ValueError):
     """The pack cannot be used; `faults` are all that is wrong with it. Nothing helps but correcting the files."""
 
-    def __init__(self, pack: str, faults: Iterable[Fault]) -> None:
+    def __init__(self, pack: str, faults: Iterable[PackFault]) -> None:
         self.pack = pack
         self.faults = tuple(sorted(set(faults)))
         super().__init__("\n".join(str(fault) for fault in self.faults))
@@ -130,7 +147,7 @@ def load_pack(name_or_path: str | Path, calendar_file: Path | None = None) -> Pa
     `calendar_file` stands in for the pack's own calendar, and is checked with the rest of the pack as that one is.
     """
     folder = _find(name_or_path)
-    faults: list[Fault] = []
+    faults: list[PackFault] = []
     templates: dict[str, str] = {}
     for file in sorted((folder / "letters").glob("*.j2")):
         text, unreadable = read_text(folder, f"letters/{file.name}")
@@ -175,13 +192,13 @@ def _find(name_or_path: str | Path) -> Path:
             return folder
     known = ", ".join(sorted(file.parent.name for file in PACKS.glob("*/pack.yaml"))) or "none"
     what = f"no such pack; give a folder or one of: {known}"
-    raise PackError(str(name_or_path), [Fault(f"{name_or_path}/pack.yaml", 1, what)])
+    raise PackError(str(name_or_path), [PackFault(f"{name_or_path}/pack.yaml", 1, what)])
 
 
 T = TypeVar("T")
 
 
-def _parse(adapter: TypeAdapter[T], document: Document, faults: list[Fault]) -> T | None:
+def _parse(adapter: TypeAdapter[T], document: PackFile, faults: list[PackFault]) -> T | None:
     """The document as its model; None, and each of its faults added to `faults`, where it has any."""
     faults.extend(document.faults)
     if document.data is None:
@@ -197,8 +214,8 @@ def _parse(adapter: TypeAdapter[T], document: Document, faults: list[Fault]) -> 
         return None
 
 
-def _fault_of_shape(document: Document, detail: dict[str, Any]) -> Fault:
-    place: Place = tuple(detail["loc"])
+def _fault_of_shape(document: PackFile, detail: dict[str, Any]) -> PackFault:
+    place: Position = tuple(detail["loc"])
     name = ".".join(_without_positions(place))
     given = repr(detail["input"])
     given = given if len(given) <= 40 else given[:37] + "..."
@@ -220,6 +237,6 @@ def _fault_of_shape(document: Document, detail: dict[str, Any]) -> Fault:
     return document.fault(place, what)
 
 
-def _without_positions(place: Place) -> Sequence[str]:
+def _without_positions(place: Position) -> Sequence[str]:
     # Pydantic marks a fault in a mapping's key by "[key]" after it.
     return [str(step) for step in place if isinstance(step, str) and step != "[key]"] or ["the file"]

@@ -23,10 +23,10 @@ WEEKDAYS: tuple[str, ...] = get_args(Weekday)  # in the order of date.weekday()
 # An agency's and a portal's id is part of a topic's name, so it keeps to what Kafka allows there.
 TopicId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")]
-Line = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Phrase = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 MediaType = Annotated[str, StringConstraints(pattern=r"^(application|audio|image|text|video)/[a-z0-9][a-z0-9.+-]*$")]
 Positive = Annotated[int, Field(ge=1, strict=True)]
-Translated = Mapping[str, Line]
+Translated = Mapping[str, Phrase]
 """A text by language, such as {vi: ..., en: ...}."""
 
 
@@ -34,7 +34,7 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-class Sender(Part):
+class SenderFields(Part):
     required: tuple[SenderField, ...] = ()
 
 
@@ -54,12 +54,12 @@ class Header(Part):
 
     id: Id
     name: Translated
-    timezone: Line
+    timezone: Phrase
     languages: tuple[Id, ...] = Field(min_length=1)
     default_language: Id
     code_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}$")]
     coordinator: TopicId
-    sender: Sender
+    sender: SenderFields
     title_max: Positive
     content_max: Positive
     attachments: Attachments
@@ -76,8 +76,8 @@ class Category(Part):
     accepted: bool = True
     reason: Translated | None = None
     channel: Translated | None = None
-    source: Line | None = None
-    aliases: tuple[Line, ...] = ()
+    source: Phrase | None = None
+    aliases: tuple[Phrase, ...] = ()
 
 
 class Agency(Part):
@@ -87,14 +87,14 @@ class Agency(Part):
     """
 
     id: TopicId
-    name: Line
+    name: Phrase
     kind: Id
     valid_from: date | None = None
     valid_to: date | None = None
     successor: TopicId | None = None
-    source: Line | None = None
+    source: Phrase | None = None
     parent: TopicId | None = None
-    formal_name: Line | None = None
+    formal_name: Phrase | None = None
 
     @property
     def letter_name(self) -> str:
@@ -122,13 +122,13 @@ class RoutingRule(Part):
     id: Id
     when: When = When()
     assign: Assign
-    reason: Line
+    reason: Phrase
 
 
 class Routing(Part):
     """routing.yaml: the first rule that matches wins, and the last one matches everything."""
 
-    version: Line
+    version: Phrase
     rules: tuple[RoutingRule, ...]
 
 
@@ -170,9 +170,9 @@ class Rule(Part):
     progress_every: Progress | None = None
     measured_as: Positive | None = None
     article: Translated
-    source: Line
+    source: Phrase
     confidence: Literal["high", "medium-high", "medium", "low-medium", "low"]
-    note: Line | None = None
+    note: Phrase | None = None
 
 
 class Effective(Part):
@@ -183,9 +183,9 @@ class Effective(Part):
 class Verification(Part):
     """Who compared the rule set with the text of the law, when, and where that text is kept."""
 
-    by: Line
+    by: Phrase
     on: date
-    text: Line
+    text: Phrase
 
 
 class RuleSet(Part):
@@ -203,7 +203,7 @@ class RuleSet(Part):
     open_clocks: Literal["keep", "move"] = "keep"
     verification: Verification | None = None
     copied_from: Id | None = None
-    note: Line | None = None
+    note: Phrase | None = None
     rules: Mapping[RuleName, Rule]
 
     def counts_otherwise(self, other: "RuleSet") -> list[str]:
@@ -226,8 +226,8 @@ class RuleSet(Part):
 class DayOff(Part):
     date: datetime.date
     kind: Literal["holiday", "made_up", "swap_off"]
-    name: Line
-    source: Line
+    name: Phrase
+    source: Phrase
 
 
 class WorkingDay(Part):
@@ -236,7 +236,7 @@ class WorkingDay(Part):
     date: datetime.date
     kind: Literal["swap_work"]
     for_: datetime.date = Field(alias="for")
-    source: Line
+    source: Phrase
 
 
 class Year(Part):
@@ -250,14 +250,14 @@ class KnownDifference(Part):
     """A day on which the package is wrong, or does not know what this calendar knows."""
 
     date: datetime.date
-    reason: Line
+    reason: Phrase
 
 
 class Comparison(Part):
     """With which country of the `holidays` package a calendar is compared, and the differences that are known."""
 
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,3}$")]
-    subdivision: Line | None = None
+    subdivision: Phrase | None = None
     known: tuple[KnownDifference, ...] = ()
 
 
@@ -267,8 +267,8 @@ class Calendar(Part):
     Versions are compared as text, and the greater one is the later: begin them with the date, such as "2026-09-01.1".
     """
 
-    version: Line
-    timezone: Line
+    version: Phrase
+    timezone: Phrase
     weekend: tuple[Weekday, ...] = Field(min_length=1, max_length=6)
     years: tuple[Year, ...] = Field(min_length=1)
     compare_with: Comparison | None = None
@@ -284,5 +284,5 @@ class Letter(Part):
 class Letters(Part):
     """letters.yaml: the moments at which a sender is written to."""
 
-    version: Line
+    version: Phrase
     moments: Mapping[Id, Letter]

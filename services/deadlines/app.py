@@ -10,10 +10,10 @@ from pakn import metrics
 from pakn.engine import kafka, mongo
 from pakn.engine.case_handler import CaseHandler
 from pakn.engine.kafka import Record
-from pakn.engine.process import Parts, Service, every
+from pakn.engine.process import Service, Wiring, every
 from pakn.engine.turn import Turn
 from pakn.errors import CannotRun
-from pakn.legal_time import Clock, make_clock
+from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings
 from schemas import Fact, topics
@@ -28,14 +28,14 @@ from services.deadlines.timers.ticker import Ownership, Ticker
 NAME: Final = "deadlines"
 
 
-def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | None = None) -> Service:
+def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack | None = None) -> Service:
     """Wire the service; connects to nothing. Raises PackError when the pack has faults."""
     pack = pack or load_pack(settings.pack)
-    clock = clock or make_clock(settings.clock.file)
+    time = time or make_legal_time(settings.clock.file)
     service = Service(NAME)
     client = mongo.make_client(settings.mongo)
     store = DeadlinesStore(mongo.database(client, settings.namespace, NAME))
-    lawbook = Lawbook(pack, store, clock, lead(settings.deadlines.law_seconds))
+    lawbook = Lawbook(pack, store, time, lead(settings.deadlines.law_seconds))
     broker = kafka.make_broker(settings, NAME)
     ownership = Ownership()
 
@@ -46,12 +46,12 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         ownership.note(records)
         service.note_progress(records)
 
-    backlog = Backlog(settings, lambda: [agency.id for agency in pack.agencies_not_ended(clock.now().date())])
+    backlog = Backlog(settings, lambda: [agency.id for agency in pack.agencies_not_ended(time.now().date())])
     ticker = Ticker(
         lawbook,
         store,
         publish,
-        clock,
+        time,
         ownership,
         backlog,
         consumer=lambda: subscriber.consumer,
@@ -97,7 +97,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         await every(settings.gauge_seconds, measure)
 
     return service.build(
-        Parts(
+        Wiring(
             name=NAME,
             settings=settings,
             client=client,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from pakn.engine import mongo
-from pakn.legal_time import make_clock
+from pakn.legal_time import make_legal_time
 from pakn.packs.load import Calendar, Pack
 from pakn.settings import Settings
 from services.deadlines.clocks import decide
@@ -55,8 +55,8 @@ async def preview(settings: Settings, pack: Pack, corrected: Calendar) -> Previe
 
     Reads cases batch by batch and writes nothing. Raises PyMongoError.
     """
-    clock = make_clock(settings.clock.file)
-    now, counted_until = clock.now(), clock.machine() - timedelta(seconds=settings.deadlines.grace_seconds)
+    time = make_legal_time(settings.clock.file)
+    now, counted_until = time.now(), time.machine() - timedelta(seconds=settings.deadlines.grace_seconds)
     result = Preview()
     async with _store(settings) as store:
         versions = await store.calendar_versions()
@@ -118,7 +118,7 @@ async def apply(settings: Settings, calendar: Calendar, pack: Calendar) -> bool:
     """
     if await is_known(settings, calendar, pack):
         return False
-    clock, holds_after = make_clock(settings.clock.file), lead(settings.deadlines.law_seconds)
+    time, holds_after = make_legal_time(settings.clock.file), lead(settings.deadlines.law_seconds)
     async with _store(settings) as store:
-        await announce(clock, holds_after, partial(store.keep_calendar, calendar))
+        await announce(time, holds_after, partial(store.keep_calendar, calendar))
         return True

@@ -109,7 +109,7 @@ def check_calendar(
         typer.echo(f"{said}; {'known: ' + row.reason if row.reason else new_here}")
     if loaded.calendar.compare_with is None:
         typer.echo("This calendar names no country to compare with (compare_with: {country: ...}).")
-    today = legal_time.make_clock(None).now().astimezone(ZoneInfo(loaded.calendar.timezone)).date()
+    today = legal_time.make_legal_time(None).now().astimezone(ZoneInfo(loaded.calendar.timezone)).date()
     to_do = calendar_check.coming_years(loaded.calendar, today)
     for line in to_do:
         typer.echo(line)
@@ -175,7 +175,7 @@ def replay_clocks(
     settings, loaded = settings_or_stop(), _pack(pack)
     try:
         instant = _end_of_day(at, ZoneInfo(loaded.calendar.timezone)) if len(at) == 10 else _moment(at)
-        if compare and instant < legal_time.make_clock(settings.clock.file).now():
+        if compare and instant < legal_time.make_legal_time(settings.clock.file).now():
             raise ValueError("--compare sets the topic beside the database of now; leave it out, or give today with --at")
         replay = asyncio.run(from_topic.replay(settings, instant))
         faults = asyncio.run(from_topic.differences(settings, replay)) if compare else []
@@ -190,7 +190,7 @@ def replay_clocks(
         typer.echo(json.dumps({"at": instant.isoformat(), "rules": counts, "differences": faults}, ensure_ascii=False))
     else:
         _show_replay(counts, instant)
-        if instant > legal_time.make_clock(settings.clock.file).now():
+        if instant > legal_time.make_legal_time(settings.clock.file).now():
             typer.echo("That is still to come: so it stands if nothing more is done until then.")
         for fault in faults:
             typer.echo(fault)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from pakn import metrics
 from pakn.errors import CannotRun, TryAgain, describe
-from pakn.legal_time import Clock
+from pakn.legal_time import LegalTime
 from pakn.logs import logger
 from pakn.packs.load import Calendar, Pack, RuleSet
 from services.deadlines.law.known import EVER, Law
@@ -28,11 +28,11 @@ def lead(read_seconds: float) -> timedelta:
     return timedelta(seconds=3 * read_seconds)
 
 
-async def announce(clock: Clock, holds_after: timedelta, keep: Callable[[datetime], Awaitable[None]]) -> None:
+async def announce(time: LegalTime, holds_after: timedelta, keep: Callable[[datetime], Awaitable[None]]) -> None:
     """Keep something of the law, which holds after the lead. A third of the lead is for the writing. Raises PyMongoError."""
-    began = clock.machine()
+    began = time.machine()
     await keep(began + holds_after)
-    if (took := clock.machine() - began) > holds_after / 3:
+    if (took := time.machine() - began) > holds_after / 3:
         # Instances may have told of something by what held before; they move or take it back when they read this.
         log.warning("law_kept_late", seconds=took.total_seconds(), holds_at=(began + holds_after).isoformat())
 
@@ -59,10 +59,10 @@ def _unreadable_is_unknown(kind: str, name: str) -> Generator[None, None, None]:
 class Lawbook:
     """One instance's law. Reading adds to it; what holds changes when the instant of a correction has come."""
 
-    def __init__(self, pack: Pack, store: DeadlinesStore, clock: Clock, holds_after: timedelta) -> None:
+    def __init__(self, pack: Pack, store: DeadlinesStore, time: LegalTime, holds_after: timedelta) -> None:
         self._pack = pack
         self._store = store
-        self._clock = clock
+        self._time = time
         self._holds_after = holds_after
         # By version and by (rule set, revision): since when they hold, in the machine's time.
         self._calendars: dict[str, tuple[datetime, WorkDays]] = {}
@@ -80,7 +80,7 @@ class Lawbook:
         """
         await self._read_and_compare()
         self._warn_of_what_is_later()
-        await announce(self._clock, self._holds_after, self._keep)
+        await announce(self._time, self._holds_after, self._keep)
         # An instance with another pack may have started at the same moment, and have been the first to write.
         await self._read_and_compare()
         # The pack's own words (names, sources, verified or not) are newer than those that came with the first image.
@@ -106,7 +106,7 @@ class Lawbook:
         for (id, revision), (_, rule_set) in self._rule_sets.items():
             if revision > own.get(id, revision):
                 log.warning("later_revision_in_use", rule_set=id, in_use=revision, of_this_pack=own[id])
-            elif id not in own and rule_set.effective.from_ > self._law.days.local_day(self._clock.now()):
+            elif id not in own and rule_set.effective.from_ > self._law.days.local_day(self._time.now()):
                 log.warning("rule_set_to_come_is_not_in_this_pack", rule_set=id, from_=rule_set.effective.from_.isoformat())
         if (latest := max(self._calendars, default="")) > self._pack.calendar.version:
             log.warning("later_calendar_in_use", in_use=latest, of_this_pack=self._pack.calendar.version)
@@ -129,7 +129,7 @@ class Lawbook:
 
     async def read(self) -> None:
         """Read what was written down since. Raises PyMongoError, and has then read nothing."""
-        read_at = self._clock.machine()
+        read_at = self._time.machine()
         calendars = dict(self._calendars)
         for version, at in (await self._store.calendar_versions()).items():
             if version not in calendars:
@@ -157,26 +157,26 @@ class Lawbook:
 
     def up_to_date(self) -> Law:
         """The law to decide by what happens now. Raises TryAgain where it was last read so long ago that another may hold."""
-        if self._clock.machine() > self.complete_until:
+        if self._time.machine() > self.complete_until:
             raise TryAgain(f"another law may hold: it could not be read since {self._read_at.isoformat()}")
         return self.current()
 
     def current(self) -> Law:
         """The law that was read last."""
-        if self._coming and self._coming[0] <= self._clock.machine():
+        if self._coming and self._coming[0] <= self._time.machine():
             self._take_up()
         return self._law
 
     def _take_up(self) -> None:
         # A scaled clock says of what is still to come only what it would be now, so it is asked again when that has come.
-        now = self._clock.machine()
+        now = self._time.machine()
         self._coming = sorted(at for at, _ in (*self._calendars.values(), *self._rule_sets.values()) if at > now)
         self._law = Law.of(
             self._pack,
-            [(self._clock.at(at), days) for at, days in self._calendars.values()],
-            [(self._clock.at(at), rule_set) for at, rule_set in self._rule_sets.values()],
+            [(self._time.at(at), days) for at, days in self._calendars.values()],
+            [(self._time.at(at), rule_set) for at, rule_set in self._rule_sets.values()],
         )
-        held = self._law.calendar_at(self._clock.now())
+        held = self._law.calendar_at(self._time.now())
         metrics.calendar.info({"version": held.calendar.version})
         metrics.calendar_ends.set(held.ends.timestamp())
         log.info("law_taken_up", calendar=held.calendar.version, corrections=len(self._law.corrections), coming=len(self._coming))

@@ -7,9 +7,9 @@ from typing import Final
 from uuid_utils import compat as uuid_utils
 
 from pakn.engine import kafka, mongo
-from pakn.engine.process import Parts, Service, every
+from pakn.engine.process import Service, Wiring, every
 from pakn.engine.turn import Turn
-from pakn.legal_time import Clock, make_clock
+from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings
 from schemas import Fact, topics
@@ -25,13 +25,15 @@ NAME: Final = "intake"
 _GATHER_MS = 200
 
 
-def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | None = None, instance: str | None = None) -> Service:
+def build_app(
+    settings: Settings, *, time: LegalTime | None = None, pack: Pack | None = None, instance: str | None = None
+) -> Service:
     """Wire the service; connects to nothing. Raises PackError when the pack has faults, ValueError without a secret key."""
     secret_key = settings.intake.secret_key.get_secret_value()
     if len(secret_key) < 32:
         raise ValueError("PAKN_INTAKE__SECRET_KEY must have at least 32 characters; make one with: openssl rand -hex 32")
     pack = pack or load_pack(settings.pack)
-    clock = clock or make_clock(settings.clock.file)
+    time = time or make_legal_time(settings.clock.file)
     service = Service(NAME)
     client = mongo.make_client(settings.mongo)
     database = mongo.database(client, settings.namespace, NAME)
@@ -42,10 +44,10 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
     async def publish(facts: Sequence[Fact]) -> None:
         await kafka.publish(broker, settings.namespace, facts)
 
-    outbox = Outbox(store, publish, clock, instance or str(uuid.uuid4()))
+    outbox = Outbox(store, publish, time, instance or str(uuid.uuid4()))
     registrar = Registrar(store, pack, secret_key)
     group_commit = GroupCommit(registrar, outbox, settings.intake.flush_milliseconds / 1000, settings.intake.flush_documents)
-    handler = IntakeHandler(pack, store, registrar, bucket, clock)
+    handler = IntakeHandler(pack, store, registrar, bucket, time)
     turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, service.note_progress, handler.refuse)
     inboxes = [topics.inbox(portal.id) for portal in pack.header.portals]
     subscriber = kafka.subscribe(broker, settings, NAME, [topics.FEEDBACK, *inboxes], turn.on_message, gather_ms=_GATHER_MS)
@@ -53,9 +55,9 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         pack=pack,
         store=store,
         group_commit=group_commit,
-        acts=SenderActs(store, outbox, clock),
+        acts=SenderActs(store, outbox, time),
         bucket=bucket,
-        clock=clock,
+        time=time,
         secret_key=secret_key,
         public_url=settings.intake.public_url,
         new_id=lambda: str(uuid_utils.uuid7()),
@@ -75,7 +77,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         await every(settings.intake.sweep_seconds, outbox.sweep)
 
     service.build(
-        Parts(
+        Wiring(
             name=NAME,
             settings=settings,
             client=client,

@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 
 from pakn import metrics
 from pakn.engine.case_store import all_recorded_facts
-from pakn.legal_time import Clock
+from pakn.legal_time import LegalTime
 from pakn.logs import logger
 from schemas import Fact
 from services.intake.store import IntakeStore
@@ -42,11 +42,11 @@ class Placed(NamedTuple):
 class Outbox:
     """The places of one instance. A place is taken before its document is stored, and settled (offered or abandoned) after."""
 
-    def __init__(self, store: IntakeStore, publish: Publish, clock: Clock, instance: str) -> None:
+    def __init__(self, store: IntakeStore, publish: Publish, time: LegalTime, instance: str) -> None:
         self.instance = instance
         self._store = store
         self._publish = publish
-        self._clock = clock
+        self._time = time
         self._given = 0
         self._published = 0
         self._unsettled: set[int] = set()
@@ -124,12 +124,12 @@ class Outbox:
         What a living instance is about to publish itself is published twice, with the same ids, which is harmless. Its
         mark stays where it is: below what was found an insert may still be under way.
         """
-        for mark in await self._store.marks_before(self._clock.machine()):
+        for mark in await self._store.marks_before(self._time.machine()):
             if mark["_id"] != self.instance:
                 await self._sweep_instance(mark["_id"], mark["seq"], None, move_mark=False)
 
     async def _sweep_stopped(self) -> None:
-        now = self._clock.machine()
+        now = self._time.machine()
         for mark in await self._store.marks_before(now - _STOPPED_AFTER):
             if mark["_id"] != self.instance:
                 await self._sweep_instance(mark["_id"], mark["seq"], None)
@@ -138,7 +138,7 @@ class Outbox:
 
     async def heartbeat(self) -> None:
         """Say that this instance has not stopped; needs no Kafka. Called every few seconds."""
-        await self._store.heartbeat(self.instance, self._clock.machine())
+        await self._store.heartbeat(self.instance, self._time.machine())
 
     async def _sweep_instance(self, instance: str, seq: int, up_to: int | None, *, move_mark: bool = True) -> None:
         while True:

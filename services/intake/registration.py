@@ -17,7 +17,7 @@ from pakn import metrics
 from pakn.engine.case_store import all_recorded_facts, history_entry
 from pakn.engine.mongo import Document
 from pakn.errors import TryAgain
-from pakn.legal_time import Clock
+from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from schemas import Fact
 from schemas.values import Attachment
@@ -135,10 +135,10 @@ class GroupCommit:
 class SenderActs:
     """What the sender does after the submission: answer a question, rate the reply."""
 
-    def __init__(self, store: IntakeStore, outbox: Outbox, clock: Clock) -> None:
+    def __init__(self, store: IntakeStore, outbox: Outbox, time: LegalTime) -> None:
         self._store = store
         self._outbox = outbox
-        self._clock = clock
+        self._time = time
 
     async def supplement(self, document: Document, act_id: str, content: str, attachments: tuple[Attachment, ...]) -> bool:
         """Answer what the agency asked. False when nothing is being asked (any more).
@@ -147,7 +147,7 @@ class SenderActs:
         """
         if document["state"] != "waiting_for_supplement":
             return False
-        now = self._clock.now()
+        now = self._time.now()
         event = schemas.FeedbackSupplemented(
             feedback_id=document["_id"], code=document["code"], content=content, attachments=attachments, supplemented_at=now
         )
@@ -158,7 +158,7 @@ class SenderActs:
         """Rate the published reply, once. False when there is no reply yet or it was rated before."""
         if document["state"] != "published" or document.get("satisfied") is not None:
             return False
-        now = self._clock.now()
+        now = self._time.now()
         event = schemas.FeedbackRated(feedback_id=document["_id"], code=document["code"], satisfied=satisfied, rated_at=now)
         return await self._amend(document, act_id, event, now, {"satisfied": satisfied})
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from pakn.engine import kafka, mongo
-from pakn.engine.process import Parts, Service, every
+from pakn.engine.process import Service, Wiring, every
 from pakn.engine.turn import Tombstone, Turn
-from pakn.legal_time import Clock, make_clock
+from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings
 from schemas import Fact, topics
@@ -26,19 +26,19 @@ _GATHER_MS = 250
 
 
 def build_app(
-    settings: Settings, *, clock: Clock | None = None, pack: Pack | None = None, transport: Transport | None = None
+    settings: Settings, *, time: LegalTime | None = None, pack: Pack | None = None, transport: Transport | None = None
 ) -> Service:
     """Wire the service; connects to nothing. Raises PackError when the pack has faults, ValueError on a bad sender address."""
     pack = pack or load_pack(settings.pack)
-    clock = clock or make_clock(settings.clock.file)
+    time = time or make_legal_time(settings.clock.file)
     service = Service(NAME)
     client = mongo.make_client(settings.mongo)
     store = NotifyStore(mongo.database(client, settings.namespace, NAME))
     broker = kafka.make_broker(settings, NAME)
     composer = Composer(pack, settings.smtp.sender, settings.intake.public_url)
     pool = Pool(settings.smtp, settings.notify.lease_seconds * _PART_OF_LEASE)
-    mailer = Mailer(store, composer, transport or pool, settings.notify, settings.smtp.sender, clock, lambda: uuid.uuid4().hex)
-    handler = LetterHandler(store, pack.letters, composer.version, clock.machine)
+    mailer = Mailer(store, composer, transport or pool, settings.notify, settings.smtp.sender, time, lambda: uuid.uuid4().hex)
+    handler = LetterHandler(store, pack.letters, composer.version, time.machine)
     wanted = domain.wanted(pack.letters) | {Tombstone.__name__}
     turn = Turn(settings, NAME, broker, handler, wanted, service.fatal, service.note_progress)
     subscriber = kafka.subscribe(broker, settings, NAME, [topics.FEEDBACK, topics.CONTACTS], turn.on_message, gather_ms=_GATHER_MS)
@@ -67,7 +67,7 @@ def build_app(
         await every(settings.gauge_seconds, mailer.count)
 
     return service.build(
-        Parts(
+        Wiring(
             name=NAME,
             settings=settings,
             client=client,

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from pakn.engine import mongo
-from pakn.legal_time import Clock, make_clock
+from pakn.legal_time import LegalTime, make_legal_time
 from pakn.settings import Settings
 from services.notify.domain import Settlement
 from services.notify.letters.compose import message_id
@@ -50,13 +50,13 @@ async def list_letters(settings: Settings, state: Literal["uncertain", "failed"]
     ]
 
 
-async def settle_letter(settings: Settings, letter_id: str, verdict: Verdict, clock: Clock | None = None) -> bool:
+async def settle_letter(settings: Settings, letter_id: str, verdict: Verdict, time: LegalTime | None = None) -> bool:
     """Settle an uncertain or failed letter: it counts as sent, or it is sent again, with the same Message-ID.
 
     A running notify announces or sends it at its next tick. False when no letter in either state has this id.
     """
-    clock = clock or make_clock(settings.clock.file)
-    now, legal = clock.machine(), clock.now()
+    time = time or make_legal_time(settings.clock.file)
+    now, legal = time.machine(), time.now()
     if verdict == "sent":
         settlement = Settlement("sent", "found in the mailbox by an operator", announced=True)
     else:

@@ -16,7 +16,7 @@ import stamina
 from pymongo.errors import PyMongoError
 
 from pakn import metrics
-from pakn.legal_time import Clock
+from pakn.legal_time import LegalTime
 from pakn.logs import logger
 from pakn.settings import NotifySettings
 from schemas import Fact
@@ -52,7 +52,7 @@ class Mailer:
         transport: Transport,
         settings: NotifySettings,
         sender: str,
-        clock: Clock,
+        time: LegalTime,
         new_token: Callable[[], str],
     ) -> None:
         """`new_token` gives a fresh id for each claim; the first one names this instance."""
@@ -61,19 +61,19 @@ class Mailer:
         self._transport = transport
         self._settings = settings
         self._sender = sender
-        self._clock = clock
+        self._time = time
         self._new_token = new_token
         self._instance = new_token()
 
     async def tick(self) -> None:
         """Send everything that is due, batch after batch; stops early while the mail server cannot be reached."""
-        now = self._clock.machine()
-        if lost := await self._store.expire(now=now, legal=self._clock.now()):
+        now = self._time.machine()
+        if lost := await self._store.expire(now=now, legal=self._time.now()):
             metrics.letter_attempts.labels("uncertain").inc(lost)
             log.warning("letters_uncertain", count=lost)
         while True:
             token = self._new_token()
-            now = self._clock.machine()
+            now = self._time.machine()
             batch = await self._store.claim(token, now, now + self._lease, self._settings.batch)
             reachable = await self._send(token, batch)
             if not reachable or len(batch) < self._settings.batch:
@@ -86,7 +86,7 @@ class Mailer:
     async def _send(self, token: str, batch: Sequence[domain.Letter]) -> bool:
         """Send one claimed batch; false when the mail server could not be reached."""
         cases = await self._store.cases(letter.feedback_id for letter in batch)
-        now = self._clock.machine()
+        now = self._time.machine()
         claim_ends = now + self._lease
         settled: list[Settled] = []
         ready: list[domain.Letter] = []
@@ -100,7 +100,7 @@ class Mailer:
         await self._look_again([letter for letter, settlement in settled if settlement.waiting])
         for first in range(0, len(ready), self._transport.size):
             # Past its end the claim may be another instance's; what is left is due again by itself.
-            if self._clock.machine() >= claim_ends:
+            if self._time.machine() >= claim_ends:
                 break
             group = ready[first : first + self._transport.size]
             if not await self._unbroken(self._send_group(token, group, cases)):
@@ -117,7 +117,7 @@ class Mailer:
         if not waiting:
             return
         cases = await self._store.cases(letter.feedback_id for letter in waiting)
-        now = self._clock.machine()
+        now = self._time.machine()
         looks = [(letter, domain.readiness(letter, cases.get(letter.feedback_id, domain.Case()), now)) for letter in waiting]
         released = [letter.feedback_id for letter, settlement in looks if settlement is None or not settlement.waiting]
         await self._store.save_letters([], released, now)
@@ -142,11 +142,11 @@ class Mailer:
         for letter in group:
             try:
                 current = await self._with_templates(letter)
-                composed[letter.id] = (current, *self._composer.compose(current, cases[letter.feedback_id], self._clock.machine()))
+                composed[letter.id] = (current, *self._composer.compose(current, cases[letter.feedback_id], self._time.machine()))
             except CannotCompose as error:
                 log.error("letter_not_composed", letter=letter.id, code=letter.code, moment=letter.moment, reason=str(error))
                 settled.append((letter, self._settle(letter, Attempt("failed", str(error)))))
-        mine = await self._store.start_sending(token, list(composed), self._clock.machine() + self._lease) if composed else set()
+        mine = await self._store.start_sending(token, list(composed), self._time.machine() + self._lease) if composed else set()
         sending = [row for letter_id, row in composed.items() if letter_id in mine]
         attempts = await asyncio.gather(*(self._transport.hand_over(recipient, data) for _, recipient, data in sending))
         settled += [(letter, self._settle(letter, attempt)) for (letter, _, _), attempt in zip(sending, attempts, strict=True)]
@@ -171,7 +171,7 @@ class Mailer:
             letter,
             attempt.result,
             attempt.reason,
-            self._clock.machine(),
+            self._time.machine(),
             attempts=self._settings.attempts,
             backoff=timedelta(seconds=self._settings.backoff_seconds),
         )
@@ -183,7 +183,7 @@ class Mailer:
     async def _record(self, token: str, settled: Sequence[Settled]) -> None:
         if not settled:
             return
-        now, legal = self._clock.machine(), self._clock.now()
+        now, legal = self._time.machine(), self._time.now()
         # What is known of a letter that was handed over must not be lost to a database that is away for a moment.
         async for attempt in stamina.retry_context(on=PyMongoError, attempts=None, timeout=self._settings.lease_seconds / 2):
             with attempt:
@@ -192,7 +192,7 @@ class Mailer:
     async def announce(self, publish: Callable[[Sequence[Fact]], Awaitable[None]]) -> None:
         """Publish what became of letters, then mark it; after a crash in between it is published again with the same ids."""
         rows = await self._store.to_announce(_ANNOUNCE_LIMIT)
-        stale = self._clock.machine() - _ANNOUNCED_BY_OTHERS_AFTER
+        stale = self._time.machine() - _ANNOUNCED_BY_OTHERS_AFTER
         mine = [row for row in rows if row["announce"] in (self._instance, ANY_INSTANCE) or row["settled_at"] < stale]
         if mine:
             await publish([self._fact(row["letter"], row["state"], row["reason"], row["settled_legal"]) for row in mine])

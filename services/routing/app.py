@@ -5,9 +5,9 @@ from typing import Final, get_args
 from pakn import metrics
 from pakn.engine import kafka, mongo
 from pakn.engine.case_handler import CaseHandler
-from pakn.engine.process import Parts, Service, every
+from pakn.engine.process import Service, Wiring, every
 from pakn.engine.turn import Turn
-from pakn.legal_time import Clock, make_clock
+from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings
 from schemas import topics
@@ -20,17 +20,17 @@ NAME: Final = "routing"
 OPEN_STATES = tuple(state for state in get_args(CaseState) if state not in CLOSED_STATES)
 
 
-def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | None = None) -> Service:
+def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack | None = None) -> Service:
     """Wire the service; connects to nothing. Raises PackError when the pack has faults."""
     pack = pack or load_pack(settings.pack)
-    clock = clock or make_clock(settings.clock.file)
+    time = time or make_legal_time(settings.clock.file)
     service = Service(NAME)
     client = mongo.make_client(settings.mongo)
     store = RoutingStore(mongo.database(client, settings.namespace, NAME))
     broker = kafka.make_broker(settings, NAME)
-    handler = CaseHandler(store.cases, Decisions(pack, clock).decide, read_case, write_case, case_id, cause_id)
-    turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, service.note_progress, Refusals(clock).refuse)
-    agencies = pack.agencies_not_ended(clock.now().date())
+    handler = CaseHandler(store.cases, Decisions(pack, time).decide, read_case, write_case, case_id, cause_id)
+    turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, service.note_progress, Refusals(time).refuse)
+    agencies = pack.agencies_not_ended(time.now().date())
     wanted = [topics.FEEDBACK, *(topics.actions(agency.id) for agency in agencies)]
     subscriber = kafka.subscribe(broker, settings, NAME, wanted, turn.on_message)
 
@@ -42,7 +42,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, pack: Pack | No
         await every(settings.gauge_seconds, measure)
 
     return service.build(
-        Parts(
+        Wiring(
             name=NAME,
             settings=settings,
             client=client,

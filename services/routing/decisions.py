@@ -7,7 +7,7 @@ import hashlib
 
 from pakn.engine.turn import Received
 from pakn.errors import GiveUp
-from pakn.legal_time import Clock
+from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from schemas import AgencyAction, Fact, FeedbackSubmitted, FeedbackSupplemented
 from schemas.values import Fault
@@ -40,9 +40,9 @@ def case_id(received: Received) -> str:
 class Decisions:
     """Decides one event of one case, by the pack's table and the law's order of steps."""
 
-    def __init__(self, pack: Pack, clock: Clock) -> None:
+    def __init__(self, pack: Pack, time: LegalTime) -> None:
         self._pack = pack
-        self._clock = clock
+        self._time = time
 
     def decide(self, case: domain.Case | None, received: Received) -> tuple[domain.Case | None, list[Fact]]:
         """Raises GiveUp for a supplement of a case that was never submitted."""
@@ -68,7 +68,7 @@ class Decisions:
     def _act(self, case: domain.Case | None, received: Received, event: AgencyAction) -> tuple[domain.Case | None, list[Fact]]:
         agency = received.topic.partition(".")[2]
         # The broker's time counts, not the agency's own: an answer cannot be dated back.
-        at = self._clock.at(received.appended_at)
+        at = self._time.at(received.appended_at)
         if case is not None and case.happened_at is not None:
             # Two brokers' clocks may differ by more than an agency needs to act; nothing comes before what it answers.
             at = max(at, case.happened_at)

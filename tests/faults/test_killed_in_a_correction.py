@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pakn.legal_time import make_clock
+from pakn.legal_time import make_legal_time
 from pakn.local.launcher import Servers
 from pakn.packs.load import load_pack
 from services.deadlines import calendar_change
@@ -62,7 +62,7 @@ async def test_two_instances_one_of_them_killed_move_every_clock_once(own: Deplo
         (moved,) = rows.values()
         assert (moved["previous_due_date"], moved["due_date"]) == ("2026-03-23", "2026-03-24")
     assert len({row["moved_at"] for rows in found("DeadlineMoved").values() for row in rows.values()}) == 1, "at one instant"
-    replay = await from_topic.replay(settings, make_clock(own.clock_file).now())
+    replay = await from_topic.replay(settings, make_legal_time(own.clock_file).now())
     assert await from_topic.differences(settings, replay) == []
     own.set_clock(datetime(2026, 3, 24, 17, 0, tzinfo=UTC))
     await until(lambda: found("FeedbackOverdue").keys() == feedback_ids, "the new day passes")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pymongo.errors import AutoReconnect
 
-from pakn.legal_time import machine_now, make_clock
+from pakn.legal_time import machine_now, make_legal_time
 from services.deadlines import calendar_change
 from services.deadlines.law.known import Law
 from services.deadlines.lawbook import lead
@@ -65,7 +65,7 @@ async def test_a_corrected_calendar_moves_running_clocks_once_and_topic_and_data
         "the new day passes too, and is an overdue of its own",
     )
     await own.settled()
-    replay = await from_topic.replay(own.settings, make_clock(own.clock_file).now())
+    replay = await from_topic.replay(own.settings, make_legal_time(own.clock_file).now())
     assert await from_topic.differences(own.settings, replay) == []
     assert replay.counts()["handle_reply"] == {"past": 2, "met": 1}
     before = await from_topic.replay(own.settings, START + timedelta(days=7))

@@ -133,7 +133,7 @@ async def test_the_topic_of_an_unknown_portal_is_not_read(system: System) -> Non
     after = await registered(system, await system.post.portal("cdvcqg", GOOD))
     await system.observer.wait("FeedbackAssigned", subject=after.data["feedback_id"])
     assert not system.observer.found("FeedbackSubmitted", title="Từ cổng lạ")
-    assert topic not in system.services["intake"]._parts.subscriber.topic_names
+    assert topic not in system.services["intake"]._wiring.subscriber.topic_names
 
 
 def headers(**more: bytes | None) -> list[tuple[str, bytes | None]]:

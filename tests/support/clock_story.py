@@ -151,7 +151,7 @@ class Story:
             if step.rung
         ]
 
-    def advance(self, until: datetime) -> list[decide.Step]:
+    def advance(self, until: datetime) -> list[decide.Occurrence]:
         """Let time pass; what happened."""
         assert self.case is not None
         self.case, steps = decide.advance(self.law, self.case, until)

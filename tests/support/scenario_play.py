@@ -9,7 +9,7 @@ from datetime import date, datetime, time
 from typing import Any, get_args
 
 import schemas
-from pakn.packs.files import Document, Place
+from pakn.packs.files import PackFile, Position
 from pakn.packs.models import Calendar
 from schemas import Fact
 from schemas.values import RuleName
@@ -45,7 +45,7 @@ class CannotPlay(ValueError):
 class Play:
     """One scenario: its steps go in one after the other, each expectation is compared where it stands."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: PackFile) -> None:
         if document.faults:
             raise CannotPlay("\n".join(map(str, document.faults)))
         self.document = document
@@ -61,39 +61,39 @@ class Play:
         self.said: list[Fact] = []
         self.corrections = 0
 
-    def fault(self, place: Place, what: str) -> CannotPlay:
+    def fault(self, place: Position, what: str) -> CannotPlay:
         return CannotPlay(str(self.document.fault(place, what)))
 
-    def known(self, place: Place, words: Iterable[str], known: Iterable[str]) -> None:
+    def known(self, place: Position, words: Iterable[str], known: Iterable[str]) -> None:
         """Raises CannotPlay for the first of `words` that is none of `known`."""
         for word in words:
             if word not in known:
                 raise self.fault((*place, word), f"`{word}` is not known here; known are: {', '.join(known)}")
 
-    def at(self, place: Place) -> Any:
+    def at(self, place: Position) -> Any:
         """The value at a place of the file; None where there is none."""
         value = self.document.data
         for step in place:
             value = value.get(step) if isinstance(value, dict) else value[step]
         return value
 
-    def day(self, place: Place) -> date:
+    def day(self, place: Position) -> date:
         value = self.at(place)
         if not isinstance(value, date) or isinstance(value, datetime):
             raise self.fault(place, f"`{value}` is not a day; write it as 2026-03-02")
         return value
 
-    def days(self, place: Place) -> list[date]:
+    def days(self, place: Position) -> list[date]:
         listed = self.at(place) or []
         if not isinstance(listed, list):
             raise self.fault(place, f"`{listed}` is not a list of days; write [2026-03-02]")
         return [self.day((*place, number)) for number in range(len(listed))]
 
-    def agency(self, place: Place) -> str:
+    def agency(self, place: Position) -> str:
         self.known(place, [str(self.at(place))], [agency.id for agency in self.pack.agencies])
         return str(self.at(place))
 
-    def moment(self, place: Place) -> datetime:
+    def moment(self, place: Position) -> datetime:
         """The instant of a step, which is never before the one above it."""
         if not isinstance(self.at(place), dict):
             day, hour = self.day(place), "09:00"
@@ -114,7 +114,7 @@ class Play:
         """Play every step. Raises CannotPlay, or AssertionError where the clocks say something else."""
         expectations = 0
         for number, step in enumerate(self.document.data["steps"]):
-            place: Place = ("steps", number)
+            place: Position = ("steps", number)
             if not isinstance(step, dict) or len(step) != 1:
                 raise self.fault(place, "a step has one word before its colon; begin each with a dash of its own")
             (word,) = step
@@ -127,7 +127,7 @@ class Play:
         if not expectations:
             raise self.fault(("steps",), "nothing is expected; add an `expect` step")
 
-    def take(self, place: Place) -> None:
+    def take(self, place: Position) -> None:
         """Let one step happen, and keep what the clocks said at it and since the step above."""
         word = str(place[-1])
         more = WORDS_OF.get(word, ())
@@ -145,7 +145,7 @@ class Play:
             self.happen(self.story, place, moment)
         self.said = self.story.facts[heard:]
 
-    def happen(self, story: Story, place: Place, moment: datetime) -> None:
+    def happen(self, story: Story, place: Position, moment: datetime) -> None:
         simple: dict[str, Callable[[datetime], object]] = {
             "accepted": story.accept,
             "refused": story.refuse,
@@ -172,7 +172,7 @@ class Play:
             case word:
                 simple[str(word)](moment)
 
-    def corrected(self, place: Place) -> Law:
+    def corrected(self, place: Position) -> Law:
         """The law with the days of a correction in its calendar, as a later version of it."""
         self.corrections += 1
         off, worked = self.days((*place, "off")), {}
@@ -189,7 +189,7 @@ class Play:
         self.law = with_calendar(self.law, with_days(self.law.days.calendar, version, off, worked))
         return self.law
 
-    def expect(self, place: Place) -> None:
+    def expect(self, place: Position) -> None:
         """Compare the state of a clock now, and what was said and what fired at the step above."""
         wanted = self.at(place)
         if not isinstance(wanted, dict) or self.story is None or self.story.case is None:
@@ -214,7 +214,7 @@ class Play:
             else:
                 assert found[word] == value, here
 
-    def clock(self, place: Place, wanted: dict[str, Any]) -> dict[str, Any]:
+    def clock(self, place: Position, wanted: dict[str, Any]) -> dict[str, Any]:
         """Everything that can be expected of the latest clock of a rule (and of an agency, where one is named)."""
         assert self.story is not None
         assert self.story.case is not None

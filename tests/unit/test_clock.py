@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pakn import legal_time
-from pakn.legal_time import ScaledClock, SystemClock, append_segment, from_now_on, machine_now, make_clock
+from pakn.legal_time import ScaledTime, SystemTime, append_segment, from_now_on, machine_now, make_legal_time
 
 MACHINE = datetime(2026, 1, 1, tzinfo=UTC)
 LEGAL = datetime(2018, 1, 1, 8, tzinfo=UTC)
@@ -28,7 +28,7 @@ def seconds(number: float) -> timedelta:
 
 
 def test_legal_time_runs_at_the_rate_of_its_segment(file: Path) -> None:
-    scaled = ScaledClock(file, lambda: MACHINE + seconds(10))
+    scaled = ScaledTime(file, lambda: MACHINE + seconds(10))
     assert scaled.now() == LEGAL + timedelta(hours=10)
     assert scaled.machine() == MACHINE + seconds(10)
 
@@ -36,22 +36,22 @@ def test_legal_time_runs_at_the_rate_of_its_segment(file: Path) -> None:
 def test_legal_time_waits_at_the_end_of_its_segment(tmp_path: Path) -> None:
     file = tmp_path / "clock"
     append_segment(file, machine=MACHINE, legal=LEGAL, rate=3600, until=LEGAL + timedelta(hours=5))
-    scaled = ScaledClock(file, lambda: MACHINE + seconds(1000))
+    scaled = ScaledTime(file, lambda: MACHINE + seconds(1000))
     assert scaled.now() == LEGAL + timedelta(hours=5)
 
 
 def test_a_new_segment_counts_at_once_and_old_instants_stay_where_they_were(file: Path) -> None:
     """A record that came in before a restart is placed by its broker timestamp, so its legal time must not move."""
-    scaled = ScaledClock(file, lambda: MACHINE + seconds(100))
+    scaled = ScaledTime(file, lambda: MACHINE + seconds(100))
     before = scaled.at(MACHINE + seconds(5))
     append_segment(file, machine=MACHINE + seconds(60), legal=LEGAL + timedelta(days=30), rate=0, until=FAR)
     assert scaled.now() == LEGAL + timedelta(days=30)
     assert scaled.at(MACHINE + seconds(5)) == before == LEGAL + timedelta(hours=5)
-    assert ScaledClock(file, lambda: MACHINE).at(MACHINE + seconds(5)) == before
+    assert ScaledTime(file, lambda: MACHINE).at(MACHINE + seconds(5)) == before
 
 
 def test_a_segment_from_now_on_moves_nothing_that_was_stamped_before_it(file: Path) -> None:
-    scaled = ScaledClock(file)
+    scaled = ScaledTime(file)
     for _ in range(20):
         stamped = machine_now()
         before = scaled.at(stamped)
@@ -62,11 +62,11 @@ def test_a_segment_from_now_on_moves_nothing_that_was_stamped_before_it(file: Pa
 
 
 def test_an_instant_before_the_first_segment_is_where_that_begins(file: Path) -> None:
-    assert ScaledClock(file).at(MACHINE - timedelta(days=365)) == LEGAL
+    assert ScaledTime(file).at(MACHINE - timedelta(days=365)) == LEGAL
 
 
 def test_a_line_that_is_still_being_written_is_left_for_the_next_look(file: Path) -> None:
-    scaled = ScaledClock(file, lambda: MACHINE + seconds(10))
+    scaled = ScaledTime(file, lambda: MACHINE + seconds(10))
     row = {"machine": MACHINE.isoformat(), "legal": FAR.isoformat(), "rate": 0, "until": FAR.isoformat()}
     line = json.dumps(row) + "\n"
     with file.open("a") as lines:
@@ -79,7 +79,7 @@ def test_a_line_that_is_still_being_written_is_left_for_the_next_look(file: Path
 
 def test_a_missing_file_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        make_clock(tmp_path / "nowhere")
+        make_legal_time(tmp_path / "nowhere")
 
 
 @settings(max_examples=100, deadline=None)
@@ -90,14 +90,14 @@ def test_legal_time_never_runs_backwards_while_segments_go_on_from_each_other(
     file = tmp_path_factory.mktemp("clock") / "file"
     append_segment(file, machine=MACHINE, legal=LEGAL, rate=60, until=LEGAL + timedelta(hours=1))
     append_segment(file, machine=MACHINE + seconds(100), legal=LEGAL + timedelta(hours=1), rate=3600, until=FAR)
-    scaled = ScaledClock(file)
+    scaled = ScaledTime(file)
     instants = [scaled.at(MACHINE + seconds(number)) for number in sorted(at)]
     assert instants == sorted(instants)
 
 
 def test_without_a_file_the_legal_clock_is_the_machines() -> None:
-    system = make_clock(None)
-    assert isinstance(system, SystemClock)
+    system = make_legal_time(None)
+    assert isinstance(system, SystemTime)
     assert abs(system.now() - legal_time.machine_now()) < seconds(5)
     local = datetime(2026, 3, 1, 7, 0, tzinfo=UTC).astimezone()
     assert system.at(local) == local

@@ -5,7 +5,7 @@ from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 from bson.errors import InvalidDocument
 from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge, OperationFailure, WTimeoutError
 
-from pakn.engine.turn import lies_in_the_record
+from pakn.engine.turn import is_poison
 from pakn.errors import TryAgain
 
 
@@ -19,7 +19,7 @@ def bulk(*codes: int) -> BulkWriteError:
     ids=repr,
 )
 def test_what_no_server_can_keep_lies_in_the_record(error: Exception) -> None:
-    assert lies_in_the_record(error)
+    assert is_poison(error)
 
 
 @pytest.mark.parametrize(
@@ -32,4 +32,4 @@ def test_what_no_server_can_keep_lies_in_the_record(error: Exception) -> None:
 )  # fmt: skip
 def test_an_outage_or_a_fault_of_ours_gives_up_nothing(error: Exception | None) -> None:
     """Records that wait are handled when the server is back or the process is corrected; given up, they would need a person."""
-    assert not lies_in_the_record(error)
+    assert not is_poison(error)

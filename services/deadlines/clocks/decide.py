@@ -51,7 +51,7 @@ def moment_of(event: BaseModel) -> tuple[Moment, datetime] | None:
             return None
 
 
-class Step(NamedTuple):
+class Occurrence(NamedTuple):
     """What happens to a clock as time passes: a rung fires, or (none) a correction moves or counts it; and the fact of it."""
 
     rule: RuleName
@@ -166,24 +166,24 @@ def _open(
     return corrections.counted_at(law, case, open_clock(law, case, rule_set, name, at, known_at, id), known_at, after=at)
 
 
-def advance(law: Law, case: Case, until: datetime) -> tuple[Case, list[Step]]:
+def advance(law: Law, case: Case, until: datetime) -> tuple[Case, list[Occurrence]]:
     """Let legal time pass until `until`: each rung that is due fires and each correction is gone through, in order and once.
 
     A fact's id comes from the clock, its ladder or count, and the rung alone, so doing it again around a rebalance repeats
     the same facts. A clock that a correction does not reach keeps its day and its ladder. Raises TryAgain as `apply_event` does.
     """
-    steps: list[Step] = []
+    steps: list[Occurrence] = []
     clocks = list(case.clocks)
     for index, clock in enumerate(clocks):
         while clock.state == "open":
             rung, found = clock.next_rung, corrections.next_correction(law, case, clock, until)
             if rung is not None and rung.at <= (found[0] if found else until):
-                steps.append(Step(clock.rule, rung, _rung_fact(law, case, clock, rung)))
+                steps.append(Occurrence(clock.rule, rung, _rung_fact(law, case, clock, rung)))
                 # No progress duty is left out, where the calendar knew of several only after their days.
                 after = clock.due_at if rung.kind == "progress" and clock.due_at else rung.at
                 clock = with_next_rung(law, _told(clock, rung), after)
             elif found is not None:
-                steps += [Step(clock.rule, None, fact) for fact in corrections.facts(law, case, clock, found[1])]
+                steps += [Occurrence(clock.rule, None, fact) for fact in corrections.facts(law, case, clock, found[1])]
                 clock = found[1]
             else:
                 break

@@ -56,7 +56,7 @@ class Backlog:
         """How much these partitions hold. Raises KafkaError or TimeoutError when Kafka does not answer."""
         async with asyncio.timeout(_ANSWER_SECONDS):
             consumer, _ = await self._connected()
-            kafka.only_ask(consumer, partitions)
+            kafka.assign_paused(consumer, partitions)
             ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
         return ends
 

@@ -20,7 +20,7 @@ from pakn.engine.case_store import Change, history_entry
 from pakn.engine.kafka import Record
 from pakn.engine.mongo import Document
 from pakn.errors import GiveUp, TryAgain, describe
-from pakn.legal_time import Clock
+from pakn.legal_time import LegalTime
 from pakn.logs import logger
 from schemas import Fact
 from services.deadlines.clocks import decide
@@ -33,7 +33,7 @@ from services.deadlines.timers.backlog import Backlog
 log = logger(__name__)
 # A clock may be opened by what was known at an event that came very late, after its partition was looked at.
 _LOOK_AGAIN = timedelta(minutes=10)
-Advanced = tuple[Document, Case, list[decide.Step]]
+Advanced = tuple[Document, Case, list[decide.Occurrence]]
 Publish = Callable[[Sequence[Fact]], Awaitable[None]]
 
 
@@ -82,7 +82,7 @@ class Ticker:
         lawbook: Lawbook,
         store: DeadlinesStore,
         publish: Publish,
-        clock: Clock,
+        time: LegalTime,
         ownership: Ownership,
         backlog: Backlog,
         consumer: Callable[[], Any],
@@ -92,7 +92,7 @@ class Ticker:
         self._lawbook = lawbook
         self._store = store
         self._publish = publish
-        self._clock = clock
+        self._time = time
         self._ownership = ownership
         self._backlog = backlog
         self._consumer = consumer
@@ -111,8 +111,8 @@ class Ticker:
             return
         # The end of the lifecycle topic is asked for after routing's progress: what it made of the actions is below it.
         # Nothing is told of a time in which another law may hold that is not read yet.
-        now = min(self._clock.machine() - self._grace, self._lawbook.complete_until)
-        until = await self._backlog.read_until(self._clock.at(now))
+        now = min(self._time.machine() - self._grace, self._lawbook.complete_until)
+        until = await self._backlog.read_until(self._time.at(now))
         if until is None:
             return
         ends = await self._backlog.ends(partitions)
@@ -167,7 +167,7 @@ class Ticker:
         """Let a batch of running clocks go through the corrections that are known by `until`; the next tick takes the next."""
         outdated = self._lawbook.current().outdated(until)
         walk = self._ownership.walks.get(partition)
-        if walk is None or walk.outdated != outdated or (walk.ended_at and self._clock.machine() - walk.ended_at > _LOOK_AGAIN):
+        if walk is None or walk.outdated != outdated or (walk.ended_at and self._time.machine() - walk.ended_at > _LOOK_AGAIN):
             walk = self._ownership.walks[partition] = Walk(outdated)
         if not outdated or walk.ended_at:
             return
@@ -176,7 +176,7 @@ class Ticker:
             rows, conflicts = await self._advance(documents, until)
         if not documents:
             # Where another instance came first, after a rebalance, what is left is looked at once more.
-            walk.after, walk.ended_at, walk.conflicts = "", None if walk.conflicts else self._clock.machine(), 0
+            walk.after, walk.ended_at, walk.conflicts = "", None if walk.conflicts else self._time.machine(), 0
             return
         walk.after, walk.cases, walk.conflicts = documents[-1]["_id"], walk.cases + len(documents), walk.conflicts + len(conflicts)
         walk.moved += sum(step.fact.name == "DeadlineMoved" for _, _, steps in rows for step in steps)
@@ -196,7 +196,7 @@ class Ticker:
             for document, case, steps in rows
         ]
         conflicts = await self._store.cases.save(changes)
-        now = self._clock.now()
+        now = self._time.now()
         for step in (step for _, _, steps in rows for step in steps):
             if step.rung:
                 metrics.timers_fired.labels(step.rule, step.rung.kind).inc()

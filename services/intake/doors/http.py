@@ -23,7 +23,7 @@ import schemas
 from pakn import metrics
 from pakn.engine.mongo import Document, FileBucket
 from pakn.engine.problems import AnyRequest, Problem
-from pakn.legal_time import Clock
+from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from schemas.values import Fault, faults_of
 from services.intake import attachments, domain
@@ -44,7 +44,7 @@ class Api:
     group_commit: GroupCommit
     acts: SenderActs
     bucket: FileBucket
-    clock: Clock
+    time: LegalTime
     secret_key: str
     public_url: str
     new_id: Callable[[], str]
@@ -66,7 +66,7 @@ class Api:
         cause = schemas.derived_id("idempotency-key", key) if key else self.new_id()
         feedback_id = schemas.derived_id(cause, "feedback")
         described = attachments.describe(feedback_id, files)
-        now = self.clock.now()
+        now = self.time.now()
         draft = domain.draft(
             self.pack,
             submission,
@@ -160,7 +160,7 @@ class Api:
         claims = self._claims(request)
         if document.get("agency") != claims["sub"]:
             raise Problem(403, "Not your case", "The sender's details are given to the agency that the case is assigned to now.")
-        await self.store.record_look(document["_id"], claims["sub"], claims["jti"], self.clock.now())
+        await self.store.record_look(document["_id"], claims["sub"], claims["jti"], self.time.now())
         return {"code": code, "submitter_type": document["submitter_type"], **document["sender"]}
 
     async def attachment(self, request: AnyRequest, code: FromPath[str], attachment_id: FromPath[str]) -> Response[bytes]:

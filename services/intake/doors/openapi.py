@@ -62,7 +62,7 @@ class Registered(_Strict):
     right_channel: str | None = None
 
 
-class Step(_Strict):
+class TimelineEntry(_Strict):
     """One step of a feedback's way."""
 
     type: str
@@ -91,7 +91,7 @@ class PublicView(_Strict):
     right_channel: str | None = None
     reply: str | None = None
     document_number: str | None = None
-    timeline: list[Step]
+    timeline: list[TimelineEntry]
 
 
 class PrivateView(PublicView):

@@ -18,7 +18,7 @@ from pakn.engine.kafka import Record
 from pakn.engine.mongo import Document, FileBucket
 from pakn.engine.turn import Outcome, Received
 from pakn.errors import GiveUp, describe
-from pakn.legal_time import Clock
+from pakn.legal_time import LegalTime
 from pakn.logs import logger
 from pakn.packs.load import Pack
 from schemas import Fact, topics
@@ -44,12 +44,12 @@ class _Outer(BaseModel):
 class IntakeHandler:
     """One batch: register what portals posted, then show what the lifecycle says."""
 
-    def __init__(self, pack: Pack, store: IntakeStore, registrar: Registrar, bucket: FileBucket, clock: Clock) -> None:
+    def __init__(self, pack: Pack, store: IntakeStore, registrar: Registrar, bucket: FileBucket, time: LegalTime) -> None:
         self._pack = pack
         self._store = store
         self._registrar = registrar
         self._bucket = bucket
-        self._clock = clock
+        self._time = time
 
     async def handle(self, batch: Sequence[Received]) -> Outcome:
         """Safe to call again: a submission is found by the id derived from its portal's own id."""
@@ -82,7 +82,7 @@ class IntakeHandler:
         assert isinstance(received.event, PortalSubmission)
         raw: dict[str, Any] = json.loads(received.record.value or b"{}")
         submission, faults = domain.check(self._pack, raw, PortalSubmission)
-        received_at = self._clock.at(received.appended_at)
+        received_at = self._time.at(received.appended_at)
         submitted_at, time_faults = domain.sent_time(received.event.sent_at, received_at)
         files, file_faults = self._files(received.event.attachments)
         faults = [*faults, *time_faults, *file_faults]
@@ -150,7 +150,7 @@ class IntakeHandler:
         faults = faults or (Fault(field="record", message=str(reason)[:1000]),)
         reference = getattr(received.event, "reference", None) if received else None
         # The record's own time, so that a batch that comes again gives the same answer.
-        now = self._clock.at(datetime.fromtimestamp(record.timestamp / 1000, UTC))
+        now = self._time.at(datetime.fromtimestamp(record.timestamp / 1000, UTC))
         cause = schemas.derived_id(portal, own_id or f"{record.partition}/{record.offset}")
         event = schemas.SubmissionRefused(submission_id=own_id, reference=reference, portal=portal, faults=faults, refused_at=now)
         metrics.submissions.labels("portal", "refused").inc()
@@ -179,7 +179,7 @@ class IntakeHandler:
             outer = _Outer.model_validate(raw)
         except ValidationError:
             return tuple(faults)  # Where these are wrong in shape, the check above has said so.
-        received_at = self._clock.at(datetime.fromtimestamp(record.timestamp / 1000, UTC))
+        received_at = self._time.at(datetime.fromtimestamp(record.timestamp / 1000, UTC))
         return (*faults, *domain.sent_time(outer.sent_at, received_at)[1], *self._files(outer.attachments)[1])
 
 
