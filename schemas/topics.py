@@ -1,15 +1,49 @@
-"""Every topic of a deployment: its name, what is in it, how long it is kept. `pakn/engine/kafka.py` creates and checks them.
+"""Every topic of a deployment: its name, what is in it, who reads it, how long it is kept.
 
 Names stand without the deployment's namespace. One lifecycle topic holds all facts of all cases, keyed by feedback id,
 so every consumer sees one case in one order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
 
 _DAY_MS = 24 * 60 * 60 * 1000
-FEEDBACK = "feedback"
-CONTACTS = "contacts"
+ServiceName = Literal["intake", "routing", "deadlines", "notify"]
+SERVICES: tuple[ServiceName, ...] = get_args(ServiceName)
+FEEDBACK, CONTACTS, INBOX, OUTBOX, ASSIGNMENTS, ACTIONS, DEAD = (
+    "feedback", "contacts", "inbox", "outbox", "assignments", "actions", "dead",
+)  # fmt: skip
+"""The families of topics. The last five have one topic for each portal, agency or service."""
+
+READS: Mapping[ServiceName, tuple[str, ...]] = {
+    "intake": (FEEDBACK, INBOX),
+    "routing": (FEEDBACK, ACTIONS),
+    "deadlines": (FEEDBACK,),
+    "notify": (FEEDBACK, CONTACTS),
+}
+"""The families that each service consumes, in a group of its own. A service commits a record only after Kafka has acknowledged
+every fact that follows from it, so committed offsets tell how far a service has come: deadlines relies on this for actions."""
+
+
+class TopicName(NamedTuple):
+    """The parts of a topic's name in Kafka; `party` is the portal, agency or service of a topic that has one, otherwise empty."""
+
+    namespace: str
+    family: str
+    party: str
+
+    @classmethod
+    def parse(cls, name: str) -> "TopicName":
+        """The parts of `pakn.inbox.cdvcqg`, for example. A namespace holds no dot."""
+        namespace, _, topic = name.partition(".")
+        family, _, party = topic.partition(".")
+        return cls(namespace, family, party)
+
+    @property
+    def topic(self) -> str:
+        """The name without the namespace."""
+        return f"{self.family}.{self.party}" if self.party else self.family
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +108,42 @@ ASSIGNMENT_EVENTS = (
     "OverdueWithdrawn",
     "ActionRefused",
 )
-SERVICES = ("intake", "routing", "deadlines", "notify")
 
 
 def inbox(portal: str) -> str:
     """The topic in which `portal` posts submissions."""
-    return f"inbox.{portal}"
+    return f"{INBOX}.{portal}"
 
 
 def outbox(portal: str) -> str:
     """The topic in which intake answers `portal`."""
-    return f"outbox.{portal}"
+    return f"{OUTBOX}.{portal}"
 
 
 def assignments(agency: str) -> str:
     """The topic that `agency` consumes: its cases, its deadlines, its refused actions."""
-    return f"assignments.{agency}"
+    return f"{ASSIGNMENTS}.{agency}"
 
 
 def actions(agency: str) -> str:
     """The topic in which `agency` acts."""
-    return f"actions.{agency}"
+    return f"{ACTIONS}.{agency}"
 
 
 def dead(service: str) -> str:
     """The topic of the records that `service` could not handle, each with its reason."""
-    return f"dead.{service}"
+    return f"{DEAD}.{service}"
+
+
+def reader_of(family: str) -> ServiceName:
+    """The one service that consumes this family. Raises ValueError where none or several do."""
+    (reader,) = (service for service, families in READS.items() if family in families)
+    return reader
+
+
+def read_by(service: ServiceName, agencies: Iterable[str], portals: Iterable[str]) -> list[str]:
+    """The topics that `service` consumes in a deployment with these agencies and portals."""
+    return [spec.name for spec in all_topics(agencies, portals) if spec.name.partition(".")[0] in READS[service]]
 
 
 def all_topics(agencies: Iterable[str], portals: Iterable[str]) -> list[TopicSpec]:

@@ -25,7 +25,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _WORDS = frozenset({"title", "description", "examples"})
 # Under these keywords stand names that the event's author chose, and a field may well be called `description`.
 _NAMED = frozenset({"properties", "$defs"})
-cli = typer.Typer(no_args_is_help=True, help="The contracts: JSON Schemas, AsyncAPI, OpenAPI.")
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help="The contracts: JSON Schemas, AsyncAPI, OpenAPI.")
 
 
 class Frozen(Exception):

@@ -4,91 +4,17 @@
 here as evidence in a store without a record in Kafka, or the reverse.
 """
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.admin import AIOKafkaAdminClient
-
 from pakn.demo.mailbox import Mailbox
-from pakn.demo.observer import partitions_of
 from pakn.demo.requests import DemoRequest
-from pakn.engine import mongo
-from pakn.engine.kafka import topic_name
-from pakn.settings import Settings
-from schemas import Envelope, parse_envelope
+from pakn.operations.evidence import Evidence
+from schemas import Envelope
 
 _ONCE = ("FeedbackSubmitted", "FeedbackRated", "ReplyPublished")
 Report = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Evidence:
-    """Everything that was read: facts by id (lifecycle), agencies' and portals' records, dead letters, stored documents."""
-
-    facts: dict[str, tuple[Envelope, dict[str, Any]]] = field(default_factory=dict)
-    assigned_in_agency_topic: set[str] = field(default_factory=set)
-    dead_letters: set[str] = field(default_factory=set)
-    stored: dict[str, dict[str, Any]] = field(default_factory=dict)
-    letters: list[dict[str, Any]] = field(default_factory=list)
-
-
-async def read_evidence(settings: Settings) -> Evidence:
-    """Read all topics of the namespace to their end, and the four databases."""
-    evidence = Evidence()
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka.bootstrap, auto_offset_reset="earliest", max_partition_fetch_bytes=1 << 23
-    )
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap)
-    await admin.start()
-    await consumer.start()
-    try:
-        prefix = topic_name(settings.namespace, "")
-        wanted = (f"{prefix}feedback", f"{prefix}assignments.", f"{prefix}dead.")
-        partitions = [row for row in await partitions_of(admin, settings) if row.topic.startswith(wanted)]
-        # Assigned first: the library looks up partitions that are not assigned one by one.
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        while any([await consumer.position(partition) < end for partition, end in ends.items()]):
-            for records in (await consumer.getmany(timeout_ms=500, max_records=5000)).values():
-                for record in records:
-                    _take(evidence, record.topic.removeprefix(prefix), record)
-    finally:
-        await consumer.stop()
-        await admin.close()
-    if not evidence.facts:
-        raise TimeoutError("the audit read no fact at all, so it cannot say what was lost; look at Kafka's log and play again")
-    client = mongo.make_client(settings.mongo)
-    try:
-        for service, collection in (("intake", "feedbacks"), ("routing", "cases"), ("deadlines", "cases")):
-            rows = await mongo.database(client, settings.namespace, service)[collection].find({}).to_list(None)
-            evidence.stored[service] = {row["_id"]: row for row in rows}
-        evidence.letters = await mongo.database(client, settings.namespace, "notify")["letters"].find({}).to_list(None)
-    finally:
-        await mongo.close(client)
-    return evidence
-
-
-async def letters_waiting(client: mongo.Client, namespace: str) -> Counter[str]:
-    """How many letters are queued, being sent, uncertain, or settled and not announced yet, read from notify's database."""
-    letters = mongo.database(client, namespace, "notify")["letters"]
-    found = Counter({state: await letters.count_documents({"state": state}) for state in ("queued", "sending", "uncertain")})
-    return found + Counter({"to announce": await letters.count_documents({"announce": {"$gt": ""}})})
-
-
-def _take(evidence: Evidence, topic: str, record: Any) -> None:
-    if topic.startswith("dead."):
-        evidence.dead_letters.add(next(value.decode() for key, value in record.headers if key == "origin"))
-        return
-    envelope = parse_envelope(record.headers)
-    if topic.startswith("assignments."):
-        if envelope.name == "FeedbackAssigned":
-            evidence.assigned_in_agency_topic.add(envelope.id)
-        return
-    evidence.facts.setdefault(envelope.id, (envelope, json.loads(record.value)))
 
 
 def audit(
@@ -172,10 +98,10 @@ def _lost(
     for envelope, _ in evidence.facts.values():
         if envelope.name == "FeedbackAssigned" and envelope.id not in evidence.assigned_in_agency_topic:
             found.append(f"lost: assignment {envelope.id} is not in its agency's topic")
-    for letter in evidence.letters:
+    for letter in evidence.stored["notify"].values():
         if letter["state"] not in ("sent", "undeliverable"):
             found.append(f"lost: letter {letter['moment']} of {letter['code']} is {letter['state']}")
-    sent = sum(letter["state"] == "sent" for letter in evidence.letters)
+    sent = sum(letter["state"] == "sent" for letter in evidence.stored["notify"].values())
     if sent > len(mailbox.counts):
         found.append(f"lost: {sent} letters were sent, {len(mailbox.counts)} are in the mailbox")
     return found
@@ -197,7 +123,7 @@ def _doubled(
         times = Counter(_identity(envelope, data) for envelope, data in facts)
         found += [f"doubled: {what} of case {case_id}" for what, number in times.items() if what and number > 1]
     found += [f"doubled: letter {message_id} arrived {number} times" for message_id, number in mailbox.counts.items() if number > 1]
-    letters = Counter((letter["feedback_id"], letter["moment"], letter["cause"]) for letter in evidence.letters)
+    letters = Counter((letter["feedback_id"], letter["moment"], letter["cause"]) for letter in evidence.stored["notify"].values())
     found += [f"doubled: letter {key[1]} of case {key[0]}" for key, number in letters.items() if number > 1]
     return found
 

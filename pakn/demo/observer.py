@@ -13,20 +13,13 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from pakn.engine.kafka import assign_paused, topic_name
+from pakn.engine.kafka import assign_paused
+from pakn.engine.topic_reader import all_handled, partitions_of
 from pakn.settings import Settings
-from schemas import parse_envelope
+from schemas import parse_envelope, topics
+from schemas.topics import TopicName
 
-GROUPS = ("intake", "routing", "deadlines", "notify")
 _BOUND_SECONDS = 180.0
-
-
-async def partitions_of(admin: AIOKafkaAdminClient, settings: Settings) -> list[TopicPartition]:
-    """Every partition of every topic of the namespace."""
-    prefix = topic_name(settings.namespace, "")
-    topics = [topic for topic in await admin.list_topics() if topic.startswith(prefix)]
-    described = await admin.describe_topics(topics)
-    return [TopicPartition(row["topic"], part["partition"]) for row in described for part in row["partitions"]]
 
 
 class Observer:
@@ -54,11 +47,10 @@ class Observer:
         await self._admin.start()
         await self._consumer.start()
         await self._lengths.start()
-        self._partitions = await partitions_of(self._admin, self._settings)
+        self._partitions = await partitions_of(self._admin, self._settings.namespace)
         assign_paused(self._lengths, self._partitions)
-        prefix = topic_name(self._settings.namespace, "")
-        others = (f"{prefix}inbox.", f"{prefix}actions.", f"{prefix}contacts")
-        self._consumer.assign([row for row in self._partitions if not row.topic.startswith(others)])
+        others = (topics.INBOX, topics.ACTIONS, topics.CONTACTS)
+        self._consumer.assign([row for row in self._partitions if TopicName.parse(row.topic).family not in others])
 
     async def stop(self) -> None:
         """Close the connections."""
@@ -76,17 +68,17 @@ class Observer:
                     self._take(record)
 
     def _take(self, record: ConsumerRecord) -> None:
-        family = record.topic.removeprefix(topic_name(self._settings.namespace, "")).partition(".")[0]
-        if family == "dead":
+        family = TopicName.parse(record.topic).family
+        if family == topics.DEAD:
             self.totals["dead letters"] += 1
             return
         envelope = parse_envelope(record.headers)
         data = json.loads(record.value)
-        if family == "outbox":
+        if family == topics.OUTBOX:
             reference = data.get("reference") or data["submission_id"]
             self.answers[reference] = data
             self._news(reference)
-        elif family == "assignments":
+        elif family == topics.ASSIGNMENTS:
             self.refused_actions += envelope.name == "ActionRefused"
             if envelope.name == "FeedbackAssigned":
                 self.assigned_to[envelope.subject] = data["agency"]
@@ -121,19 +113,9 @@ class Observer:
     async def all_handled(self) -> bool:
         """Whether every group has committed everything there is: nothing is under way between the services."""
         ends: dict[TopicPartition, int] = await self._lengths.end_offsets(self._partitions)
-        for group in GROUPS:
-            offsets = await self._admin.list_consumer_group_offsets(f"{self._settings.namespace}.{group}")
-            wanted = self._wanted(group)
-            for partition, end in ends.items():
-                if end and wanted(partition.topic) and (partition not in offsets or offsets[partition].offset < end):
-                    return False
+        if not await all_handled(self._admin, self._settings.namespace, ends):
+            return False
         for partition in self._consumer.assignment():
             if await self._consumer.position(partition) < ends.get(partition, 0):
                 return False
         return True
-
-    def _wanted(self, group: str) -> Callable[[str], bool]:
-        prefix = topic_name(self._settings.namespace, "")
-        families = {"intake": ("feedback", "inbox"), "routing": ("feedback", "actions"), "deadlines": ("feedback",)}
-        mine = families.get(group, ("feedback", "contacts"))
-        return lambda topic: topic.removeprefix(prefix).partition(".")[0] in mine

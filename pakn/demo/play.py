@@ -23,7 +23,6 @@ from pakn.demo.timekeeper import Timekeeper
 from pakn.local import stack
 from pakn.local.child_process import free_ports
 from pakn.local.launcher import Servers
-from pakn.local.stack import Provision
 from pakn.packs.load import PACKS, Pack, load_pack
 
 
@@ -36,7 +35,6 @@ async def play(
     days: int,
     keep: bool,
     folder: Path,
-    provision: Provision,
 ) -> int:
     """Play each pack and print what came of it. Returns the exit code: 1 when anything was lost or doubled.
 
@@ -52,7 +50,7 @@ async def play(
         async with contextlib.AsyncExitStack() as kept:
             for pack, wanted in plays:
                 async with contextlib.AsyncExitStack() as scope:
-                    scene = await scope.enter_async_context(_scene(pack, wanted, folder, servers, provision, console))
+                    scene = await scope.enter_async_context(_scene(pack, wanted, folder, servers, console))
                     reports[pack.id] = await scene.play(days)
                     results.show(console, reports[pack.id], scene)
                     if keep:
@@ -81,9 +79,7 @@ def _sample(pack: str, requests: Path | None) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def _scene(
-    pack: Pack, requests: list[DemoRequest], folder: Path, servers: Servers, provision: Provision, console: Console
-) -> AsyncIterator[Scene]:
+async def _scene(pack: Pack, requests: list[DemoRequest], folder: Path, servers: Servers, console: Console) -> AsyncIterator[Scene]:
     home = folder / pack.id
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
@@ -108,7 +104,7 @@ async def _scene(
         "PAKN_INTAKE__SWEEP_SECONDS": "1",
     }
     try:
-        async with stack.running(servers, folder, environment, provision, home / "logs", fixed_ports=False) as running:
+        async with stack.running(servers, folder, environment, home / "logs", fixed_ports=False) as running:
             scene = Scene(pack, requests, running, timekeeper, mailbox, home, console)
             await scene.start()
             try:

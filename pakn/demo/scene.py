@@ -18,15 +18,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from pakn.demo.actors import Actors
-from pakn.demo.audit import Report, audit, letters_waiting, read_evidence
+from pakn.demo.audit import Report, audit
 from pakn.demo.mailbox import Mailbox
 from pakn.demo.observer import Observer
 from pakn.demo.requests import DemoRequest
 from pakn.demo.timekeeper import Timekeeper
 from pakn.engine import mongo
 from pakn.local.stack import Stack
+from pakn.operations.evidence import letters_waiting, read_evidence
 from pakn.packs.load import Pack
-from pakn.settings import ServiceName
+from schemas.topics import ServiceName
 
 _BOUND_SECONDS = 180.0
 # How many requests a day of the scaled clock may bring per second of the machine, and the shortest day.

@@ -1,4 +1,4 @@
-"""Kafka through FastStream: the broker, safe subscribers, provisioning, and the one way in which facts are published.
+"""Kafka through FastStream: the broker, safe subscribers, and the one way in which facts are published.
 
 FastStream's defaults are at-most-once (auto commit, `latest`, acks=1); everything here overrides them, and a wiring
 test walks every subscriber. `pakn/engine/turn.py` is what each subscriber calls.
@@ -10,10 +10,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-import stamina
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.admin import AIOKafkaAdminClient
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext
@@ -21,11 +19,10 @@ from faststream.security import BaseSecurity, SASLPlaintext
 from pakn import metrics
 from pakn.settings import KafkaSettings, Settings
 from schemas import Fact
-from schemas.topics import TopicSpec
+from schemas.topics import ServiceName
 
 # What the largest topic takes: a dead letter, which is a portal's submission with its inline files and a reason on top.
 MAX_RECORD_BYTES = 9 * 1024 * 1024
-_KAFKA_WAIT_SECONDS = 60.0
 _FETCH_MAX_WAIT_MS = 100
 _FULL_BATCH_BYTES = 128 * 1024
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
@@ -33,8 +30,13 @@ OnBatch = Callable[[KafkaMessage], Awaitable[None]]
 
 
 def topic_name(namespace: str, topic: str) -> str:
-    """The name in Kafka of a topic of this deployment."""
+    """The name in Kafka of a topic of this deployment; `TopicName.parse` takes it apart again."""
     return f"{namespace}.{topic}"
+
+
+def group_name(namespace: str, service: ServiceName) -> str:
+    """The consumer group of a service."""
+    return f"{namespace}.{service}"
 
 
 def _security(settings: KafkaSettings) -> BaseSecurity | None:
@@ -45,7 +47,7 @@ def _security(settings: KafkaSettings) -> BaseSecurity | None:
     return BaseSecurity(ssl_context=context, use_ssl=use_ssl) if use_ssl else None
 
 
-def make_broker(settings: Settings, service: str) -> KafkaBroker:
+def make_broker(settings: Settings, service: ServiceName) -> KafkaBroker:
     """A broker that is not connected yet. Its producer is idempotent, so retries inside the client keep the order."""
     return KafkaBroker(
         settings.kafka.bootstrap.split(","),
@@ -77,7 +79,7 @@ async def _no_decoding(_message: KafkaMessage) -> bytes:
 def subscribe(
     broker: KafkaBroker,
     settings: Settings,
-    service: str,
+    service: ServiceName,
     topics: Iterable[str],
     on_batch: OnBatch,
     listener: ConsumerRebalanceListener | None = None,
@@ -90,7 +92,7 @@ def subscribe(
     """
     subscriber = broker.subscriber(
         *(topic_name(settings.namespace, topic) for topic in topics),
-        group_id=f"{settings.namespace}.{service}",
+        group_id=group_name(settings.namespace, service),
         batch=True,
         max_records=settings.kafka.max_records,
         batch_timeout_ms=20,
@@ -115,10 +117,10 @@ def subscribe(
 
 
 def assign_paused(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
-    """Let a consumer that reads nothing know these partitions, so that it can be asked how much they hold.
+    """Assign and pause these partitions, so that their ends cost one request.
 
-    One that reads answers only between two fetches, and topics that are not assigned are looked up one by one, a tenth of
-    a second each.
+    A consumer that reads answers only between two fetches, and topics that are not assigned are looked up one by one, a
+    tenth of a second each.
     """
     known = consumer.assignment()
     if wanted := known.union(partitions) if not known.issuperset(partitions) else None:
@@ -169,7 +171,7 @@ class TopicsMissing(OSError):
 
 async def check_topics(settings: Settings, topics: Iterable[str]) -> None:
     """Raises TopicsMissing that names the topics (without namespace) that Kafka does not have."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap, **admin_security(settings.kafka))
+    admin = AIOKafkaAdminClient(**client_options(settings.kafka))
     await admin.start()
     try:
         existing = set(await admin.list_topics())
@@ -180,42 +182,9 @@ async def check_topics(settings: Settings, topics: Iterable[str]) -> None:
         raise TopicsMissing(f"{len(missing)} topics are missing, for example {missing[0]}; run `pakn provision`")
 
 
-async def provision(settings: Settings, specs: Sequence[TopicSpec]) -> list[str]:
-    """Create the topics that are missing and return their names; waits up to a minute for Kafka.
-
-    Raises KafkaError when Kafka refuses a topic, or does not answer.
-    """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap, **admin_security(settings.kafka))
-    async for attempt in stamina.retry_context(on=(KafkaError, OSError), attempts=None, timeout=_KAFKA_WAIT_SECONDS, wait_max=3.0):
-        with attempt:
-            await admin.start()
-    try:
-        existing = set(await admin.list_topics())
-        missing = [spec for spec in specs if topic_name(settings.namespace, spec.name) not in existing]
-        new = [
-            NewTopic(
-                topic_name(settings.namespace, spec.name),
-                num_partitions=settings.kafka.partitions if spec.spread else 1,
-                replication_factor=settings.kafka.replication_factor,
-                # With three replicas two must have a record before it counts as acknowledged.
-                topic_configs=spec.config() | {"min.insync.replicas": str(max(1, settings.kafka.replication_factor - 1))},
-            )
-            for spec in missing
-        ]
-        response = await admin.create_topics(new, timeout_ms=60_000) if new else None
-        for name, code, message in (row[:3] for row in response.topic_errors) if response else ():
-            error = for_code(code)
-            # Another instance may have created it in the meantime, which is as good.
-            if code and error is not TopicAlreadyExistsError:
-                raise error(f"topic {name} could not be created: {message}")
-        return [topic.name for topic in new]
-    finally:
-        await admin.close()
-
-
-def admin_security(settings: KafkaSettings) -> dict[str, Any]:
-    """The security arguments of a plain aiokafka client."""
-    options: dict[str, Any] = {"security_protocol": settings.security_protocol}
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
+    """Addresses and log-in of a plain aiokafka client."""
+    options: dict[str, Any] = {"bootstrap_servers": settings.bootstrap, "security_protocol": settings.security_protocol}
     if settings.security_protocol.endswith("SSL"):
         options["ssl_context"] = ssl.create_default_context()
     if settings.username and settings.password:

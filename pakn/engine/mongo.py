@@ -4,6 +4,8 @@ Reads that decide use the majority read concern and writes wait for a majority a
 decision stood on can roll back.
 """
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from gridfs import AsyncGridFSBucket
@@ -13,7 +15,8 @@ from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from pakn.settings import MongoSettings
+from pakn.settings import MongoSettings, Settings
+from schemas.topics import ServiceName
 
 # Documents are plain dictionaries at this edge; each store turns them into its domain's types.
 Document = dict[str, Any]
@@ -36,11 +39,21 @@ def make_client(settings: MongoSettings) -> Client:
     return AsyncMongoClient(uri, **options)
 
 
-def database(client: Client, namespace: str, service: str) -> Database:
+def database(client: Client, namespace: str, service: ServiceName) -> Database:
     """The database that `service` alone reads and writes."""
     return client.get_database(
         f"{namespace}_{service}", read_concern=ReadConcern("majority"), write_concern=WriteConcern(w="majority", j=True)
     )
+
+
+@asynccontextmanager
+async def opened(settings: Settings, service: ServiceName) -> AsyncGenerator[Database, None]:
+    """The database of `service`, for a command; its client is closed at the end of the block."""
+    client = make_client(settings.mongo)
+    try:
+        yield database(client, settings.namespace, service)
+    finally:
+        await close(client)
 
 
 def duplicates(error: BulkWriteError) -> list[int]:

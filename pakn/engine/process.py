@@ -26,7 +26,8 @@ from pakn.engine import kafka, mongo, problems
 from pakn.engine.kafka import Record
 from pakn.errors import CannotRun, describe
 from pakn.logs import logger
-from pakn.settings import ServiceName, Settings
+from pakn.settings import Settings
+from schemas.topics import ServiceName, TopicName
 
 log = logger(__name__)
 _CONNECT_WAIT_MAX = 10.0
@@ -149,7 +150,7 @@ class Service:
 
     async def _join(self) -> None:
         settings = self._wiring.settings
-        read = [topic.removeprefix(f"{settings.namespace}.") for topic in self._wiring.subscriber.topic_names]
+        read = [TopicName.parse(name).topic for name in self._wiring.subscriber.topic_names]
         await kafka.check_topics(settings, read)
         try:
             await self._wiring.broker.start()

@@ -27,6 +27,7 @@ from pakn.errors import GiveUp, TryAgain, describe
 from pakn.logs import logger
 from pakn.settings import Settings
 from schemas import Envelope, EnvelopeError, Fact, topics
+from schemas.topics import TopicName
 from schemas.values import faults_of
 
 log = logger(__name__)
@@ -54,11 +55,11 @@ def _note_failure(error: Exception) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One record that could be read: its envelope and event, the topic without namespace, and when the broker got it."""
+    """One record that could be read: its envelope and event, where it came from, and when the broker got it."""
 
     envelope: Envelope
     event: BaseModel
-    topic: str
+    topic: TopicName
     partition: int
     offset: int
     appended_at: datetime
@@ -112,7 +113,6 @@ class Turn:
         self._fatal = fatal
         self._progress = progress
         self._refuse = refuse
-        self._prefix = len(settings.namespace) + 1
 
     async def on_message(self, message: KafkaMessage) -> None:
         """Handle one batch and commit it; after `retry_seconds` of failures stop the process without committing."""
@@ -182,9 +182,9 @@ class Turn:
 
     def parse(self, record: Record) -> Received | None:
         """Read a record; none when its event is not wanted here. Raises GiveUp when it cannot be read."""
-        topic = record.topic[self._prefix :]
-        lifecycle = topic in (topics.FEEDBACK, topics.CONTACTS)
-        if record.value is None and topic == topics.CONTACTS and Tombstone.__name__ in self._wanted:
+        topic = TopicName.parse(record.topic)
+        lifecycle = topic.family in (topics.FEEDBACK, topics.CONTACTS)
+        if record.value is None and topic.family == topics.CONTACTS and Tombstone.__name__ in self._wanted:
             return self._tombstone(record, topic)
         try:
             envelope = schemas.parse_envelope(record.headers)
@@ -192,7 +192,9 @@ class Turn:
             raise GiveUp("unreadable", str(error)) from None
         if envelope.name not in self._wanted or (record.value is None and lifecycle):
             if not lifecycle:
-                raise GiveUp("unknown_type", f"ce_type {envelope.type!r} is not one that {topic} takes: {sorted(self._wanted)}")
+                raise GiveUp(
+                    "unknown_type", f"ce_type {envelope.type!r} is not one that {topic.topic} takes: {sorted(self._wanted)}"
+                )
             metrics.events_consumed.labels(envelope.name if envelope.name in schemas.CATALOGUE else "unknown", "skipped").inc()
             return None
         if envelope.major != 1:
@@ -206,7 +208,7 @@ class Turn:
         return Received(envelope, event, topic, record.partition, record.offset, appended_at, record)
 
     @staticmethod
-    def _tombstone(record: Record, topic: str) -> Received:
+    def _tombstone(record: Record, topic: TopicName) -> Received:
         # Any Kafka tool may erase a key, so a tombstone needs no envelope; its place in the topic serves as its id.
         try:
             key = (record.key or b"").decode()

@@ -9,17 +9,15 @@ import secrets
 import shlex
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
-from typing import get_args
 
 from pakn.local.child_process import CannotStart, free_ports
 from pakn.local.launcher import Servers
 from pakn.local.supervisor import Supervisor
-from pakn.settings import DEFAULT_PORTS, ServiceName, Settings
-
-SERVICES: tuple[ServiceName, ...] = get_args(ServiceName)
-Provision = Callable[[Settings], Awaitable[list[str]]]
+from pakn.operations import topics
+from pakn.settings import DEFAULT_PORTS, Settings
+from schemas.topics import SERVICES, ServiceName
 
 
 class Stack:
@@ -55,7 +53,7 @@ def secret_key(folder: Path) -> str:
 
 @contextlib.asynccontextmanager
 async def running(
-    servers: Servers, folder: Path, environment: Mapping[str, str], provision: Provision, logs: Path | None, fixed_ports: bool
+    servers: Servers, folder: Path, environment: Mapping[str, str], logs: Path | None, fixed_ports: bool
 ) -> AsyncIterator[Stack]:
     """Make the topics and run the four services until the block ends. `environment` is what the processes get on top."""
     if fixed_ports:
@@ -71,7 +69,7 @@ async def running(
     # The settings of this process are those of its children, so that what it reads from outside has the same names.
     with _environment(shared):
         settings = Settings()
-    await provision(settings)
+    await topics.provision(settings)
     stack = Stack(settings, shared, ports, logs)
     await stack.supervisor.start()
     try:
@@ -105,11 +103,11 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-async def run_until_signal(folder: Path, _settings: Settings, provision: Provision) -> None:
+async def run_until_signal(folder: Path) -> None:
     """`pakn up`: everything in the foreground until Ctrl-C."""
     with Servers.start(folder, fresh=False) as servers:
         print(servers.description, flush=True)
-        async with running(servers, folder, {}, provision, logs=None, fixed_ports=True) as stack:
+        async with running(servers, folder, {}, logs=None, fixed_ports=True) as stack:
             for name, url in stack.urls.items():
                 print(f"{name:<9} {url}", flush=True)
             print(

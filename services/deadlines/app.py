@@ -65,7 +65,7 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
         async with ticker.turn_lock:
             await turn.on_message(message)
 
-    subscriber = kafka.subscribe(broker, settings, NAME, [topics.FEEDBACK], on_message, ownership)
+    subscriber = kafka.subscribe(broker, settings, NAME, topics.read_by(NAME, (), ()), on_message, ownership)
 
     async def prepare() -> None:
         await store.prepare()

@@ -4,8 +4,6 @@
 """
 
 from collections import Counter
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -41,15 +39,6 @@ class Preview:
     announced: list[str] = field(default_factory=list)
 
 
-@asynccontextmanager
-async def _store(settings: Settings) -> AsyncGenerator[DeadlinesStore, None]:
-    client = mongo.make_client(settings.mongo)
-    try:
-        yield DeadlinesStore(mongo.database(client, settings.namespace, "deadlines"))
-    finally:
-        await mongo.close(client)
-
-
 async def preview(settings: Settings, pack: Pack, corrected: Calendar) -> Preview:
     """What this calendar, together with all that was applied before it, would move if it held from now on.
 
@@ -58,7 +47,8 @@ async def preview(settings: Settings, pack: Pack, corrected: Calendar) -> Previe
     time = make_legal_time(settings.clock.file)
     now, counted_until = time.now(), time.machine() - timedelta(seconds=settings.deadlines.grace_seconds)
     result = Preview()
-    async with _store(settings) as store:
+    async with mongo.opened(settings, "deadlines") as database:
+        store = DeadlinesStore(database)
         versions = await store.calendar_versions()
         # The one of the first start corrects nothing.
         later = sorted(versions.items(), key=lambda row: row[1])[1:]
@@ -96,7 +86,8 @@ async def is_known(settings: Settings, calendar: Calendar, pack: Calendar) -> bo
     Raises CannotApply where it is another one and its version is not later than that of the pack and of every one that is
     known, or it lacks years of the latest; PyMongoError.
     """
-    async with _store(settings) as store:
+    async with mongo.opened(settings, "deadlines") as database:
+        store = DeadlinesStore(database)
         known = {version: await store.calendar(version) for version in await store.calendar_versions()} | {pack.version: pack}
     latest = known[max(known)]
     if calendar.version < latest.version:
@@ -119,6 +110,7 @@ async def apply(settings: Settings, calendar: Calendar, pack: Calendar) -> bool:
     if await is_known(settings, calendar, pack):
         return False
     time, holds_after = make_legal_time(settings.clock.file), lead(settings.deadlines.law_seconds)
-    async with _store(settings) as store:
+    async with mongo.opened(settings, "deadlines") as database:
+        store = DeadlinesStore(database)
         await announce(time, holds_after, partial(store.keep_calendar, calendar))
         return True

@@ -1,8 +1,4 @@
-"""The commands about the law: `pakn due`, `pakn calendar check` and `apply`, `pakn replay-clocks`.
-
-`pakn/__main__.py` adds them. Everything of the deadlines service is imported where it is used, so that a process that
-runs another service loads none of it.
-"""
+"""The commands about the law: when a limit ends, the working calendar, and the clocks of any date."""
 
 import asyncio
 import json
@@ -22,8 +18,14 @@ from pakn import legal_time
 from pakn.engine.command_line import settings_or_stop, stop, stop_without_database
 from pakn.errors import TryAgain
 from pakn.packs.load import Pack, PackError, load_pack
+from services.deadlines import calendar_change
+from services.deadlines.clocks import explain
+from services.deadlines.law import calendar_check
+from services.deadlines.law.known import Law
+from services.deadlines.lawbook import lead
+from services.deadlines.replay import from_topic
 
-calendar = typer.Typer(no_args_is_help=True, help="The working calendar: compare it with another source, apply a corrected one.")
+calendar = typer.Typer(no_args_is_help=True, add_completion=False, help="The working calendar: compare it, apply a corrected one.")
 PackOption = Annotated[str | None, typer.Option(help="a pack's name or folder; PAKN_PACK by default")]
 
 
@@ -46,9 +48,6 @@ def due(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line, for each start")] = False,
 ) -> None:
     """Say when a limit ends, by which law, and why: every counted and skipped day."""
-    from services.deadlines.clocks import explain
-    from services.deadlines.law.known import Law
-
     wanted = [*(start or []), *(line for line in (starts.read_text().splitlines() if starts else []) if line.strip())]
     if not wanted:
         stop("Give at least one --start, or a file of them with --starts.")
@@ -98,8 +97,6 @@ def check_calendar(
     file: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="a calendar in place of the pack's own")] = None,
 ) -> None:
     """Compare with the `holidays` package, and say which year is missing. Exits with 1 where something is to be done."""
-    from services.deadlines.law import calendar_check
-
     loaded = _pack(pack, file)
     found = calendar_check.differences(loaded.calendar)
     new = [row for row in found if row.reason is None]
@@ -124,9 +121,6 @@ def apply_calendar(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would move")] = False,
 ) -> None:
     """Count running clocks again by a corrected calendar. Running services take it up; put the file into the pack as well."""
-    from services.deadlines import calendar_change
-    from services.deadlines.lawbook import lead
-
     settings, loaded = settings_or_stop(), _pack(pack)
     corrected = _pack(pack, file)
     try:
@@ -170,8 +164,6 @@ def replay_clocks(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
     """Say from the lifecycle topic alone which clocks were open, met or late at any date."""
-    from services.deadlines.replay import from_topic
-
     settings, loaded = settings_or_stop(), _pack(pack)
     try:
         instant = _end_of_day(at, ZoneInfo(loaded.calendar.timezone)) if len(at) == 10 else _moment(at)

@@ -49,8 +49,8 @@ def build_app(
     group_commit = GroupCommit(registrar, outbox, settings.intake.flush_milliseconds / 1000, settings.intake.flush_documents)
     handler = IntakeHandler(pack, store, registrar, bucket, time)
     turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, service.note_progress, handler.refuse)
-    inboxes = [topics.inbox(portal.id) for portal in pack.header.portals]
-    subscriber = kafka.subscribe(broker, settings, NAME, [topics.FEEDBACK, *inboxes], turn.on_message, gather_ms=_GATHER_MS)
+    wanted = topics.read_by(NAME, (), [portal.id for portal in pack.header.portals])
+    subscriber = kafka.subscribe(broker, settings, NAME, wanted, turn.on_message, gather_ms=_GATHER_MS)
     api = Api(
         pack=pack,
         store=store,

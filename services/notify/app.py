@@ -41,7 +41,7 @@ def build_app(
     handler = LetterHandler(store, pack.letters, composer.version, time.machine)
     wanted = domain.wanted(pack.letters) | {Tombstone.__name__}
     turn = Turn(settings, NAME, broker, handler, wanted, service.fatal, service.note_progress)
-    subscriber = kafka.subscribe(broker, settings, NAME, [topics.FEEDBACK, topics.CONTACTS], turn.on_message, gather_ms=_GATHER_MS)
+    subscriber = kafka.subscribe(broker, settings, NAME, topics.read_by(NAME, (), ()), turn.on_message, gather_ms=_GATHER_MS)
 
     async def prepare() -> None:
         await store.prepare(composer.version, pack.templates)

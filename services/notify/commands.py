@@ -1,65 +1,41 @@
-"""What a person decides about letters: list the uncertain ones, and settle one after a look into the mailbox.
+"""The commands about letters."""
 
-`pakn/__main__.py` calls these for `pakn letters list` and `pakn letters settle`. A letter is uncertain when the
-process, or the connection, was lost while it was handed over: its Message-ID says whether the mailbox has it.
-"""
+import asyncio
+import json
+from typing import Annotated, Literal
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Literal, NamedTuple
+import typer
+from pymongo.errors import PyMongoError
 
-from pakn.engine import mongo
-from pakn.legal_time import LegalTime, make_legal_time
-from pakn.settings import Settings
-from services.notify.domain import Settlement
-from services.notify.letters.compose import message_id
-from services.notify.store import NotifyStore
+from pakn.engine.command_line import settings_or_stop, stop, stop_without_database
+from services.notify import letters_by_hand
 
-Verdict = Literal["sent", "resend"]
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Letters that need a person: list them, settle one.")
 
 
-class Listed(NamedTuple):
-    """A letter that needs a decision. `since` is the machine's time; nothing here is personal."""
-
-    id: str
-    code: str
-    moment: str
-    since: datetime
-    message_id: str
-    reason: str
-
-
-@asynccontextmanager
-async def _store(settings: Settings) -> AsyncGenerator[NotifyStore, None]:
-    client = mongo.make_client(settings.mongo)
+@cli.command("list")
+def list_letters(
+    state: Annotated[Literal["uncertain", "failed"], typer.Option()] = "uncertain",
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+) -> None:
+    """List letters of which nobody knows whether they arrived, with the Message-ID to look for."""
     try:
-        yield NotifyStore(mongo.database(client, settings.namespace, "notify"))
-    finally:
-        await mongo.close(client)
+        rows = asyncio.run(letters_by_hand.list_letters(settings_or_stop(), state))
+    except PyMongoError as error:
+        stop_without_database(error)
+    for row in rows:
+        values = row._asdict() | {"since": row.since.isoformat()}
+        typer.echo(json.dumps(values) if as_json else "  ".join(values.values()))
+    if not rows and not as_json:
+        typer.echo(f"No letter is {state}.")
 
 
-async def list_letters(settings: Settings, state: Literal["uncertain", "failed"] = "uncertain", limit: int = 1000) -> list[Listed]:
-    """The letters in `state`, those that have been in it longest first, at most `limit`. Raises PyMongoError."""
-    async with _store(settings) as store:
-        rows = await store.in_state(state, limit)
-    sender = settings.smtp.sender
-    return [
-        Listed(row["_id"], row["code"], row["moment"], row["settled_at"], message_id(row["_id"], sender), row["reason"])
-        for row in rows
-    ]
-
-
-async def settle_letter(settings: Settings, letter_id: str, verdict: Verdict, time: LegalTime | None = None) -> bool:
-    """Settle an uncertain or failed letter: it counts as sent, or it is sent again, with the same Message-ID.
-
-    A running notify announces or sends it at its next tick. False when no letter in either state has this id.
-    """
-    time = time or make_legal_time(settings.clock.file)
-    now, legal = time.machine(), time.now()
-    if verdict == "sent":
-        settlement = Settlement("sent", "found in the mailbox by an operator", announced=True)
-    else:
-        settlement = Settlement("queued", "to be sent again, by an operator's decision", next_try_at=now)
-    async with _store(settings) as store:
-        return await store.overrule(letter_id, settlement, now=now, legal=legal)
+@cli.command("settle")
+def settle_letter(letter_id: str, verdict: Annotated[Literal["sent", "resend"], typer.Argument()]) -> None:
+    """Decide on one letter: it counts as sent, or it is sent again with the same Message-ID."""
+    try:
+        settled = asyncio.run(letters_by_hand.settle_letter(settings_or_stop(), letter_id, verdict))
+    except PyMongoError as error:
+        stop_without_database(error)
+    if not settled:
+        stop(f"No uncertain or failed letter has the id {letter_id!r}.")

@@ -31,7 +31,7 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
     handler = CaseHandler(store.cases, Decisions(pack, time).decide, read_case, write_case, case_id, cause_id)
     turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, service.note_progress, Refusals(time).refuse)
     agencies = pack.agencies_not_ended(time.now().date())
-    wanted = [topics.FEEDBACK, *(topics.actions(agency.id) for agency in agencies)]
+    wanted = topics.read_by(NAME, [agency.id for agency in agencies], ())
     subscriber = kafka.subscribe(broker, settings, NAME, wanted, turn.on_message)
 
     async def measure() -> None:

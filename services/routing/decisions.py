@@ -23,7 +23,7 @@ def cause_id(received: Received) -> str:
     one, and is no repetition.
     """
     if isinstance(received.event, AgencyAction):
-        agency = received.topic.partition(".")[2]
+        agency = received.topic.party
         action = received.event.root
         content = hashlib.sha256(action.model_dump_json().encode()).hexdigest()[:16]
         return action_cause(agency, received.envelope.id, action.feedback_id, action.action, content)
@@ -66,7 +66,7 @@ class Decisions:
         return domain.take_supplement(case, event, cause)
 
     def _act(self, case: domain.Case | None, received: Received, event: AgencyAction) -> tuple[domain.Case | None, list[Fact]]:
-        agency = received.topic.partition(".")[2]
+        agency = received.topic.party
         # The broker's time counts, not the agency's own: an answer cannot be dated back.
         at = self._time.at(received.appended_at)
         if case is not None and case.happened_at is not None:

@@ -9,7 +9,8 @@ from pakn.engine.kafka import Record
 from pakn.engine.turn import Received
 from pakn.errors import GiveUp
 from pakn.legal_time import LegalTime
-from schemas import Fact
+from schemas import Fact, topics
+from schemas.topics import TopicName
 from schemas.values import Fault
 from services.routing import domain
 from services.routing.decisions import action_cause
@@ -23,8 +24,8 @@ class Refusals:
 
     def refuse(self, _received: Received | None, record: Record, reason: GiveUp) -> list[Fact]:
         """An ActionRefused in the agency's own topic; nothing for records of other topics."""
-        _, found, agency = record.topic.partition(".actions.")
-        if not found:
+        _, family, agency = TopicName.parse(record.topic)
+        if family != topics.ACTIONS:
             return []
         own_id = next((value.decode(errors="replace") for key, value in record.headers if key == "ce_id" and value), "")[:1000]
         cause_id = action_cause(agency, own_id or f"{record.partition}/{record.offset}")

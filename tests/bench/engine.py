@@ -18,13 +18,13 @@ from typing import Any
 import httpx
 from aiokafka.admin import AIOKafkaAdminClient
 
-from pakn.__main__ import provision_topics
 from pakn.demo import audit
-from pakn.demo.observer import GROUPS, partitions_of
 from pakn.demo.requests import DemoRequest
 from pakn.engine import mongo
+from pakn.engine.topic_reader import all_handled, partitions_of
 from pakn.local import stack
 from pakn.local.launcher import Servers
+from pakn.operations.evidence import Evidence, read_evidence
 from pakn.packs.load import PACKS, load_pack
 from pakn.settings import Settings
 from tests.bench import usage
@@ -35,7 +35,6 @@ from tests.bench.world import World
 PACK = "vn"
 LETTERS = ("received", "assigned", "reply_published")
 _FIELDS = ("category", "title", "content", "sender", "submitter_type", "province", "addressed_to", "level")
-_WANTED = {"intake": ("feedback", "inbox"), "routing": ("feedback", "actions"), "deadlines": ("feedback",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +79,7 @@ async def run(servers: Servers, folder: Path, namespace: str, count: int, record
         environment |= {"PAKN_BENCH_RECORD": str(record), "PYTHONPATH": os.pathsep.join([str(hooks), str(Path.cwd())])}
     async with (
         sink,
-        stack.running(
-            servers, folder, environment, provision_topics, logs=folder / "logs" / namespace, fixed_ports=False
-        ) as running,
+        stack.running(servers, folder, environment, logs=folder / "logs" / namespace, fixed_ports=False) as running,
     ):
         return await _measure(running, letters, count, record)
 
@@ -99,7 +96,7 @@ async def _measure(running: stack.Stack, letters: Counter[str], count: int, reco
     await admin.start()
     try:
         await _until(lambda: _ready(running), "the services to be ready", 120)
-        await world.start(await partitions_of(admin, settings))
+        await world.start(await partitions_of(admin, settings.namespace))
         before, started = usage.read(pids), time.perf_counter()
         await world.send_all()
         bound = 60 + count / 5
@@ -109,7 +106,11 @@ async def _measure(running: stack.Stack, letters: Counter[str], count: int, reco
         stored = mongo.database(client, settings.namespace, "notify")["letters"]
         announced = {"state": "sent", "announce": None}
         await _until(lambda: _at_least(stored, announced, wanted), "all letters to be announced", bound)
-        await _until(lambda: _all_handled(admin, world, settings), "all groups to commit", bound)
+
+        async def handled() -> bool:
+            return await all_handled(admin, settings.namespace, await world.ends())
+
+        await _until(handled, "all groups to commit", bound)
         seconds, used = time.perf_counter() - started, usage.read(pids).since(before)
         turns = await _turns(running)
     finally:
@@ -119,8 +120,9 @@ async def _measure(running: stack.Stack, letters: Counter[str], count: int, reco
         await world.stop()
         await admin.close()
         await mongo.close(client)
-    evidence = await audit.read_evidence(settings)
-    first = {row["feedback_id"]: row["created_at"].timestamp() for row in evidence.letters if row["moment"] == LETTERS[0]}
+    evidence = await read_evidence(settings)
+    rows = evidence.stored["notify"].values()
+    first = {row["feedback_id"]: row["created_at"].timestamp() for row in rows if row["moment"] == LETTERS[0]}
     return Run(
         seconds,
         letters_seconds,
@@ -133,7 +135,7 @@ async def _measure(running: stack.Stack, letters: Counter[str], count: int, reco
     )
 
 
-def _findings(count: int, world: World, evidence: audit.Evidence, letters: Counter[str]) -> list[str]:
+def _findings(count: int, world: World, evidence: Evidence, letters: Counter[str]) -> list[str]:
     """What was lost or doubled, counted by the demo's audit from topics, databases and the mail server."""
     sent = [DemoRequest(str(number), None, datetime.fromtimestamp(0, UTC), None, {}) for number in range(count)]
     report = audit.audit(sent, world.outcomes, evidence, _Mailbox(letters))  # type: ignore[arg-type]
@@ -173,22 +175,6 @@ async def _true(value: bool) -> bool:
 
 async def _at_least(collection: Any, query: dict[str, Any], wanted: int) -> bool:
     return bool(await collection.count_documents(query) >= wanted)
-
-
-async def _all_handled(admin: AIOKafkaAdminClient, world: World, settings: Settings) -> bool:
-    """Whether each group has committed everything that is in the topics it reads."""
-    ends = await world.ends()
-    for group in GROUPS:
-        committed = await admin.list_consumer_group_offsets(f"{settings.namespace}.{group}")
-        wanted = _WANTED.get(group, ("feedback", "contacts"))
-        for partition, end in ends.items():
-            if (
-                end
-                and partition.topic.split(".")[1] in wanted
-                and (partition not in committed or committed[partition].offset < end)
-            ):
-                return False
-    return True
 
 
 async def _until(condition: Any, what: str, seconds: float) -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pakn.__main__ import provision_topics
 from pakn.engine import mongo
+from pakn.operations.topics import provision
 from pakn.settings import Settings
 from tests.bench import usage
 from tests.bench.engine import LETTERS
@@ -36,7 +36,7 @@ class Floor:
 
 async def run(recordings: Sequence[Path], old: str, settings: Settings, count: int) -> Floor:
     """Replay recordings, a file a process, of namespace `old` in that of `settings`. Raises RuntimeError when less came of it."""
-    await provision_topics(settings)
+    await provision(settings)
     processes: dict[str, Process] = {}
     try:
         async with asyncio.timeout(_BOUND_SECONDS):

@@ -19,7 +19,6 @@ from aiokafka import AIOKafkaProducer
 from pymongo import UpdateOne
 
 import schemas
-from pakn.__main__ import provision_topics
 from pakn.engine import mongo
 from pakn.engine.case_store import Change, history_entry
 from pakn.engine.kafka import topic_name
@@ -166,7 +165,7 @@ async def measure(clocks: int, runs: int, folder: Path) -> None:
     environment |= {"PAKN_DEADLINES__GRACE_SECONDS": "0", "PAKN_DEADLINES__LAW_SECONDS": "1"}
     with Servers.start(folder / "servers", fresh=True, speed=True) as servers:
         figures.print_stack(usage.machine(), servers.description)
-        async with stack.running(servers, folder, environment, provision_topics, folder / "logs", fixed_ports=False) as running:
+        async with stack.running(servers, folder, environment, folder / "logs", fixed_ports=False) as running:
             client = mongo.make_client(running.settings.mongo)
             store = DeadlinesStore(mongo.database(client, "law", "deadlines"))
             # The floor has cases of its own: what it writes is not what a service counts by.

@@ -22,8 +22,9 @@ from pymongo.errors import AutoReconnect
 
 from pakn.engine.process import Service
 from pakn.packs.load import load_pack
-from pakn.settings import IntakeSettings, KafkaSettings, MongoSettings, ServiceName, Settings
+from pakn.settings import IntakeSettings, KafkaSettings, MongoSettings, Settings
 from schemas import topics
+from schemas.topics import ServiceName
 from tests.conftest import SECRET_KEY
 
 NAMES: tuple[ServiceName, ...] = get_args(ServiceName)

@@ -4,7 +4,7 @@ import pytest
 from aiosmtpd.smtp import SMTP as SmtpServer
 
 from pakn.settings import Settings, SmtpSettings
-from services.notify import commands
+from services.notify import letters_by_hand
 from services.notify.channels.email import Pool
 from tests.support.mail_world import HandClock, MailServer, Notify, case_id, contact, cut, submitted
 
@@ -89,17 +89,17 @@ async def test_an_operator_settles_an_uncertain_letter_by_its_message_id(notify:
     server.on_data = cut
     await notify.take(contact(1), submitted(1), contact(2), submitted(2))
     await notify.tick()
-    first, second = await commands.list_letters(notify.settings)
+    first, second = await letters_by_hand.list_letters(notify.settings)
     assert {first.message_id, second.message_id} == set(server.message_ids())
     server.on_data = lambda _: "250 OK"
-    assert await commands.settle_letter(notify.settings, first.id, "sent", notify.clock)
-    assert await commands.settle_letter(notify.settings, second.id, "resend", notify.clock)
-    assert not await commands.settle_letter(notify.settings, second.id, "resend", notify.clock)
+    assert await letters_by_hand.settle_letter(notify.settings, first.id, "sent", notify.clock)
+    assert await letters_by_hand.settle_letter(notify.settings, second.id, "resend", notify.clock)
+    assert not await letters_by_hand.settle_letter(notify.settings, second.id, "resend", notify.clock)
     await notify.tick()
     assert await notify.states() == ["sent", "sent"]
     assert sorted(server.message_ids()) == sorted([first.message_id, second.message_id, second.message_id])
     assert sorted(notify.outcomes()) == ["NotificationFailed"] * 2 + ["NotificationSent"] * 2
-    assert await commands.list_letters(notify.settings) == []
+    assert await letters_by_hand.list_letters(notify.settings) == []
 
 
 async def test_a_closed_idle_connection_costs_no_attempt(notify: Notify, server: MailServer) -> None:

@@ -6,13 +6,14 @@ Its Python is run by `tests/integration/test_readme_examples.py`.
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 import yaml
 
 import schemas
-from pakn.__main__ import cli
+from pakn.__main__ import LazyCommand, cli
 from tests.repository.test_settings_are_documented import documented
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,11 +58,12 @@ def test_every_target_of_make_that_is_named_exists() -> None:
 
 
 def test_every_command_and_option_of_pakn_that_is_named_exists() -> None:
-    root = typer.main.get_command(cli)
+    root: Any = typer.main.get_command(cli)
     for line in re.findall(r"\bpakn ((?:[a-z]+|--).*)", CODE):
         words, command = line.partition("#")[0].split(), root
         while words and words[0] in getattr(command, "commands", {}):
-            command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
+            command = command.commands[words.pop(0)]
+            command = command.load() if isinstance(command, LazyCommand) else command
         assert command is not root, f"`pakn {line}` is no command"
         known = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known, f"`pakn {line}` has an unknown option"

@@ -16,7 +16,6 @@ from typing import Any
 
 import httpx
 
-from pakn.__main__ import provision_topics
 from pakn.demo.mailbox import Mailbox
 from pakn.engine import mongo
 from pakn.legal_time import from_now_on
@@ -139,7 +138,7 @@ async def deployed(servers: Servers, folder: Path, pack: Path, **settings: str) 
     try:
         async with contextlib.AsyncExitStack() as open_now:
             stack = await open_now.enter_async_context(
-                running(servers, folder, environment, provision_topics, logs=folder / "logs", fixed_ports=False)
+                running(servers, folder, environment, logs=folder / "logs", fixed_ports=False)
             )
             address = (servers.kafka_bootstrap, namespace)
             observer = await open_now.enter_async_context(Observer(*address, [spec.name for spec in specs]))

@@ -14,10 +14,11 @@ from typing import Any
 
 import httpx
 
-from pakn.engine import kafka, mongo
+from pakn.engine import mongo
 from pakn.engine.process import Service
 from pakn.legal_time import from_now_on
 from pakn.local.launcher import Servers
+from pakn.operations.topics import provision
 from pakn.packs.load import load_pack
 from pakn.settings import (
     ClockSettings,
@@ -72,7 +73,7 @@ class System:
     async def __aenter__(self) -> "System":
         agencies = [agency.id for agency in self.pack.agencies_not_ended(START.date())]
         specs = topics.all_topics(agencies, [portal.id for portal in self.pack.header.portals])
-        await kafka.provision(self.settings, specs)
+        await provision(self.settings)
         address = (self.settings.kafka.bootstrap, self.settings.namespace)
         self._client = mongo.make_client(self.settings.mongo)
         async with contextlib.AsyncExitStack() as stack:

@@ -17,7 +17,6 @@ from pakn.settings import Settings
 from schemas import topics
 
 _ANSWER_SECONDS = 20
-_READER = "routing"
 _LOOK_MS = 500
 
 
@@ -27,6 +26,7 @@ class Backlog:
     def __init__(self, settings: Settings, agencies: Callable[[], Iterable[str]]) -> None:
         self._settings = settings
         self._agencies = agencies
+        self._group = kafka.group_name(settings.namespace, topics.reader_of(topics.ACTIONS))
         self._clients: tuple[Any, Any] | None = None
         # What the topics held at an earlier question, and the instant of that question.
         self._waiting: tuple[Mapping[TopicPartition, int], datetime] | None = None
@@ -66,7 +66,7 @@ class Backlog:
 
     async def _read(self, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         consumer, admin = await self._connected()
-        committed = await admin.list_consumer_group_offsets(f"{self._settings.namespace}.{_READER}")
+        committed = await admin.list_consumer_group_offsets(self._group)
         read = {partition: committed[partition].offset if partition in committed else 0 for partition in ends}
         behind = [partition for partition, end in ends.items() if read[partition] < end]
         if not behind:
@@ -103,7 +103,7 @@ class Backlog:
 
     async def _connected(self) -> tuple[Any, Any]:
         if self._clients is None:
-            options = {"bootstrap_servers": self._settings.kafka.bootstrap, **kafka.admin_security(self._settings.kafka)}
+            options = kafka.client_options(self._settings.kafka)
             consumer, admin = AIOKafkaConsumer(enable_auto_commit=False, **options), AIOKafkaAdminClient(**options)
             try:
                 await consumer.start()

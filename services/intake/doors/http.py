@@ -20,7 +20,7 @@ from litestar.types import ControllerRouterHandler
 from pydantic import ValidationError
 
 import schemas
-from pakn import metrics
+from pakn import links, metrics
 from pakn.engine.mongo import Document, FileBucket
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.legal_time import LegalTime
@@ -97,12 +97,12 @@ class Api:
             "lookup_secret": registration.secret,
             "accepted": registration.document["state"] != "not_accepted" or registration.document.get("agency") is not None,
             "submitted_at": registration.document["submitted_at"].isoformat(),
-            "links": {"self": f"{self.public_url}/v1/feedback/{code}"},
+            "links": {"self": links.feedback(self.public_url, code)},
         }
         for field in ("reason", "right_channel"):
             if registration.document.get(field):
                 body[field] = registration.document[field]
-        return Response(body, status_code=200 if registration.repeated else 201, headers={"Location": f"/v1/feedback/{code}"})
+        return Response(body, status_code=200 if registration.repeated else 201, headers={"Location": links.feedback_path(code)})
 
     async def look_up(self, request: AnyRequest, code: FromPath[str]) -> dict[str, Any]:
         """The public state; with the secret also the sender's own text, files and what is asked."""

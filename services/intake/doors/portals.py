@@ -24,6 +24,7 @@ from pakn.packs.load import Pack
 from schemas import Fact, topics
 from schemas.portal_submission import InlineFile, PortalSubmission
 from schemas.states import STATE_AFTER
+from schemas.topics import TopicName
 from schemas.values import Fault
 from services.intake import attachments, domain
 from services.intake.registration import Registrar
@@ -78,7 +79,7 @@ class IntakeHandler:
         return outcome
 
     async def _draft(self, received: Received) -> domain.Draft:
-        portal = received.topic.partition(".")[2]
+        portal = received.topic.party
         assert isinstance(received.event, PortalSubmission)
         raw: dict[str, Any] = json.loads(received.record.value or b"{}")
         submission, faults = domain.check(self._pack, raw, PortalSubmission)
@@ -142,8 +143,8 @@ class IntakeHandler:
 
     def refuse(self, received: Received | None, record: Record, reason: GiveUp) -> list[Fact]:
         """The answer to a portal whose record was given up; other topics get none."""
-        portal = _portal_of(record.topic)
-        if portal is None:
+        _, family, portal = TopicName.parse(record.topic)
+        if family != topics.INBOX:
             return []
         own_id = received.envelope.id if received else _header(record, "ce_id")
         faults = self._all_faults(record) if received is None and reason.reason == "invalid" else reason.faults
@@ -181,11 +182,6 @@ class IntakeHandler:
             return tuple(faults)  # Where these are wrong in shape, the check above has said so.
         received_at = self._time.at(datetime.fromtimestamp(record.timestamp / 1000, UTC))
         return (*faults, *domain.sent_time(outer.sent_at, received_at)[1], *self._files(outer.attachments)[1])
-
-
-def _portal_of(topic: str) -> str | None:
-    _, found, portal = topic.partition(".inbox.")
-    return portal if found else None
 
 
 def _header(record: Record, name: str) -> str:

@@ -11,7 +11,6 @@ from datetime import date, datetime
 from email.headerregistry import Address
 from email.utils import format_datetime, parseaddr
 from typing import Any, get_args
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -19,6 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import AwareDatetime
 
 import schemas
+from pakn import links
 from pakn.packs.load import Pack
 from schemas.states import STATE_AFTER
 from services.notify.domain import Case, Contact, Letter
@@ -59,7 +59,7 @@ class Composer:
         name, address = parseaddr(sender)
         self._from = str(Address(display_name=name, addr_spec=address))
         self._domain = _domain(sender)
-        self._public_url = public_url.rstrip("/")
+        self._public_url = public_url
         self.version = template_version(pack)
         self._environments = {self.version: _environment(pack.templates)}
 
@@ -91,9 +91,7 @@ class Composer:
         contact = case.contact
         category = event.get("category") or case.category
         agency = letter.agency or case.agency
-        link = f"{self._public_url}/v1/feedback/{quote(letter.code)}"
-        if contact is not None:
-            link += f"?secret={quote(contact.lookup_secret, safe='')}"
+        link = links.feedback(self._public_url, letter.code, contact.lookup_secret if contact else None)
         return {
             "feedback": {
                 "code": letter.code,

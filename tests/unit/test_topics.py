@@ -1,0 +1,37 @@
+"""The names of topics, and who reads which."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pakn import links
+from schemas import topics
+from schemas.topics import TopicName
+
+SPECS = topics.all_topics(["gia-lai", "bo.y-te"], ["cdvcqg"])
+
+
+@given(st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True), st.sampled_from(SPECS))
+def test_a_name_that_is_put_together_comes_apart_again(namespace: str, spec: topics.TopicSpec) -> None:
+    """An agency's id may hold dots, and a namespace looks like a family: both were taken apart in five places."""
+    name = TopicName.parse(f"{namespace}.{spec.name}")
+    assert (name.namespace, name.topic) == (namespace, spec.name)
+
+
+@pytest.mark.parametrize("service", topics.SERVICES)
+def test_a_service_reads_every_topic_of_its_families_and_no_other(service: topics.ServiceName) -> None:
+    read = topics.read_by(service, ["gia-lai", "bo.y-te"], ["cdvcqg"])
+    assert {name.partition(".")[0] for name in read} == set(topics.READS[service])
+    assert len([name for name in read if name.startswith("actions.")]) == (2 if service == "routing" else 0)
+
+
+def test_one_service_alone_reads_what_agencies_do() -> None:
+    """Deadlines fires no timer before the reader of the actions has committed them: with two readers it could not know."""
+    assert topics.reader_of(topics.ACTIONS) == "routing"
+    with pytest.raises(ValueError, match="too many values"):
+        topics.reader_of(topics.FEEDBACK)
+
+
+def test_the_link_in_a_letter_is_the_one_of_the_answer_with_the_secret_behind_it() -> None:
+    assert links.feedback("https://pakn.example/", "PAKN.20261126.0001") == "https://pakn.example/v1/feedback/PAKN.20261126.0001"
+    assert links.feedback("https://pakn.example", "A", "s/+") == "https://pakn.example/v1/feedback/A?secret=s%2F%2B"
