@@ -1,7 +1,7 @@
 """The two clocks: the machine's, for retries and leases, and the legal one, in which days are counted.
 
-Only this file reads the machine's clock. `app.py` picks `SystemTime`, or `ScaledTime` when a clock file is set: the
-demo and the tests play weeks in a minute with it, through the same code.
+Only this file reads the machine's clock. With `ScaledTime` the demo and the tests play weeks in a minute, through the code
+that runs in production.
 """
 
 import bisect

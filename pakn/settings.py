@@ -1,6 +1,6 @@
 """Settings of every process, read once from the environment (`PAKN_...`), typed; every fault is reported at start.
 
-`.env.example` lists them all (a test compares both ways). Each service's `app.py` takes a `Settings` as argument.
+`.env.example` lists all of them.
 """
 
 from pathlib import Path
@@ -76,9 +76,9 @@ class DeadlinesSettings(BaseModel):
 
     tick_seconds: float = Field(default=1, gt=0)
     batch: int = Field(default=500, ge=1, le=5000)
-    grace_seconds: float = Field(default=30, ge=0, description="how long a rung waits for facts that are still under way")
+    grace_seconds: float = Field(default=30, ge=0, description="how long a timer waits for facts that are still under way")
     law_seconds: float = Field(
-        default=10, gt=0, description="how often is looked for an applied calendar, which holds after three such times"
+        default=10, gt=0, description="between polls for an applied calendar, which takes effect after three polls"
     )
 
 

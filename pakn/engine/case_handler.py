@@ -1,7 +1,6 @@
 """How a service that keeps cases handles a batch: load, a pure decision per event, one guarded bulk write.
 
-`turn.py` calls it between parsing and publishing. What was decided before is found in a case's history, and its facts come
-again with the same ids.
+A decision that was made before stands in the case's history: its facts come again with the same ids.
 """
 
 from collections import defaultdict
@@ -88,9 +87,8 @@ class CaseHandler(Generic[CaseT]):
                 outcome.given_up.append((received, GiveUp("unexpected", describe(error))))
             else:
                 outcome.facts += facts
-                # What changes a case without a fact is recorded too: decided on again it might undo what came after it. So is
-                # what changes nothing (a refusal), so that a repetition is answered alike; but an agency that asks in a loop
-                # must not make the document grow for ever.
+                # Record every event that changed the case: replayed later, it could undo a newer decision. Record refusals too,
+                # so that a repetition gets the same answer, but only a bounded number: an agency may repeat itself in a loop.
                 few = len(document["history"] if document else ()) < _HISTORY_OF_REFUSALS
                 if case != former or (facts and (case is not before or few)):
                     entries.append(history_entry(cause, facts))

@@ -1,7 +1,6 @@
 """Cases in MongoDB: one document a case, guarded by its version, with every fact that it gave rise to in `history`.
 
-A decision, its evidence and its duplicate check are one atomic write. `pakn/engine/case_handler.py` loads and saves through this;
-the services' `store.py` name the collection and its indexes.
+A decision, its evidence and its duplicate check are one atomic write.
 """
 
 import uuid

@@ -1,4 +1,4 @@
-"""Dead letters: records that a service could not handle, with the reason. `pakn/engine/turn.py` publishes them, people read them.
+"""Dead letters: records that a service could not handle, with the reason. People read them.
 
 A record is kept byte for byte; its headers become `original-...` headers beside the reason and the place it came from.
 """

@@ -1,7 +1,7 @@
 """Kafka through FastStream: the broker, safe subscribers, and the one way in which facts are published.
 
-FastStream's defaults are at-most-once (auto commit, `latest`, acks=1); everything here overrides them, and a wiring
-test walks every subscriber. `pakn/engine/turn.py` is what each subscriber calls.
+FastStream's defaults are at-most-once (auto commit, `latest`, acks=1). This file overrides them, and a wiring test checks
+every subscriber.
 """
 
 import asyncio

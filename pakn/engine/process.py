@@ -1,7 +1,6 @@
 """A service as a process: its pages, its broker, its background work, and when it is alive, ready, or must end.
 
-Each `app.py` builds a `Service`; `pakn/__main__.py` runs it. The pages answer from the first second on; Kafka and
-MongoDB are connected to in the background, and readiness says how far that is.
+The pages answer from the first second. Kafka and MongoDB connect in the background; readiness says which of them has.
 """
 
 import asyncio
@@ -41,7 +40,7 @@ Job = Callable[[], Awaitable[None]]
 
 @dataclass(slots=True)
 class Wiring:
-    """What an `app.py` puts together: the concrete things that a service runs on."""
+    """The concrete things that a service runs on."""
 
     name: ServiceName
     settings: Settings
@@ -57,7 +56,7 @@ class Wiring:
 
 
 class Service:
-    """Runs the wiring. `app` is the ASGI application; `fatal` ends the process with exit code 1."""
+    """Runs what `build` was given. `app` is the ASGI application."""
 
     def __init__(self, name: ServiceName) -> None:
         self.name = name
@@ -71,7 +70,7 @@ class Service:
         self._lag = 0
 
     def fatal(self, reason: str) -> None:
-        """End this process: what it cannot finish, a fresh one takes up again."""
+        """End this process with exit code 1. A new process takes up what this one could not finish."""
         log.error("fatal", reason=reason)
         self.exit_code = 1
         if self._server is not None:
@@ -128,7 +127,7 @@ class Service:
             await asyncio.wait(running, timeout=1)
 
     async def _connect(self) -> None:
-        """Prepare the database, then join Kafka; each is tried until it is there, with readiness false meanwhile."""
+        """Prepare the database, then join Kafka. Each is retried until it answers; readiness is false until then."""
         await self._until_done("mongo", self._wiring.prepare, (PyMongoError,))
         self.prepared.set()
         self._tasks += [asyncio.create_task(self._guarded(job), name=getattr(job, "__name__", "job")) for job in self._wiring.jobs]
@@ -155,7 +154,7 @@ class Service:
         try:
             await self._wiring.broker.start()
         except BaseException:
-            # A half-started broker holds a producer or a consumer; the next try starts from nothing.
+            # A half-started broker holds a producer or a consumer; the next attempt needs a clean one.
             await self._wiring.broker.stop()
             raise
 
@@ -203,7 +202,7 @@ class Service:
             metrics.last_progress.set_to_current_time()
 
     def note_progress(self, _records: Sequence[Record] = ()) -> None:
-        """Called after each committed batch, and whenever nothing waits."""
+        """Record that a batch was committed, or that no record waits."""
         self._idle_or_done_at = time.monotonic()
 
     def _live(self) -> ControllerRouterHandler:
@@ -241,7 +240,7 @@ class Service:
 
 
 async def every(seconds: float, action: Job) -> None:
-    """Run `action` again and again with a pause; failures of the servers are logged and tried at the next turn."""
+    """Run `action` every `seconds`, for ever. A failure of Kafka or MongoDB is logged, and the next run retries."""
     while True:
         try:
             await action()

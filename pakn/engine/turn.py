@@ -1,8 +1,7 @@
 """The turn: how every service handles a batch of records. Parse, load, decide, save, publish, commit; never in another order.
 
-A service gives a `Handler`; for cases that is `CaseHandler` of `case_handler.py`.
-After a crash anywhere before the commit the batch comes again; causes that are in a case's history change nothing and
-their facts are published again with the same ids, so nothing is lost and a repeated fact has no second effect.
+After a crash before the commit Kafka delivers the batch again. A cause that stands in a case's history changes nothing, and
+its facts are published again with the same ids: nothing is lost, and a repeated fact has no second effect.
 """
 
 import asyncio
@@ -36,9 +35,9 @@ _NEVER_KEPT = {10334, 15, 17280, 17282, 17419}
 
 
 def is_poison(error: Exception | None) -> bool:
-    """Whether it is known that no server will ever keep what a record leads to, so that it would stop all behind it.
+    """Whether no server will ever store what this record leads to, so that the record would block all behind it.
 
-    Everything else only has to wait, for a server or for a corrected process, and is never given up.
+    Every other failure waits for a server or for a corrected process, and is never given up.
     """
     if isinstance(error, BulkWriteError):
         return any(fault["code"] in _NEVER_KEPT for fault in (error.details or {}).get("writeErrors", []))
@@ -88,7 +87,7 @@ class Handler(Protocol):
 
 
 class Turn:
-    """Runs a service's batches. `on_message` is what the subscriber calls; `fatal` is told when a batch cannot be finished."""
+    """Runs a service's batches; ends the process through `fatal` when a batch cannot be finished."""
 
     def __init__(
         self,

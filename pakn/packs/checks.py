@@ -1,7 +1,7 @@
-"""Checks a pack across its files: references, successors, languages, letters. `packs.load_pack` calls `cross_faults`.
+"""Checks a pack across its files: references, successors, languages, letters.
 
-The law (rule sets, limits, calendar) is checked in `pack_law.py`. Every check reads the documents rather than the
-models and passes over values of the wrong shape, which the models report: so one run shows every fault of a pack.
+Every check reads the documents rather than the models and passes over values of the wrong shape, which the models report:
+so one run shows every fault of a pack.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Reads a pack's YAML and CSV files and remembers the line of every value; `packs.py` validates what comes out.
+"""Reads a pack's YAML and CSV files and remembers the line of every value.
 
 A pack is corrected by lawyers and officers, not by programmers: a fault must name the file and the line, and all
 faults must come at once. So values are read together with their places, and a broken file is a fault, not an exception.

@@ -1,6 +1,6 @@
 """Checks the law in a pack: rule sets that neither overlap nor leave a gap, limits, and the working calendar.
 
-`pack_checks.cross_faults` calls these with the documents; like it, they pass over values of the wrong shape.
+A value of the wrong shape is passed over here: the models report it.
 """
 
 import itertools

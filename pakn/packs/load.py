@@ -1,8 +1,4 @@
-"""Loads and checks a jurisdiction: `load_pack("vn")` gives a `Pack`, or one `PackError` with every fault at once.
-
-Each service calls it once at start and hands the `Pack` to its domain functions. The models of the
-files are in `pack_models.py`, the comparisons across files in `pack_checks.py`. Working-day arithmetic is in deadlines.
-"""
+"""Loads and checks a jurisdiction: a `Pack`, or one `PackError` that lists every fault at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date

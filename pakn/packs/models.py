@@ -1,4 +1,4 @@
-"""The parts of a pack as frozen models, one for each file of `packs/<id>/`; `packs.py` puts them together as `Pack`.
+"""The parts of a pack as frozen models, one for each file of `packs/<id>/`.
 
 Working-day arithmetic is not here but in the deadlines service, which reads `Calendar` and `RuleSet`.
 """

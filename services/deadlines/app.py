@@ -1,4 +1,4 @@
-"""Puts deadlines together: the only file of this service that picks concrete classes. `pakn/__main__.py` runs it."""
+"""Puts deadlines together: the only file of this service that picks concrete classes."""
 
 from collections.abc import Sequence
 from datetime import timedelta

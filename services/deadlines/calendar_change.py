@@ -1,6 +1,6 @@
 """What an operator does about the law's clocks: see what a corrected calendar would move, and apply it.
 
-`services/deadlines/commands.py` calls these. They read and write deadlines' own database and no other service's.
+They read and write deadlines' own database and no other service's.
 """
 
 from collections import Counter

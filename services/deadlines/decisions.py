@@ -1,7 +1,4 @@
-"""What deadlines does with each lifecycle fact: the case's clocks are moved, and the turn publishes what follows.
-
-`app.py` gives `Decisions.decide` to the turn; the decisions themselves are `domain.py`'s.
-"""
+"""What deadlines does with each lifecycle fact: the case's clocks are moved, and the turn publishes what follows."""
 
 from pakn.engine.turn import Received
 from schemas import Fact

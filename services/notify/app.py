@@ -1,4 +1,4 @@
-"""Puts notify together: the only file of this service that picks concrete classes. `pakn/__main__.py` runs it."""
+"""Puts notify together: the only file of this service that picks concrete classes."""
 
 import uuid
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Puts routing together: the only file of this service that picks concrete classes. `pakn/__main__.py` runs it."""
+"""Puts routing together: the only file of this service that picks concrete classes."""
 
 from typing import Final, get_args
 

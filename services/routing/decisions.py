@@ -1,7 +1,4 @@
-"""What routing does with each event: the first assignment, the sender's supplement, the agencies' actions.
-
-`consumers.py` hands the turn's batches to `decide`; the decisions themselves are `domain.py`'s.
-"""
+"""What routing does with each event: the first assignment, the sender's supplement, the agencies' actions."""
 
 import hashlib
 

@@ -1,7 +1,4 @@
-"""Decisions of the agencies' side: who is responsible, and what an agency may do with a case in which state. Pure.
-
-`decide` is called by the turn for each event of a case; nothing here knows of Kafka, MongoDB or a clock.
-"""
+"""Decisions of the agencies' side: who is responsible, and what an agency may do with a case in which state. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

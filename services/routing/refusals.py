@@ -1,7 +1,4 @@
-"""The Kafka edge of routing: the lifecycle topic and the topic in which each agency acts.
-
-`app.py` subscribes with the turn that is made here; `handlers.py` decides.
-"""
+"""The answer to an agency whose record could not be read or decided on."""
 
 from datetime import UTC, datetime
 

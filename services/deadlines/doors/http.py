@@ -1,4 +1,4 @@
-"""The HTTP edge of deadlines: the clocks of a feedback, each with its whole count. `app.py` mounts the route."""
+"""The HTTP edge of deadlines: the clocks of a feedback, each with its whole count."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Feeds a replay from the lifecycle topic, and compares it with the database. `pakn replay-clocks` calls these."""
+"""Feeds a replay from the lifecycle topic, and compares it with the database."""
 
 from contextlib import aclosing
 from datetime import UTC, datetime

@@ -1,7 +1,7 @@
 """How far routing has read what agencies did: a reply that waits in an agency's topic is in time, though it is no fact yet.
 
-`ticker.py` fires only up to the instant that this gives. Offsets in Kafka are all that is looked at: how much each
-agency's topic holds, and how much of it routing has committed, which it does after its facts are acknowledged.
+It compares offsets in Kafka: the end of each agency's topic, and what the reader of the actions has committed. That service
+commits an action after Kafka has acknowledged the facts of it (`schemas.topics.READS`).
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _LOOK_MS = 500
 
 
 class Backlog:
-    """Two plain clients of Kafka, connected at the first question. `agencies` gives the agencies that act now."""
+    """Two plain clients of Kafka, which connect at the first question. `agencies` gives the agencies that act now."""
 
     def __init__(self, settings: Settings, agencies: Callable[[], Iterable[str]]) -> None:
         self._settings = settings
