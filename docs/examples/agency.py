@@ -1,0 +1,63 @@
+"""An agency accepts each case that is assigned to it, until Ctrl-C: python agency.py AGENCY. It keeps ids in agency.db."""
+
+import asyncio
+import json
+import os
+import sqlite3
+import sys
+import uuid
+from datetime import UTC, datetime
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError
+
+KAFKA = os.environ.get("KAFKA", "localhost:9092")
+NAMESPACE = os.environ.get("NAMESPACE", "pakn")
+
+
+async def accept(producer: AIOKafkaProducer, agency: str, fact_id: str, feedback_id: str) -> None:
+    """Post an action. Its id follows from the fact's id: an action that is posted twice is one action."""
+    action = {"action": "accept", "feedback_id": feedback_id, "actor": "an"}
+    headers = {
+        "content-type": "application/json",
+        "ce_specversion": "1.0",
+        "ce_id": str(uuid.uuid5(uuid.UUID(fact_id), "accept")),
+        "ce_type": "pakn.AgencyAction.v1",
+        "ce_source": f"/{agency}",
+        "ce_time": datetime.now(UTC).isoformat(),
+    }
+    topic = f"{NAMESPACE}.actions.{agency}"
+    encoded = [(name, text.encode()) for name, text in headers.items()]
+    await producer.send_and_wait(topic, json.dumps(action).encode(), headers=encoded)
+
+
+async def work(agency: str, database: sqlite3.Connection) -> None:
+    """Act on each new fact, keep its id, then commit its offset: in this order nothing is lost."""
+    consumer = AIOKafkaConsumer(
+        f"{NAMESPACE}.assignments.{agency}",
+        bootstrap_servers=KAFKA,
+        group_id=f"{agency}.files",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    async with consumer, AIOKafkaProducer(bootstrap_servers=KAFKA, acks="all", enable_idempotence=True) as producer:
+        async for record in consumer:
+            ce, fact = {name: text.decode() for name, text in record.headers}, json.loads(record.value)
+            if not database.execute("SELECT 1 FROM handled WHERE id = ?", (ce["ce_id"],)).fetchone():
+                print(ce["ce_type"], *(fact[name] for name in ("code", "rule", "due_date", "faults") if name in fact))
+                if ce["ce_type"] == "pakn.FeedbackAssigned.v1":
+                    await accept(producer, agency, ce["ce_id"], fact["feedback_id"])
+                with database:
+                    database.execute("INSERT INTO handled VALUES (?)", (ce["ce_id"],))
+            await consumer.commit()
+
+
+kept = sqlite3.connect("agency.db")
+kept.execute("CREATE TABLE IF NOT EXISTS handled (id TEXT PRIMARY KEY)")
+try:
+    asyncio.run(work(sys.argv[1], kept))
+except KeyboardInterrupt:
+    count = kept.execute("SELECT count(*) FROM handled").fetchone()[0]
+    print(f"Stopped; {count} facts are handled, their ids are in agency.db.")
+except KafkaConnectionError as error:
+    sys.exit(f"Kafka at {KAFKA} does not answer (set KAFKA): {error}")

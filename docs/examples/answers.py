@@ -1,0 +1,47 @@
+"""A portal reads the answers to its submissions until Ctrl-C: python answers.py PORTAL. It keeps them in answers.db."""
+
+import asyncio
+import json
+import os
+import sqlite3
+import sys
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaConnectionError
+
+KAFKA = os.environ.get("KAFKA", "localhost:9092")
+NAMESPACE = os.environ.get("NAMESPACE", "pakn")
+ANSWERS = ("pakn.SubmissionRegistered.v1", "pakn.SubmissionRefused.v1")
+
+
+async def answers(portal: str, database: sqlite3.Connection) -> None:
+    """Keep each answer once, then commit its offset: after a crash the answer comes again and changes nothing."""
+    consumer = AIOKafkaConsumer(
+        f"{NAMESPACE}.outbox.{portal}",
+        bootstrap_servers=KAFKA,
+        group_id=f"{portal}.answers",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    async with consumer:
+        async for record in consumer:
+            ce = {name: text.decode() for name, text in record.headers}
+            if ce["ce_type"] in ANSWERS:  # Pass over what you do not know: new types may come.
+                answer = json.loads(record.value)
+                row = (ce["ce_id"], answer["submission_id"], answer.get("code"), json.dumps(answer.get("faults", [])))
+                with database:
+                    new = database.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", row).rowcount
+                if new:
+                    print(answer["submission_id"], answer.get("code") or answer["faults"])
+            await consumer.commit()
+
+
+kept = sqlite3.connect("answers.db")
+kept.execute("CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, submission_id TEXT, code TEXT, faults TEXT)")
+try:
+    asyncio.run(answers(sys.argv[1], kept))
+except KeyboardInterrupt:
+    count = kept.execute("SELECT count(*) FROM answers").fetchone()[0]
+    print(f"Stopped; answers.db holds {count} answers.")
+except KafkaConnectionError as error:
+    sys.exit(f"Kafka at {KAFKA} does not answer (set KAFKA): {error}")
