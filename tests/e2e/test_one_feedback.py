@@ -1,4 +1,4 @@
-"""One feedback through all four services, in the order in which the README follows it, by public interfaces only."""
+"""One feedback through all four services, in the order of docs/architecture.md, by public interfaces only."""
 
 import re
 from datetime import date, timedelta
