@@ -5,6 +5,7 @@ The programs themselves are run by `tests/integration/test_examples.py`.
 
 import ast
 import re
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,16 @@ import yaml
 
 import schemas
 from pakn.__main__ import LazyCommand, cli
+from pakn.packs import models
 from tests.repository.test_settings_are_documented import documented
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {page: page.read_text() for pattern in ("*.md", "docs/**/*.md", "packs/*/*.md") for page in sorted(ROOT.glob(pattern))}
 TEXT = "\n".join(PAGES.values())
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(r"^ *```(\w*)\n(.*?)^ *```", TEXT, re.MULTILINE | re.DOTALL)
 # Commands are read in code only: prose says "make" too.
 CODE = "\n".join(
-    [*(block for _, block in BLOCKS), *re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", TEXT, flags=re.M | re.S))]
+    [*(block for _, block in BLOCKS), *re.findall(r"`([^`\n]+)`", re.sub(r"^ *```.*?^ *```", "", TEXT, flags=re.M | re.S))]
 )
 
 
@@ -138,3 +140,13 @@ def test_the_table_of_alerts_has_every_alert_and_no_other() -> None:
 def test_a_decision_has_a_number_a_context_and_consequences(decision: Path) -> None:
     assert re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", decision.name)
     assert re.findall(r"^## (.+)$", decision.read_text(), re.MULTILINE) == ["Context", "Decision", "Consequences"]
+
+
+def test_the_page_for_lawyers_explains_every_field_in_both_languages() -> None:
+    """A field that only the code explains is a field that a lawyer cannot use."""
+    parts = (models.RuleSet, models.Effective, models.Verification, models.Rule, models.Limit, models.Progress, models.Calendar)
+    days = (models.Year, models.DayOff, models.WorkingDay, models.Comparison, models.KnownDifference)
+    fields = {field.alias or name for model in (*parts, *days) for name, field in model.model_fields.items()} - {"subdivision"}
+    values = {value for words in (models.Moment, models.RuleName, models.Unit) for value in typing.get_args(words)}
+    for half in PAGES[ROOT / "packs/vn/README.md"].split("\n## English\n"):
+        assert fields | values <= set(re.findall(r"`(?:\w+\.)?(\w+)(?:: \w+)?`", half))
