@@ -30,11 +30,12 @@ CODE = "\n".join(
 
 
 def links() -> Iterator[tuple[Path, str, str, str]]:
-    """Each link: its page, its words, the path that it names, and the heading behind `#`."""
+    """Each link inside the project: its page, its words, the path that it names, and the heading behind `#`."""
     for page, text in PAGES.items():
         for words, target in re.findall(r"\[([^\]]+)\]\(([^)]+)\)", text):
             path, _, heading = target.partition("#")
-            yield page, words, path, heading
+            if "://" not in target:
+                yield page, words, path, heading
 
 
 def headings(page: Path) -> set[str]:
