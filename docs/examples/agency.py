@@ -58,6 +58,6 @@ try:
     asyncio.run(work(sys.argv[1], kept))
 except KeyboardInterrupt:
     count = kept.execute("SELECT count(*) FROM handled").fetchone()[0]
-    print(f"Stopped; {count} facts are handled, their ids are in agency.db.")
+    print(f"Stopped; facts handled, with their ids in agency.db: {count}")
 except KafkaConnectionError as error:
     sys.exit(f"Kafka at {KAFKA} does not answer (set KAFKA): {error}")

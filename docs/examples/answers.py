@@ -42,6 +42,6 @@ try:
     asyncio.run(answers(sys.argv[1], kept))
 except KeyboardInterrupt:
     count = kept.execute("SELECT count(*) FROM answers").fetchone()[0]
-    print(f"Stopped; answers.db holds {count} answers.")
+    print(f"Stopped; answers kept in answers.db: {count}")
 except KafkaConnectionError as error:
     sys.exit(f"Kafka at {KAFKA} does not answer (set KAFKA): {error}")

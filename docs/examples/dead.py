@@ -29,7 +29,7 @@ async def dead(service: str, wanted: set[str]) -> None:
                 home = why["origin"].rsplit("/", 2)[0]
                 await producer.send_and_wait(home, record.value, key=record.key or None, headers=headers)
                 posted += 1
-    print(f"{seen} dead letters of {service}; {posted} posted again")
+    print(f"dead letters of {service}: {seen}, posted again: {posted}")
 
 
 try:

@@ -91,7 +91,7 @@ async def test_a_dead_letter_is_listed_and_posted_again(system: System, examples
     origin = letter.headers["origin"]
     said = await examples.finished("dead.py", "intake", origin)
     assert said.startswith(f"{origin} invalid ")
-    assert said.endswith("1 dead letters of intake; 1 posted again\n")
+    assert said.endswith("dead letters of intake: 1, posted again: 1\n")
 
     def again() -> list[object]:
         return [row for row in system.observer.found(topic="dead.intake") if row.headers["original-ce_id"] == "HS-1"][1:]
