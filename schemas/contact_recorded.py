@@ -5,12 +5,9 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, Line
+from schemas.values import EMAIL_PATTERN, FeedbackCode, FeedbackId, Line
 
-EmailText = Annotated[
-    str,
-    StringConstraints(max_length=254, pattern=r"^[^\s@<>,;:\"\x00-\x1f]+@[^\s@<>,;:\"\x00-\x1f]+\.[^\s@<>,;:\"\x00-\x1f]+$"),
-]
+EmailText = Annotated[str, StringConstraints(max_length=254, pattern=EMAIL_PATTERN)]
 
 
 class ContactRecorded(Event):

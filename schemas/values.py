@@ -3,16 +3,26 @@
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 
-FeedbackId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
-FeedbackCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+\.\d{8}\.\d{4,}$")]
-# Agency, portal and category ids are parts of topic names and of metric labels, hence the narrow alphabet.
-Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
-# An officer's account, never a name or an address: the second person's check (Article 46) compares accounts.
-Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+_CODE = r"^[A-Z0-9]+\.\d{8}\.\d{4,}$"
+_SLUG = r"^[A-Za-z0-9._-]{1,100}$"
+_ACCOUNT = r"^[A-Za-z0-9._-]{1,64}$"
+_ONE_LINE = r"^[^\x00-\x1f]*$"
 # U+0000 to U+001F but tab and line breaks are refused: they would break mail headers and logs further on.
 _CLEAN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
+_FILE_NAME = r"^[^\x00-\x1f/\\]*$"
+_SHA256 = r"^[0-9a-f]{64}$"
+EMAIL_PATTERN = r"^[^\s@<>,;:\"\x00-\x1f]+@[^\s@<>,;:\"\x00-\x1f]+\.[^\s@<>,;:\"\x00-\x1f]+$"
+
+FeedbackId = Annotated[str, StringConstraints(pattern=_UUID)]
+FeedbackCode = Annotated[str, StringConstraints(pattern=_CODE)]
+# Agency, portal and category ids are parts of topic names and of metric labels, hence the narrow alphabet.
+Slug = Annotated[str, StringConstraints(pattern=_SLUG)]
+# An officer's account, never a name or an address: the second person's check (Article 46) compares accounts.
+Account = Annotated[str, StringConstraints(pattern=_ACCOUNT)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=_ONE_LINE)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=_CLEAN)]
 RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish"]
 
@@ -22,10 +32,10 @@ class Attachment(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     id: str
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]*$")]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_FILE_NAME)]
     media_type: str
     size: int = Field(ge=1, description="bytes")
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, StringConstraints(pattern=_SHA256)]
 
 
 class Place(BaseModel):
@@ -37,15 +47,130 @@ class Place(BaseModel):
     longitude: float | None = Field(default=None, ge=-180, le=180, description="degrees, WGS 84")
 
 
+# What each code of a fault means. A code is never taken back or given another meaning; new ones may come.
+FAULT_CODES = {
+    "missing": "required and not sent",
+    "unknown_field": "not a field or part that is taken here",
+    "wrong_type": "text, number, list or object where another is wanted",
+    "too_long": "more characters or items than are taken",
+    "too_short": "fewer characters or items than are needed",
+    "out_of_range": "a number beyond its bounds",
+    "not_one_of": "not one of the values that the contract lists",
+    "bad_format": "not written in the way that is wanted",
+    "not_json": "not a JSON document",
+    "not_base64": "not base64",
+    "sent_twice": "more than one where one is taken",
+    "invalid": "wrong in another way; the message says how",
+    "unknown_category": "not a category of this system",
+    "unknown_language": "not a language of this system",
+    "unknown_province": "not a province of this system",
+    "unknown_level": "not a level of this system",
+    "unknown_agency": "not an agency of this system",
+    "in_the_future": "a time that has not come",
+    "too_old": "a time that lies too far back",
+    "id_reused": "an id that was used before with another content",
+    "too_many_files": "more files than are taken",
+    "file_name_not_taken": "a file's name is empty, too long or holds control characters",
+    "file_empty": "a file without content",
+    "file_too_large": "a file larger than is taken",
+    "file_type_not_taken": "a type of file that is not taken",
+    "file_content_differs": "a file's content is not what its name says",
+    "not_your_case": "no case with this id is assigned to you",
+    "not_in_this_state": "not possible in the state that the case is in",
+    "same_person": "who checks must be another person than who replied",
+    "same_unit": "a transfer inside an agency must name another unit",
+    "coordinator_cannot_return": "the coordinating agency cannot return a case",
+    "unreadable": "the record's headers are no CloudEvents envelope",
+    "unknown_type": "an event type that is not taken here",
+    "unknown_schema": "a version of the event that is not read yet",
+    "unsavable": "more than the system can keep",
+    "unexpected": "a fault of the system's own",
+}
+
+
 class Fault(BaseModel):
-    """One fault of what was sent in: where it is, what is wrong, what to do."""
+    """One fault of what was sent in: where it is, which kind it is, and in words what to send instead."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     field: str
+    code: str = Field(
+        description="stable, for programs; treat one that you do not know like `invalid`. "
+        + "; ".join(f"`{code}`: {meaning}" for code, meaning in FAULT_CODES.items())
+    )
     message: str
 
 
 _MOST_FAULTS = 100
+_A_TIME = ("bad_format", "must be a time with its offset from UTC, such as 2026-03-02T08:30:00+07:00")
+_A_NUMBER = ("wrong_type", "must be a number")
+_A_WHOLE_NUMBER = ("wrong_type", "must be a whole number")
+_A_LIST = ("wrong_type", "must be a list")
+_AN_OBJECT = ("wrong_type", "must be a JSON object")
+_TRUE_OR_FALSE = ("wrong_type", "must be true or false")
+# The library's types of errors: our code, and what to send instead. The braces name values of the error's context.
+_CODES_AND_WORDS = {
+    "missing": ("missing", "is required and missing"),
+    "extra_forbidden": ("unknown_field", "is not a field that is taken here; correct its name or leave it out"),
+    "string_type": ("wrong_type", "must be text"),
+    "bool_type": _TRUE_OR_FALSE,
+    "bool_parsing": _TRUE_OR_FALSE,
+    "float_type": _A_NUMBER,
+    "float_parsing": _A_NUMBER,
+    "finite_number": _A_NUMBER,
+    "int_type": _A_WHOLE_NUMBER,
+    "int_parsing": _A_WHOLE_NUMBER,
+    "int_parsing_size": _A_WHOLE_NUMBER,
+    "int_from_float": _A_WHOLE_NUMBER,
+    "list_type": _A_LIST,
+    "tuple_type": _A_LIST,
+    "dict_type": _AN_OBJECT,
+    "model_type": _AN_OBJECT,
+    "model_attributes_type": _AN_OBJECT,
+    "datetime_type": _A_TIME,
+    "datetime_parsing": _A_TIME,
+    "datetime_from_date_parsing": _A_TIME,
+    "datetime_object_invalid": _A_TIME,
+    "timezone_aware": _A_TIME,
+    "date_type": ("bad_format", "must be a day, such as 2026-03-02"),
+    "date_parsing": ("bad_format", "must be a day, such as 2026-03-02"),
+    "date_from_datetime_parsing": ("bad_format", "must be a day, such as 2026-03-02"),
+    "date_from_datetime_inexact": ("bad_format", "must be a day without a time of day, such as 2026-03-02"),
+    "string_unicode": ("bad_format", "is not valid Unicode; send UTF-8 without single surrogates"),
+    "string_too_short": ("too_short", "must have at least {min_length} character(s)"),
+    "string_too_long": ("too_long", "has more than {max_length} characters; shorten it"),
+    "too_short": ("too_short", "must have at least {min_length} item(s)"),
+    "too_long": ("too_long", "has more than {max_length} items; send fewer"),
+    "greater_than_equal": ("out_of_range", "must be {ge} or more"),
+    "less_than_equal": ("out_of_range", "must be {le} or less"),
+    "literal_error": ("not_one_of", "must be {expected}"),
+    "union_tag_invalid": ("not_one_of", "must be one of {expected_tags}"),
+    "union_tag_not_found": ("missing", "is required and missing: it says which of several documents this is"),
+    "json_invalid": ("not_json", "is not JSON: {error}"),
+}
+# What a text must look like, by its pattern.
+_PATTERN_WORDS = {
+    _UUID: "must be the id that the system gave, such as 0197f3c2-5b1e-7d40-9a66-3f2d8c1b7e05",
+    _CODE: "must be a code such as PAKN.20261102.0042",
+    _SLUG: "must be an id of at most 100 letters, digits, dots, underscores and hyphens",
+    _ACCOUNT: "must be an account of at most 64 letters, digits, dots, underscores and hyphens; no name, no address",
+    _ONE_LINE: "must be one line of text without control characters",
+    _CLEAN: "must be text without control characters other than tab and line break",
+    _FILE_NAME: "must be a file's name without slashes and control characters",
+    _SHA256: "must be a SHA-256 in 64 hexadecimal digits",
+    EMAIL_PATTERN: "must be one email address, such as name@example.org",
+}
+
+
+def _fault_of(row: ErrorDetails, whole: str) -> Fault:
+    kind, context = row["type"], row.get("ctx", {})
+    code, words = _CODES_AND_WORDS.get(kind, ("invalid", ""))
+    message = words.format_map(context) if words else row["msg"]
+    if kind == "string_pattern_mismatch":
+        code, message = "bad_format", _PATTERN_WORDS.get(context["pattern"], f"must be written as {context['pattern']}")
+    location = [str(part) for part in row["loc"]]
+    if kind.startswith("union_tag"):
+        location.append(context["discriminator"].strip("'"))
+    return Fault(field=".".join(location)[:200] or whole, code=code, message=message[:500])
 
 
 def faults_of(error: ValidationError, whole: str) -> list[Fault]:
@@ -53,8 +178,8 @@ def faults_of(error: ValidationError, whole: str) -> list[Fault]:
 
     Without that limit a record of many unknown fields would get an answer larger than Kafka takes.
     """
-    rows = error.errors(include_url=False, include_context=False, include_input=False)
-    faults = [Fault(field=".".join(map(str, row["loc"]))[:200] or whole, message=row["msg"][:500]) for row in rows[:_MOST_FAULTS]]
+    rows = error.errors(include_url=False, include_input=False)
+    faults = [_fault_of(row, whole) for row in rows[:_MOST_FAULTS]]
     if len(rows) > _MOST_FAULTS:
-        faults.append(Fault(field=whole, message=f"has {len(rows) - _MOST_FAULTS} more faults"))
+        faults.append(Fault(field=whole, code="invalid", message=f"has {len(rows) - _MOST_FAULTS} more faults"))
     return faults

@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
+from pydantic import BaseModel
 from uuid_utils import compat as uuid_utils
 
 from pakn.engine import kafka, mongo
@@ -17,12 +18,19 @@ from services.intake.doors import openapi
 from services.intake.doors.http import Api
 from services.intake.doors.portals import WANTED, IntakeHandler
 from services.intake.outbox import Outbox
-from services.intake.registration import GroupCommit, Registrar, SenderActs
+from services.intake.reception import Reception
+from services.intake.registration import GroupCommit, Registrar
+from services.intake.sender_acts import SenderActs
 from services.intake.store import IntakeStore
 
 NAME: Final = "intake"
 # What is shown of a feedback may follow a moment later: the facts of a case then make one write.
 _GATHER_MS = 200
+
+
+def _answer(model: BaseModel) -> dict[str, Any]:
+    """An answer as JSON; what is not there is left out."""
+    return model.model_dump(mode="json", exclude_none=True)
 
 
 def build_app(
@@ -47,15 +55,15 @@ def build_app(
     outbox = Outbox(store, publish, time, instance or str(uuid.uuid4()))
     registrar = Registrar(store, pack, secret_key)
     group_commit = GroupCommit(registrar, outbox, settings.intake.flush_milliseconds / 1000, settings.intake.flush_documents)
-    handler = IntakeHandler(pack, store, registrar, bucket, time)
+    handler = IntakeHandler(pack, store, Reception(pack, bucket, registrar.register), time)
     turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, service.note_progress, handler.refuse)
     wanted = topics.read_by(NAME, (), [portal.id for portal in pack.header.portals])
     subscriber = kafka.subscribe(broker, settings, NAME, wanted, turn.on_message, gather_ms=_GATHER_MS)
     api = Api(
         pack=pack,
         store=store,
-        group_commit=group_commit,
-        acts=SenderActs(store, outbox, time),
+        reception=Reception(pack, bucket, group_commit.register),
+        acts=SenderActs(store, outbox, bucket, time),
         bucket=bucket,
         time=time,
         secret_key=secret_key,
@@ -87,7 +95,7 @@ def build_app(
             jobs=(group_commit.run, outbox.run, heartbeat, sweep),
             ready_without_kafka=True,
             routes=api.routes(),
-            litestar_options={"openapi_config": openapi.config()},
+            litestar_options={"openapi_config": openapi.config(), "type_encoders": {BaseModel: _answer}},
         )
     )
     openapi.add_schemas(service.app)

@@ -5,7 +5,6 @@ import contextlib
 import hashlib
 import mimetypes
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 
 import puremagic
@@ -16,17 +15,10 @@ from pakn.engine.mongo import FileBucket
 from pakn.packs.load import Pack
 from schemas.portal_submission import InlineFile
 from schemas.values import Attachment, Fault
+from services.intake.domain import File
 
 # Extensions that name one format.
 _SAME = {"jpeg": "jpg", "jpe": "jpg", "tiff": "tif"}
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file as it came in."""
-
-    name: str
-    content: bytes
 
 
 def _extension(name: str) -> str:
@@ -48,25 +40,26 @@ def check(pack: Pack, files: Sequence[File]) -> list[Fault]:
     rules = pack.header.attachments
     faults: list[Fault] = []
     if len(files) > rules.max_files:
-        faults.append(Fault(field="attachments", message=f"{len(files)} files; at most {rules.max_files} are taken"))
+        message = f"{len(files)} files; at most {rules.max_files} are taken"
+        faults.append(Fault(field="attachments", code="too_many_files", message=message))
     allowed = {_SAME.get(e.lstrip("."), e.lstrip(".")) for kind in rules.media_types for e in mimetypes.guess_all_extensions(kind)}
     for index, file in enumerate(files):
         field = f"attachments.{index}"
         extension = _extension(file.name)
         if not file.name or any(character < " " or character in "/\\" for character in file.name) or len(file.name) > 200:
-            faults.append(
-                Fault(field=field, message="the file's name is empty, longer than 200 characters or holds control characters")
-            )
+            message = "the file's name is empty, longer than 200 characters or holds control characters"
+            faults.append(Fault(field=field, code="file_name_not_taken", message=message))
         if not file.content:
-            faults.append(Fault(field=field, message="the file is empty"))
+            faults.append(Fault(field=field, code="file_empty", message="the file is empty"))
         elif len(file.content) > rules.max_bytes:
-            faults.append(Fault(field=field, message=f"{len(file.content)} bytes; at most {rules.max_bytes} are taken"))
+            message = f"{len(file.content)} bytes; at most {rules.max_bytes} are taken"
+            faults.append(Fault(field=field, code="file_too_large", message=message))
         elif extension not in allowed:
-            faults.append(
-                Fault(field=field, message=f"type {extension or 'none'!r} is not taken; use one of {', '.join(sorted(allowed))}")
-            )
+            message = f"type {extension or 'none'!r} is not taken; use one of {', '.join(sorted(allowed))}"
+            faults.append(Fault(field=field, code="file_type_not_taken", message=message))
         elif extension not in _types_by_content(file.content):
-            faults.append(Fault(field=field, message=f"the content is not what the name says ({extension})"))
+            message = f"the content is not what the name says ({extension})"
+            faults.append(Fault(field=field, code="file_content_differs", message=message))
     return faults
 
 
@@ -94,7 +87,7 @@ def decode_inline(files: Sequence[InlineFile]) -> tuple[list[File], list[Fault]]
             decoded.append(File(file.name, base64.b64decode(file.content_base64, validate=True)))
         except ValueError:  # What is not even ASCII fails otherwise than what is not base64.
             decoded.append(File(file.name, b""))
-            faults.append(Fault(field=f"attachments.{index}.content_base64", message="is not base64"))
+            faults.append(Fault(field=f"attachments.{index}.content_base64", code="not_base64", message="is not base64"))
     return decoded, faults
 
 

@@ -1,88 +1,92 @@
-"""Decisions of the citizens' side: is a submission in order, what does it become, what may be seen of it. Pure.
-
-`handlers.py` calls these next to loading and saving; nothing here knows of HTTP, Kafka or MongoDB.
-"""
+"""Decisions of the citizens' side: is a submission in order, and what does it become. Pure."""
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 import schemas
 from pakn.packs.load import Category, Pack
 from schemas import Fact, topics
-from schemas.portal_submission import Submission
+from schemas.portal_submission import Sender, Submission
 from schemas.values import Attachment, Fault, faults_of
+from services.intake.feedback import Channel, Feedback, Recorded, SenderDetails
 
 SOURCE = "/pakn/intake"
-Channel = Literal["web", "api", "portal"]
 # A portal may hand over what was sent while its line was down; older dates would let it choose the agency's limit.
 MAX_PORTAL_DELAY = timedelta(days=3)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A submission in order, before it has a code. `feedback_id` is derived from the sender's own id where there is one."""
+class File:
+    """A file as it came in."""
 
-    feedback_id: str
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A submission as a door took it in, not checked yet.
+
+    `submission` is the document as sent, or as `model` where the door has read it already. `content` is what tells another
+    submission under the same id. `cause` is derived from the sender's own id, where there is one, and that id was given in
+    `id_field`. `faults` are those that the door itself found.
+    """
+
+    submission: Submission | Mapping[str, Any]
+    content: bytes
+    channel: Channel
     cause: str
     submission_id: str
+    id_field: str
+    received_at: datetime
+    model: type[Submission] = Submission
+    files: Sequence[File] = ()
+    portal: str | None = None
+    reference: str | None = None
+    sent_at: datetime | None = None
+    faults: Sequence[Fault] = ()
+
+    @property
+    def feedback_id(self) -> str:
+        """The id of the feedback that this becomes; the same for the same cause."""
+        return schemas.derived_id(self.cause, "feedback")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A submission in order, before it has a code."""
+
+    arrival: Arrival
     submission: Submission
-    category: str
+    category: Category
     language: str
     attachments: tuple[Attachment, ...]
-    channel: Channel
-    portal: str | None
-    reference: str | None
     submitted_at: datetime
-    received_at: datetime
-    fingerprint: str
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells whether a repeated submission is the same one."""
+        return fingerprint(self.arrival.content, *(file.sha256.encode() for file in self.attachments))
 
 
-def draft(
-    pack: Pack,
-    submission: Submission,
-    *,
-    feedback_id: str,
-    cause: str,
-    submission_id: str,
-    attachments: tuple[Attachment, ...],
-    channel: Channel,
-    submitted_at: datetime,
-    received_at: datetime,
-    raw: bytes,
-    portal: str | None = None,
-    reference: str | None = None,
-) -> Draft:
-    """The draft of a submission that `check` found in order; the category's id and the language are settled here."""
+def draft(pack: Pack, arrival: Arrival, submission: Submission, files: tuple[Attachment, ...], submitted_at: datetime) -> Draft:
+    """The draft of a submission that `check` found in order; the category and the language are settled here."""
     category = find_category(pack, submission.category)
     assert category is not None
-    return Draft(
-        feedback_id=feedback_id,
-        cause=cause,
-        submission_id=submission_id,
-        submission=submission,
-        category=category.id,
-        language=submission.language or pack.header.default_language,
-        attachments=attachments,
-        channel=channel,
-        portal=portal,
-        reference=reference,
-        submitted_at=submitted_at,
-        received_at=received_at,
-        fingerprint=fingerprint(raw),
-    )
+    return Draft(arrival, submission, category, submission.language or pack.header.default_language, files, submitted_at)
 
 
-def fingerprint(raw: bytes) -> str:
-    """What tells whether a repeated submission is the same one."""
-    return hashlib.sha256(raw).hexdigest()
+def fingerprint(*content: bytes) -> str:
+    """The same for the same content only."""
+    return hashlib.sha256(b"".join(content)).hexdigest()
 
 
 def lookup_secret(key: str, feedback_id: str) -> str:
@@ -95,50 +99,55 @@ def find_category(pack: Pack, name: str) -> Category | None:
     return next((category for category in pack.categories if category.id == name or name in category.aliases), None)
 
 
-def check(pack: Pack, raw: Mapping[str, Any], model: type[Submission] = Submission) -> tuple[Submission | None, list[Fault]]:
-    """Read a submission and compare it with the pack: every fault at once, each with its field and what to do.
+def check(
+    pack: Pack, given: Submission | Mapping[str, Any], model: type[Submission] = Submission
+) -> tuple[Submission | None, list[Fault]]:
+    """Read a submission as `model` and compare it with the pack: every fault at once, each with its field and what to do.
 
-    The pack's rules look at the raw document, so that they speak even when the shape is wrong elsewhere.
+    Where its shape is wrong, the pack's rules look at the document as sent, so that they speak all the same.
     Law: Decision 31/2021/QĐ-TTg, Article 41 (what a feedback must have).
     """
-    faults: list[Fault] = []
-    submission: Submission | None = None
+    if isinstance(given, Submission):
+        faults = _pack_faults(pack, dict(given))
+        return (None if faults else given), faults
     try:
-        submission = model.model_validate(raw)
+        submission = model.model_validate(given)
     except ValidationError as error:
         faults = faults_of(error, "body")
-    faulty = {fault.field for fault in faults}
-    for field, message in _pack_faults(pack, raw):
-        if field not in faulty:
-            faults.append(Fault(field=field, message=message))
-    return (submission if not faults else None), faults
+        faulty = {fault.field for fault in faults}
+        return None, [*faults, *(fault for fault in _pack_faults(pack, given) if fault.field not in faulty)]
+    return check(pack, submission)
 
 
-def _pack_faults(pack: Pack, raw: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> list[Fault]:
     header = pack.header
-    found: list[tuple[str, str]] = []
-    category = raw.get("category")
+    found: list[Fault] = []
+    category = values.get("category")
     if isinstance(category, str) and find_category(pack, category) is None:
-        found.append(("category", f"unknown category {category[:80]!r}; use one of: {', '.join(c.id for c in pack.categories)}"))
-    sender = raw.get("sender")
-    given = sender if isinstance(sender, Mapping) else {}
+        known = ", ".join(row.id for row in pack.categories)
+        found.append(_unknown("category", category, known))
+    sender = values.get("sender")
+    details = dict(sender) if isinstance(sender, Mapping | Sender) else {}
     for required in header.sender.required:
-        if not given.get(required):
-            found.append((f"sender.{required}", "is required here and missing"))
+        if not details.get(required):
+            found.append(Fault(field=f"sender.{required}", code="missing", message="is required here and missing"))
     for field, limit in (("title", header.title_max), ("content", header.content_max)):
-        value = raw.get(field)
+        value = values.get(field)
         if isinstance(value, str) and len(value.strip()) > limit:
-            found.append((field, f"is longer than {limit} characters"))
-    known: dict[str, tuple[str, ...]] = {"language": header.languages, "province": header.provinces, "level": header.levels}
-    for field, allowed in known.items():
-        value = raw.get(field)
+            found.append(Fault(field=field, code="too_long", message=f"has more than {limit} characters; shorten it"))
+    known_values = {"language": header.languages, "province": header.provinces, "level": header.levels}
+    for field, allowed in known_values.items():
+        value = values.get(field)
         if value is not None and value not in allowed:
-            listing = ", ".join(allowed) or "none: leave it out"
-            found.append((field, f"unknown {field} {str(value)[:80]!r}; use one of: {listing}"))
-    agency = raw.get("addressed_to")
-    if isinstance(agency, str) and agency not in {a.id for a in pack.agencies}:
-        found.append(("addressed_to", f"unknown agency {agency[:80]!r}"))
+            found.append(_unknown(field, str(value), ", ".join(allowed) or "none: leave it out"))
+    agency = values.get("addressed_to")
+    if isinstance(agency, str) and agency not in {row.id for row in pack.agencies}:
+        found.append(Fault(field="addressed_to", code="unknown_agency", message=f"unknown agency {agency[:80]!r}"))
     return found
+
+
+def _unknown(field: str, value: str, known: str) -> Fault:
+    return Fault(field=field, code=f"unknown_{field}", message=f"unknown {field} {value[:80]!r}; use one of: {known}")
 
 
 def sent_time(claimed: datetime | None, received_at: datetime) -> tuple[datetime, list[Fault]]:
@@ -146,11 +155,11 @@ def sent_time(claimed: datetime | None, received_at: datetime) -> tuple[datetime
     if claimed is None:
         return received_at, []
     if claimed > received_at + CLOCK_TOLERANCE:
-        return received_at, [Fault(field="sent_at", message="lies in the future")]
+        message = "lies in the future; correct the clock that it was taken from"
+        return received_at, [Fault(field="sent_at", code="in_the_future", message=message)]
     if claimed < received_at - MAX_PORTAL_DELAY:
-        return received_at, [
-            Fault(field="sent_at", message=f"is more than {MAX_PORTAL_DELAY.days} days old; register it anew today")
-        ]
+        message = f"is more than {MAX_PORTAL_DELAY.days} days old; register it anew today"
+        return received_at, [Fault(field="sent_at", code="too_old", message=message)]
     return min(claimed, received_at), []
 
 
@@ -159,85 +168,86 @@ def local_day(pack: Pack, moment: datetime) -> str:
     return moment.astimezone(ZoneInfo(pack.header.timezone)).strftime("%Y%m%d")
 
 
-def register(pack: Pack, draft: Draft, code: str, secret: str) -> tuple[dict[str, Any], list[Fact]]:
-    """What a draft becomes: the document's fields and the facts to publish.
+def register(pack: Pack, draft: Draft, code: str, secret: str) -> Feedback:
+    """The feedback that a draft becomes, with the facts to publish.
 
     A class that is outside the procedure is registered too, as not accepted, with the reason and the right channel:
     the sender gets a code and a letter, and nothing is lost.
     """
-    category = pack.category(draft.category)
-    submission = draft.submission
-    facts = [_fact_of(pack, draft, code, category)]
+    arrival, submission, category = draft.arrival, draft.submission, draft.category
     # The reply on acceptance is a person's language; the portal gets the same words.
     reason = category.reason[draft.language] if not category.accepted and category.reason else None
     right_channel = category.channel[draft.language] if not category.accepted and category.channel else None
-    contact = schemas.ContactRecorded(
-        feedback_id=draft.feedback_id, code=code, language=draft.language, lookup_secret=secret, **submission.sender.model_dump()
+    feedback = Feedback(
+        id=arrival.feedback_id,
+        code=code,
+        state="submitted" if category.accepted else "not_accepted",
+        category=category.id,
+        title=submission.title,
+        content=submission.content,
+        language=draft.language,
+        sender=SenderDetails(**submission.sender.model_dump()),
+        submitter_type=submission.submitter_type,
+        attachments=draft.attachments,
+        channel=arrival.channel,
+        portal=arrival.portal,
+        reason=reason,
+        right_channel=right_channel,
+        submitted_at=draft.submitted_at,
+        received_at=arrival.received_at,
+        fingerprint=draft.fingerprint,
     )
-    facts.append(_fact(draft, contact, draft.received_at, (topics.CONTACTS,)))
-    if draft.portal:
+    facts = [_submitted(pack, draft, code) if category.accepted else _not_accepted(feedback, arrival)]
+    contact = schemas.ContactRecorded(
+        feedback_id=feedback.id, code=code, language=draft.language, lookup_secret=secret, **submission.sender.model_dump()
+    )
+    facts.append(_fact(arrival, contact, arrival.received_at, topics.CONTACTS))
+    if arrival.portal:
         registered = schemas.SubmissionRegistered(
-            feedback_id=draft.feedback_id,
+            feedback_id=feedback.id,
             code=code,
-            submission_id=draft.submission_id,
-            reference=draft.reference,
-            accepted=category.accepted,
+            submission_id=arrival.submission_id,
+            reference=arrival.reference,
+            accepted=feedback.accepted,
             reason=reason,
             right_channel=right_channel,
             submitted_at=draft.submitted_at,
         )
-        facts.append(_fact(draft, registered, draft.received_at, (topics.outbox(draft.portal),)))
-    fields = {
-        "code": code,
-        "state": "submitted" if category.accepted else "not_accepted",
-        "category": category.id,
-        "title": submission.title,
-        "content": submission.content,
-        "language": draft.language,
-        "sender": submission.sender.model_dump(),
-        "submitter_type": submission.submitter_type,
-        "attachments": [attachment.model_dump() for attachment in draft.attachments],
-        "channel": draft.channel,
-        "portal": draft.portal,
-        "reason": reason,
-        "right_channel": right_channel,
-        "submitted_at": draft.submitted_at,
-        "received_at": draft.received_at,
-        "fingerprint": draft.fingerprint,
-        "timeline": [],
-    }
-    return fields, facts
+        facts.append(_fact(arrival, registered, arrival.received_at, topics.outbox(arrival.portal)))
+    return feedback.model_copy(update={"history": (Recorded(cause=arrival.cause, facts=tuple(facts)),)})
 
 
-def _fact(draft: Draft, event: schemas.Event, time: datetime, to: tuple[str, ...] = (topics.FEEDBACK,)) -> Fact:
-    return schemas.fact(event, cause=draft.cause, subject=draft.feedback_id, time=time, source=SOURCE, topics=to)
+def _fact(arrival: Arrival, event: schemas.Event, time: datetime, topic: str = topics.FEEDBACK) -> Fact:
+    return schemas.fact(event, cause=arrival.cause, subject=arrival.feedback_id, time=time, source=SOURCE, topics=(topic,))
 
 
-def _fact_of(pack: Pack, draft: Draft, code: str, category: Category) -> Fact:
-    submission = draft.submission
-    if not category.accepted:
-        refused = schemas.FeedbackNotAccepted(
-            feedback_id=draft.feedback_id,
-            code=code,
-            category=category.id,
-            refused_by="intake",
-            reason=(category.reason or {})[draft.language],
-            right_channel=(category.channel or {}).get(draft.language),
-            title=submission.title,
-            submitted_at=draft.submitted_at,
-            decided_at=draft.received_at,
-        )
-        return _fact(draft, refused, draft.received_at)
+def _not_accepted(feedback: Feedback, arrival: Arrival) -> Fact:
+    refused = schemas.FeedbackNotAccepted(
+        feedback_id=feedback.id,
+        code=feedback.code,
+        category=feedback.category,
+        refused_by="intake",
+        reason=feedback.reason or "",
+        right_channel=feedback.right_channel,
+        title=feedback.title,
+        submitted_at=feedback.submitted_at,
+        decided_at=arrival.received_at,
+    )
+    return _fact(arrival, refused, arrival.received_at)
+
+
+def _submitted(pack: Pack, draft: Draft, code: str) -> Fact:
+    arrival, submission = draft.arrival, draft.submission
     # An agency that has ended answers through its successor from the first day on.
     day = draft.submitted_at.astimezone(ZoneInfo(pack.header.timezone)).date()
     addressed = pack.agency_on(submission.addressed_to, day).id if submission.addressed_to else None
     submitted = schemas.FeedbackSubmitted(
-        feedback_id=draft.feedback_id,
+        feedback_id=arrival.feedback_id,
         code=code,
-        channel=draft.channel,
-        portal=draft.portal,
-        portal_reference=draft.reference,
-        category=category.id,
+        channel=arrival.channel,
+        portal=arrival.portal,
+        portal_reference=arrival.reference,
+        category=draft.category.id,
         title=submission.title,
         content=submission.content,
         language=draft.language,
@@ -249,44 +259,6 @@ def _fact_of(pack: Pack, draft: Draft, code: str, category: Category) -> Fact:
         place=submission.place,
         attachments=draft.attachments,
         submitted_at=draft.submitted_at,
-        received_at=draft.received_at,
+        received_at=arrival.received_at,
     )
-    return _fact(draft, submitted, draft.submitted_at)
-
-
-def view_changes(event: BaseModel) -> dict[str, Any]:
-    """What a lifecycle fact changes in what intake shows of the feedback."""
-    match event:
-        case schemas.FeedbackAssigned(previous_agency=None):
-            return {"agency": event.agency, "unit": event.unit}
-        case schemas.FeedbackAssigned():
-            # The former agency's day is no longer true, and the new one may still have to be counted.
-            return {"agency": event.agency, "unit": event.unit, "due": None}
-        case schemas.FeedbackSupplemented():
-            return {"due": None}
-        case schemas.MoreRequested():
-            return {"question": event.question}
-        case schemas.FeedbackNotAccepted():
-            return {"reason": event.reason, "right_channel": event.right_channel}
-        case schemas.ReplyPublished():
-            return {"reply": event.reply, "document_number": event.document_number, "published_at": event.published_at}
-        case schemas.DeadlineSet(rule="handle_reply") | schemas.DeadlineMoved(rule="handle_reply"):
-            return {"due": {"date": event.due_date.isoformat(), "article": event.article, "verified": event.verified}}
-        case _:
-            return {}
-
-
-def public_view(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What anybody with the code may see: the state and the published reply, no personal data, no text of the sender's."""
-    shown = ("code", "state", "category", "submitted_at", "agency", "due", "reason", "right_channel", "reply", "document_number")
-    view = {key: document[key] for key in shown if document.get(key) is not None}
-    # Working steps of the clocks are no news to the public; the due date itself is shown above.
-    rows = [row for row in document["timeline"] if not row["type"].startswith("Deadline")]
-    view["timeline"] = [{key: row[key] for key in ("type", "at", "agency") if row.get(key)} for row in rows]
-    return view
-
-
-def private_view(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What the sender sees with the secret: also the own text, the files and what the agency asked."""
-    shown = ("title", "content", "attachments", "question", "unit", "satisfied")
-    return public_view(document) | {key: document[key] for key in shown if document.get(key) is not None}
+    return _fact(arrival, submitted, draft.submitted_at)

@@ -2,7 +2,7 @@
 
 A stored document says at which place (instance, seq) it was written; one small mark per instance says up to where all is
 published. The fast way publishes right after the insert; the sweep publishes what lies above a mark, also for
-instances that have stopped. `handlers.py` offers, `app.py` runs `run` and `sweep`.
+instances that have stopped.
 """
 
 import asyncio
@@ -15,7 +15,6 @@ from faststream.exceptions import FastStreamException
 from pymongo.errors import PyMongoError
 
 from pakn import metrics
-from pakn.engine.case_store import all_recorded_facts
 from pakn.legal_time import LegalTime
 from pakn.logs import logger
 from schemas import Fact
@@ -125,15 +124,15 @@ class Outbox:
         mark stays where it is: below what was found an insert may still be under way.
         """
         for mark in await self._store.marks_before(self._time.machine()):
-            if mark["_id"] != self.instance:
-                await self._sweep_instance(mark["_id"], mark["seq"], None, move_mark=False)
+            if mark.instance != self.instance:
+                await self._sweep_instance(mark.instance, mark.seq, None, move_mark=False)
 
     async def _sweep_stopped(self) -> None:
         now = self._time.machine()
         for mark in await self._store.marks_before(now - _STOPPED_AFTER):
-            if mark["_id"] != self.instance:
-                await self._sweep_instance(mark["_id"], mark["seq"], None)
-                if mark["seen_at"] < now - _FORGOTTEN_AFTER:
+            if mark.instance != self.instance:
+                await self._sweep_instance(mark.instance, mark.seq, None)
+                if mark.seen_at < now - _FORGOTTEN_AFTER:
                     await self._store.forget_mark(mark)
 
     async def heartbeat(self) -> None:
@@ -142,11 +141,11 @@ class Outbox:
 
     async def _sweep_instance(self, instance: str, seq: int, up_to: int | None, *, move_mark: bool = True) -> None:
         while True:
-            documents = await self._store.placed_after(instance, seq, up_to, _SWEEP_BATCH)
-            if not documents:
+            found = await self._store.placed_after(instance, seq, up_to, _SWEEP_BATCH)
+            if not found:
                 return
-            await self._publish([fact for document in documents for fact in all_recorded_facts(document)])
-            seq = documents[-1]["place"]["seq"]
+            await self._publish([fact for _, facts in found for fact in facts])
+            seq = found[-1][0]
             if move_mark:
                 await self._store.move_mark(instance, seq)
-            log.info("outbox_swept", documents=len(documents), up_to=seq)
+            log.info("outbox_swept", documents=len(found), up_to=seq)

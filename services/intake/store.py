@@ -3,16 +3,61 @@
 Uses only what PyMongo's async driver and Motor share; the contract tests run on both.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from pakn.engine.case_store import CaseStore
+from pakn.engine.case_store import all_recorded_facts, history_entry, recorded_facts
 from pakn.engine.mongo import Database, Document, duplicates
 from pakn.errors import TryAgain
-from schemas import ContactRecorded
+from schemas import ContactRecorded, Fact
+from services.intake.feedback import Feedback, Recorded, Step
+
+
+class Place(NamedTuple):
+    """Where a document was written: by which instance, with which number. What lies above an instance's mark is unpublished."""
+
+    instance: str
+    seq: int
+
+
+class Mark(NamedTuple):
+    """Up to where an instance has published, and when it was last heard of (machine time)."""
+
+    instance: str
+    seq: int
+    seen_at: datetime
+
+
+class Projection(NamedTuple):
+    """What lifecycle facts change in what is shown of a feedback: fields of `Feedback`, and steps of its timeline."""
+
+    feedback_id: str
+    fields: Mapping[str, Any]
+    steps: Sequence[Step]
+
+
+def _values(fields: Mapping[str, Any]) -> Document:
+    return Feedback.model_construct(**fields).model_dump(include=set(fields))
+
+
+def _entry(recorded: Recorded) -> Document:
+    return history_entry(recorded.cause, recorded.facts)
+
+
+def _write(feedback: Feedback) -> Document:
+    fields = feedback.model_dump(exclude={"id", "history"}, exclude_none=True)
+    return {"_id": feedback.id, **fields, "history": [_entry(recorded) for recorded in feedback.history]}
+
+
+def _read(document: Document) -> Feedback:
+    history = [
+        Recorded(cause=entry["cause"], facts=tuple(recorded_facts(document, entry["cause"]) or ())) for entry in document["history"]
+    ]
+    return Feedback.model_validate({**document, "id": document["_id"], "history": history})
 
 
 class IntakeStore:
@@ -20,7 +65,6 @@ class IntakeStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.cases = CaseStore(database["feedbacks"])
         self._feedbacks = database["feedbacks"]
         self._counters = database["counters"]
         self._marks = database["outbox_marks"]
@@ -47,47 +91,56 @@ class IntakeStore:
             raise TryAgain(f"the counter of {day} was made by another writer")
         return int(row["last"]) - count + 1
 
-    async def insert(self, documents: Sequence[Document]) -> set[str]:
-        """Insert all in one batch and return the ids of those that were not inserted: their id or their code exists."""
+    async def load(self, feedback_ids: Iterable[str]) -> dict[str, Feedback]:
+        """The feedbacks with these ids; those that do not exist are left out. One query."""
+        found = await self._feedbacks.find({"_id": {"$in": list(feedback_ids)}}).to_list(None)
+        return {document["_id"]: _read(document) for document in found}
+
+    async def by_code(self, code: str) -> Feedback | None:
+        """The feedback with this code."""
+        found = await self._feedbacks.find_one({"code": code})
+        return _read(found) if found else None
+
+    async def insert(self, feedbacks: Sequence[Feedback], first: Place | None = None) -> set[str]:
+        """Insert all in one batch and return the ids of those that were not inserted: their id or their code exists.
+
+        `first` is the place of the first one, and the others follow it; without it nothing of them is to be swept.
+        """
+        documents = [_write(feedback) for feedback in feedbacks]
+        if first:
+            for index, document in enumerate(documents):
+                document["place"] = {"instance": first.instance, "seq": first.seq + index}
         try:
             await self._feedbacks.insert_many(documents, ordered=False)
         except BulkWriteError as error:
             return {documents[index]["_id"] for index in duplicates(error)}
         return set()
 
-    async def by_code(self, code: str) -> Document | None:
-        """The feedback with this code."""
-        found: Document | None = await self._feedbacks.find_one({"code": code})
-        return found
-
     async def shown_facts(self, case_ids: Iterable[str]) -> dict[str, set[str]]:
         """The ids of the facts that each feedback's timeline has already. One query."""
         rows = await self._feedbacks.find({"_id": {"$in": list(case_ids)}}, {"timeline.id": 1}).to_list(None)
         return {row["_id"]: {entry["id"] for entry in row.get("timeline", ())} for row in rows}
 
-    async def project(self, views: Iterable[tuple[str, Document, list[Document]]]) -> None:
-        """Bring what is shown up to date: (feedback id, fields, timeline rows), one bulk.
+    async def project(self, projections: Iterable[Projection]) -> None:
+        """Bring what is shown up to date, in one bulk.
 
         The guard keeps a batch that another instance has shown already from turning a feedback's state back.
         """
-        writes = [
-            UpdateOne(
-                {"_id": case_id, "timeline.id": {"$ne": rows[-1]["id"]}},
-                {"$set": fields, "$addToSet": {"timeline": {"$each": rows}}}
-                if fields
-                else {"$addToSet": {"timeline": {"$each": rows}}},
-            )
-            for case_id, fields, rows in views
-        ]
+        writes = []
+        for case_id, fields, steps in projections:
+            update: Document = {"$addToSet": {"timeline": {"$each": [step.model_dump() for step in steps]}}}
+            if fields:
+                update["$set"] = _values(fields)
+            writes.append(UpdateOne({"_id": case_id, "timeline.id": {"$ne": steps[-1].id}}, update))
         if writes:
             await self._feedbacks.bulk_write(writes, ordered=False)
 
-    async def placed_after(self, instance: str, seq: int, up_to: int | None, limit: int) -> list[Document]:
-        """Documents that `instance` placed above `seq` (and not above `up_to`), in order: what may not be published yet."""
+    async def placed_after(self, instance: str, seq: int, up_to: int | None, limit: int) -> list[tuple[int, list[Fact]]]:
+        """What `instance` placed above `seq` (and not above `up_to`), in order: each place and what may not be published yet."""
         bounds = {"$gt": seq} | ({"$lte": up_to} if up_to is not None else {})
         query = {"place.instance": instance, "place.seq": bounds}
-        found: list[Document] = await self._feedbacks.find(query).sort("place.seq", 1).limit(limit).to_list(None)
-        return found
+        found = await self._feedbacks.find(query).sort("place.seq", 1).limit(limit).to_list(None)
+        return [(document["place"]["seq"], all_recorded_facts(document)) for document in found]
 
     async def heartbeat(self, instance: str, now: datetime) -> None:
         """Note that `instance` works at `now` (machine time); its mark is made at the first call."""
@@ -97,14 +150,14 @@ class IntakeStore:
         """Note that everything of `instance` up to `seq` is published."""
         await self._marks.update_one({"_id": instance}, {"$max": {"seq": seq}})
 
-    async def marks_before(self, now: datetime) -> list[Document]:
+    async def marks_before(self, now: datetime) -> list[Mark]:
         """The marks of instances that have not been heard of since `now`."""
-        found: list[Document] = await self._marks.find({"seen_at": {"$lt": now}}).to_list(None)
-        return found
+        found = await self._marks.find({"seen_at": {"$lt": now}}).to_list(None)
+        return [Mark(row["_id"], row["seq"], row["seen_at"]) for row in found]
 
-    async def forget_mark(self, mark: Document) -> None:
+    async def forget_mark(self, mark: Mark) -> None:
         """An instance that has stopped and has nothing left to publish needs no mark; one that came back keeps it."""
-        await self._marks.delete_one({"_id": mark["_id"], "seen_at": mark["seen_at"]})
+        await self._marks.delete_one({"_id": mark.instance, "seen_at": mark.seen_at})
 
     async def record_look(self, feedback_id: str, agency: str, token_id: str, now: datetime) -> None:
         """Record that an agency read a sender's details."""
@@ -124,8 +177,12 @@ class IntakeStore:
         found = await self._feedbacks.find_one_and_update({"code": code}, update, projection={"_id": 1})
         return str(found["_id"]) if found else None
 
-    async def amend(self, document: Document, fields: Document, entry: Document) -> bool:
-        """Add what the sender did to a feedback, unless its state or version has changed meanwhile: then false."""
-        guard = {"_id": document["_id"], "version": document["version"], "state": document["state"]}
-        update = {"$set": fields | {"version": document["version"] + 1}, "$push": {"history": entry}}
+    async def amend(self, feedback: Feedback, fields: Mapping[str, Any], recorded: Recorded, place: Place) -> bool:
+        """Add what the sender did to a feedback, unless its state or version has changed meanwhile: then false.
+
+        `fields` are fields of `Feedback` with their new values.
+        """
+        guard = {"_id": feedback.id, "version": feedback.version, "state": feedback.state}
+        values = _values(fields) | {"place": place._asdict(), "version": feedback.version + 1}
+        update = {"$set": values, "$push": {"history": _entry(recorded)}}
         return bool((await self._feedbacks.update_one(guard, update)).matched_count)

@@ -71,7 +71,7 @@ class Decisions:
             at = max(at, case.happened_at)
         cause = domain.Cause(cause_id(received), at, received.envelope.id)
         if case is None:
-            fault = Fault(field="feedback_id", message="no case with this id is assigned to you")
+            fault = Fault(field="feedback_id", code="not_your_case", message="no case with this id is assigned to you")
             return None, [domain.refusal(cause, event.root.action, event.root.feedback_id, agency, [fault])]
         return domain.act(self._pack, case, agency, event.root, cause)
 

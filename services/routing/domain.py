@@ -117,21 +117,25 @@ def act(pack: Pack, case: Case, agency: str, action: agency_action.AnyAction, ca
 def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyAction, cause: Cause) -> list[Fault]:
     if case.agency != agency:
         # Another agency's case is not described any further than that.
-        return [Fault(field="feedback_id", message="this case is not assigned to you")]
+        return [Fault(field="feedback_id", code="not_your_case", message="this case is not assigned to you")]
     faults: list[Fault] = []
     if case.state not in LAWFUL_IN[action.action]:
         allowed = ", ".join(sorted(LAWFUL_IN[action.action]))
-        faults.append(Fault(field="action", message=f"{action.action} is possible in: {allowed}; this case is {case.state}"))
+        message = f"{action.action} is possible in: {allowed}; this case is {case.state}"
+        faults.append(Fault(field="action", code="not_in_this_state", message=message))
     is_check = isinstance(action, agency_action.Publish | agency_action.SendBack)
     if is_check and action.actor.casefold() == (case.reply_by or "").casefold():
-        faults.append(Fault(field="actor", message="the check must be another person's than the reply's (Article 46)"))
+        message = "the check must be another person's than the reply's (Article 46)"
+        faults.append(Fault(field="actor", code="same_person", message=message))
     if isinstance(action, agency_action.Transfer):
         if action.to_agency not in {row.id for row in pack.agencies}:
-            faults.append(Fault(field="to_agency", message=f"unknown agency {action.to_agency!r}"))
+            faults.append(Fault(field="to_agency", code="unknown_agency", message=f"unknown agency {action.to_agency!r}"))
         elif _on_day(pack, action.to_agency, cause) == agency and action.to_unit in (None, case.unit):
-            faults.append(Fault(field="to_unit", message="a transfer inside the agency must name another unit"))
+            message = "a transfer inside the agency must name another unit"
+            faults.append(Fault(field="to_unit", code="same_unit", message=message))
     if isinstance(action, agency_action.Return) and agency == pack.header.coordinator:
-        faults.append(Fault(field="action", message="the coordinating agency cannot return a case; transfer or refuse it"))
+        message = "the coordinating agency cannot return a case; transfer or refuse it"
+        faults.append(Fault(field="action", code="coordinator_cannot_return", message=message))
     return faults
 
 

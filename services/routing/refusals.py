@@ -28,5 +28,5 @@ class Refusals:
         cause_id = action_cause(agency, own_id or f"{record.partition}/{record.offset}")
         # The record's own time, so that a batch that comes again gives the same answer.
         time = self._time.at(datetime.fromtimestamp(record.timestamp / 1000, UTC))
-        faults = list(reason.faults) or [Fault(field="record", message=str(reason)[:1000])]
+        faults = list(reason.faults) or [Fault(field="record", code=reason.reason, message=str(reason)[:1000])]
         return [domain.refusal(domain.Cause(cause_id, time, own_id), "unknown", None, agency, faults)]

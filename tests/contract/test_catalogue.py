@@ -239,6 +239,10 @@ def test_examples_of_openapi_are_valid_by_its_own_schemas() -> None:
             for media in [media for body in bodies for media in body.get("content", {}).values() if "example" in media]:
                 assert valid({**media["schema"], "components": document["components"]}, media["example"]), operation["operationId"]
                 tried += 1
+    for name, schema in document["components"]["schemas"].items():
+        for example in schema.get("examples", ()):
+            assert valid({**schema, "components": document["components"]}, example), name
+            tried += 1
     assert tried >= 5
 
 

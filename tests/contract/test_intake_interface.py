@@ -1,4 +1,4 @@
-"""What intake answers is what its OpenAPI document says: the views of a feedback fit the documented shapes, both ways."""
+"""What intake answers is what its OpenAPI document says, and what only the sender may see is shown to nobody else."""
 
 import json
 from datetime import UTC, datetime
@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 import schemas
+from pakn.contracts import files
 from pakn.packs.load import load_pack
 from schemas.portal_submission import Submission
-from services.intake import domain
-from services.intake.doors import openapi
+from services.intake import domain, shown
+from services.intake.feedback import Feedback, Step
 
 PACK = load_pack("vn")
 NOW = datetime(2026, 11, 2, 1, 12, tzinfo=UTC)
@@ -23,42 +24,54 @@ def event(name: str) -> Any:
 
 
 @pytest.fixture
-def document() -> dict[str, Any]:
-    """A feedback as intake stores it, after a whole life: every field that a view may show is there."""
+def feedback() -> Feedback:
+    """A feedback after a whole life: every field that a view may show is there."""
     raw = json.loads((EXAMPLES / "PortalSubmission.json").read_text())
     raw = {name: value for name, value in raw.items() if name in Submission.model_fields}
     submission, faults = domain.check(PACK, raw)
     assert submission is not None, faults
-    draft = domain.draft(
-        PACK,
-        submission,
-        feedback_id=schemas.derived_id("x", "feedback"),
-        cause="x",
-        submission_id="x",
-        attachments=event("FeedbackSubmitted").attachments,
-        channel="web",
-        submitted_at=NOW,
-        received_at=NOW,
-        raw=b"",
-    )
-    fields, _ = domain.register(PACK, draft, "PAKN.20261102.0042", "secret")
+    arrival = domain.Arrival(raw, b"", channel="web", cause="x", submission_id="x", id_field="Idempotency-Key", received_at=NOW)
+    draft = domain.draft(PACK, arrival, submission, event("FeedbackSubmitted").attachments, NOW)
+    made = domain.register(PACK, draft, "PAKN.20261102.0042", "secret")
+    changes: dict[str, Any] = {"timeline": (Step(id="e", type="FeedbackAssigned", at=NOW, agency="da-nang"),)}
     for name in ("FeedbackAssigned", "MoreRequested", "FeedbackNotAccepted", "ReplyPublished", "DeadlineSet"):
-        fields |= domain.view_changes(event(name))
-    step = {"id": "e", "type": "FeedbackAssigned", "at": NOW, "agency": "da-nang"}
-    return fields | {"satisfied": True, "unit": "Phòng Mẫu", "timeline": [step]}
+        changes |= shown.view_changes(name, event(name))
+    assert set(changes) <= set(Feedback.model_fields)
+    return made.model_copy(update=changes | {"satisfied": True, "unit": "Phòng Mẫu"})
 
 
-def test_views_show_exactly_the_documented_fields(document: dict[str, Any]) -> None:
-    """A field that only the code knows is used by nobody; one that only the document knows is waited for in vain."""
-    public, private = domain.public_view(document), domain.private_view(document)
-    openapi.PublicView.model_validate(public)
-    openapi.PrivateView.model_validate(private)
-    assert set(public) == set(openapi.PublicView.model_fields)
-    assert set(private) == set(openapi.PrivateView.model_fields)
+def test_the_public_sees_every_documented_field_but_the_senders_own(feedback: Feedback) -> None:
+    """A field that only the document knows is waited for in vain."""
+    public, private = (set(view(feedback).model_dump(exclude_none=True)) for view in (shown.public_view, shown.private_view))
+    assert private == set(shown.ShownFeedback.model_fields)
+    assert public == private - shown.PRIVATE
 
 
-def test_a_public_view_holds_nothing_that_the_sender_wrote(document: dict[str, Any]) -> None:
+def test_a_public_view_holds_nothing_that_the_sender_wrote(feedback: Feedback) -> None:
     """A code can be guessed; what stands behind it without the secret must tell nothing about a person."""
-    shown = json.dumps(domain.public_view(document), default=str, ensure_ascii=False)
-    for secret in (document["title"], document["content"], *document["sender"].values()):
-        assert secret not in shown
+    view = shown.public_view(feedback).model_dump_json()
+    for secret in (feedback.title, feedback.content, *feedback.sender.model_dump().values()):
+        assert secret not in view
+
+
+def test_every_operation_has_a_name_and_describes_its_refusals() -> None:
+    """Generated clients take their methods from operation ids; what is not described, they cannot read."""
+    operations = [operation for path in files.openapi()["paths"].values() for operation in path.values()]
+    assert {operation["operationId"] for operation in operations} == {
+        "submitFeedback", "lookUpFeedback", "supplementFeedback", "rateReply", "readSender", "readAttachment",
+    }  # fmt: skip
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    for operation in operations:
+        refusals = {status: answer["content"] for status, answer in operation["responses"].items() if status >= "400"}
+        assert {"400", "503"} <= set(refusals)
+        assert all(content == problem for content in refusals.values())
+        if operation["operationId"] in ("submitFeedback", "supplementFeedback", "rateReply"):
+            assert "Idempotency-Key" in {parameter["name"] for parameter in operation["parameters"]}
+
+
+def test_schemas_of_the_document_are_as_exact_as_what_is_checked() -> None:
+    """The library's own schemas lose patterns, and a client that trusts them is refused."""
+    components = files.openapi()["components"]["schemas"]
+    assert "pattern" in components["Registered"]["properties"]["code"]
+    assert components["Submission"]["additionalProperties"] is False
+    assert "errors" in components["ProblemDocument"]["required"]

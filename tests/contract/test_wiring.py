@@ -209,6 +209,8 @@ def test_every_error_is_a_problem_document(name: ServiceName, method: str, path:
     assert answer.headers["content-type"].startswith("application/problem+json")
     problem = answer.json()
     assert problem["status"] == status
+    assert problem["type"].startswith("urn:pakn:problem:")
+    assert problem["errors"] == []
     assert problem["title"]
     assert problem["detail"]
     assert problem["detail"] not in problem["title"]

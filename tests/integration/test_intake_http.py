@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 import schemas
+from pakn.engine.problems import ProblemDocument
 from pakn.legal_time import machine_now
+from schemas.values import FAULT_CODES
 from services.intake import attachments
+from services.intake.domain import File
 from services.intake.doors.http import sign_agency_token
 from tests.support.outside_world import GOOD, SENDER, until
 from tests.support.system import SECRET_KEY, System
@@ -30,8 +33,9 @@ def form(feedback: dict[str, Any] = GOOD, *files: tuple[str, bytes]) -> dict[str
 def faults(answer: Any) -> list[str]:
     assert answer.headers["content-type"].startswith("application/problem+json")
     body = answer.json()
-    assert {"title", "detail", "status"} <= set(body)
-    return sorted(fault["field"] for fault in body.get("errors", ()))
+    ProblemDocument.model_validate(body)
+    assert all(fault["code"] in FAULT_CODES for fault in body["errors"])
+    return sorted(fault["field"] for fault in body["errors"])
 
 
 def token(agency: str, days: int = 1, key: str = SECRET_KEY) -> dict[str, str]:
@@ -137,8 +141,8 @@ async def test_the_same_key_registers_once_and_is_answered_the_same(system: Syst
     assert (first.status_code, second.status_code) == (201, 200)
     assert first.json() == second.json()
     other = await system.http.post("/v1/feedback", json=GOOD | {"title": "Khác"}, headers=key)
-    assert other.status_code == 422
-    assert "Idempotency-Key" in other.json()["title"]
+    assert (other.status_code, faults(other)) == (422, ["Idempotency-Key"])
+    assert other.json()["type"] == "urn:pakn:problem:idempotency-key-reused"
 
 
 async def test_fifty_requests_with_one_key_at_once_are_one_feedback(system: System) -> None:
@@ -289,7 +293,7 @@ async def test_files_left_half_stored_by_a_crash_are_stored_whole_by_the_next_tr
     """Chunks without their file document once made the repeated submission skip the file, which was then never found."""
     key = {"Idempotency-Key": str(uuid.uuid4())}
     feedback_id = schemas.derived_id(schemas.derived_id("idempotency-key", key["Idempotency-Key"]), "feedback")
-    file_id = attachments.describe(feedback_id, [attachments.File("don.pdf", PDF)])[0].id
+    file_id = attachments.describe(feedback_id, [File("don.pdf", PDF)])[0].id
     await system.documents("intake")["fs.chunks"].insert_one({"files_id": file_id, "n": 0, "data": b"half"})
     answer = await system.http.post("/v1/feedback", **form(GOOD, ("don.pdf", PDF)), headers=key)
     assert answer.status_code == 201, answer.text

@@ -1,7 +1,7 @@
 """Intake's store and files on a real database, by PyMongo's async driver and by Motor: codes, repetitions, views, marks."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,11 +9,13 @@ import stamina
 
 import schemas
 from pakn.engine import mongo
-from pakn.engine.case_store import history_entry
 from pakn.errors import TryAgain
 from schemas import Fact
+from schemas.values import Attachment
 from services.intake import attachments
-from services.intake.store import IntakeStore
+from services.intake.domain import File
+from services.intake.feedback import Due, Feedback, Recorded, SenderDetails, Step
+from services.intake.store import IntakeStore, Place, Projection
 
 NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 # Many documents, so that positions in a batch and in the server's answer cannot be confused.
@@ -35,9 +37,39 @@ async def intake(database: mongo.Database) -> IntakeStore:
     return store
 
 
-def feedback(number: int, **more: Any) -> dict[str, Any]:
-    row = {"_id": f"f{number}", "code": f"PAKN.20261102.{number:04d}", "version": 1, "state": "submitted", "timeline": []}
-    return row | {"history": [history_entry("c", [rated(f"f{number}", "c")])], **more}
+def feedback(number: int, **more: Any) -> Feedback:
+    return Feedback(
+        id=f"f{number}",
+        code=f"PAKN.20261102.{number:04d}",
+        state=more.pop("state", "submitted"),
+        category="khac",
+        title="Đường hỏng",
+        content="Ổ gà",
+        language="vi",
+        sender=SenderDetails(name="Nguyễn Văn Thử"),
+        submitter_type="person",
+        attachments=(Attachment(id="a", name="ảnh.png", media_type="image/png", size=1, sha256="0" * 64),),
+        channel="web",
+        submitted_at=NOW,
+        received_at=NOW,
+        fingerprint="f",
+        history=(Recorded(cause="c", facts=(rated(f"f{number}", "c"),)),),
+        **more,
+    )
+
+
+async def test_a_feedback_comes_back_as_it_was_stored(intake: IntakeStore) -> None:
+    """What a document cannot hold or a model does not name would be lost without a word."""
+    due = Due(date=date(2026, 11, 23), article="15", verified=True)
+    whole = feedback(1, agency="a", due=due, timeline=(Step(id="e", type="FeedbackAssigned", at=NOW, agency="a"),))
+    await intake.insert([whole])
+    assert await intake.by_code(whole.code) == whole
+    await intake.project([Projection("f1", {"due": None, "agency": "b"}, [Step(id="e2", type="FeedbackAssigned", at=NOW)])])
+    await intake.project([Projection("f1", {"due": due}, [Step(id="e3", type="DeadlineSet", at=NOW)])])
+    stored = (await intake.load(["f1"]))["f1"]
+    assert (stored.due, stored.agency, stored.sender) == (due, "b", whole.sender)
+    await intake.erase_sender(whole.code)
+    assert (await intake.load(["f1"]))["f1"].sender == SenderDetails()
 
 
 async def test_numbers_are_never_given_twice(intake: IntakeStore) -> None:
@@ -61,42 +93,47 @@ async def test_numbers_are_never_given_twice(intake: IntakeStore) -> None:
 async def test_an_insert_names_what_was_there_already_and_stores_the_rest(intake: IntakeStore) -> None:
     """A group that is committed again after a crash holds both."""
     assert await intake.insert([feedback(n) for n in range(0, MANY, 4)]) == set()
-    assert await intake.insert([feedback(n, state="changed") for n in range(MANY)]) == {f"f{n}" for n in range(0, MANY, 4)}
-    assert len(await intake.cases.load(f"f{n}" for n in range(MANY))) == MANY
+    assert await intake.insert([feedback(n, state="published") for n in range(MANY)]) == {f"f{n}" for n in range(0, MANY, 4)}
+    assert len(await intake.load(f"f{n}" for n in range(MANY))) == MANY
     found = await intake.by_code("PAKN.20261102.0004")
     assert found
-    assert found["state"] == "submitted"
+    assert found.state == "submitted"
     assert await intake.by_code("PAKN.20261102.9999") is None
 
 
 async def test_what_is_shown_is_never_turned_back_by_a_repetition(intake: IntakeStore) -> None:
     """After a rebalance old records come again; the state of a published feedback must not fall back."""
     await intake.insert([feedback(1), feedback(2)])
-    step = {"id": "e1", "type": "FeedbackAssigned", "at": NOW, "agency": "a"}
-    await intake.project([("f1", {"state": "assigned"}, [step]), ("f2", {"state": "assigned"}, [step])])
-    await intake.project([("f1", {"state": "published"}, [step | {"id": "e2"}])])
-    await intake.project([("f1", {"state": "assigned"}, [step]), ("f1", {"state": "wrong"}, [step, step | {"id": "e2"}])])
-    await intake.project([("nobody", {"state": "x"}, [step])])
+    step, later = (Step(id=id, type="FeedbackAssigned", at=NOW, agency="a") for id in ("e1", "e2"))
+    assigned = {"state": "assigned"}
+    await intake.project([Projection("f1", assigned, [step]), Projection("f2", assigned, [step])])
+    await intake.project([Projection("f1", {"state": "published"}, [later])])
+    await intake.project([Projection("f1", assigned, [step]), Projection("f1", {"state": "accepted"}, [step, later])])
+    await intake.project([Projection("nobody", assigned, [step])])
     await intake.project([])
-    rows = await intake.cases.load(["f1", "f2", "nobody"])
-    assert (rows["f1"]["state"], rows["f2"]["state"]) == ("published", "assigned")
-    assert [row["id"] for row in rows["f1"]["timeline"]] == ["e1", "e2"]
+    rows = await intake.load(["f1", "f2", "nobody"])
+    assert (rows["f1"].state, rows["f2"].state) == ("published", "assigned")
+    assert [row.id for row in rows["f1"].timeline] == ["e1", "e2"]
     assert set(rows) == {"f1", "f2"}
 
 
 async def test_what_is_not_marked_is_found_in_order_and_within_bounds(intake: IntakeStore) -> None:
     """After a crash the sweep publishes exactly what lies above the mark, whoever placed it."""
     places = [("one", 3), ("one", 1), ("two", 1), ("one", 2), ("one", 4)]
-    await intake.insert([feedback(n, place={"instance": who, "seq": seq}) for n, (who, seq) in enumerate(places)])
+    for n, place in enumerate(places):
+        await intake.insert([feedback(n)], Place(*place))
     await intake.insert([feedback(100)])
 
     async def found(*arguments: Any) -> list[int]:
-        return [row["place"]["seq"] for row in await intake.placed_after(*arguments)]
+        return [seq for seq, _ in await intake.placed_after(*arguments)]
 
     assert await found("one", 0, None, 100) == [1, 2, 3, 4]
     assert await found("one", 1, 3, 100) == [2, 3]
     assert await found("one", 0, None, 2) == [1, 2]
     assert await found("one", 4, None, 100) == await found("nobody", 0, None, 100) == []
+    await intake.insert([feedback(n) for n in (7, 8)], Place("three", 5))
+    published = await intake.placed_after("three", 0, None, 100)
+    assert published == [(5, feedback(7).facts), (6, feedback(8).facts)]
 
 
 async def test_a_mark_never_goes_back_and_is_forgotten_only_while_its_instance_is_silent(intake: IntakeStore) -> None:
@@ -106,31 +143,31 @@ async def test_a_mark_never_goes_back_and_is_forgotten_only_while_its_instance_i
     await intake.move_mark("one", 5)
     await intake.heartbeat("two", NOW)
     assert await intake.marks_before(NOW) == []
-    found = {row["_id"]: row for row in await intake.marks_before(NOW + timedelta(seconds=30))}
-    assert (found["one"]["seq"], found["two"]["seq"]) == (7, 0)
+    found = {mark.instance: mark for mark in await intake.marks_before(NOW + timedelta(seconds=30))}
+    assert (found["one"].seq, found["two"].seq) == (7, 0)
     await intake.heartbeat("two", NOW + timedelta(seconds=60))
     await intake.forget_mark(found["one"])
     await intake.forget_mark(found["two"])
-    assert [row["_id"] for row in await intake.marks_before(NOW + timedelta(days=1))] == ["two"]
+    assert [mark.instance for mark in await intake.marks_before(NOW + timedelta(days=1))] == ["two"]
 
 
 async def test_a_senders_act_is_stored_once_and_only_in_the_state_it_was_decided_in(intake: IntakeStore) -> None:
     """Two ratings at the same moment are one; a supplement that comes after the state has changed is none."""
     await intake.insert([feedback(1)])
-    document = (await intake.cases.load(["f1"]))["f1"]
-    entry = history_entry("act", [rated("f1", "act")])
-    acts = await asyncio.gather(*(intake.amend(document, {"satisfied": True}, entry) for _ in range(5)))
+    before = (await intake.load(["f1"]))["f1"]
+    recorded, place = Recorded(cause="act", facts=(rated("f1", "act"),)), Place("one", 1)
+    acts = await asyncio.gather(*(intake.amend(before, {"satisfied": True}, recorded, place) for _ in range(5)))
     assert sorted(acts) == [False] * 4 + [True]
-    stored = (await intake.cases.load(["f1"]))["f1"]
-    assert (stored["version"], stored["satisfied"], len(stored["history"])) == (2, True, 2)
-    await intake.project([("f1", {"state": "published"}, [{"id": "e1", "type": "ReplyPublished", "at": NOW, "agency": "a"}])])
-    assert not await intake.amend(stored, {"satisfied": False}, entry)
+    stored = (await intake.load(["f1"]))["f1"]
+    assert (stored.version, stored.satisfied, stored.history) == (2, True, (*before.history, recorded))
+    await intake.project([Projection("f1", {"state": "published"}, [Step(id="e1", type="ReplyPublished", at=NOW, agency="a")])])
+    assert not await intake.amend(stored, {"satisfied": False}, recorded, place)
 
 
 async def test_files_are_kept_once_and_come_back_as_they_were(database: mongo.Database) -> None:
     """A submission that is repeated after a crash stores its files again, under the same ids."""
     bucket = mongo.file_bucket(database)
-    files = [attachments.File("ảnh.jpg", bytes(range(256)) * 2000), attachments.File("ghi chú.pdf", b"%PDF-1.4")]
+    files = [File("ảnh.jpg", bytes(range(256)) * 2000), File("ghi chú.pdf", b"%PDF-1.4")]
     described = attachments.describe("f1", files)
     await attachments.store(bucket, described, files)
     await attachments.store(bucket, described, files)

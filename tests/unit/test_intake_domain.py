@@ -8,7 +8,8 @@ import pytest
 import schemas
 from pakn.packs.load import load_pack
 from schemas.portal_submission import PortalSubmission, Submission
-from services.intake import domain
+from services.intake import domain, shown
+from services.intake.feedback import Feedback
 
 VN, LA = load_pack("vn"), load_pack("la311")
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
@@ -18,32 +19,31 @@ FEEDBACK_ID = schemas.derived_id("cause", "feedback")
 
 
 def fields_of(raw: dict[str, Any], pack: Any = VN) -> list[str]:
+    return sorted(codes_of(raw, pack))
+
+
+def codes_of(raw: dict[str, Any], pack: Any = VN) -> dict[str, str]:
     submission, faults = domain.check(pack, raw)
     assert (submission is None) == bool(faults)
-    return sorted(fault.field for fault in faults)
+    assert len({fault.field for fault in faults}) == len(faults)
+    return {fault.field: fault.code for fault in faults}
 
 
-def draft(raw: dict[str, Any], *, portal: str | None = None, at: datetime = NOW) -> domain.Draft:
-    submission, faults = domain.check(VN, raw)
-    assert submission is not None, faults
-    return domain.draft(
-        VN,
-        submission,
-        feedback_id=FEEDBACK_ID,
+def registered(raw: dict[str, Any], *, portal: str | None = None, at: datetime = NOW) -> tuple[Feedback, dict[str, schemas.Fact]]:
+    arrival = domain.Arrival(
+        raw,
+        b"raw",
+        channel="portal" if portal else "web",
         cause="cause",
         submission_id="own-1",
-        attachments=(),
-        channel="portal" if portal else "web",
-        portal=portal,
-        submitted_at=at,
+        id_field="ce_id",
         received_at=at,
-        raw=b"raw",
+        portal=portal,
     )
-
-
-def registered(raw: dict[str, Any], **more: Any) -> tuple[dict[str, Any], dict[str, schemas.Fact]]:
-    fields, facts = domain.register(VN, draft(raw, **more), "PAKN.20260302.0001", "s" * 24)
-    return fields, {fact.name: fact for fact in facts}
+    submission, faults = domain.check(VN, arrival.submission)
+    assert submission is not None, faults
+    feedback = domain.register(VN, domain.draft(VN, arrival, submission, (), at), "PAKN.20260302.0001", "s" * 24)
+    return feedback, {fact.name: fact for fact in feedback.facts}
 
 
 def test_a_submission_in_order_has_no_faults() -> None:
@@ -64,11 +64,30 @@ def test_every_fault_is_told_at_once() -> None:
         "favourite_colour": "blue",
         "place": {"latitude": 91},
     }
-    found = [
-        "addressed_to", "category", "content", "favourite_colour", "language", "level", "place.latitude", "province",
-        "sender.address", "sender.email", "sender.phone", "title",
-    ]  # fmt: skip
-    assert fields_of(wrong) == found
+    assert codes_of(wrong) == {
+        "addressed_to": "unknown_agency",
+        "category": "unknown_category",
+        "content": "too_short",
+        "favourite_colour": "unknown_field",
+        "language": "unknown_language",
+        "level": "unknown_level",
+        "place.latitude": "out_of_range",
+        "province": "unknown_province",
+        "sender.address": "missing",
+        "sender.email": "bad_format",
+        "sender.phone": "missing",
+        "title": "too_long",
+    }
+
+
+def test_a_submission_that_a_door_has_read_is_compared_with_the_pack_alike() -> None:
+    """A portal's record is read once; a web form's document is read here. The pack says the same to both."""
+    wrong = GOOD | {"category": "nothing-like-it", "title": "t" * 251, "sender": {"name": "A"}, "province": "atlantis"}
+    read, sent = (domain.check(VN, given) for given in (Submission.model_validate(wrong), wrong))
+    assert read == sent
+    assert len(read[1]) == 6
+    submission, faults = domain.check(VN, Submission.model_validate(GOOD))
+    assert (submission, faults) == (Submission.model_validate(GOOD), [])
 
 
 @pytest.mark.parametrize("raw", [{}, {"sender": "x"}, {"sender": None}, {"category": 5, "title": [], "content": {}, "sender": []}])
@@ -97,12 +116,12 @@ def test_a_category_is_found_by_its_id_and_by_its_name_elsewhere() -> None:
 @pytest.mark.parametrize("category", [category for category in VN.categories if not category.accepted], ids=lambda c: c.id)
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_a_class_outside_the_procedure_is_registered_with_reason_and_right_channel(category: Any, language: str) -> None:
-    fields, facts = registered(GOOD | {"category": category.id, "language": language})
-    assert fields["state"] == "not_accepted"
+    feedback, facts = registered(GOOD | {"category": category.id, "language": language})
+    assert (feedback.state, feedback.accepted) == ("not_accepted", False)
     assert "FeedbackSubmitted" not in facts
     refused = schemas.FeedbackNotAccepted.model_validate_json(facts["FeedbackNotAccepted"].data)
-    assert refused.reason == category.reason[language] == fields["reason"]
-    assert refused.right_channel == category.channel[language] == fields["right_channel"]
+    assert refused.reason == category.reason[language] == feedback.reason
+    assert refused.right_channel == category.channel[language] == feedback.right_channel
     assert facts["ContactRecorded"].topics == ("contacts",), "the sender is written to as well"
 
 
@@ -170,26 +189,22 @@ def test_the_secret_is_the_feedbacks_own_and_the_installations_own() -> None:
 
 
 def test_the_public_sees_no_text_and_no_data_of_the_sender() -> None:
-    fields, _ = registered(GOOD | {"place": {"description": "Ngã tư"}})
-    public = domain.public_view(fields)
-    assert public["state"] == "submitted"
-    shown = repr(public)
-    assert not [value for value in [*SENDER.values(), GOOD["title"], GOOD["content"]] if value in shown]
-    private = domain.private_view(fields)
-    assert private["content"] == GOOD["content"]
+    feedback, _ = registered(GOOD | {"place": {"description": "Ngã tư"}})
+    public = shown.public_view(feedback)
+    assert public.state == "submitted"
+    assert not [value for value in [*SENDER.values(), GOOD["title"], GOOD["content"]] if value in repr(public)]
+    private = shown.private_view(feedback)
+    assert private.content == GOOD["content"]
     assert not [value for value in SENDER.values() if value in repr(private)]
 
 
 @pytest.mark.parametrize("name", ["FeedbackAssigned", "FeedbackSupplemented"])
 def test_a_day_that_no_longer_holds_is_not_shown_until_the_next_one_is_counted(name: str) -> None:
-    fields, _ = registered(GOOD)
-    fields |= {"due": {"date": "2026-12-30", "article": "a", "verified": False}}
     event = {
         "FeedbackAssigned": schemas.FeedbackAssigned.model_construct(agency="da-nang", unit=None, previous_agency="gia-lai"),
         "FeedbackSupplemented": schemas.FeedbackSupplemented.model_construct(),
     }[name]
-    assert "due" in domain.public_view(fields)
-    assert "due" not in domain.public_view(fields | domain.view_changes(event))
+    assert shown.view_changes(name, event)["due"] is None
 
 
 def test_a_portals_own_fields_are_not_taken_from_the_web() -> None:

@@ -1,0 +1,98 @@
+"""A feedback as intake keeps it: what was sent, what became of it, and every fact that it gave rise to. Pure."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from schemas import Fact
+from schemas.states import CaseState
+from schemas.values import Attachment
+
+Channel = Literal["web", "api", "portal"]
+SubmitterType = Literal["person", "organization"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Step(_Frozen):
+    """One step of a feedback's way; `id` is that of the fact behind it."""
+
+    id: str
+    type: str
+    at: datetime
+    agency: str | None = None
+
+
+class Due(_Frozen):
+    """The last day for the reply and the law it stands on."""
+
+    # A database keeps no days without a time.
+    date: Annotated[date, PlainSerializer(date.isoformat)]
+    article: str
+    verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")
+
+
+class SenderDetails(_Frozen):
+    """Personal data of the sender; empty once erased. Plain text: what was taken once is read whatever is taken today."""
+
+    name: str | None = None
+    address: str | None = None
+    phone: str | None = None
+    email: str | None = None
+
+
+class Recorded(_Frozen):
+    """The facts that one cause (a submission, an act of the sender's) gave rise to, exactly as they are published."""
+
+    cause: str
+    facts: tuple[Fact, ...]
+
+
+class Feedback(_Frozen):
+    """One feedback. `version` counts what the sender did; what agencies do changes the shown fields and not the version."""
+
+    id: str
+    version: int = 1
+    code: str
+    state: CaseState
+    category: str
+    title: str
+    content: str
+    language: str
+    sender: SenderDetails
+    submitter_type: SubmitterType
+    attachments: tuple[Attachment, ...]
+    channel: Channel
+    portal: str | None = None
+    submitted_at: datetime
+    received_at: datetime
+    fingerprint: str
+    reason: str | None = None
+    right_channel: str | None = None
+    agency: str | None = None
+    unit: str | None = None
+    due: Due | None = None
+    question: str | None = None
+    reply: str | None = None
+    document_number: str | None = None
+    published_at: datetime | None = None
+    satisfied: bool | None = None
+    timeline: tuple[Step, ...] = ()
+    history: tuple[Recorded, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        """Whether its class belongs to the procedure; an agency that refuses it later does not change that."""
+        return self.state != "not_accepted" or self.agency is not None
+
+    @property
+    def facts(self) -> list[Fact]:
+        """Every fact of this feedback in order."""
+        return [fact for recorded in self.history for fact in recorded.facts]
+
+    def has_recorded(self, cause: str) -> bool:
+        """Whether `cause` was handled before."""
+        return any(recorded.cause == cause for recorded in self.history)

@@ -1,0 +1,91 @@
+"""The one way in: from what a door took in to a registered feedback, whichever door it was.
+
+A door (`doors/`) reads what was sent into an `Arrival`, calls `Reception.receive`, and answers with what comes back.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from pakn import metrics
+from pakn.engine.mongo import FileBucket
+from pakn.errors import describe
+from pakn.logs import logger
+from pakn.packs.load import Pack
+from schemas.values import Fault
+from services.intake import attachments, domain
+from services.intake.domain import Arrival, Draft
+from services.intake.registration import Registration
+
+log = logger(__name__)
+# `Registrar.register` where a group is at hand, `GroupCommit.register` where others come in at the same time.
+Register = Callable[[Sequence[Draft]], Awaitable[list[Registration]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Not registered: every fault at once."""
+
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Not registered by a fault of the system's own, which no repetition mends; the arrivals beside it are."""
+
+    error: Exception
+
+
+Answer = Registration | Refused | Failed
+
+
+class Reception:
+    """Takes submissions in: check, keep the files, register by `register`."""
+
+    def __init__(self, pack: Pack, bucket: FileBucket, register: Register) -> None:
+        self._pack = pack
+        self._bucket = bucket
+        self._register = register
+
+    async def receive(self, arrivals: Sequence[Arrival]) -> list[Answer]:
+        """The answer to each arrival, in order. May be repeated: what was registered under its cause is found again.
+
+        Files are kept before the feedback that names them is. Raises PyMongoError and TryAgain when nothing is known to be
+        registered, and the same arrivals are to be given once more.
+        """
+        prepared = [await self._prepare(arrival) for arrival in arrivals]
+        drafts = [draft for draft in prepared if isinstance(draft, Draft)]
+        registrations = iter(await self._register(drafts) if drafts else [])
+        return [_same_or_refused(draft, next(registrations)) if isinstance(draft, Draft) else draft for draft in prepared]
+
+    async def _prepare(self, arrival: Arrival) -> Draft | Refused | Failed:
+        try:
+            found = check(self._pack, arrival)
+            if not isinstance(found, Draft):
+                metrics.submissions.labels(arrival.channel, "refused").inc()
+                return Refused(found)
+            await attachments.store(self._bucket, found.attachments, arrival.files)
+        except (ValueError, LookupError, TypeError) as error:
+            log.exception("arrival_failed", cause=arrival.cause, error=describe(error))
+            return Failed(error)
+        return found
+
+
+def check(pack: Pack, arrival: Arrival) -> Draft | tuple[Fault, ...]:
+    """The draft that an arrival in order becomes, otherwise its faults: the door's, of shape, the pack's, of times, of files."""
+    submission, faults = domain.check(pack, arrival.submission, arrival.model)
+    submitted_at, time_faults = domain.sent_time(arrival.sent_at, arrival.received_at)
+    # Of a file that could not be read no other fault is known.
+    unreadable = {fault.field.rpartition(".")[0] for fault in arrival.faults}
+    file_faults = [fault for fault in attachments.check(pack, arrival.files) if fault.field not in unreadable]
+    faults = [*arrival.faults, *faults, *time_faults, *file_faults]
+    if submission is None or faults:
+        return tuple(faults)
+    files = attachments.describe(arrival.feedback_id, arrival.files)
+    return domain.draft(pack, arrival, submission, files, submitted_at)
+
+
+def _same_or_refused(draft: Draft, registration: Registration) -> Registration | Refused:
+    if registration.same:
+        return registration
+    message = "was used before for another submission; a new submission needs a new id"
+    return Refused((Fault(field=draft.arrival.id_field, code="id_reused", message=message),))

@@ -1,0 +1,88 @@
+"""What the sender does after the submission: answer a question, rate the reply."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+import schemas
+from pakn.engine.mongo import FileBucket
+from pakn.legal_time import LegalTime
+from schemas.values import Text
+from services.intake import attachments, domain
+from services.intake.domain import File
+from services.intake.feedback import Feedback, Recorded
+from services.intake.outbox import Outbox, Placed
+from services.intake.store import IntakeStore, Place
+
+# Stored (now or before), not possible in this state, or an id that was used for the answer to an earlier question.
+Outcome = Literal["taken", "not_now", "id_reused"]
+
+
+class Supplement(BaseModel):
+    """The sender's answer to what the agency asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    content: Text
+
+
+class Rating(BaseModel):
+    """Whether the sender is satisfied with the published reply."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    satisfied: bool
+
+
+class SenderActs:
+    """Takes the acts of senders; an act is known again by its id."""
+
+    def __init__(self, store: IntakeStore, outbox: Outbox, bucket: FileBucket, time: LegalTime) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._bucket = bucket
+        self._time = time
+
+    async def supplement(self, feedback: Feedback, act_id: str, act: Supplement, files: Sequence[File]) -> Outcome:
+        """Answer what the agency asked, with files that are in order.
+
+        Law: a supplemented feedback waits to be received again, and a new limit starts (Decision 766/QĐ-TTg's measure).
+        """
+        asked = feedback.state == "waiting_for_supplement"
+        if feedback.has_recorded(act_id):
+            return "id_reused" if asked else "taken"
+        if not asked:
+            return "not_now"
+        described = attachments.describe(feedback.id, files, batch=f"-{act_id[:8]}")
+        await attachments.store(self._bucket, described, files)
+        now = self._time.now()
+        event = schemas.FeedbackSupplemented(
+            feedback_id=feedback.id, code=feedback.code, content=act.content, attachments=described, supplemented_at=now
+        )
+        fields = {"state": "supplemented", "attachments": (*feedback.attachments, *described)}
+        return await self._amend(feedback, act_id, event, now, fields)
+
+    async def rate(self, feedback: Feedback, act_id: str, act: Rating) -> Outcome:
+        """Rate the published reply, once."""
+        if feedback.has_recorded(act_id):
+            return "taken"
+        if feedback.state != "published" or feedback.satisfied is not None:
+            return "not_now"
+        now = self._time.now()
+        event = schemas.FeedbackRated(feedback_id=feedback.id, code=feedback.code, satisfied=act.satisfied, rated_at=now)
+        return await self._amend(feedback, act_id, event, now, {"satisfied": act.satisfied})
+
+    async def _amend(self, feedback: Feedback, act_id: str, event: schemas.Event, now: datetime, fields: dict[str, Any]) -> Outcome:
+        fact = schemas.fact(event, cause=act_id, subject=feedback.id, time=now, source=domain.SOURCE)
+        seq = self._outbox.take_places(1)
+        try:
+            recorded = Recorded(cause=act_id, facts=(fact,))
+            done = await self._store.amend(feedback, fields, recorded, Place(self._outbox.instance, seq))
+        except BaseException:
+            # A request that is cancelled must give its place back too: below an unsettled one nothing is ever swept.
+            self._outbox.abandon(seq)
+            raise
+        # What the new place covers of the earlier history has been published: the case could not be in this state if
+        # routing had not read it. The sweep, which cannot know, publishes all of a document.
+        self._outbox.offer(Placed(seq, seq, [fact] if done else []))
+        return "taken" if done else "not_now"

@@ -1,0 +1,167 @@
+"""What is shown of a feedback, and to whom: the answer to its submission, what anybody sees, what only its sender sees."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+import schemas
+from pakn import links
+from schemas.states import STATE_AFTER, CaseState
+from schemas.values import Attachment, FeedbackCode, FeedbackId
+from services.intake.feedback import Due, Feedback, SenderDetails, SubmitterType
+
+# The facts that change what is shown, or have a place in the timeline.
+SHOWN = frozenset({*STATE_AFTER, "FeedbackReturned", "FeedbackTransferred", "DeadlineSet", "DeadlineMoved"})
+
+
+class Links(BaseModel):
+    """Where to go on."""
+
+    self: str
+
+
+class Registered(BaseModel):
+    """A feedback has its code. `accepted` is false when its class is outside the procedure: see reason and right_channel."""
+
+    feedback_id: FeedbackId
+    code: FeedbackCode
+    lookup_secret: str = Field(description="opens the details; also in the first letter")
+    accepted: bool
+    submitted_at: datetime
+    links: Links
+    reason: str | None = None
+    right_channel: str | None = None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "feedback_id": "0197f3c2-5b1e-7d40-9a66-3f2d8c1b7e05",
+                    "code": "PAKN.20261102.0042",
+                    "lookup_secret": "0f1e2d3c4b5a69788796a5b4",
+                    "accepted": True,
+                    "submitted_at": "2026-11-02T01:12:05Z",
+                    "links": {"self": "http://localhost:8001/v1/feedback/PAKN.20261102.0042"},
+                }
+            ]
+        }
+    )
+
+
+class TimelineEntry(BaseModel):
+    """One step of a feedback's way."""
+
+    type: str
+    at: datetime
+    agency: str | None = None
+
+
+class ShownFeedback(BaseModel):
+    """What anybody with the code may see; with the secret also what the sender wrote and what is asked of the sender."""
+
+    code: FeedbackCode
+    state: CaseState
+    category: str
+    submitted_at: datetime
+    agency: str | None = None
+    due: Due | None = None
+    reason: str | None = None
+    right_channel: str | None = None
+    reply: str | None = None
+    document_number: str | None = None
+    timeline: list[TimelineEntry]
+    title: str | None = Field(default=None, description="with the secret")
+    content: str | None = Field(default=None, description="with the secret")
+    attachments: list[Attachment] | None = Field(default=None, description="with the secret")
+    question: str | None = Field(default=None, description="with the secret: what the agency asks for")
+    unit: str | None = Field(default=None, description="with the secret")
+    satisfied: bool | None = Field(default=None, description="with the secret")
+
+
+class ShownSender(SenderDetails):
+    """Personal data of the sender, for the agency that the case is assigned to now."""
+
+    code: FeedbackCode
+    submitter_type: SubmitterType
+
+
+class SupplementTaken(BaseModel):
+    """The supplement is stored; the case waits to be received again."""
+
+    code: FeedbackCode
+    state: Literal["supplemented"] = "supplemented"
+
+
+class RatingTaken(BaseModel):
+    """The rating is stored."""
+
+    code: FeedbackCode
+    satisfied: bool
+
+
+PRIVATE = frozenset({"title", "content", "attachments", "question", "unit", "satisfied"})
+_PUBLIC = frozenset(ShownFeedback.model_fields) - PRIVATE - {"timeline"}
+
+
+def registered(feedback: Feedback, secret: str, public_url: str) -> Registered:
+    """The answer to a submission; the same for the same submission again."""
+    return Registered(
+        feedback_id=feedback.id,
+        code=feedback.code,
+        lookup_secret=secret,
+        accepted=feedback.accepted,
+        submitted_at=feedback.submitted_at,
+        links=Links(self=links.feedback(public_url, feedback.code)),
+        reason=feedback.reason,
+        right_channel=feedback.right_channel,
+    )
+
+
+def public_view(feedback: Feedback) -> ShownFeedback:
+    """What anybody with the code may see: the state and the published reply, no personal data, no text of the sender's."""
+    return _view(feedback, _PUBLIC)
+
+
+def private_view(feedback: Feedback) -> ShownFeedback:
+    """What the sender sees with the secret: also the own text, the files and what the agency asked."""
+    return _view(feedback, _PUBLIC | PRIVATE)
+
+
+def _view(feedback: Feedback, fields: frozenset[str]) -> ShownFeedback:
+    # Working steps of the clocks are no news to the public; the due date itself is shown above.
+    steps = [step for step in feedback.timeline if not step.type.startswith("Deadline")]
+    timeline = [TimelineEntry(type=step.type, at=step.at, agency=step.agency) for step in steps]
+    return ShownFeedback(timeline=timeline, **{name: getattr(feedback, name) for name in fields})
+
+
+def sender_view(feedback: Feedback) -> ShownSender:
+    """The sender's details."""
+    return ShownSender(code=feedback.code, submitter_type=feedback.submitter_type, **feedback.sender.model_dump())
+
+
+def view_changes(name: str, event: BaseModel) -> dict[str, Any]:
+    """The fields of `Feedback` that a lifecycle fact called `name` changes, with their new values."""
+    state = STATE_AFTER.get(name)
+    return _details(event) | ({"state": state} if state else {})
+
+
+def _details(event: BaseModel) -> dict[str, Any]:
+    match event:
+        case schemas.FeedbackAssigned(previous_agency=None):
+            return {"agency": event.agency, "unit": event.unit}
+        case schemas.FeedbackAssigned():
+            # The former agency's day is no longer true, and the new one may still have to be counted.
+            return {"agency": event.agency, "unit": event.unit, "due": None}
+        case schemas.FeedbackSupplemented():
+            return {"due": None}
+        case schemas.MoreRequested():
+            return {"question": event.question}
+        case schemas.FeedbackNotAccepted():
+            return {"reason": event.reason, "right_channel": event.right_channel}
+        case schemas.ReplyPublished():
+            return {"reply": event.reply, "document_number": event.document_number, "published_at": event.published_at}
+        case schemas.DeadlineSet(rule="handle_reply") | schemas.DeadlineMoved(rule="handle_reply"):
+            return {"due": Due(date=event.due_date, article=event.article, verified=event.verified)}
+        case _:
+            return {}
