@@ -180,67 +180,62 @@ class Api:
         limits = self.pack.header.attachments
         max_body = limits.max_files * limits.max_bytes + bodies.MAX_JSON_BYTES
         one = "/v1/feedback/{code:str}"
+        shared: dict[str, Any] = {"tags": ["feedback"]}
+        with_files: dict[str, Any] = shared | {"request_max_body_size": max_body}
         again = ResponseSpec(Registered, generate_examples=False, description="Registered before, by the same Idempotency-Key")
-        return [
-            post(
-                "/v1/feedback",
-                operation_id="submitFeedback",
-                summary="Submit",
-                tags=["feedback"],
-                request_max_body_size=max_body,
-                operation_class=openapi.SUBMISSION,
-                response_description="Registered; Location says where to look it up",
-                responses={200: again, **openapi.problems(413, 415, 422)},
-            )(self.submit),
-            get(
-                one,
-                operation_id="lookUpFeedback",
-                summary="Look up",
-                tags=["feedback"],
-                response_description="The public state; with the secret the details",
-                responses=openapi.problems(403, 404),
-            )(self.look_up),
-            post(
-                f"{one}/supplements",
-                operation_id="supplementFeedback",
-                summary="Supplement",
-                tags=["feedback"],
-                status_code=202,
-                request_max_body_size=max_body,
-                operation_class=openapi.SUPPLEMENT,
-                response_description="Taken",
-                responses=openapi.problems(403, 404, 409, 413, 415, 422),
-            )(self.supplement),
-            post(
-                f"{one}/rating",
-                operation_id="rateReply",
-                summary="Rate",
-                tags=["feedback"],
-                status_code=202,
-                operation_class=openapi.RATING,
-                response_description="Taken",
-                responses=openapi.problems(403, 404, 409, 413, 422),
-            )(self.rate),
-            get(
-                f"{one}/sender",
-                operation_id="readSender",
-                summary="Sender",
-                tags=["agencies"],
-                security=[{"agency": []}],
-                response_description="The look is recorded",
-                responses=openapi.problems(401, 403, 404),
-            )(self.sender),
-            get(
-                f"{one}/attachments/{{attachment_id:str}}",
-                operation_id="readAttachment",
-                summary="Attachment",
-                tags=["feedback"],
-                security=[{}, {"agency": []}],
-                media_type="application/octet-stream",
-                response_description="The file, in its own media type",
-                responses=openapi.problems(401, 403, 404),
-            )(self.attachment),
-        ]
+        submit = post(
+            "/v1/feedback",
+            operation_id="submitFeedback",
+            operation_class=openapi.SUBMISSION,
+            response_description="Registered; Location says where to look it up",
+            responses={200: again, **openapi.problems(413, 415, 422)},
+            **with_files,
+        )
+        look_up = get(
+            one,
+            operation_id="lookUpFeedback",
+            summary="Look up",
+            response_description="The public state; with the secret the details",
+            responses=openapi.problems(403, 404),
+            **shared,
+        )
+        supplement = post(
+            f"{one}/supplements",
+            operation_id="supplementFeedback",
+            operation_class=openapi.SUPPLEMENT,
+            status_code=202,
+            response_description="Taken",
+            responses=openapi.problems(403, 404, 409, 413, 415, 422),
+            **with_files,
+        )
+        rate = post(
+            f"{one}/rating",
+            operation_id="rateReply",
+            operation_class=openapi.RATING,
+            status_code=202,
+            response_description="Taken",
+            responses=openapi.problems(403, 404, 409, 413, 422),
+            **shared,
+        )
+        sender = get(
+            f"{one}/sender",
+            operation_id="readSender",
+            security=[{"agency": []}],
+            tags=["agencies"],
+            response_description="The look is recorded",
+            responses=openapi.problems(401, 403, 404),
+        )
+        attachment = get(
+            f"{one}/attachments/{{attachment_id:str}}",
+            operation_id="readAttachment",
+            security=[{}, {"agency": []}],
+            media_type="application/octet-stream",
+            response_description="The file, in its own media type",
+            responses=openapi.problems(401, 403, 404),
+            **shared,
+        )
+        routes = [submit(self.submit), look_up(self.look_up), supplement(self.supplement), rate(self.rate)]
+        return [*routes, sender(self.sender), attachment(self.attachment)]
 
 
 def _checked(key: str) -> str:
