@@ -82,6 +82,7 @@ FAULT_CODES = {
     "coordinator_cannot_return": "the coordinating agency cannot return a case",
     "unreadable": "the record's headers are no CloudEvents envelope",
     "unknown_type": "an event type that is not taken here",
+    "unknown_sender": "the record does not prove who sent it",
     "unknown_schema": "a version of the event that is not read yet",
     "unsavable": "more than the system can keep",
     "unexpected": "a fault of the system's own",

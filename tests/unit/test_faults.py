@@ -112,5 +112,5 @@ def test_every_fault_that_is_made_anywhere_has_a_known_code() -> None:
     ]
     assert {code for code in found if code} <= set(FAULT_CODES)
     assert found.count(None) <= 4, "codes that are computed: of the library, of unknown values, and of records given up (two)"
-    # Of these three nobody outside is told: they are met where no sender waits for an answer.
-    assert set(get_args(Reason)) - {"unknown_sender", "missing_case", "missing_rule_set"} <= set(FAULT_CODES)
+    # Of these two nobody outside is told: they are met where no sender waits for an answer.
+    assert set(get_args(Reason)) - {"missing_case", "missing_rule_set"} <= set(FAULT_CODES)
