@@ -1,0 +1,87 @@
+"""The one way in: every door's faults at once, files before the feedback, and one bad arrival spoils no other."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pakn.packs.load import load_pack
+from schemas.values import Fault
+from services.intake import domain
+from services.intake.domain import Arrival, Draft, File
+from services.intake.reception import Failed, Reception, Refused, check
+from services.intake.registration import Registration
+from tests.support.outside_world import GOOD
+
+PACK = load_pack("vn")
+NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+PDF = File("a.pdf", b"%PDF-1.4\n%%EOF\n")
+
+
+def arrival(cause: str, submission: dict[str, Any] = GOOD, **more: Any) -> Arrival:
+    known = {"channel": "portal", "submission_id": cause, "id_field": "ce_id", "received_at": NOW}
+    return Arrival(submission, b"", cause=cause, **(known | more))
+
+
+class Bucket:
+    """Keeps the ids of files; a file called `bad.pdf` meets a fault of the system's own."""
+
+    def __init__(self) -> None:
+        self.kept: list[str] = []
+
+    async def upload_from_stream_with_id(self, id: str, name: str, _content: bytes, **_: Any) -> None:
+        if name == "bad.pdf":
+            raise LookupError(name)
+        self.kept.append(id)
+
+
+@pytest.fixture
+def bucket() -> Bucket:
+    return Bucket()
+
+
+def reception(bucket: Bucket, used: Sequence[str] = ()) -> Reception:
+    """Registers everything; the ids in `used` are those of other submissions."""
+
+    async def register(drafts: Sequence[Draft]) -> list[Registration]:
+        assert all(file.id in bucket.kept for draft in drafts for file in draft.attachments), "files are kept first"
+        made = [domain.register(PACK, draft, "PAKN.20260302.0001", "s") for draft in drafts]
+        return [Registration(one, "s", False, draft.arrival.cause not in used) for one, draft in zip(made, drafts, strict=True)]
+
+    return Reception(PACK, bucket, register)
+
+
+def test_the_faults_of_door_shape_pack_time_and_files_come_together() -> None:
+    unread = Fault(field="attachments.1.content_base64", code="not_base64", message="is not base64")
+    wrong = GOOD | {"title": "", "province": "atlantis"}
+    files = [File("a.exe", b"MZ"), File("b.pdf", b"")]
+    found = check(PACK, arrival("x", wrong, files=files, sent_at=NOW - timedelta(days=9), faults=[unread]))
+    assert isinstance(found, tuple)
+    assert [(fault.field, fault.code) for fault in found] == [
+        ("attachments.1.content_base64", "not_base64"),
+        ("title", "too_short"),
+        ("province", "unknown_province"),
+        ("sent_at", "too_old"),
+        ("attachments.0", "file_type_not_taken"),
+    ]
+
+
+async def test_each_arrival_has_its_answer_whatever_is_beside_it(bucket: Bucket) -> None:
+    """One portal's wrong submission, or a fault of ours, once stopped all that were in the same batch."""
+    arrivals = [
+        arrival("good", files=[PDF]),
+        arrival("wrong", GOOD | {"category": "x"}),
+        arrival("ours", files=[File("bad.pdf", PDF.content)]),
+        arrival("reused"),
+        arrival("also good"),
+    ]
+    good, wrong, ours, reused, also_good = await reception(bucket, ["reused"]).receive(arrivals)
+    assert isinstance(good, Registration)
+    assert isinstance(also_good, Registration)
+    assert (good.feedback.id, also_good.feedback.id) == (arrivals[0].feedback_id, arrivals[4].feedback_id)
+    assert isinstance(wrong, Refused)
+    assert [fault.code for fault in wrong.faults] == ["unknown_category"]
+    assert isinstance(ours, Failed)
+    assert isinstance(reused, Refused)
+    assert [(fault.field, fault.code) for fault in reused.faults] == [("ce_id", "id_reused")]
