@@ -15,7 +15,7 @@ from services.intake import domain
 from services.intake.domain import Draft
 from services.intake.feedback import Feedback
 from services.intake.outbox import Outbox, Placed
-from services.intake.store import IntakeStore, Place
+from services.intake.store import IntakeStore, OutboxPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Registrar:
         self._pack = pack
         self._secret_key = secret_key
 
-    async def register(self, drafts: Sequence[Draft], place: Place | None = None) -> list[Registration]:
+    async def register(self, drafts: Sequence[Draft], place: OutboxPlace | None = None) -> list[Registration]:
         """Store new drafts and find repeated ones, in order. Drafts of one group with one id are one submission.
 
         `place` is the outbox place of the first draft; without it the caller's Kafka offset brings the group again.
@@ -113,7 +113,7 @@ class GroupCommit:
         try:
             async for attempt in stamina.retry_context(on=TryAgain, attempts=5, wait_initial=0.01, wait_max=0.2):
                 with attempt:
-                    place = Place(self._outbox.instance, first)
+                    place = OutboxPlace(self._outbox.instance, first)
                     results = await self._registrar.register([draft for draft, _ in group], place)
         except Exception as error:  # Whatever it is, every waiting request must hear of it.
             for _, future in group:

@@ -14,7 +14,7 @@ from services.intake import attachments, domain
 from services.intake.domain import File
 from services.intake.feedback import Feedback, Recorded
 from services.intake.outbox import Outbox, Placed
-from services.intake.store import IntakeStore, Place
+from services.intake.store import IntakeStore, OutboxPlace
 
 # Stored (now or before), not possible in this state, or an id that was used for the answer to an earlier question.
 Outcome = Literal["taken", "not_now", "id_reused"]
@@ -77,7 +77,7 @@ class SenderActs:
         seq = self._outbox.take_places(1)
         try:
             recorded = Recorded(cause=act_id, facts=(fact,))
-            done = await self._store.amend(feedback, fields, recorded, Place(self._outbox.instance, seq))
+            done = await self._store.amend(feedback, fields, recorded, OutboxPlace(self._outbox.instance, seq))
         except BaseException:
             # A request that is cancelled must give its place back too: below an unsettled one nothing is ever swept.
             self._outbox.abandon(seq)

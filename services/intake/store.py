@@ -17,7 +17,7 @@ from schemas import ContactRecorded, Fact
 from services.intake.feedback import Feedback, Recorded, Step
 
 
-class Place(NamedTuple):
+class OutboxPlace(NamedTuple):
     """Where a document was written: by which instance, with which number. What lies above an instance's mark is unpublished."""
 
     instance: str
@@ -64,7 +64,6 @@ class IntakeStore:
     """One database; `feedbacks` holds one document a feedback, with what must still be published inside it."""
 
     def __init__(self, database: Database) -> None:
-        self.database = database
         self._feedbacks = database["feedbacks"]
         self._counters = database["counters"]
         self._marks = database["outbox_marks"]
@@ -101,7 +100,7 @@ class IntakeStore:
         found = await self._feedbacks.find_one({"code": code})
         return _read(found) if found else None
 
-    async def insert(self, feedbacks: Sequence[Feedback], first: Place | None = None) -> set[str]:
+    async def insert(self, feedbacks: Sequence[Feedback], first: OutboxPlace | None = None) -> set[str]:
         """Insert all in one batch and return the ids of those that were not inserted: their id or their code exists.
 
         `first` is the place of the first one, and the others follow it; without it nothing of them is to be swept.
@@ -177,7 +176,7 @@ class IntakeStore:
         found = await self._feedbacks.find_one_and_update({"code": code}, update, projection={"_id": 1})
         return str(found["_id"]) if found else None
 
-    async def amend(self, feedback: Feedback, fields: Mapping[str, Any], recorded: Recorded, place: Place) -> bool:
+    async def amend(self, feedback: Feedback, fields: Mapping[str, Any], recorded: Recorded, place: OutboxPlace) -> bool:
         """Add what the sender did to a feedback, unless its state or version has changed meanwhile: then false.
 
         `fields` are fields of `Feedback` with their new values.

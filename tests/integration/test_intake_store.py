@@ -15,7 +15,7 @@ from schemas.values import Attachment
 from services.intake import attachments
 from services.intake.domain import File
 from services.intake.feedback import Due, Feedback, Recorded, SenderDetails, Step
-from services.intake.store import IntakeStore, Place, Projection
+from services.intake.store import IntakeStore, OutboxPlace, Projection
 
 NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 # Many documents, so that positions in a batch and in the server's answer cannot be confused.
@@ -121,7 +121,7 @@ async def test_what_is_not_marked_is_found_in_order_and_within_bounds(intake: In
     """After a crash the sweep publishes exactly what lies above the mark, whoever placed it."""
     places = [("one", 3), ("one", 1), ("two", 1), ("one", 2), ("one", 4)]
     for n, place in enumerate(places):
-        await intake.insert([feedback(n)], Place(*place))
+        await intake.insert([feedback(n)], OutboxPlace(*place))
     await intake.insert([feedback(100)])
 
     async def found(*arguments: Any) -> list[int]:
@@ -131,7 +131,7 @@ async def test_what_is_not_marked_is_found_in_order_and_within_bounds(intake: In
     assert await found("one", 1, 3, 100) == [2, 3]
     assert await found("one", 0, None, 2) == [1, 2]
     assert await found("one", 4, None, 100) == await found("nobody", 0, None, 100) == []
-    await intake.insert([feedback(n) for n in (7, 8)], Place("three", 5))
+    await intake.insert([feedback(n) for n in (7, 8)], OutboxPlace("three", 5))
     published = await intake.placed_after("three", 0, None, 100)
     assert published == [(5, feedback(7).facts), (6, feedback(8).facts)]
 
@@ -155,7 +155,7 @@ async def test_a_senders_act_is_stored_once_and_only_in_the_state_it_was_decided
     """Two ratings at the same moment are one; a supplement that comes after the state has changed is none."""
     await intake.insert([feedback(1)])
     before = (await intake.load(["f1"]))["f1"]
-    recorded, place = Recorded(cause="act", facts=(rated("f1", "act"),)), Place("one", 1)
+    recorded, place = Recorded(cause="act", facts=(rated("f1", "act"),)), OutboxPlace("one", 1)
     acts = await asyncio.gather(*(intake.amend(before, {"satisfied": True}, recorded, place) for _ in range(5)))
     assert sorted(acts) == [False] * 4 + [True]
     stored = (await intake.load(["f1"]))["f1"]
