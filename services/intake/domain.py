@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
@@ -17,10 +17,9 @@ import schemas
 from pakn.packs.load import Category, Pack
 from schemas import Fact, topics
 from schemas.portal_submission import Submission
-from schemas.values import Attachment, Fault, faults_of
+from schemas.values import Attachment, Channel, Fault, faults_of
 
 SOURCE = "/pakn/intake"
-Channel = Literal["web", "api", "portal"]
 # A portal may hand over what was sent while its line was down; older dates would let it choose the agency's limit.
 MAX_PORTAL_DELAY = timedelta(days=3)
 CLOCK_TOLERANCE = timedelta(minutes=5)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
@@ -20,8 +20,8 @@ from pydantic.json_schema import models_json_schema
 
 import schemas
 from schemas.portal_submission import Submission
-from schemas.states import CaseState
-from schemas.values import Attachment, Fault, FeedbackCode, FeedbackId, Text
+from schemas.states import OpenState
+from schemas.values import Attachment, Fault, FeedbackCode, FeedbackId, OpenSubmitterType, Text
 
 SECRET_HEADER = "X-Lookup-Secret"
 _EXAMPLES = Path(schemas.__file__).parent / "examples"
@@ -82,7 +82,7 @@ class PublicView(_Strict):
     """What anybody with the code may see: no personal data, no text of the sender's."""
 
     code: FeedbackCode
-    state: CaseState
+    state: OpenState
     category: str
     submitted_at: datetime
     agency: str | None = None
@@ -109,7 +109,7 @@ class SenderDetails(_Strict):
     """Personal data of the sender, for the agency that the case is assigned to now."""
 
     code: FeedbackCode
-    submitter_type: Literal["person", "organization"]
+    submitter_type: OpenSubmitterType
     name: str | None = None
     address: str | None = None
     phone: str | None = None
@@ -120,7 +120,7 @@ class SupplementTaken(_Strict):
     """The supplement is stored; the case waits to be received again."""
 
     code: FeedbackCode
-    state: Literal["supplemented"]
+    state: OpenState
 
 
 class RatingTaken(_Strict):
