@@ -89,14 +89,17 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter as it was decided; `event` holds JSON types, `created_at` is the machine's time."""
+    """A letter as it was decided, on an event of the CloudEvents type `event_type` with the JSON values `event`.
+
+    `created_at` is the machine's time.
+    """
 
     id: str
     feedback_id: str
     code: str
     moment: str
     cause: str
-    event_name: str
+    event_type: str
     event: Mapping[str, Any]
     agency: str | None
     needs_deadline: bool
@@ -157,7 +160,7 @@ def _letter(moment: str, version: str, envelope: Envelope, event: BaseModel, now
         code=data["code"],
         moment=moment,
         cause=envelope.id,
-        event_name=envelope.name,
+        event_type=envelope.type,
         event=data,
         agency=data.get("agency") or data.get("refused_by"),
         needs_deadline=opens_clock,
