@@ -1,4 +1,4 @@
-"""ActionRefused: to an agency, in its own topic: what it asked for is not lawful or not readable, and why."""
+"""From routing to an agency, in `assignments.<agency>`."""
 
 from pydantic import AwareDatetime, Field
 

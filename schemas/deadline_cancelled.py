@@ -1,4 +1,4 @@
-"""DeadlineCancelled: a clock was closed because its duty no longer exists, for example after a transfer."""
+"""From deadlines, in the lifecycle topic."""
 
 from pydantic import AwareDatetime, Field
 

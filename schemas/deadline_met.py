@@ -1,4 +1,4 @@
-"""DeadlineMet: what a clock waited for has happened, in time or late."""
+"""From deadlines, in the lifecycle topic."""
 
 from pydantic import AwareDatetime
 

@@ -1,4 +1,4 @@
-"""DeadlineMoved: the last day of a running clock is another one now, because the calendar or a rule set was corrected."""
+"""From deadlines, in the lifecycle topic and to the clock's agency."""
 
 from datetime import date
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""DeadlineSet: a clock was opened for an agency, with the law it stands on and its last day."""
+"""From deadlines, in the lifecycle topic and to the clock's agency."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""DeadlineWarning: a clock comes near its end: the agency's topic gets this too."""
+"""From deadlines, in the lifecycle topic and to the clock's agency."""
 
 from datetime import date
 

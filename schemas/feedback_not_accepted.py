@@ -1,4 +1,4 @@
-"""FeedbackNotAccepted: a feedback was refused (từ chối tiếp nhận): by intake for its class, or by the agency with a reason."""
+"""From intake or routing, in the lifecycle topic."""
 
 from pydantic import AwareDatetime, Field
 

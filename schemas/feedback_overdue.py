@@ -1,4 +1,4 @@
-"""FeedbackOverdue: a limit has passed without what it asks for; `times` counts the progress duties that follow (every N days)."""
+"""From deadlines, in the lifecycle topic and to the clock's agency."""
 
 from datetime import date
 

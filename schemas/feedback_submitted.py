@@ -1,4 +1,4 @@
-"""FeedbackSubmitted: a citizen's feedback has been received by intake and has a code. Routing assigns it next."""
+"""From intake, in the lifecycle topic."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""NotificationFailed: a letter could not be delivered, or nobody knows whether it was; an operator must look."""
+"""From notify, in the lifecycle topic."""
 
 from typing import Annotated, Literal
 

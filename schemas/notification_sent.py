@@ -1,4 +1,4 @@
-"""NotificationSent: a letter was handed over to the mail server, which accepted it."""
+"""From notify, in the lifecycle topic."""
 
 from pydantic import AwareDatetime
 

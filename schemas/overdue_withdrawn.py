@@ -1,4 +1,4 @@
-"""OverdueWithdrawn: an overdue no longer holds, because its day has moved or the answer came in time. It says why."""
+"""From deadlines, in the lifecycle topic and to the clock's agency."""
 
 from datetime import date
 from typing import Annotated

@@ -31,6 +31,7 @@ from schemas import (
     derived_id,
     fact,
 )
+from schemas.notification_failed import Undelivered
 
 SOURCE = "/pakn/notify"
 CONTACT_WAIT = timedelta(days=3)
@@ -47,6 +48,8 @@ CASE_EVENTS = frozenset(
 )
 
 State = Literal["queued", "sending", "sent", "uncertain", "failed", "undeliverable"]
+# What of these is published as a fact.
+Announced = Literal["sent", Undelivered]
 # The mailer settles the first two, a person the last two.
 TO_BE_SETTLED: tuple[State, ...] = ("queued", "sending", "uncertain", "failed")
 
@@ -241,7 +244,7 @@ def settle(letter: Letter, result: Result, reason: str, now: datetime, *, attemp
     return Settlement("queued", reason, next_try_at=now + pause, attempts=tried)
 
 
-def announcement(letter: Letter, state: State, reason: str, at: datetime, message_id: str) -> Fact:
+def announcement(letter: Letter, state: Announced, reason: str, at: datetime, message_id: str) -> Fact:
     """The fact that says what became of a letter; the same letter and outcome give the same fact. `at` is legal time."""
     common = {"feedback_id": letter.feedback_id, "code": letter.code, "notification_id": letter.id, "moment": letter.moment}
     event: NotificationSent | NotificationFailed
@@ -249,7 +252,7 @@ def announcement(letter: Letter, state: State, reason: str, at: datetime, messag
         event = NotificationSent(**common, template_version=letter.template_version, message_id=message_id, sent_at=at)
         discriminator = letter.id
     else:
-        event = NotificationFailed.model_validate(common | {"outcome": state, "reason": reason, "failed_at": at})
+        event = NotificationFailed(**common, outcome=state, reason=reason, failed_at=at)
         # A letter that was resent by an operator can fail again, which is another fact.
         discriminator = f"{letter.id}/{state}/{letter.attempts}"
     return fact(event, cause=letter.cause, subject=letter.feedback_id, time=at, source=SOURCE, discriminator=discriminator)
