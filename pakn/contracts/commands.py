@@ -4,7 +4,9 @@ import typer
 
 from pakn.contracts import files
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, help="The contracts: AsyncAPI with JSON Schemas, OpenAPI, released versions.")
+cli = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="The contracts: write and compare their files, freeze released schemas."
+)
 
 
 @cli.command()
