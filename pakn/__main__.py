@@ -25,7 +25,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "services.deadlines.commands:replay_clocks",
         "Say from the lifecycle topic alone which clocks were open, met or late at any date.",
     ),
-    "schemas": ("pakn.contracts.files:cli", "The contracts: JSON Schemas, AsyncAPI, OpenAPI."),
+    "schemas": ("pakn.contracts.commands:cli", "The contracts: write and compare their files, freeze released schemas."),
 }
 """Each subcommand: where it is, and its one line in the help, which is said here so that `pakn --help` imports none of them."""
 

@@ -1,6 +1,6 @@
-"""ActionRefused: to an agency, in its own topic: what it asked for is not lawful or not readable, and why."""
+"""From routing to an agency, in `assignments.<agency>`."""
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
 from schemas.values import Fault
@@ -13,7 +13,7 @@ class ActionRefused(Event):
     """
 
     action_id: str
-    action: str
+    action: str = Field(description="what was asked for, or unknown; expect others", examples=["accept", "publish", "unknown"])
     feedback_id: str | None = None
     agency: str
     faults: tuple[Fault, ...]

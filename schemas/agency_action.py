@@ -4,11 +4,11 @@ The topic's name says which agency speaks, so no action names its agency. What i
 comes back as `ActionRefused` in `assignments.<agency>`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, RootModel
 
-from schemas.envelope import Event, Released
+from schemas.envelope import Event, Released, Writer
 from schemas.values import Account, FeedbackId, Line, Slug, Text
 
 
@@ -81,3 +81,5 @@ AnyAction = Accept | Refuse | Return | Transfer | RequestMore | Reply | SendBack
 
 class AgencyAction(Released, RootModel[Annotated[AnyAction, Field(discriminator="action")]]):
     """One of the actions of an agency, told apart by `action`."""
+
+    written_by: ClassVar[Writer] = "others"

@@ -1,4 +1,4 @@
-"""ContactRecorded: how to reach a sender; it travels once, from intake to notify, in the compacted topic of contacts."""
+"""From intake to notify, in the compacted topic of contacts."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ EmailText = Annotated[str, StringConstraints(max_length=254, pattern=EMAIL_PATTE
 
 
 class ContactRecorded(Event):
-    """Personal data: the only event that holds any. A record without a value (a tombstone) erases it.
+    """How to reach a sender: the only event with personal data. A record without a value (a tombstone) erases it.
 
     Law: Decision 31/2021/QĐ-TTg, Article 41(3): full name, contact address, phone and email of the sender.
     """

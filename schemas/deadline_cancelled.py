@@ -1,9 +1,9 @@
-"""DeadlineCancelled: a clock was closed because its duty no longer exists, for example after a transfer."""
+"""From deadlines, in the lifecycle topic."""
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
+from schemas.values import FeedbackCode, FeedbackId, OpenRule, Slug
 
 
 class DeadlineCancelled(Event):
@@ -15,7 +15,7 @@ class DeadlineCancelled(Event):
     feedback_id: FeedbackId
     code: FeedbackCode
     clock_id: str
-    rule: RuleName
+    rule: OpenRule
     agency: Slug
-    reason: str
+    reason: str = Field(description="what of the law has happened; expect others", examples=["transferred_out", "refused"])
     cancelled_at: AwareDatetime

@@ -1,9 +1,9 @@
-"""DeadlineMet: what a clock waited for has happened, in time or late."""
+"""From deadlines, in the lifecycle topic."""
 
 from pydantic import AwareDatetime
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
+from schemas.values import FeedbackCode, FeedbackId, OpenRule, Slug
 
 
 class DeadlineMet(Event):
@@ -15,7 +15,7 @@ class DeadlineMet(Event):
     feedback_id: FeedbackId
     code: FeedbackCode
     clock_id: str
-    rule: RuleName
+    rule: OpenRule
     agency: Slug
     due_at: AwareDatetime
     met_at: AwareDatetime

@@ -1,12 +1,12 @@
-"""DeadlineMoved: the last day of a running clock is another one now, because the calendar or a rule set was corrected."""
+"""From deadlines, in the lifecycle topic and to the clock's agency."""
 
 from datetime import date
-from typing import ClassVar, Literal
+from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
+from schemas.values import FeedbackCode, FeedbackId, MoveReason, OpenRule, OpenUnit, Slug, open_text
 
 
 class DeadlineMoved(Event):
@@ -17,22 +17,22 @@ class DeadlineMoved(Event):
     rule set takes a clock over it is told even if the day stays.
     """
 
-    version: ClassVar[str] = "1.1"
     feedback_id: FeedbackId
     code: FeedbackCode
     clock_id: str
-    rule: RuleName
+    rule: OpenRule
     agency: Slug
-    reason: Literal["calendar", "rule_set"]
+    reason: Annotated[str, open_text("what was corrected", MoveReason)]
     previous_due_at: AwareDatetime
     previous_due_date: date
     due_at: AwareDatetime = Field(description="the instant at which the last day has ended (24:00 local time)")
     due_date: date = Field(description="the last local day, which counts in full")
     nearer: bool = Field(description="true: the agency has less time than it was told before")
     limit: int
-    unit: Literal["working_days", "days", "hours"]
+    unit: OpenUnit
     rule_set: str
     revision: int = Field(description="which correction of the rule set was counted by")
+    previous_rule_set: str = Field(description="the one that it was counted by before")
     previous_revision: int
     article: str
     verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")
@@ -40,4 +40,3 @@ class DeadlineMoved(Event):
     previous_calendar_version: str
     explanation: str
     moved_at: AwareDatetime
-    previous_rule_set: str | None = Field(default=None, description="the one that it was counted by before")

@@ -1,12 +1,11 @@
-"""DeadlineSet: a clock was opened for an agency, with the law it stands on and its last day."""
+"""From deadlines, in the lifecycle topic and to the clock's agency."""
 
 from datetime import date
-from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
+from schemas.values import FeedbackCode, FeedbackId, OpenRule, OpenUnit, Slug
 
 
 class DeadlineSet(Event):
@@ -19,13 +18,13 @@ class DeadlineSet(Event):
     feedback_id: FeedbackId
     code: FeedbackCode
     clock_id: str
-    rule: RuleName
+    rule: OpenRule
     agency: Slug
     started_at: AwareDatetime
     due_at: AwareDatetime = Field(description="the instant at which the last day has ended (24:00 local time)")
     due_date: date = Field(description="the last local day, which counts in full")
     limit: int
-    unit: Literal["working_days", "days", "hours"]
+    unit: OpenUnit
     rule_set: str
     article: str
     verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")

@@ -1,12 +1,11 @@
-"""DeadlineWarning: a clock comes near its end: the agency's topic gets this too."""
+"""From deadlines, in the lifecycle topic and to the clock's agency."""
 
 from datetime import date
-from typing import ClassVar
 
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
+from schemas.values import FeedbackCode, FeedbackId, OpenRule, Slug
 
 
 class DeadlineWarning(Event):
@@ -15,14 +14,13 @@ class DeadlineWarning(Event):
     The ladder is data of the rule set (`warn_before`, working days).
     """
 
-    version: ClassVar[str] = "1.1"
     feedback_id: FeedbackId
     code: FeedbackCode
     clock_id: str
-    rule: RuleName
+    rule: OpenRule
     agency: Slug
     due_at: AwareDatetime
     due_date: date
     days_before: int = Field(ge=0, description="how many working days this one lies before the last day")
     explanation: str
-    verified: bool | None = Field(default=None, description="false: nobody has yet compared this limit with the text of the law")
+    verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")

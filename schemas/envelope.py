@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,30 +17,42 @@ CONTENT_TYPE = "application/json"
 # The namespace of every id that is derived from its cause; a constant of the system, never to be changed.
 _IDS = uuid.UUID("6f0e4a9c-52f7-5d5e-9f0c-3a1a5e0c1f22")
 _REQUIRED = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time")
-# A longer number is no version of ours, and turning very long ones into integers fails.
 _LONGEST_HEADER = 1000  # characters; a longer id would make answers and letters as long
-_TYPE = re.compile(r"pakn\.([A-Za-z]+)\.v([0-9]{1,4})")
+_TYPE = re.compile(r"pakn\.([A-Za-z]+)\.v[0-9]{1,4}")
+
+
+Writer = Literal["pakn", "others"]
 
 
 class Released:
-    """The names under which a model of the catalogue is released; `version` is raised, never a released schema changed."""
+    """The names under which a model of the catalogue is released, and what a minor version of it may change.
+
+    What PAKN writes may gain optional fields; what others write may widen. Everything else is a new major version: a model
+    of its own, `FeedbackRatedV2` with version 2.0 in `feedback_rated_v2.py`, beside the one that reads what is kept.
+    """
 
     version: ClassVar[str] = "1.0"
+    written_by: ClassVar[Writer] = "pakn"
+
+    @classmethod
+    def major(cls) -> str:
+        """The major version, `1` of `1.0`."""
+        return cls.version.partition(".")[0]
+
+    @classmethod
+    def event_name(cls) -> str:
+        """The event's name, which all its versions share: `FeedbackRated`, also of the class `FeedbackRatedV2`."""
+        return cls.__name__.removesuffix(f"V{cls.major()}")
 
     @classmethod
     def type_name(cls) -> str:
         """The CloudEvents `type`: `pakn.<Event>.v<major>`."""
-        return f"pakn.{cls.__name__}.v{cls.version.partition('.')[0]}"
+        return f"pakn.{cls.event_name()}.v{cls.major()}"
 
     @classmethod
     def dataschema(cls) -> str:
         """The CloudEvents `dataschema`, an absolute URI as the specification wants it: the `$id` of the released schema."""
-        return f"urn:pakn:schema:{cls.__name__}:{cls.version}"
-
-    @classmethod
-    def schema_file(cls) -> str:
-        """Where the released schema stands, below `schemas/`."""
-        return f"released/{cls.__name__}-{cls.version}.json"
+        return f"urn:pakn:schema:{cls.event_name()}:{cls.version}"
 
 
 class Event(Released, BaseModel):
@@ -50,12 +62,11 @@ class Event(Released, BaseModel):
 
 
 class Envelope(NamedTuple):
-    """The attributes of a received record. `name` and `major` come from the type, `subject` is the feedback id."""
+    """The attributes of a received record. `name` comes from the type, `subject` is the feedback id."""
 
     id: str
     type: str
     name: str
-    major: int
     source: str
     time: datetime
     subject: str
@@ -170,7 +181,6 @@ def parse_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
         id=found["ce_id"],
         type=kind,
         name=known[1] if known else kind,
-        major=int(known[2]) if known else 0,
         source=found["ce_source"],
         time=time,
         subject=found.get("ce_subject", ""),

@@ -1,4 +1,4 @@
-"""FeedbackAccepted: the agency took the feedback in (tiếp nhận) and handles it."""
+"""From routing, in the lifecycle topic."""
 
 from pydantic import AwareDatetime
 

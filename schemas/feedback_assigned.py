@@ -1,4 +1,4 @@
-"""FeedbackAssigned: an agency is now responsible. Published for everyone and, with the matter itself, to the agency's own topic."""
+"""From routing, in the lifecycle topic and to the agency."""
 
 from pydantic import AwareDatetime, Field
 

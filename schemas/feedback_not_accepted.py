@@ -1,6 +1,6 @@
-"""FeedbackNotAccepted: a feedback was refused (từ chối tiếp nhận): by intake for its class, or by the agency with a reason."""
+"""From intake or routing, in the lifecycle topic."""
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
 from schemas.values import Account, FeedbackCode, FeedbackId, Line, Slug, Text
@@ -15,7 +15,7 @@ class FeedbackNotAccepted(Event):
     feedback_id: FeedbackId
     code: FeedbackCode
     category: Slug
-    refused_by: Slug
+    refused_by: Slug = Field(description="an agency, or intake where the category is outside the procedure")
     actor: Account | None = None
     reason: Text
     right_channel: Text | None = None

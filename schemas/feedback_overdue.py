@@ -1,12 +1,11 @@
-"""FeedbackOverdue: a limit has passed without what it asks for; `times` counts the progress duties that follow (every N days)."""
+"""From deadlines, in the lifecycle topic and to the clock's agency."""
 
 from datetime import date
-from typing import ClassVar
 
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
+from schemas.values import FeedbackCode, FeedbackId, OpenRule, Slug
 
 
 class FeedbackOverdue(Event):
@@ -15,14 +14,13 @@ class FeedbackOverdue(Event):
     Law: the rule set named by the clock; the progress duty after Decision 574/QĐ-TTg (2017), unverified for later law.
     """
 
-    version: ClassVar[str] = "1.1"
     feedback_id: FeedbackId
     code: FeedbackCode
     clock_id: str
-    rule: RuleName
+    rule: OpenRule
     agency: Slug
     due_at: AwareDatetime
     due_date: date
     times: int = Field(ge=0, description="0 when the limit passed, then 1, 2, ... at each progress duty")
     explanation: str
-    verified: bool | None = Field(default=None, description="false: nobody has yet compared this limit with the text of the law")
+    verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")

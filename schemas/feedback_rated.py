@@ -1,4 +1,4 @@
-"""FeedbackRated: the sender rated the published reply: satisfied or not (indicator 5.3 of Decision 766/QĐ-TTg)."""
+"""From intake, in the lifecycle topic."""
 
 from pydantic import AwareDatetime
 

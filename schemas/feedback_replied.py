@@ -1,4 +1,4 @@
-"""FeedbackReplied: the agency entered its reply, which now waits for a second person's check (chờ công khai)."""
+"""From routing, in the lifecycle topic."""
 
 from pydantic import AwareDatetime
 

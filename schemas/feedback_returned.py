@@ -1,4 +1,4 @@
-"""FeedbackReturned: the agency gave the feedback back as not within its competence (chuyển trả); routing assigns it anew."""
+"""From routing, in the lifecycle topic."""
 
 from pydantic import AwareDatetime
 

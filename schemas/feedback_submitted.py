@@ -1,11 +1,11 @@
-"""FeedbackSubmitted: a citizen's feedback has been received by intake and has a code. Routing assigns it next."""
+"""From intake, in the lifecycle topic."""
 
-from typing import Literal
+from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import Attachment, FeedbackCode, FeedbackId, Line, Place, Slug, Text
+from schemas.values import Attachment, Channel, FeedbackCode, FeedbackId, Line, OpenSubmitterType, Place, Slug, Text, open_text
 
 
 class FeedbackSubmitted(Event):
@@ -16,14 +16,14 @@ class FeedbackSubmitted(Event):
 
     feedback_id: FeedbackId
     code: FeedbackCode
-    channel: Literal["web", "api", "portal"]
+    channel: Annotated[str, open_text("by which way it came", Channel)]
     portal: Slug | None = None
     portal_reference: Line | None = None
     category: Slug
     title: Line
     content: Text
     language: str
-    submitter_type: Literal["person", "organization"] = "person"
+    submitter_type: OpenSubmitterType = "person"
     province: Slug | None = None
     level: Slug | None = None
     addressed_to: Slug | None = None

@@ -1,4 +1,4 @@
-"""FeedbackSupplemented: the sender answered what was asked (đã bổ sung); the agency's limit starts anew."""
+"""From intake, in the lifecycle topic; routing passes it on to the agency."""
 
 from pydantic import AwareDatetime
 

@@ -1,4 +1,4 @@
-"""FeedbackTransferred: the agency passed the feedback on, to another agency or to a unit inside it."""
+"""From routing, in the lifecycle topic and to the agency that had it."""
 
 from pydantic import AwareDatetime
 

@@ -1,4 +1,4 @@
-"""MoreRequested: the agency asked the sender for more (yêu cầu bổ sung); its clock closes until the answer comes."""
+"""From routing, in the lifecycle topic."""
 
 from pydantic import AwareDatetime
 

@@ -1,11 +1,13 @@
-"""NotificationFailed: a letter could not be delivered, or nobody knows whether it was; an operator must look."""
+"""From notify, in the lifecycle topic."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId
+from schemas.values import FeedbackCode, FeedbackId, OpenLetterChannel, OpenMoment, open_text
+
+Undelivered = Literal["failed", "uncertain", "undeliverable"]
 
 
 class NotificationFailed(Event):
@@ -17,8 +19,8 @@ class NotificationFailed(Event):
     feedback_id: FeedbackId
     code: FeedbackCode
     notification_id: str
-    moment: str
-    channel: Literal["email"] = "email"
-    outcome: Literal["failed", "uncertain", "undeliverable"]
-    reason: str
+    moment: OpenMoment
+    channel: OpenLetterChannel = "email"
+    outcome: Annotated[str, open_text("what became of the letter", Undelivered)]
+    reason: str = Field(description="in words, for the operator")
     failed_at: AwareDatetime

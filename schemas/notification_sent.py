@@ -1,11 +1,9 @@
-"""NotificationSent: a letter was handed over to the mail server, which accepted it."""
-
-from typing import Literal
+"""From notify, in the lifecycle topic."""
 
 from pydantic import AwareDatetime
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId
+from schemas.values import FeedbackCode, FeedbackId, OpenLetterChannel, OpenMoment
 
 
 class NotificationSent(Event):
@@ -17,8 +15,8 @@ class NotificationSent(Event):
     feedback_id: FeedbackId
     code: FeedbackCode
     notification_id: str
-    moment: str
-    channel: Literal["email"] = "email"
+    moment: OpenMoment
+    channel: OpenLetterChannel = "email"
     template_version: str
     message_id: str
     sent_at: AwareDatetime

@@ -1,12 +1,12 @@
-"""OverdueWithdrawn: an overdue no longer holds, because its day has moved or the answer came in time. It says why."""
+"""From deadlines, in the lifecycle topic and to the clock's agency."""
 
 from datetime import date
-from typing import ClassVar, Literal
+from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
+from schemas.values import FeedbackCode, FeedbackId, OpenRule, Slug, WithdrawalReason, open_text
 
 
 class OverdueWithdrawn(Event):
@@ -15,17 +15,19 @@ class OverdueWithdrawn(Event):
     FeedbackOverdue stays in the topic, since it was true by what was known then; whoever counted it takes it back.
     """
 
-    version: ClassVar[str] = "1.1"
     feedback_id: FeedbackId
     code: FeedbackCode
     clock_id: str
-    rule: RuleName
+    rule: OpenRule
     agency: Slug
     due_at: AwareDatetime = Field(description="the instant that holds now")
     due_date: date
     explanation: str
     withdrawn_at: AwareDatetime
-    reason: Literal["calendar", "rule_set", "in_time"] | None = Field(
-        default=None,
-        description="what has moved the day; or in_time: what ends the clock came before its day, and was handled only later",
-    )
+    reason: Annotated[
+        str,
+        open_text(
+            "what has moved the day; or in_time: what ends the clock came before its day, and was handled only later",
+            WithdrawalReason,
+        ),
+    ]

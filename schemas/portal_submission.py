@@ -1,12 +1,12 @@
 """PortalSubmission: what another portal posts to its own topic, `inbox.<portal>`; intake answers in `outbox.<portal>`."""
 
-from typing import Literal
+from typing import ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from schemas.contact_recorded import EmailText
-from schemas.envelope import Event
-from schemas.values import Line, Place, Slug, Text
+from schemas.envelope import Event, Writer
+from schemas.values import Line, Place, Slug, SubmitterType, Text
 
 
 class Sender(BaseModel):
@@ -35,7 +35,7 @@ class Submission(Event):
     title: Line
     content: Text
     language: str | None = Field(default=None, description="one of the pack's languages; the pack's own when absent")
-    submitter_type: Literal["person", "organization"] = "person"
+    submitter_type: SubmitterType = "person"
     sender: Sender = Sender()
     province: Slug | None = None
     level: Slug | None = None
@@ -47,6 +47,7 @@ class Submission(Event):
 class PortalSubmission(Submission):
     """A submission by Kafka. `ce_id` is the portal's own id of it: sending the same id again registers nothing new."""
 
+    written_by: ClassVar[Writer] = "others"
     reference: Line | None = Field(default=None, description="the portal's own file number, given back in the answer")
     sent_at: AwareDatetime | None = Field(
         default=None, description="when the sender sent it at the portal; the broker's time when absent"

@@ -1,4 +1,4 @@
-"""ReplyPublished: the reply is public (đã công khai). Notify writes to the sender."""
+"""From routing, in the lifecycle topic."""
 
 from pydantic import AwareDatetime
 

@@ -1,4 +1,4 @@
-"""ReplySentBack: the checker sent the reply back because it does not fit the feedback; the agency redoes it."""
+"""From routing, in the lifecycle topic and to the agency."""
 
 from pydantic import AwareDatetime
 

@@ -3,7 +3,9 @@
 The Vietnamese names are those of the national system's measurement of Decision 766/QĐ-TTg.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from schemas.values import open_text
 
 CaseState = Literal[
     "submitted",  # mới gửi
@@ -15,6 +17,7 @@ CaseState = Literal[
     "published",  # đã công khai
     "not_accepted",  # từ chối tiếp nhận
 ]
+OpenState = Annotated[str, open_text("how far the case is", CaseState)]
 
 STATE_AFTER: dict[str, CaseState] = {
     "FeedbackSubmitted": "submitted",

@@ -1,4 +1,4 @@
-"""SubmissionRefused: to a portal, in its own topic: its submission could not be registered, with every fault at once."""
+"""From intake to a portal, in `outbox.<portal>`."""
 
 from pydantic import AwareDatetime
 

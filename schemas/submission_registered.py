@@ -1,4 +1,4 @@
-"""SubmissionRegistered: to a portal, in its own topic: its submission has a code."""
+"""From intake to a portal, in `outbox.<portal>`."""
 
 from pydantic import AwareDatetime
 

@@ -1,6 +1,6 @@
 """Values that several events share: identifiers, attachments, bounded texts. Used by the event files beside this one."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
@@ -23,6 +23,28 @@ Account = Annotated[str, StringConstraints(pattern=_ACCOUNT)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=_ONE_LINE)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=_CLEAN)]
 RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish"]
+Unit = Literal["working_days", "days", "hours"]
+Channel = Literal["web", "api", "portal"]
+SubmitterType = Literal["person", "organization"]
+MoveReason = Literal["calendar", "rule_set"]
+WithdrawalReason = Literal[MoveReason, "in_time"]
+
+
+def open_text(meaning: str, known: Any) -> Any:
+    """The description of a text that readers must expect to grow: any string is valid, and the `known` values are listed.
+
+    `known` is the Literal by which PAKN's own code is held to these values. With an enum in its place, each new rule, unit
+    or channel would be a new major version.
+    """
+    values = get_args(known)
+    return Field(description=f"{meaning}. Known values: {', '.join(values)}; expect others", examples=list(values))
+
+
+OpenRule = Annotated[str, open_text("the duty that the clock measures", RuleName)]
+OpenUnit = Annotated[str, open_text("what the limit counts", Unit)]
+OpenLetterChannel = Annotated[str, open_text("by which way the letter went", Literal["email"])]
+OpenMoment = Annotated[str, Field(description="which letter of the pack's; expect others", examples=["received", "assigned"])]
+OpenSubmitterType = Annotated[str, open_text("who has sent it", SubmitterType)]
 
 
 class Attachment(BaseModel):

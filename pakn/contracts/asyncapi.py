@@ -1,4 +1,4 @@
-"""AsyncAPI 3.0 of the topics: one channel for each kind of topic, one message for each event. `contracts.py` writes it.
+"""AsyncAPI 3.0 of the topics: one channel for each kind of topic, one message for each event.
 
 FastStream's own generator is not used: it makes one nameless message of all events of a topic, and knows neither headers,
 keys, retention nor the direction of a topic that others write.
@@ -7,24 +7,25 @@ keys, retention nor the direction of a topic that others write.
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import get_args
 
 from pydantic.json_schema import models_json_schema
 
 import schemas
+from pakn.contracts.compatibility import JsonObject
+from pakn.errors import Reason
 from schemas import AgencyAction, Event, topics
 from schemas.envelope import CONTENT_TYPE
 
-JsonObject = dict[str, Any]
-# Topics that PAKN reads and others write.
-_READ = ("PortalSubmission", "AgencyAction")
+_MODELS = {model.__name__: model for model in schemas.CATALOGUE.values()}
 EXAMPLES = Path(schemas.__file__).parent / "examples"
 
 
 def document() -> JsonObject:
     """The topics for those who read and write them: AsyncAPI 3.0, one channel for each kind of topic."""
-    models = list(schemas.CATALOGUE.items())
-    _, generated = models_json_schema([(model, "validation") for _, model in models], ref_template="#/components/schemas/{model}")
+    _, generated = models_json_schema(
+        [(model, "validation") for model in _MODELS.values()], ref_template="#/components/schemas/{model}"
+    )
     for part in generated["$defs"].values():
         if "discriminator" in part:
             # Here AsyncAPI differs from OpenAPI, for which the library writes: the field's name and no more.
@@ -42,7 +43,7 @@ def document() -> JsonObject:
         "channels": {_channel_key(spec): _channel(spec) for spec in specs},
         "operations": dict(_operations(specs)),
         "components": {
-            "messages": {name: _message(name, model) for name, model in models} | {"DeadLetter": _DEAD_LETTER},
+            "messages": {name: _message(name, model) for name, model in _MODELS.items()} | {"DeadLetter": _DEAD_LETTER},
             "schemas": generated["$defs"],
         },
     }
@@ -85,13 +86,13 @@ def _channel(spec: topics.TopicSpec) -> JsonObject:
 def _operations(specs: list[topics.TopicSpec]) -> Iterator[tuple[str, JsonObject]]:
     for spec in specs:
         key = _channel_key(spec)
-        action = "receive" if spec.events and spec.events[0] in _READ else "send"
+        action = "receive" if spec.events and _MODELS[spec.events[0]].written_by == "others" else "send"
         messages = [{"$ref": f"#/channels/{key}/messages/{name}"} for name in spec.events or ("DeadLetter",)]
         yield f"{action}-{key}", {"action": action, "channel": {"$ref": f"#/channels/{key}"}, "messages": messages}
 
 
 def _message(name: str, model: type[Event | AgencyAction]) -> JsonObject:
-    from_outside = name in _READ
+    from_outside = model.written_by == "others"
     text = (model.__doc__ or "").strip()
     key = (
         "any; the portal's own id keeps its order"
@@ -119,7 +120,7 @@ def _headers(event_type: str, schema: str | None) -> JsonObject:
         "ce_source": text | {"format": "uri-reference"},
         "ce_time": text | {"format": "date-time", "description": "when it happened, with its offset from UTC"},
         "ce_subject": text | {"description": "the feedback id"},
-        "ce_dataschema": text | {"description": "the $id of the released schema"},
+        "ce_dataschema": text | {"description": "urn:pakn:schema:<event>:<major>.<minor>"},
         "ce_causationid": text | {"description": "id of the event that brought this one about"},
         "content-type": {"const": CONTENT_TYPE},
     }
@@ -139,7 +140,10 @@ _DEAD_LETTER: JsonObject = {
         "type": "object",
         "required": ["reason", "reason-text", "origin"],
         "properties": {
-            "reason": {"type": "string", "description": "what kind of fault, a closed set"},
+            "reason": {
+                "type": "string",
+                "description": f"what kind of fault. Known values: {', '.join(get_args(Reason))}; expect others",
+            },
             "reason-text": {"type": "string", "description": "what is wrong, in words"},
             "origin": {"type": "string", "description": "topic/partition/offset of the record"},
         },

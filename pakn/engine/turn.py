@@ -100,8 +100,9 @@ class Turn:
         progress: Callable[[Sequence[Record]], None],
         refuse: Callable[[Received | None, Record, GiveUp], list[Fact]] | None = None,
     ) -> None:
-        """`wanted` are the event names that the handler takes, `Tombstone` among them; others are skipped unread.
+        """`wanted` are the classes of the catalogue that the handler takes, by name, and `Tombstone`; others are skipped unread.
 
+        A handler for two major versions of an event wants both: `FeedbackRated` and `FeedbackRatedV2`.
         `refuse` may answer the sender of a record that is given up; what it returns is published with the dead letter.
         """
         self._settings = settings
@@ -109,6 +110,8 @@ class Turn:
         self._broker = broker
         self._handler = handler
         self._wanted = wanted
+        self._readers = {type: model for type, model in schemas.CATALOGUE.items() if model.__name__ in wanted}
+        self._names = {model.event_name() for model in self._readers.values()}
         self._fatal = fatal
         self._progress = progress
         self._refuse = refuse
@@ -189,17 +192,17 @@ class Turn:
             envelope = schemas.parse_envelope(record.headers)
         except EnvelopeError as error:
             raise GiveUp("unreadable", str(error)) from None
-        if envelope.name not in self._wanted or (record.value is None and lifecycle):
+        if envelope.name not in self._names or (record.value is None and lifecycle):
             if not lifecycle:
                 raise GiveUp(
                     "unknown_type", f"ce_type {envelope.type!r} is not one that {topic.topic} takes: {sorted(self._wanted)}"
                 )
-            metrics.events_consumed.labels(envelope.name if envelope.name in schemas.CATALOGUE else "unknown", "skipped").inc()
+            metrics.events_consumed.labels(envelope.name if envelope.type in schemas.CATALOGUE else "unknown", "skipped").inc()
             return None
-        if envelope.major != 1:
-            raise GiveUp("unknown_schema", f"ce_type {envelope.type!r}: this release reads version 1")
+        if envelope.type not in self._readers:
+            raise GiveUp("unknown_schema", f"ce_type {envelope.type!r} is not one that this release reads: {sorted(self._readers)}")
         try:
-            event = schemas.READERS[envelope.name].validate_json(record.value or b"")
+            event = self._readers[envelope.type].model_validate_json(record.value or b"")
         except ValidationError as error:
             faults = tuple(faults_of(error, "data"))
             raise GiveUp("invalid", "; ".join(f"{fault.field}: {fault.message}" for fault in faults), faults) from None
@@ -216,7 +219,7 @@ class Turn:
         name = Tombstone.__name__
         place = f"{record.topic}/{record.partition}/{record.offset}"
         appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-        envelope = Envelope(place, f"pakn.{name}.v1", name, 1, record.topic, appended_at, key, "")
+        envelope = Envelope(place, f"pakn.{name}.v1", name, record.topic, appended_at, key, "")
         return Received(envelope, Tombstone(), topic, record.partition, record.offset, appended_at, record)
 
     async def _dead_letter(self, received: Received | None, record: Record, reason: GiveUp) -> None:

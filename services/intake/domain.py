@@ -14,8 +14,8 @@ import schemas
 from pakn.packs.load import Category, Pack
 from schemas import Fact, topics
 from schemas.portal_submission import Sender, Submission
-from schemas.values import Attachment, Fault, faults_of
-from services.intake.feedback import Channel, Feedback, Recorded, SenderDetails
+from schemas.values import Attachment, Channel, Fault, faults_of
+from services.intake.feedback import Feedback, Recorded, SenderDetails
 
 SOURCE = "/pakn/intake"
 # A portal may hand over what was sent while its line was down; older dates would let it choose the agency's limit.

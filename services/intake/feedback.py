@@ -1,16 +1,13 @@
 """A feedback as intake keeps it: what was sent, what became of it, and every fact that it gave rise to. Pure."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from schemas import Fact
 from schemas.states import CaseState
-from schemas.values import Attachment
-
-Channel = Literal["web", "api", "portal"]
-SubmitterType = Literal["person", "organization"]
+from schemas.values import Attachment, Channel, SubmitterType
 
 
 class _Frozen(BaseModel):

@@ -1,15 +1,15 @@
 """What is shown of a feedback, and to whom: the answer to its submission, what anybody sees, what only its sender sees."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 import schemas
 from pakn import links
-from schemas.states import STATE_AFTER, CaseState
-from schemas.values import Attachment, FeedbackCode, FeedbackId
-from services.intake.feedback import Due, Feedback, SenderDetails, SubmitterType
+from schemas.states import STATE_AFTER, OpenState
+from schemas.values import Attachment, FeedbackCode, FeedbackId, OpenSubmitterType
+from services.intake.feedback import Due, Feedback, SenderDetails
 
 # The facts that change what is shown, or have a place in the timeline.
 SHOWN = frozenset({*STATE_AFTER, "FeedbackReturned", "FeedbackTransferred", "DeadlineSet", "DeadlineMoved"})
@@ -61,7 +61,7 @@ class ShownFeedback(BaseModel):
     """What anybody with the code may see; with the secret also what the sender wrote and what is asked of the sender."""
 
     code: FeedbackCode
-    state: CaseState
+    state: OpenState
     category: str
     submitted_at: datetime
     agency: str | None = None
@@ -83,14 +83,14 @@ class ShownSender(SenderDetails):
     """Personal data of the sender, for the agency that the case is assigned to now."""
 
     code: FeedbackCode
-    submitter_type: SubmitterType
+    submitter_type: OpenSubmitterType
 
 
 class SupplementTaken(BaseModel):
     """The supplement is stored; the case waits to be received again."""
 
     code: FeedbackCode
-    state: Literal["supplemented"] = "supplemented"
+    state: OpenState = "supplemented"
 
 
 class RatingTaken(BaseModel):

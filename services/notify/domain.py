@@ -31,6 +31,7 @@ from schemas import (
     derived_id,
     fact,
 )
+from schemas.notification_failed import Undelivered
 
 SOURCE = "/pakn/notify"
 CONTACT_WAIT = timedelta(days=3)
@@ -47,6 +48,8 @@ CASE_EVENTS = frozenset(
 )
 
 State = Literal["queued", "sending", "sent", "uncertain", "failed", "undeliverable"]
+# What of these is published as a fact.
+Announced = Literal["sent", Undelivered]
 # The mailer settles the first two, a person the last two.
 TO_BE_SETTLED: tuple[State, ...] = ("queued", "sending", "uncertain", "failed")
 
@@ -89,14 +92,17 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter as it was decided; `event` holds JSON types, `created_at` is the machine's time."""
+    """A letter as it was decided, on an event of the CloudEvents type `event_type` with the JSON values `event`.
+
+    `created_at` is the machine's time.
+    """
 
     id: str
     feedback_id: str
     code: str
     moment: str
     cause: str
-    event_name: str
+    event_type: str
     event: Mapping[str, Any]
     agency: str | None
     needs_deadline: bool
@@ -157,7 +163,7 @@ def _letter(moment: str, version: str, envelope: Envelope, event: BaseModel, now
         code=data["code"],
         moment=moment,
         cause=envelope.id,
-        event_name=envelope.name,
+        event_type=envelope.type,
         event=data,
         agency=data.get("agency") or data.get("refused_by"),
         needs_deadline=opens_clock,
@@ -238,7 +244,7 @@ def settle(letter: Letter, result: Result, reason: str, now: datetime, *, attemp
     return Settlement("queued", reason, next_try_at=now + pause, attempts=tried)
 
 
-def announcement(letter: Letter, state: State, reason: str, at: datetime, message_id: str) -> Fact:
+def announcement(letter: Letter, state: Announced, reason: str, at: datetime, message_id: str) -> Fact:
     """The fact that says what became of a letter; the same letter and outcome give the same fact. `at` is legal time."""
     common = {"feedback_id": letter.feedback_id, "code": letter.code, "notification_id": letter.id, "moment": letter.moment}
     event: NotificationSent | NotificationFailed
@@ -246,7 +252,7 @@ def announcement(letter: Letter, state: State, reason: str, at: datetime, messag
         event = NotificationSent(**common, template_version=letter.template_version, message_id=message_id, sent_at=at)
         discriminator = letter.id
     else:
-        event = NotificationFailed.model_validate(common | {"outcome": state, "reason": reason, "failed_at": at})
+        event = NotificationFailed(**common, outcome=state, reason=reason, failed_at=at)
         # A letter that was resent by an operator can fail again, which is another fact.
         discriminator = f"{letter.id}/{state}/{letter.attempts}"
     return fact(event, cause=letter.cause, subject=letter.feedback_id, time=at, source=SOURCE, discriminator=discriminator)

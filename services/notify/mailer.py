@@ -198,7 +198,7 @@ class Mailer:
             await publish([self._fact(row["letter"], row["state"], row["reason"], row["settled_legal"]) for row in mine])
             await self._store.announced(mine)
 
-    def _fact(self, letter: domain.Letter, state: domain.State, reason: str, at: datetime) -> Fact:
+    def _fact(self, letter: domain.Letter, state: domain.Announced, reason: str, at: datetime) -> Fact:
         return domain.announcement(letter, state, reason, at, message_id(letter.id, self._sender))
 
     async def count(self) -> None:

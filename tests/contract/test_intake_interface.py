@@ -20,7 +20,7 @@ EXAMPLES = Path(schemas.__file__).parent / "examples"
 
 
 def event(name: str) -> Any:
-    return schemas.CATALOGUE[name].model_validate_json((EXAMPLES / f"{name}.json").read_text())
+    return schemas.CATALOGUE[f"pakn.{name}.v1"].model_validate_json((EXAMPLES / f"{name}.json").read_text())
 
 
 @pytest.fixture

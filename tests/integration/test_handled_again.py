@@ -19,7 +19,7 @@ from tests.support.mail_world import HandClock
 
 def received(event: Any, id: str, when: datetime, topic: str = "feedback") -> Received:
     name = type(event).__name__
-    envelope = Envelope(id, f"pakn.{name}.v1", name, 1, "/test", when, FEEDBACK_ID, "")
+    envelope = Envelope(id, f"pakn.{name}.v1", name, "/test", when, FEEDBACK_ID, "")
     return Received(envelope, event, topic, 0, 0, when, Mock())
 
 

@@ -83,7 +83,7 @@ def replay(facts: Iterable[Fact], until: str = "2027-12-01") -> Replay:
     for fact in facts:
         if fact.name in READ:
             headers = [(name, value.encode()) for name, value in fact.headers().items()]
-            result.take(parse_envelope(headers), schemas.READERS[fact.name].validate_json(fact.data))
+            result.take(parse_envelope(headers), schemas.CATALOGUE[fact.type].model_validate_json(fact.data))
     return result
 
 
@@ -182,10 +182,10 @@ class Story:
 
 def data(facts: list[Fact], name: str, rule: str) -> Any:
     """The one event `name` about `rule` among these facts."""
-    events = [schemas.READERS[name].validate_json(fact.data) for fact in facts if fact.name == name]
+    events = [schemas.CATALOGUE[fact.type].model_validate_json(fact.data) for fact in facts if fact.name == name]
     (found,) = [event for event in events if getattr(event, "rule", None) == rule]
     return found
 
 
 def names(facts: list[Fact]) -> list[str]:
-    return sorted(f"{fact.name} {schemas.CATALOGUE[fact.name].model_validate_json(fact.data).rule}" for fact in facts)  # type: ignore[attr-defined]
+    return sorted(f"{fact.name} {schemas.CATALOGUE[fact.type].model_validate_json(fact.data).rule}" for fact in facts)  # type: ignore[attr-defined]

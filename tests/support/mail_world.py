@@ -176,7 +176,7 @@ def case_id(number: int) -> str:
 def received(event: BaseModel) -> Received:
     feedback_id = getattr(event, "feedback_id", case_id(1))
     name = type(event).__name__
-    envelope = Envelope(schemas.derived_id(feedback_id, name), f"pakn.{name}.v1", name, 1, "/test", START, feedback_id, "")
+    envelope = Envelope(schemas.derived_id(feedback_id, name), f"pakn.{name}.v1", name, "/test", START, feedback_id, "")
     return Received(envelope, event, "feedback", 0, 0, START, Mock())
 
 

@@ -248,7 +248,7 @@ class Play:
 
     def line(self, fact: Fact) -> str:
         """A fact as a scenario writes it."""
-        event: Any = schemas.READERS[fact.name].validate_json(fact.data)
+        event: Any = schemas.CATALOGUE[fact.type].model_validate_json(fact.data)
         match event:
             case schemas.DeadlineWarning():
                 return f"{self.law.days.local_day(fact.time)} warning {event.rule} {event.days_before}"

@@ -30,7 +30,7 @@ day = date.fromisoformat
 
 
 def told(facts: list[Fact]) -> list[str]:
-    return sorted(f"{fact.name} {schemas.READERS[fact.name].validate_json(fact.data).rule}" for fact in facts)  # type: ignore[attr-defined]
+    return sorted(f"{fact.name} {schemas.CATALOGUE[fact.type].model_validate_json(fact.data).rule}" for fact in facts)  # type: ignore[attr-defined]
 
 
 def test_a_swap_announced_days_before_moves_the_deadline_and_says_so() -> None:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import schemas
 from pakn.packs.load import Pack, load_pack
-from schemas import CATALOGUE
 from services.notify import domain
 from services.notify.letters import message
 from services.notify.letters.compose import CannotCompose, Composer, message_id, template_version
@@ -55,9 +55,10 @@ def sample(pack: Pack, event_name: str) -> dict[str, Any]:
         "clock_id": "c",
         "times": 1,
         "explanation": "15",
+        "verified": False,
         "due_date": "2026-03-23",
     }
-    model = CATALOGUE[event_name]
+    model = schemas.CATALOGUE[f"pakn.{event_name}.v1"]
     times = {name: NOW for name in model.model_fields if name.endswith("_at")}
     event = model.model_validate({name: value for name, value in values.items() if name in model.model_fields} | times)
     return event.model_dump(mode="json", exclude={"content", "attachments", "place"})
@@ -72,7 +73,7 @@ def letter(pack: Pack, moment: str, **changes: Any) -> domain.Letter:
         code="PAKN.20260302.0001",
         moment=moment,
         cause="e1",
-        event_name=event_name,
+        event_type=f"pakn.{event_name}.v1",
         event=event,
         agency=event.get("agency") or event.get("refused_by"),
         needs_deadline=False,

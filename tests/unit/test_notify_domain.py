@@ -57,7 +57,7 @@ def deadline_set(rule: str = "handle_reply", agency: str = "a.one") -> DeadlineS
 
 def overdue(rule: str) -> FeedbackOverdue:
     rest = {"clock_id": "c1", "rule": rule, "agency": "a.one", "due_at": NOW, "due_date": "2026-03-23", "times": 0}
-    return FeedbackOverdue.model_validate(COMMON | rest | {"explanation": "x"})
+    return FeedbackOverdue.model_validate(COMMON | rest | {"explanation": "x", "verified": False})
 
 
 def contact(email: str | None) -> ContactRecorded:
@@ -68,7 +68,7 @@ def contact(email: str | None) -> ContactRecorded:
 
 def news_of(event: BaseModel) -> domain.News:
     name = type(event).__name__
-    envelope = Envelope(f"id-{name}", f"pakn.{name}.v1", name, 1, "/test", NOW, CASE_ID, "")
+    envelope = Envelope(f"id-{name}", f"pakn.{name}.v1", name, "/test", NOW, CASE_ID, "")
     return domain.follow(LETTERS, "1+abc", envelope, event, NOW)
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import schemas
 from schemas import Fact
+from schemas.values import MoveReason, WithdrawalReason
 from services.deadlines.clocks.clock import Case, Clock, Moved, Rung, counted
 from services.deadlines.clocks.facts import about, article, clock_fact, set_facts
 from services.deadlines.clocks.ladder import ladder, with_next_rung
@@ -122,12 +123,12 @@ def facts(law: Law, case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
     yield from withdrawn(case, before, after, _cause(after), reason(before, after))
 
 
-def reason(before: Clock, after: Clock) -> str:
+def reason(before: Clock, after: Clock) -> MoveReason:
     """What has corrected a clock, of which the one or the other count has changed."""
     return "calendar" if before.count[1:] == after.count[1:] else "rule_set"
 
 
-def withdrawn(case: Case, before: Clock, after: Clock, cause: str, why: str) -> Iterator[Fact]:
+def withdrawn(case: Case, before: Clock, after: Clock, cause: str, why: WithdrawalReason) -> Iterator[Fact]:
     """The fact that takes an overdue back, where the clock was overdue and is not any more."""
     if after.overdue or not before.overdue:
         return

@@ -25,8 +25,8 @@ async def replay(settings: Settings, at: datetime) -> Replay:
             try:
                 envelope = parse_envelope(record.headers)
                 if envelope.name in READ:
-                    result.take(envelope, schemas.READERS[envelope.name].validate_json(record.value or b""))
-            except (EnvelopeError, ValidationError):
+                    result.take(envelope, schemas.CATALOGUE[envelope.type].model_validate_json(record.value or b""))
+            except (EnvelopeError, ValidationError, KeyError):
                 # Whoever else may write there, what cannot be read is no fact of a clock's.
                 result.unreadable += 1
     return result

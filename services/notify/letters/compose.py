@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BaseModel
 
 import schemas
 from pakn import links
@@ -87,7 +87,8 @@ class Composer:
 
     def view(self, letter: Letter, case: Case, language: str) -> dict[str, Any]:
         """The values that a template sees, and nothing else; `packs/<id>/letters.yaml` lists them. Times are local."""
-        event = {name: self._local(value) for name, value in _typed(letter.event_name, letter.event).items()}
+        model = schemas.CATALOGUE[letter.event_type]
+        event = {name: self._local(value) for name, value in _typed(model, letter.event).items()}
         contact = case.contact
         category = event.get("category") or case.category
         agency = letter.agency or case.agency
@@ -98,7 +99,7 @@ class Composer:
                 "title": event.get("title") or case.title,
                 "category_name": self._category_name(category, language),
                 "submitted_at": event.get("submitted_at") or self._local(case.submitted_at),
-                "state": STATE_AFTER.get(letter.event_name),
+                "state": STATE_AFTER.get(model.event_name()),
             },
             "sender": {"name": (contact.name or "") if contact else ""},
             "agency": {"id": agency, "name": self._agency_name(agency)} if agency else None,
@@ -194,10 +195,10 @@ def _address(contact: Contact) -> Address:
         raise CannotCompose("the address cannot be written in ASCII") from None
 
 
-def _typed(event_name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def _typed(model: type[BaseModel], data: Mapping[str, Any]) -> dict[str, Any]:
     """The kept fields of an event with their times and dates as such; what the pack's templates may call `strftime` on."""
     typed = dict(data)
-    for name, field in schemas.CATALOGUE[event_name].model_fields.items():
+    for name, field in model.model_fields.items():
         value = typed.get(name)
         kinds = (field.annotation, *get_args(field.annotation))
         if isinstance(value, str) and AwareDatetime in kinds:

@@ -1,0 +1,128 @@
+"""A consumer passes over what it does not know: an event, a rule, a unit, a channel, a state of a later version of PAKN."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar, cast
+from unittest.mock import Mock
+
+import pytest
+
+import schemas
+from pakn.engine.kafka import Record
+from pakn.engine.turn import Received, Turn
+from pakn.errors import GiveUp
+from pakn.packs.load import load_pack
+from pakn.settings import Settings
+from schemas import FeedbackSubmitted
+from services.deadlines.replay.replay import Replay
+from services.intake import shown
+from services.notify import domain as notify
+from services.routing import domain as routing
+
+PACK = load_pack("vn")
+EXAMPLES = Path(schemas.__file__).parent / "examples"
+NOW = datetime(2026, 11, 2, 1, 12, tzinfo=UTC)
+
+
+class FeedbackMerged(schemas.Event):
+    """An event that only a later PAKN knows."""
+
+    stars: int = 4
+
+
+class FeedbackRatedV2(FeedbackMerged):
+    """A second major version of an event."""
+
+    version: ClassVar[str] = "2.0"
+
+
+def record(event: schemas.Event, **changes: Any) -> Record:
+    """The event as it stands in the lifecycle topic, with `changes` of its data."""
+    fact = schemas.fact(event, cause="c", subject="s", time=NOW, source="/later")
+    headers = tuple((name, value.encode()) for name, value in fact.headers().items())
+    data = json.dumps(json.loads(fact.data) | changes).encode()
+    return cast(Record, Mock(topic="t.feedback", partition=0, offset=0, timestamp=0, key=b"s", value=data, headers=headers))
+
+
+def example(name: str, **changes: Any) -> Record:
+    event = schemas.CATALOGUE[f"pakn.{name}.v1"].model_validate_json((EXAMPLES / f"{name}.json").read_text())
+    assert isinstance(event, schemas.Event)
+    return record(event, **changes)
+
+
+def turn(*wanted: str) -> Turn:
+    return Turn(Settings(namespace="t"), "notify", Mock(), Mock(), frozenset(wanted), Mock(), Mock())
+
+
+def received(name: str, **changes: Any) -> Received:
+    found = turn(name).parse(example(name, **changes))
+    assert found is not None
+    return found
+
+
+def letters(found: Received) -> notify.News:
+    return notify.follow(PACK.letters, "1", found.envelope, found.event, NOW)
+
+
+def test_two_major_versions_of_an_event_are_read_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old records stay in the topic for ever, so whoever reads a second version reads the first one too."""
+    monkeypatch.setitem(schemas.CATALOGUE, FeedbackRatedV2.type_name(), FeedbackRatedV2)
+    both = turn("FeedbackRated", "FeedbackRatedV2")
+    found = [both.parse(row) for row in (example("FeedbackRated"), record(FeedbackRatedV2()))]
+    assert [(row.envelope.type, row.envelope.name, type(row.event).__name__) for row in found if row] == [
+        ("pakn.FeedbackRated.v1", "FeedbackRated", "FeedbackRated"),
+        ("pakn.FeedbackRated.v2", "FeedbackRated", "FeedbackRatedV2"),
+    ]
+
+
+@pytest.mark.parametrize("registered", [True, False])
+def test_a_major_version_that_a_consumer_does_not_read_is_given_up(registered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passed over, a fact that the consumer must act on would be lost in silence."""
+    if registered:
+        monkeypatch.setitem(schemas.CATALOGUE, FeedbackRatedV2.type_name(), FeedbackRatedV2)
+    with pytest.raises(GiveUp, match=r"pakn\.FeedbackRated\.v2") as caught:
+        turn("FeedbackRated").parse(record(FeedbackRatedV2()))
+    assert caught.value.reason == "unknown_schema"
+    assert turn("ReplyPublished").parse(record(FeedbackRatedV2())) is None, "whoever wants no version of it passes it over"
+
+
+def test_an_event_that_nobody_knows_is_passed_over_in_the_lifecycle_topic() -> None:
+    wanted = (model.__name__ for model in schemas.CATALOGUE.values())
+    assert turn(*wanted).parse(record(FeedbackMerged())) is None
+
+
+def test_an_invented_rule_and_unit_change_nothing_that_a_citizen_is_told() -> None:
+    """The sender hears of the limit for the reply, and of no other."""
+    assert letters(received("DeadlineSet")) != notify.News()
+    found = received("DeadlineSet", rule="mediate", unit="weeks", added={"any": "thing"})
+    assert letters(found) == notify.News()
+    assert shown.view_changes(found.envelope.name, found.event) == {}
+
+
+def test_an_invented_unit_or_reason_does_not_hide_the_day_of_the_reply() -> None:
+    found = received("DeadlineMoved", unit="weeks", reason="court")
+    assert letters(found).case["deadline"]["due_date"] == "2026-11-26"
+    assert str(shown.view_changes(found.envelope.name, found.event)["due"].date) == "2026-11-26"
+
+
+def test_a_replay_counts_an_invented_rule_by_itself() -> None:
+    result = Replay(NOW)
+    for number, rule in enumerate(("mediate", "handle_reply")):
+        found = received("DeadlineSet", rule=rule, clock_id=rule, due_at="2027-01-01T00:00:00Z")
+        result.take(found.envelope._replace(id=str(number)), found.event)
+    assert result.counts() == {"mediate": {"open": 1}, "handle_reply": {"open": 1}}
+    assert result.unreadable == 0
+
+
+def test_a_feedback_by_an_invented_channel_is_assigned_and_answered_like_any_other() -> None:
+    found = received("FeedbackSubmitted", channel="radio", submitter_type="cooperative")
+    assert isinstance(found.event, FeedbackSubmitted)
+    case, facts = routing.assign_feedback(PACK, found.event, routing.Cause("c", NOW))
+    assert (case.feedback.channel, [fact.name for fact in facts]) == ("radio", ["FeedbackAssigned"])
+    assert [letter.moment for letter in letters(found).letters] == ["received"]
+
+
+def test_a_state_that_a_reader_does_not_know_is_a_valid_answer() -> None:
+    seen = {"code": "PAKN.20260302.0001", "state": "mediated", "category": "khac", "submitted_at": NOW, "timeline": []}
+    assert shown.ShownFeedback.model_validate(seen).state == "mediated"
