@@ -1,12 +1,12 @@
 """DeadlineMoved: the last day of a running clock is another one now, because the calendar or a rule set was corrected."""
 
 from datetime import date
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
+from schemas.values import DayCount, FeedbackCode, FeedbackId, RuleName, Slug
 
 
 class DeadlineMoved(Event):
@@ -17,7 +17,6 @@ class DeadlineMoved(Event):
     rule set takes a clock over it is told even if the day stays.
     """
 
-    version: ClassVar[str] = "1.1"
     feedback_id: FeedbackId
     code: FeedbackCode
     clock_id: str
@@ -29,8 +28,7 @@ class DeadlineMoved(Event):
     due_at: AwareDatetime = Field(description="the instant at which the last day has ended (24:00 local time)")
     due_date: date = Field(description="the last local day, which counts in full")
     nearer: bool = Field(description="true: the agency has less time than it was told before")
-    limit: int
-    unit: Literal["working_days", "days", "hours"]
+    count: DayCount
     rule_set: str
     revision: int = Field(description="which correction of the rule set was counted by")
     previous_revision: int
@@ -38,6 +36,5 @@ class DeadlineMoved(Event):
     verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")
     calendar_version: str
     previous_calendar_version: str
-    explanation: str
     moved_at: AwareDatetime
     previous_rule_set: str | None = Field(default=None, description="the one that it was counted by before")

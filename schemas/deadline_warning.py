@@ -1,12 +1,11 @@
 """DeadlineWarning: a clock comes near its end: the agency's topic gets this too."""
 
 from datetime import date
-from typing import ClassVar
 
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
+from schemas.values import DayCount, FeedbackCode, FeedbackId, RuleName, Slug
 
 
 class DeadlineWarning(Event):
@@ -15,7 +14,6 @@ class DeadlineWarning(Event):
     The ladder is data of the rule set (`warn_before`, working days).
     """
 
-    version: ClassVar[str] = "1.1"
     feedback_id: FeedbackId
     code: FeedbackCode
     clock_id: str
@@ -24,5 +22,5 @@ class DeadlineWarning(Event):
     due_at: AwareDatetime
     due_date: date
     days_before: int = Field(ge=0, description="how many working days this one lies before the last day")
-    explanation: str
+    count: DayCount
     verified: bool | None = Field(default=None, description="false: nobody has yet compared this limit with the text of the law")

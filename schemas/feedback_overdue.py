@@ -1,12 +1,11 @@
 """FeedbackOverdue: a limit has passed without what it asks for; `times` counts the progress duties that follow (every N days)."""
 
 from datetime import date
-from typing import ClassVar
 
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
+from schemas.values import DayCount, FeedbackCode, FeedbackId, RuleName, Slug
 
 
 class FeedbackOverdue(Event):
@@ -15,7 +14,6 @@ class FeedbackOverdue(Event):
     Law: the rule set named by the clock; the progress duty after Decision 574/QĐ-TTg (2017), unverified for later law.
     """
 
-    version: ClassVar[str] = "1.1"
     feedback_id: FeedbackId
     code: FeedbackCode
     clock_id: str
@@ -24,5 +22,5 @@ class FeedbackOverdue(Event):
     due_at: AwareDatetime
     due_date: date
     times: int = Field(ge=0, description="0 when the limit passed, then 1, 2, ... at each progress duty")
-    explanation: str
+    count: DayCount
     verified: bool | None = Field(default=None, description="false: nobody has yet compared this limit with the text of the law")

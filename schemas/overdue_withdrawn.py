@@ -1,12 +1,12 @@
 """OverdueWithdrawn: an overdue no longer holds, because its day has moved or the answer came in time. It says why."""
 
 from datetime import date
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, RuleName, Slug
+from schemas.values import DayCount, FeedbackCode, FeedbackId, RuleName, Slug
 
 
 class OverdueWithdrawn(Event):
@@ -15,7 +15,6 @@ class OverdueWithdrawn(Event):
     FeedbackOverdue stays in the topic, since it was true by what was known then; whoever counted it takes it back.
     """
 
-    version: ClassVar[str] = "1.1"
     feedback_id: FeedbackId
     code: FeedbackCode
     clock_id: str
@@ -23,7 +22,7 @@ class OverdueWithdrawn(Event):
     agency: Slug
     due_at: AwareDatetime = Field(description="the instant that holds now")
     due_date: date
-    explanation: str
+    count: DayCount
     withdrawn_at: AwareDatetime
     reason: Literal["calendar", "rule_set", "in_time"] | None = Field(
         default=None,

@@ -23,9 +23,7 @@ from pakn.packs.models import (
     Routing,
     RoutingRule,
     Rule,
-    RuleName,
     RuleSet,
-    Unit,
 )
 
 __all__ = [
@@ -44,9 +42,7 @@ __all__ = [
     "Routing",
     "RoutingRule",
     "Rule",
-    "RuleName",
     "RuleSet",
-    "Unit",
     "load_pack",
 ]  # fmt: skip
 

@@ -244,31 +244,6 @@ def test_every_template_is_valid_and_asks_for_known_values_only(name: str) -> No
         environment.get_template(template)
 
 
-def test_a_letter_names_the_last_day_its_article_and_that_nobody_has_checked_it(vn: Pack) -> None:
-    environment = jinja2.Environment(loader=jinja2.DictLoader(dict(vn.templates)), undefined=jinja2.StrictUndefined)
-    rule = vn.rule_set_on(date(2026, 8, 21)).rules["handle_reply"]
-    letter = environment.get_template("overdue.vi.txt.j2").render(
-        feedback={"code": "PAKN.20260821.0001", "title": "Đèn đường hỏng"},
-        sender={"name": "Nguyễn Văn Thử"},
-        agency={"id": "gia-lai", "name": vn.agency("gia-lai").letter_name},
-        event={"times": 0},
-        deadline={
-            "due_date": date(2026, 9, 15),
-            "rule_name": rule.name["vi"],
-            "article": rule.article["vi"],
-            "verified": False,
-            "explanation": "21/08/2026 + 15 working_days = 15/09/2026; 22/08 worked for 31/08",
-        },
-        links={"lookup": "https://example.org/lookup"},
-    )
-    assert letter.startswith("Kính gửi: Nguyễn Văn Thử\n\n")
-    assert "do Ủy ban nhân dân tỉnh Gia Lai xử lý" in letter
-    assert "hết ngày 15/09/2026, theo QĐ 29/2026/QĐ-TTg" in letter
-    assert "(chưa đối chiếu văn bản)." in letter
-    assert "Cách tính: 21/08/2026 + 15 ngày làm việc = 15/09/2026; 22/08 làm bù cho ngày 31/08." in letter
-    assert "\n\n\n" not in letter
-
-
 def test_every_request_type_and_source_of_the_sample_is_in_its_pack() -> None:
     pack = load_pack("la311")
     with (load.PACKS / "la311" / "requests_sample.csv").open(encoding="utf-8", newline="") as file:
