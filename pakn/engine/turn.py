@@ -105,7 +105,7 @@ class GivenUp:
         return self.reason.faults or (Fault(field="record", code=self.reason.reason, message=str(self.reason)[:1000]),)
 
 
-class Refuse(Protocol):
+class Refusal(Protocol):
     """Answers the sender of a record that was given up, with facts to publish; none for a topic that gets no answers."""
 
     def __call__(self, given_up: GivenUp) -> list[Fact]:
@@ -147,7 +147,7 @@ class Turn:
         wanted: frozenset[str],
         fatal: Callable[[str], None],
         progress: Callable[[Sequence[Record]], None],
-        refuse: Refuse | None = None,
+        refuse: Refusal | None = None,
     ) -> None:
         """`wanted` are the event names that the handler takes, `Tombstone` among them; others are skipped unread.
 

@@ -4,8 +4,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from pakn.packs.load import NoRuleSet, RuleSet
-from services.deadlines.law.known import Law, LawVersion
+from pakn.packs.load import RuleSet
+from services.deadlines.law.known import Law, LawVersion, NoRuleSet
 from tests.support.clock_story import LAW, Story, at, corrected, data, ending, with_days_off
 
 OLD, NEW = LAW.pack.rule_sets

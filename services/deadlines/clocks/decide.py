@@ -12,14 +12,14 @@ from pydantic import BaseModel
 
 import schemas
 from pakn.errors import GiveUp
-from pakn.packs.load import Moment, NoRuleSet, RuleSet
+from pakn.packs.load import Moment, RuleSet
 from schemas import Event, Fact
 from schemas.values import RuleName
 from services.deadlines.clocks import corrections
 from services.deadlines.clocks.clock import Case, Clock, Rung, open_clock, rule_of
 from services.deadlines.clocks.facts import about, clock_fact, last_day, set_facts
 from services.deadlines.clocks.ladder import with_next_rung
-from services.deadlines.law.known import Law
+from services.deadlines.law.known import Law, NoRuleSet
 
 
 def moment_of(event: BaseModel) -> tuple[Moment, datetime] | None:

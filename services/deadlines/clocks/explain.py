@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from pakn.packs.load import NoRuleSet, RuleSet
+from pakn.packs.load import RuleSet
 from pakn.packs.models import WorkingDay
 from schemas.values import DayCount
 from services.deadlines.clocks.clock import Clock, due, standing
-from services.deadlines.law.known import Law
+from services.deadlines.law.known import Law, NoRuleSet
 from services.deadlines.law.workdays import CalendarEnds, Day, WorkDays
 
 Explained = dict[str, Any]

@@ -11,13 +11,17 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from pakn.errors import TryAgain
-from pakn.packs.load import NoRuleSet, Pack, RuleSet
+from pakn.packs.load import Pack, RuleSet
 from schemas.values import RuleName
 from services.deadlines.law.workdays import WorkDays
 
 EVER = datetime.min.replace(tzinfo=UTC)
 """Since when the law of a pack is known where no running system has to learn it."""
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
+
+
+class NoRuleSet(LookupError):
+    """No known rule set is in force on the day: no clock can open until the pack has one."""
 
 
 class LawVersion(NamedTuple):
