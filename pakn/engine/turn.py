@@ -95,11 +95,6 @@ class GivenUp:
         return f"{self.record.partition}/{self.record.offset}"
 
     @property
-    def appended_at(self) -> datetime:
-        """When the broker got the record: the same at each repetition of its batch."""
-        return appended_at(self.record)
-
-    @property
     def faults(self) -> tuple[Fault, ...]:
         """What the sender must correct: at least one fault."""
         return self.reason.faults or (Fault(field="record", code=self.reason.reason, message=str(self.reason)[:1000]),)
@@ -114,7 +109,7 @@ class Refusal(Protocol):
 
 
 def appended_at(record: Record) -> datetime:
-    """When the broker got a record."""
+    """When the broker got a record: the same at each repetition of its batch."""
     return datetime.fromtimestamp(record.timestamp / 1000, UTC)
 
 
