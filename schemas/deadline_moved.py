@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, MoveReason, OpenRule, OpenUnit, Slug, open_text
+from schemas.values import DayCount, FeedbackCode, FeedbackId, MoveReason, OpenRule, Slug, open_text
 
 
 class DeadlineMoved(Event):
@@ -28,8 +28,7 @@ class DeadlineMoved(Event):
     due_at: AwareDatetime = Field(description="the instant at which the last day has ended (24:00 local time)")
     due_date: date = Field(description="the last local day, which counts in full")
     nearer: bool = Field(description="true: the agency has less time than it was told before")
-    limit: int
-    unit: OpenUnit
+    count: DayCount
     rule_set: str
     revision: int = Field(description="which correction of the rule set was counted by")
     previous_rule_set: str = Field(description="the one that it was counted by before")
@@ -38,5 +37,4 @@ class DeadlineMoved(Event):
     verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")
     calendar_version: str
     previous_calendar_version: str
-    explanation: str
     moved_at: AwareDatetime

@@ -5,7 +5,7 @@ from datetime import date
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, OpenRule, OpenUnit, Slug
+from schemas.values import DayCount, FeedbackCode, FeedbackId, OpenRule, Slug
 
 
 class DeadlineSet(Event):
@@ -23,10 +23,8 @@ class DeadlineSet(Event):
     started_at: AwareDatetime
     due_at: AwareDatetime = Field(description="the instant at which the last day has ended (24:00 local time)")
     due_date: date = Field(description="the last local day, which counts in full")
-    limit: int
-    unit: OpenUnit
+    count: DayCount
     rule_set: str
     article: str
     verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")
     calendar_version: str
-    explanation: str

@@ -5,7 +5,7 @@ from datetime import date
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, OpenRule, Slug
+from schemas.values import DayCount, FeedbackCode, FeedbackId, OpenRule, Slug
 
 
 class DeadlineWarning(Event):
@@ -22,5 +22,5 @@ class DeadlineWarning(Event):
     due_at: AwareDatetime
     due_date: date
     days_before: int = Field(ge=0, description="how many working days this one lies before the last day")
-    explanation: str
+    count: DayCount
     verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")

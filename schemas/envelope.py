@@ -102,17 +102,14 @@ class Fact:
 
     def headers(self) -> dict[str, str]:
         """The Kafka headers of this fact."""
-        return {
-            "ce_specversion": "1.0",
-            "ce_id": self.id,
-            "ce_type": self.type,
-            "ce_source": self.source,
-            "ce_time": self.time.isoformat(),
-            "ce_subject": self.subject,
-            "ce_dataschema": self.schema,
-            "ce_causationid": self.cause,
-            "content-type": CONTENT_TYPE,
-        }
+        more = {"subject": self.subject, "dataschema": self.schema, "causationid": self.cause}
+        return binary_headers(id=self.id, type=self.type, source=self.source, time=self.time, **more)
+
+
+def binary_headers(*, id: str, type: str, source: str, time: datetime, **more: str) -> dict[str, str]:
+    """The Kafka headers of an event in binary mode; `more` are its optional attributes, such as `subject`."""
+    attributes = {"specversion": "1.0", "id": id, "type": type, "source": source, "time": time.isoformat(), **more}
+    return {f"ce_{name}": value for name, value in attributes.items()} | {"content-type": CONTENT_TYPE}
 
 
 def derived_id(cause: str, what: str) -> str:

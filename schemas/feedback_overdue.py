@@ -5,7 +5,7 @@ from datetime import date
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, OpenRule, Slug
+from schemas.values import DayCount, FeedbackCode, FeedbackId, OpenRule, Slug
 
 
 class FeedbackOverdue(Event):
@@ -22,5 +22,5 @@ class FeedbackOverdue(Event):
     due_at: AwareDatetime
     due_date: date
     times: int = Field(ge=0, description="0 when the limit passed, then 1, 2, ... at each progress duty")
-    explanation: str
+    count: DayCount
     verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, OpenRule, Slug, WithdrawalReason, open_text
+from schemas.values import DayCount, FeedbackCode, FeedbackId, OpenRule, Slug, WithdrawalReason, open_text
 
 
 class OverdueWithdrawn(Event):
@@ -22,7 +22,7 @@ class OverdueWithdrawn(Event):
     agency: Slug
     due_at: AwareDatetime = Field(description="the instant that holds now")
     due_date: date
-    explanation: str
+    count: DayCount
     withdrawn_at: AwareDatetime
     reason: Annotated[
         str,

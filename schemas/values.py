@@ -1,5 +1,6 @@
 """Values that several events share: identifiers, attachments, bounded texts. Used by the event files beside this one."""
 
+import datetime
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -24,6 +25,7 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=_CLEAN)]
 RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish"]
 Unit = Literal["working_days", "days", "hours"]
+DayOffKind = Literal["holiday", "made_up", "swap_off"]
 Channel = Literal["web", "api", "portal"]
 SubmitterType = Literal["person", "organization"]
 MoveReason = Literal["calendar", "rule_set"]
@@ -65,6 +67,26 @@ class Place(BaseModel):
     description: Line | None = None
     latitude: float | None = Field(default=None, ge=-90, le=90, description="degrees, WGS 84")
     longitude: float | None = Field(default=None, ge=-180, le=180, description="degrees, WGS 84")
+
+
+class UnusualDay(BaseModel):
+    """A day in a count that is off although it is no weekend, or that is worked although it is one."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    date: datetime.date
+    kind: Annotated[str, open_text("why the day is out of the ordinary", Literal[DayOffKind, "swap_work"])]
+    name: str | None = Field(default=None, description="of a day off, in the words of the working calendar")
+    worked_for: datetime.date | None = Field(default=None, description="of a swap_work: the day off for which it is worked")
+
+
+class DayCount(BaseModel):
+    """How a last day was counted: so many units after the day of the start, and the days out of the ordinary among them."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    started_on: datetime.date = Field(description="the local day of the start, which is not counted")
+    limit: int
+    unit: OpenUnit
+    unusual: tuple[UnusualDay, ...] = ()
 
 
 # What each code of a fault means. A code is never taken back or given another meaning; new ones may come.

@@ -20,6 +20,7 @@ from pakn.demo.requests import SENDER_STEPS, Act, DemoRequest
 from pakn.demo.timekeeper import Timekeeper
 from pakn.engine.kafka import MAX_RECORD_BYTES, topic_name
 from pakn.settings import Settings
+from schemas.envelope import binary_headers
 
 _TRIES = 240
 _TRY_AGAIN_SECONDS = 0.5
@@ -55,7 +56,6 @@ class Actors:
         )
         self._at_once = asyncio.Semaphore(64)
         self.outcomes: dict[str, Outcome] = {}
-        self.actions_sent = 0
 
     async def start(self) -> None:
         """Connect."""
@@ -122,7 +122,6 @@ class Actors:
             agency = self._observer.assigned_to[feedback_id]
             officer = _OFFICER.get(step.action, "officer-1")
             body = {"action": step.action, "feedback_id": feedback_id, "actor": officer, **step.values}
-            self.actions_sent += 1
             await self._post(f"actions.{agency}", str(uuid.uuid4()), "AgencyAction", f"/{agency}", feedback_id, body)
         effect = _EFFECT[step.action]
 
@@ -167,19 +166,12 @@ class Actors:
         raise TimeoutError(f"{method} {path} was not answered in {_TRIES * _TRY_AGAIN_SECONDS:.0f} s; see the log of intake")
 
     async def _post(self, topic: str, id: str, name: str, source: str, key: str, body: dict[str, Any]) -> None:
-        attributes = {
-            "ce_specversion": "1.0",
-            "ce_id": id,
-            "ce_type": f"pakn.{name}.v1",
-            "ce_source": source,
-            "ce_time": self._timekeeper.now().isoformat(),
-            "content-type": "application/json",
-        }
+        headers = binary_headers(id=id, type=f"pakn.{name}.v1", source=source, time=self._timekeeper.now())
         await self._producer.send_and_wait(
             topic_name(self._settings.namespace, topic),
             json.dumps(body, ensure_ascii=False).encode(),
             key=key.encode(),
-            headers=[(name, value.encode()) for name, value in attributes.items()],
+            headers=[(header, value.encode()) for header, value in headers.items()],
         )
 
 

@@ -37,7 +37,6 @@ class Observer:
         self.assigned_to: dict[str, str] = {}
         self.seen: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self.answers: dict[str, dict[str, Any]] = {}
-        self.refused_actions = 0
         self.records = 0
         self.totals: dict[str, int] = defaultdict(int)
         self._ids: set[str] = set()
@@ -79,7 +78,6 @@ class Observer:
             self.answers[reference] = data
             self._news(reference)
         elif family == topics.ASSIGNMENTS:
-            self.refused_actions += envelope.name == "ActionRefused"
             if envelope.name == "FeedbackAssigned":
                 self.assigned_to[envelope.subject] = data["agency"]
             self.seen[envelope.subject].append((f"agency:{envelope.name}", data.get("agency") or ""))

@@ -27,7 +27,7 @@ from pakn.logs import logger
 from pakn.settings import Settings
 from schemas import Envelope, EnvelopeError, Fact, topics
 from schemas.topics import TopicName
-from schemas.values import faults_of
+from schemas.values import Fault, faults_of
 
 log = logger(__name__)
 # Codes of the server for a document that it can never keep: too large, nested too deeply, too large a key of an index.
@@ -69,6 +69,50 @@ class Tombstone(BaseModel):
     """Stands for a record without a value in a compacted topic: what was known of its key is to be erased."""
 
 
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A record that goes to the dead letters, and why. `received` is none if the record could not be read."""
+
+    record: Record
+    reason: GiveUp
+    received: Received | None = None
+
+    @property
+    def topic(self) -> TopicName:
+        """The topic of the record."""
+        return TopicName.parse(self.record.topic)
+
+    @property
+    def own_id(self) -> str:
+        """The id that the sender gave the record, at most 1000 characters; empty if there is none."""
+        if self.received:
+            return self.received.envelope.id
+        return next((value.decode(errors="replace") for key, value in self.record.headers if key == "ce_id" and value), "")[:1000]
+
+    @property
+    def place(self) -> str:
+        """The partition and the offset of the record, which tell it from every other of its topic."""
+        return f"{self.record.partition}/{self.record.offset}"
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What the sender must correct: at least one fault."""
+        return self.reason.faults or (Fault(field="record", code=self.reason.reason, message=str(self.reason)[:1000]),)
+
+
+class Refusal(Protocol):
+    """Answers the sender of a record that was given up, with facts to publish; none for a topic that gets no answers."""
+
+    def __call__(self, given_up: GivenUp) -> list[Fact]:
+        """Must give the same facts at each repetition."""
+        ...
+
+
+def appended_at(record: Record) -> datetime:
+    """When the broker got a record: the same at each repetition of its batch."""
+    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+
+
 @dataclass(slots=True)
 class Outcome:
     """What a handler made of a batch: facts to publish in order, records given up, and how many were repetitions."""
@@ -98,12 +142,12 @@ class Turn:
         wanted: frozenset[str],
         fatal: Callable[[str], None],
         progress: Callable[[Sequence[Record]], None],
-        refuse: Callable[[Received | None, Record, GiveUp], list[Fact]] | None = None,
+        refuse: Refusal | None = None,
     ) -> None:
         """`wanted` are the classes of the catalogue that the handler takes, by name, and `Tombstone`; others are skipped unread.
 
         A handler for two major versions of an event wants both: `FeedbackRated` and `FeedbackRatedV2`.
-        `refuse` may answer the sender of a record that is given up; what it returns is published with the dead letter.
+        `refuse` gives the answers that are published with dead letters.
         """
         self._settings = settings
         self._service = service
@@ -152,30 +196,31 @@ class Turn:
                 if not is_poison(error):
                     raise
                 reason = GiveUp("unsavable", f"what this leads to is more than the database can keep: {describe(error)}")
+                given_up = GivenUp(record, reason)
                 if self._refuse:
-                    await kafka.publish(self._broker, self._settings.namespace, self._refuse(None, record, reason))
-                await self._dead_letter(None, record, reason)
+                    await kafka.publish(self._broker, self._settings.namespace, self._refuse(given_up))
+                await self._dead_letter(given_up)
 
     async def _run(self, records: Sequence[Record]) -> None:
         started = time.monotonic()
         batch: list[Received] = []
-        given_up: list[tuple[Received | None, Record, GiveUp]] = []
+        given_up: list[GivenUp] = []
         for record in records:
             try:
                 received = self.parse(record)
             except GiveUp as fault:
-                given_up.append((None, record, fault))
+                given_up.append(GivenUp(record, fault))
             else:
                 if received is not None:
                     batch.append(received)
         outcome = await self._handler.handle(batch) if batch else Outcome()
-        given_up += [(received, received.record, reason) for received, reason in outcome.given_up]
+        given_up += [GivenUp(received.record, reason, received) for received, reason in outcome.given_up]
         facts = outcome.facts
         if self._refuse:
-            facts = [*facts, *(fact for row in given_up for fact in self._refuse(*row))]
+            facts = [*facts, *(fact for row in given_up for fact in self._refuse(row))]
         await kafka.publish(self._broker, self._settings.namespace, facts)
-        for received, record, reason in given_up:
-            await self._dead_letter(received, record, reason)
+        for row in given_up:
+            await self._dead_letter(row)
         for received in batch:
             metrics.events_consumed.labels(received.envelope.name, "handled").inc()
         if outcome.repeated:
@@ -206,8 +251,7 @@ class Turn:
         except ValidationError as error:
             faults = tuple(faults_of(error, "data"))
             raise GiveUp("invalid", "; ".join(f"{fault.field}: {fault.message}" for fault in faults), faults) from None
-        appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-        return Received(envelope, event, topic, record.partition, record.offset, appended_at, record)
+        return Received(envelope, event, topic, record.partition, record.offset, appended_at(record), record)
 
     @staticmethod
     def _tombstone(record: Record, topic: TopicName) -> Received:
@@ -218,16 +262,16 @@ class Turn:
             raise GiveUp("unreadable", "the key of a record without a value is not UTF-8") from None
         name = Tombstone.__name__
         place = f"{record.topic}/{record.partition}/{record.offset}"
-        appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-        envelope = Envelope(place, f"pakn.{name}.v1", name, record.topic, appended_at, key, "")
-        return Received(envelope, Tombstone(), topic, record.partition, record.offset, appended_at, record)
+        at = appended_at(record)
+        envelope = Envelope(place, f"pakn.{name}.v1", name, record.topic, at, key, "")
+        return Received(envelope, Tombstone(), topic, record.partition, record.offset, at, record)
 
-    async def _dead_letter(self, received: Received | None, record: Record, reason: GiveUp) -> None:
-        await dead_letters.publish(self._broker, self._settings.namespace, self._service, record, reason)
-        metrics.dead_letters.labels(reason.reason).inc()
-        name = received.envelope.name if received else "unknown"
+    async def _dead_letter(self, row: GivenUp) -> None:
+        await dead_letters.publish(self._broker, self._settings.namespace, self._service, row.record, row.reason)
+        metrics.dead_letters.labels(row.reason.reason).inc()
+        name = row.received.envelope.name if row.received else "unknown"
         metrics.events_consumed.labels(name, "dead").inc()
-        log.warning("dead_letter", reason=reason.reason, origin=dead_letters.origin(record), type=name)
+        log.warning("dead_letter", reason=row.reason.reason, origin=dead_letters.origin(row.record), type=name)
 
     def _note_progress(self, records: Sequence[Record]) -> None:
         self._progress(records)

@@ -23,9 +23,7 @@ from pakn.packs.models import (
     Routing,
     RoutingRule,
     Rule,
-    RuleName,
     RuleSet,
-    Unit,
 )
 
 __all__ = [
@@ -37,25 +35,18 @@ __all__ = [
     "Letters",
     "Limit",
     "Moment",
-    "NoRuleSet",
     "Pack",
     "PackError",
     "PackFault",
     "Routing",
     "RoutingRule",
     "Rule",
-    "RuleName",
     "RuleSet",
-    "Unit",
     "load_pack",
 ]  # fmt: skip
 
 PACKS: Final = Path(__file__).resolve().parents[2] / "packs"
 """Where packs are looked for by name: the folder beside this package, in the source tree and when installed."""
-
-
-class NoRuleSet(LookupError):
-    """No rule set of the pack is in force on the day: a clock cannot be opened until the pack has one."""
 
 
 class PackError(ValueError):
@@ -113,14 +104,6 @@ class Pack(Part):
         while agency.valid_to is not None and agency.valid_to < day and agency.successor is not None:
             agency = self.agency(agency.successor)
         return agency
-
-    def rule_set_on(self, day: date) -> RuleSet:
-        """The rule set in force on `day` (both of its end days are in force); NoRuleSet where there is none."""
-        for rule_set in self.rule_sets:
-            effective = rule_set.effective
-            if effective.from_ <= day and (effective.to is None or day <= effective.to):
-                return rule_set
-        raise NoRuleSet(f"pack {self.id} has no rule set in force on {day}")
 
     def limit(self, rule: Rule, category: str, agency: str) -> int:
         """How many `rule.limit.unit` the agency has for a feedback of that category: the shortest that applies."""

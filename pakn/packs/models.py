@@ -10,12 +10,12 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from schemas.values import DayOffKind, RuleName, Unit
+
 Moment = Literal[
     "sent", "transferred_in", "supplemented", "received", "refused", "returned", "more_requested", "transferred_out",
     "reply_ready", "reply_sent_back", "published",
 ]  # fmt: skip
-RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish"]
-Unit = Literal["working_days", "days", "hours"]
 SenderField = Literal["name", "address", "phone", "email"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[str, ...] = get_args(Weekday)  # in the order of date.weekday()
@@ -225,7 +225,7 @@ class RuleSet(Part):
 
 class DayOff(Part):
     date: datetime.date
-    kind: Literal["holiday", "made_up", "swap_off"]
+    kind: DayOffKind
     name: Phrase
     source: Phrase
 

@@ -76,7 +76,7 @@ def _look(result: Preview, law: Law, case: Case, now: datetime) -> None:
             moved = "first counted" if before.due_at is None else "later" if since.due_at > before.due_at else "nearer"
             counts[moved] += 1
             counts["overdue taken back"] += before.overdue and not since.overdue
-        if next(law.corrections_of(since.count, now, since.rule, law.days.local_day(since.started_at)), None):
+        if next(law.corrections_of(since.law_version, now, since.rule, since.count.started_on), None):
             result.beyond.append(f"{case.code} {since.rule} of {since.agency}: the calendar ends before its last day")
 
 

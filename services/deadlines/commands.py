@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from zoneinfo import ZoneInfo
 
 import typer
@@ -18,6 +18,7 @@ from pakn import legal_time
 from pakn.engine.command_line import settings_or_stop, stop, stop_without_database
 from pakn.errors import TryAgain
 from pakn.packs.load import Pack, PackError, load_pack
+from schemas.values import RuleName
 from services.deadlines import calendar_change
 from services.deadlines.clocks import explain
 from services.deadlines.law import calendar_check
@@ -37,7 +38,7 @@ def _pack(name: str | None, calendar_file: Path | None = None) -> Pack:
 
 
 def due(
-    rule: Annotated[str, typer.Option(help="refuse, request_more, transfer_out, handle_reply or publish")],
+    rule: Annotated[str, typer.Option(help=", ".join(get_args(RuleName)))],
     pack: PackOption = None,
     start: Annotated[
         list[str] | None, typer.Option(help="when it starts, ISO 8601 with offset; may be given several times")

@@ -10,7 +10,7 @@ from pakn.engine.case_store import CaseStore
 from pakn.engine.mongo import Collection, Database, Document
 from pakn.packs.load import Calendar, RuleSet
 from services.deadlines.clocks.clock import Case
-from services.deadlines.law.known import Count
+from services.deadlines.law.known import LawVersion
 
 # Stands for "nothing is due any more". A null would lie inside the range of the due query on some servers' indexes.
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
@@ -38,11 +38,11 @@ class DeadlinesStore:
         found: Document | None = await self._cases.find_one({"code": code})
         return found
 
-    async def counts_in_use(self) -> list[Count]:
+    async def counts_in_use(self) -> list[LawVersion]:
         """By what running clocks were counted."""
-        return [Count.parse(text) for text in await self._cases.distinct("counted_by")]
+        return [LawVersion.parse(text) for text in await self._cases.distinct("counted_by")]
 
-    async def counted_by(self, counts: Iterable[Count], partition: int | None, after: str, limit: int) -> list[Document]:
+    async def counted_by(self, counts: Iterable[LawVersion], partition: int | None, after: str, limit: int) -> list[Document]:
         """Cases, in the order of their ids and above the id `after`, with running clocks that were counted so.
 
         Without a partition it looks in all.

@@ -1,7 +1,6 @@
-"""Turns a batch of facts into letters and what they need to know: one read and two bulk writes, whatever the size of the batch.
+"""Turns a batch of facts into letters and the cases they are about, with one read and two bulk writes a batch.
 
-`pakn/engine/turn.py` calls `LetterHandler.handle`; `mailer.py` takes it from there. A letter's id is derived from its fact,
-so a batch that comes again inserts nothing twice.
+A letter's id is derived from its fact, so a batch that comes again inserts nothing twice.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ log = logger(__name__)
 
 
 class LetterHandler:
-    """Decide, then save. Letters publish no facts here: what becomes of them is known only after they were sent."""
+    """Decides, then saves. It publishes no facts: what becomes of a letter is known only after it was sent."""
 
     def __init__(self, store: NotifyStore, letters: Letters, version: str, now: Callable[[], datetime]) -> None:
         """`version` is that of the pack's templates; `now` gives the machine's time."""
@@ -28,21 +27,21 @@ class LetterHandler:
         self._now = now
 
     async def handle(self, batch: Sequence[Received]) -> Outcome:
-        """Safe to call again with the same batch. Raises PyMongoError when the database cannot be written."""
+        """Safe to repeat with the same batch. Raises PyMongoError if the database cannot be written."""
         outcome = Outcome()
         now = self._now()
         followed: list[tuple[str, str, domain.News]] = []
         for received in batch:
             try:
                 news = self._follow(received, now)
-            except Exception as error:  # A pure decision fails the same way each time: no repetition mends it.
+            except Exception as error:  # A pure decision fails the same way at each repetition.
                 log.exception("decision_failed", event_id=received.envelope.id, type=received.envelope.name)
                 outcome.given_up.append((received, GiveUp("unexpected", type(error).__name__)))
                 continue
             feedback_id = getattr(received.event, "feedback_id", received.envelope.subject)
             followed.append((feedback_id, received.envelope.id, news))
         cases = await self._case_news(followed)
-        # The cases come first: a letter that is let go finds what it waited for.
+        # Cases are saved first, so that a released letter finds what it waited for.
         await self._store.save_cases(cases)
         letters = [letter for _, _, news in followed for letter in news.letters]
         starts = [(letter, domain.start(letter, cases.get(letter.feedback_id, ({}, []))[0])) for letter in letters]
@@ -51,7 +50,7 @@ class LetterHandler:
         return outcome
 
     async def _case_news(self, followed: Sequence[tuple[str, str, domain.News]]) -> dict[str, CaseNews]:
-        """What facts that are new to their case say of it; a later one in the batch stands."""
+        """The changes by facts that are new to their case; a later fact of the batch wins."""
         told = [(feedback_id, fact_id, news.case) for feedback_id, fact_id, news in followed if news.case]
         known = await self._store.known_facts({feedback_id for feedback_id, _, _ in told}) if told else {}
         cases: dict[str, CaseNews] = {}

@@ -1,12 +1,8 @@
-"""Which letters follow from a fact, what a letter waits for, what its template may see, and what its outcome means. Pure.
+"""Decides which letters follow from a fact, what a letter waits for, and what becomes of it. Pure.
 
-`handlers.py` calls `follow` for each record; `mailer.py` calls `readiness` before a letter is composed and `settle` after
-it was tried; `store.py` keeps what they decide.
-
-A letter that names its limit is the one on `FeedbackAssigned`: the clock is opened because of that very fact, so its
-`DeadlineSet` follows on the same partition a moment later, unless no calendar reaches its day yet. The letter is kept from
-the start, the arrival of the deadline lets it go at once, and after `DEADLINE_WAIT` it goes without one. The receipt is
-never held back.
+Only the letter about an assignment waits for a deadline. The same fact opens the clock, so its `DeadlineSet` follows on the
+same partition a moment later, unless no calendar reaches the last day yet. The letter is sent as soon as the deadline is
+known, and without a deadline after `DEADLINE_WAIT`. The receipt never waits.
 """
 
 from collections.abc import Mapping
@@ -32,17 +28,18 @@ from schemas import (
     fact,
 )
 from schemas.notification_failed import Undelivered
+from schemas.values import DayCount
 
 SOURCE = "/pakn/notify"
 CONTACT_WAIT = timedelta(days=3)
 DEADLINE_WAIT = timedelta(minutes=10)
-# A mail server that cannot be reached is no fault of the letter; after so long the matter is one for a person.
+# An unreachable mail server is no fault of the letter. After so long a person has to decide.
 UNREACHABLE_LIMIT = timedelta(days=3)
 _BACKOFF_MAX = timedelta(hours=1)
 _CONTACT_LOOK_MIN, _CONTACT_LOOK_MAX = timedelta(seconds=1), timedelta(minutes=10)
-# What a citizen wrote may hold personal data, and no letter repeats it: letters keep all of an event but this.
-_NOT_KEPT = {"content", "attachments", "place"}
-# What `follow` needs to know of a case, beside the events that the pack writes letters on.
+# Letters keep an event without these: what a citizen wrote may hold personal data, and the case has the count.
+_NOT_KEPT = {"content", "attachments", "place", "count"}
+# Events that say something of a case, whether or not the pack has a letter for them.
 CASE_EVENTS = frozenset(
     {"FeedbackSubmitted", "FeedbackNotAccepted", "FeedbackAssigned", "DeadlineSet", "DeadlineMoved", "ContactRecorded"}
 )
@@ -56,7 +53,7 @@ TO_BE_SETTLED: tuple[State, ...] = ("queued", "sending", "uncertain", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """What notify keeps of a sender: no more than a letter needs."""
+    """The part of a sender's contact that a letter needs."""
 
     name: str | None
     email: str | None
@@ -74,12 +71,12 @@ class Deadline:
     article: str
     due_date: date
     verified: bool
-    explanation: str
+    count: DayCount
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What letters say about a case. `contact_known` is true too for a sender whose contact has been erased."""
+    """What letters say about a case. `contact_known` is also true if the contact has been erased."""
 
     title: str = ""
     category: str = ""
@@ -113,7 +110,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What becomes of a letter: a state to save; `next_try_at` for a queued one; `announced` says whether it is a fact."""
+    """What becomes of a letter. `next_try_at` is set for a queued one; `announced`: a fact says so."""
 
     state: State
     reason: str = ""
@@ -125,9 +122,9 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What one fact brings: letters, what changes in the case, and whether letters that wait for it may go.
+    """What follows from one fact: letters, changed fields of the case, and whether waiting letters may be sent.
 
-    `case` counts once, in the order of the facts: one that is read again must not turn back what a later one has said.
+    `case` applies once, in the order of the facts: a fact that is read again must not undo a later one.
     """
 
     letters: tuple[Letter, ...] = ()
@@ -136,12 +133,12 @@ class News:
 
 
 def wanted(letters: Letters) -> frozenset[str]:
-    """The names of the events that notify reads, with this pack."""
+    """The names of the events that matter with these letters."""
     return CASE_EVENTS | {letter.event for letter in letters.moments.values()}
 
 
 def follow(letters: Letters, version: str, envelope: Envelope, event: BaseModel, now: datetime) -> News:
-    """What follows from a fact. `version` is that of the templates, pinned in each letter; `now` is the machine's time."""
+    """What follows from a fact. `version` is that of the templates, which each letter keeps; `now` is the machine's time."""
     due = [
         moment
         for moment, letter in letters.moments.items()
@@ -154,7 +151,7 @@ def follow(letters: Letters, version: str, envelope: Envelope, event: BaseModel,
 
 
 def _letter(moment: str, version: str, envelope: Envelope, event: BaseModel, now: datetime) -> Letter:
-    # A move between the units of one agency opens no new clock, so its letter must not wait for one.
+    # A move between units of one agency opens no clock, so its letter must not wait for one.
     opens_clock = isinstance(event, FeedbackAssigned) and event.previous_agency != event.agency
     data = event.model_dump(mode="json", exclude=_NOT_KEPT)
     return Letter(
@@ -173,7 +170,7 @@ def _letter(moment: str, version: str, envelope: Envelope, event: BaseModel, now
 
 
 def _case_news(event: BaseModel) -> dict[str, Any]:
-    """The fields of the case that `event` sets."""
+    """The fields of the case that an event changes."""
     match event:
         case FeedbackSubmitted():
             return {"title": event.title, "category": event.category, "submitted_at": event.submitted_at}
@@ -186,7 +183,7 @@ def _case_news(event: BaseModel) -> dict[str, Any]:
             reset = {} if event.previous_agency == event.agency else {"deadline": None}
             return matter | {"agency": event.agency} | reset
         case DeadlineSet(rule="handle_reply") | DeadlineMoved(rule="handle_reply"):
-            kept = {"agency", "rule", "rule_set", "article", "due_date", "verified", "explanation"}
+            kept = {"agency", "rule", "rule_set", "article", "due_date", "verified", "count"}
             return {"deadline": event.model_dump(mode="json", include=kept)}
         case ContactRecorded():
             kept = {"name", "email", "language", "lookup_secret"}
@@ -195,19 +192,19 @@ def _case_news(event: BaseModel) -> dict[str, Any]:
 
 
 def erased() -> News:
-    """What a tombstone in the topic of contacts brings: the contact is gone for good, and no letter waits for it."""
+    """What follows from a tombstone in the topic of contacts: the contact is erased, and no letter waits for it."""
     return News(case={"contact": None, "contact_known": True}, releases=True)
 
 
 def start(letter: Letter, case: Mapping[str, Any]) -> Settlement:
-    """How a new letter begins: due now, or waiting for its deadline; `case` is what else its batch says of the case."""
+    """The first state of a letter: due now, or waiting for its deadline. `case` has the fields known from the same batch."""
     waits = letter.needs_deadline and case.get("deadline") is None
     due_at = letter.created_at + DEADLINE_WAIT if waits else letter.created_at
     return Settlement("queued", next_try_at=due_at, waiting=waits)
 
 
 def readiness(letter: Letter, case: Case, now: datetime) -> Settlement | None:
-    """None when the letter can be sent now; otherwise what becomes of it. `now` is the machine's time."""
+    """None if the letter can be sent now; otherwise what becomes of it. `now` is the machine's time."""
     age = now - letter.created_at
     if not case.contact_known:
         if age >= CONTACT_WAIT:
@@ -215,7 +212,7 @@ def readiness(letter: Letter, case: Case, now: datetime) -> Settlement | None:
         wait = min(max(age, _CONTACT_LOOK_MIN), _CONTACT_LOOK_MAX)
         return Settlement("queued", next_try_at=now + wait, waiting=True, attempts=letter.attempts)
     if case.contact is None or not case.contact.email:
-        # Nobody chose to be written to, so that is no failure and no fact.
+        # The sender gave no address, so this is no failure and no fact.
         return Settlement("undeliverable", "no email address", attempts=letter.attempts)
     if letter.needs_deadline and case.deadline is None and age < DEADLINE_WAIT:
         return Settlement("queued", next_try_at=letter.created_at + DEADLINE_WAIT, waiting=True, attempts=letter.attempts)
@@ -226,14 +223,14 @@ Result = Literal["sent", "retry", "unreachable", "failed", "uncertain"]
 
 
 def settle(letter: Letter, result: Result, reason: str, now: datetime, *, attempts: int, backoff: timedelta) -> Settlement:
-    """What becomes of a letter that was tried: `attempts` is how often the server may refuse it, `backoff` the first pause."""
+    """What becomes of a letter after a try. The server may refuse it `attempts` times; `backoff` is the first pause."""
     tried = letter.attempts + 1
     if result == "sent":
         return Settlement("sent", attempts=tried, announced=True)
     if result in ("failed", "uncertain"):
         return Settlement("failed" if result == "failed" else "uncertain", reason, attempts=tried, announced=True)
     if result == "unreachable":
-        # No answer of the server, so no attempt of this letter's; the pause grows with the letter's age.
+        # The server did not answer, so this is no attempt. The pause grows with the age of the letter.
         age = now - letter.created_at
         if age >= UNREACHABLE_LIMIT:
             return Settlement("failed", reason, attempts=letter.attempts, announced=True)
@@ -245,7 +242,7 @@ def settle(letter: Letter, result: Result, reason: str, now: datetime, *, attemp
 
 
 def announcement(letter: Letter, state: Announced, reason: str, at: datetime, message_id: str) -> Fact:
-    """The fact that says what became of a letter; the same letter and outcome give the same fact. `at` is legal time."""
+    """The fact of what became of a letter; the same letter and outcome give the same fact. `at` is legal time."""
     common = {"feedback_id": letter.feedback_id, "code": letter.code, "notification_id": letter.id, "moment": letter.moment}
     event: NotificationSent | NotificationFailed
     if state == "sent":
@@ -253,6 +250,6 @@ def announcement(letter: Letter, state: Announced, reason: str, at: datetime, me
         discriminator = letter.id
     else:
         event = NotificationFailed(**common, outcome=state, reason=reason, failed_at=at)
-        # A letter that was resent by an operator can fail again, which is another fact.
+        # A letter that an operator sends again can fail again, which is another fact.
         discriminator = f"{letter.id}/{state}/{letter.attempts}"
     return fact(event, cause=letter.cause, subject=letter.feedback_id, time=at, source=SOURCE, discriminator=discriminator)

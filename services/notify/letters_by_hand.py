@@ -1,7 +1,7 @@
 """What a person decides about letters: list the uncertain ones, and settle one after a look into the mailbox.
 
-A letter is uncertain when the
-process, or the connection, was lost while it was handed over: its Message-ID says whether the mailbox has it.
+A letter is uncertain if the process or the connection was lost while it was handed over. Look for its Message-ID in the
+mailbox to see whether it arrived.
 """
 
 from datetime import datetime
@@ -18,7 +18,7 @@ Verdict = Literal["sent", "resend"]
 
 
 class Listed(NamedTuple):
-    """A letter that needs a decision. `since` is the machine's time; nothing here is personal."""
+    """A letter that needs a decision, without personal data. `since` is the machine's time."""
 
     id: str
     code: str
@@ -29,7 +29,7 @@ class Listed(NamedTuple):
 
 
 async def list_letters(settings: Settings, state: Literal["uncertain", "failed"] = "uncertain", limit: int = 1000) -> list[Listed]:
-    """The letters in `state`, those that have been in it longest first, at most `limit`. Raises PyMongoError."""
+    """At most `limit` letters in `state`, the longest in it first. Raises PyMongoError."""
     async with mongo.opened(settings, "notify") as database:
         rows = await NotifyStore(database).in_state(state, limit)
     sender = settings.smtp.sender
@@ -40,9 +40,9 @@ async def list_letters(settings: Settings, state: Literal["uncertain", "failed"]
 
 
 async def settle_letter(settings: Settings, letter_id: str, verdict: Verdict, time: LegalTime | None = None) -> bool:
-    """Settle an uncertain or failed letter: it counts as sent, or it is sent again, with the same Message-ID.
+    """Settle an uncertain or failed letter: it counts as sent, or it is sent again with the same Message-ID.
 
-    A running notify announces or sends it at its next tick. False when no letter in either state has this id.
+    A running notify announces or sends it at its next tick. False if no uncertain or failed letter has this id.
     """
     time = time or make_legal_time(settings.clock.file)
     now, legal = time.machine(), time.now()

@@ -1,8 +1,8 @@
-"""Sends the letters that are due and announces what became of them. `app.py` starts the loops; `smtp.py` does the talking.
+"""Sends the letters that are due, each at most once, and announces what became of them.
 
-Never twice: letters are claimed in a batch, and each small group, one letter a connection, is marked `sending` in the
-database before any of it is handed over. A claim that ends was never handed over, so its letters are simply due again;
-a `sending` letter whose lease ends is uncertain, listed, and sent again only by a person's decision (`operate.py`).
+Letters are claimed in batches. Each small group, one letter a connection, is marked `sending` in the database before it is
+handed over. If a claim ends before that, its letters are due again. If the lease of a `sending` letter ends, the letter is
+uncertain, and only a person's decision sends it again.
 """
 
 import asyncio
@@ -26,19 +26,19 @@ from services.notify.letters.compose import CannotCompose, Composer, message_id
 from services.notify.store import ANY_INSTANCE, NotifyStore
 
 log = logger(__name__)
-# Another instance that has settled a letter announces it within a second or two; after so long it has stopped.
+# An instance announces the letters that it settled within a second or two. After so long it has stopped.
 _ANNOUNCED_BY_OTHERS_AFTER = timedelta(seconds=30)
 _ANNOUNCE_LIMIT = 500
 Settled = tuple[domain.Letter, domain.Settlement]
 
 
 class Transport(Protocol):
-    """What a mailer needs of a mail server; `smtp.Pool` is the real one."""
+    """What a mailer needs of a mail server."""
 
     size: int
 
     async def hand_over(self, recipient: str, letter: bytes) -> Attempt:
-        """Give one letter to the server."""
+        """Give one letter to the server, and return its answer."""
         ...
 
 
@@ -55,7 +55,7 @@ class Mailer:
         time: LegalTime,
         new_token: Callable[[], str],
     ) -> None:
-        """`new_token` gives a fresh id for each claim; the first one names this instance."""
+        """`new_token` gives a new id for each claim; its first id names this instance."""
         self._store = store
         self._composer = composer
         self._transport = transport
@@ -66,7 +66,7 @@ class Mailer:
         self._instance = new_token()
 
     async def tick(self) -> None:
-        """Send everything that is due, batch after batch; stops early while the mail server cannot be reached."""
+        """Send all due letters, batch after batch; stops early if the mail server cannot be reached."""
         now = self._time.machine()
         if lost := await self._store.expire(now=now, legal=self._time.now()):
             metrics.letter_attempts.labels("uncertain").inc(lost)
@@ -84,7 +84,7 @@ class Mailer:
         return timedelta(seconds=self._settings.lease_seconds)
 
     async def _send(self, token: str, batch: Sequence[domain.Letter]) -> bool:
-        """Send one claimed batch; false when the mail server could not be reached."""
+        """Send one claimed batch; false if the mail server could not be reached."""
         cases = await self._store.cases(letter.feedback_id for letter in batch)
         now = self._time.machine()
         claim_ends = now + self._lease
@@ -99,7 +99,7 @@ class Mailer:
         await self._record(token, settled)
         await self._look_again([letter for letter, settlement in settled if settlement.waiting])
         for first in range(0, len(ready), self._transport.size):
-            # Past its end the claim may be another instance's; what is left is due again by itself.
+            # After its end another instance may claim these letters; those left are due again by themselves.
             if self._time.machine() >= claim_ends:
                 break
             group = ready[first : first + self._transport.size]
@@ -110,9 +110,9 @@ class Mailer:
         return True
 
     async def _look_again(self, waiting: Sequence[domain.Letter]) -> None:
-        """Let go the letters whose contact or deadline came while they were looked at.
+        """Release letters whose contact or deadline came during their claim.
 
-        What came then found no letter waiting, since it was claimed; without this look it would wait to its full time.
+        A claimed letter is not marked as waiting, so what came then released nothing, and the letter would wait in full.
         """
         if not waiting:
             return
@@ -123,12 +123,12 @@ class Mailer:
         await self._store.save_letters([], released, now)
 
     async def _unbroken(self, work: Awaitable[bool]) -> bool:
-        """Finish `work` even when the service stops: a letter in mid-air would be uncertain for nothing."""
+        """Finish `work` even if the service stops: a letter half handed over would be uncertain for nothing."""
         task = asyncio.ensure_future(work)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            # Whoever stops the service may cancel again and again; each hand-over has an end shorter than the lease.
+            # The service may be cancelled several times. Each hand-over ends before its lease does.
             ends = asyncio.get_running_loop().time() + self._settings.lease_seconds
             while not task.done() and asyncio.get_running_loop().time() < ends:
                 with contextlib.suppress(asyncio.CancelledError):
@@ -136,7 +136,7 @@ class Mailer:
             raise
 
     async def _send_group(self, token: str, group: Sequence[domain.Letter], cases: dict[str, domain.Case]) -> bool:
-        """Compose, mark, hand over at once, record; false when the mail server could not be reached."""
+        """Compose, mark, hand over together, record; false if the mail server could not be reached."""
         settled: list[Settled] = []
         composed: dict[str, tuple[domain.Letter, str, bytes]] = {}
         for letter in group:
@@ -157,7 +157,7 @@ class Mailer:
         return all(attempt.result != "unreachable" for attempt in attempts)
 
     async def _with_templates(self, letter: domain.Letter) -> domain.Letter:
-        """The letter with a version whose templates are loaded: the pinned one, unless no instance ever kept it."""
+        """The letter with a version whose templates are loaded: its own, unless no instance ever kept that."""
         version = letter.template_version
         if not self._composer.knows(version):
             templates = await self._store.templates(version)
@@ -184,13 +184,13 @@ class Mailer:
         if not settled:
             return
         now, legal = self._time.machine(), self._time.now()
-        # What is known of a letter that was handed over must not be lost to a database that is away for a moment.
+        # The outcome of a hand-over must not be lost if the database is away for a moment.
         async for attempt in stamina.retry_context(on=PyMongoError, attempts=None, timeout=self._settings.lease_seconds / 2):
             with attempt:
                 await self._store.record(token, settled, now=now, legal=legal, instance=self._instance)
 
     async def announce(self, publish: Callable[[Sequence[Fact]], Awaitable[None]]) -> None:
-        """Publish what became of letters, then mark it; after a crash in between it is published again with the same ids."""
+        """Publish what became of letters, then mark them; after a crash in between the same facts are published again."""
         rows = await self._store.to_announce(_ANNOUNCE_LIMIT)
         stale = self._time.machine() - _ANNOUNCED_BY_OTHERS_AFTER
         mine = [row for row in rows if row["announce"] in (self._instance, ANY_INSTANCE) or row["settled_at"] < stale]

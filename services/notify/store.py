@@ -1,20 +1,19 @@
-"""Notify's documents: `cases` (what letters say of a case, with its contact), `letters`, and the `templates` they pin.
+"""Notify's documents: `cases` (what letters say of a case, with its contact), `letters`, and the `templates` they keep.
 
-A case keeps in `facts` the ids of the facts that it has taken in, since one that is read again says what is no longer so.
+A case keeps the ids of its facts in `facts`, since a fact that is read again may be out of date. The code uses only what
+PyMongo's async driver and Motor share.
 
-`handlers.py` writes cases and new letters, `mailer.py` claims letters and records what became of them, `operate.py`
-settles by hand. Uses only what PyMongo's async driver and Motor share; the integration tests run on both.
-
-A letter's `next_try_at` (machine time) says when it is to be looked at: a queued letter when it is tried, a claimed one,
-which stays `queued` with the `claim` of its owner, when that claim ends, a `sending` one when its lease ends.
+A letter's `next_try_at` (machine time) is when it comes up next: a queued letter is tried then, a claimed one (`queued`
+with the `claim` of its owner) is free again, and a `sending` one has lost its lease.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, TypeAlias
 
+from pydantic import TypeAdapter
 from pymongo import InsertOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError
 
@@ -23,13 +22,14 @@ from pakn.errors import TryAgain
 from services.notify.domain import TO_BE_SETTLED, Case, Contact, Deadline, Letter, Settlement
 
 ANY_INSTANCE = "any"
-# The fields of a case that facts set, and the ids of these facts in their order.
+# The changed fields of a case, and the ids of the facts that changed them, in their order.
 CaseNews: TypeAlias = tuple[Document, list[str]]
+_DEADLINE = TypeAdapter(Deadline)
 _LETTER_FIELDS = tuple(field.name for field in fields(Letter) if field.name != "id")
 
 
 class NotifyStore:
-    """One database; every write of a letter after its insert is guarded by its state and its claim."""
+    """One database. Every write of a letter after its insert checks its state or its claim."""
 
     def __init__(self, database: Database) -> None:
         self._cases = database["cases"]
@@ -37,29 +37,29 @@ class NotifyStore:
         self._templates = database["templates"]
 
     async def prepare(self, version: str, templates: Mapping[str, str]) -> None:
-        """Create the indexes that are missing and keep the templates of this version for the letters that pin it."""
+        """Create missing indexes, and keep the templates of this version for its letters."""
         await self._letters.create_index([("state", 1), ("next_try_at", 1)])
         await self._letters.create_index("feedback_id")
         await self._letters.create_index("announce")
-        # A list, since a file's name holds dots, which the name of a field must not.
+        # A list, since names of files have dots, and names of fields must not.
         files = [{"name": name, "text": text} for name, text in templates.items()]
         await self._templates.update_one({"_id": version}, {"$setOnInsert": {"files": files}}, upsert=True)
 
     async def templates(self, version: str) -> dict[str, str]:
-        """The templates of a version that some instance has run with; none at all when it is unknown."""
+        """The templates of a version that some instance has run with; empty if the version is unknown."""
         found = await self._templates.find_one({"_id": version})
         return {row["name"]: row["text"] for row in found["files"]} if found else {}
 
     async def known_facts(self, feedback_ids: Iterable[str]) -> dict[str, set[str]]:
-        """The ids of the facts that each case has taken in already. One query."""
+        """The ids of the facts that each case has taken in. One query."""
         rows = await self._cases.find({"_id": {"$in": list(feedback_ids)}}, {"facts": 1}).to_list(None)
         return {row["_id"]: set(row.get("facts", ())) for row in rows}
 
     async def save_cases(self, news: Mapping[str, CaseNews]) -> None:
-        """Set fields of cases, by feedback id, in one bulk; a case that is not there yet is made.
+        """Set fields of cases, by feedback id, in one bulk write; a missing case is created.
 
-        Raises TryAgain when another instance has taken in one of these facts, or made the case, since they were looked up:
-        written all the same, they could turn back what that instance went on to.
+        Raises TryAgain if another instance has taken in one of these facts, or created the case, since they were looked up:
+        writing them again could undo what that instance did next.
         """
         writes = [
             UpdateOne(
@@ -77,7 +77,7 @@ class NotifyStore:
             raise TryAgain(f"{len(duplicates(error))} cases were written by another instance") from None
 
     async def save_letters(self, letters: Sequence[tuple[Letter, Settlement]], released: Iterable[str], now: datetime) -> int:
-        """Insert letters and let go those that wait for the cases `released`, in one bulk; returns how many were there already."""
+        """Insert letters, and make those due that wait for the `released` cases. Returns how many letters existed already."""
         writes: list[Any] = [InsertOne(_new_document(letter, start)) for letter, start in letters]
         if cases := list(released):
             waiting = {"waiting": True, "feedback_id": {"$in": cases}, "state": "queued"}
@@ -91,12 +91,12 @@ class NotifyStore:
         return 0
 
     async def cases(self, feedback_ids: Iterable[str]) -> dict[str, Case]:
-        """The cases with these ids; one of which nothing is known is left out."""
+        """The known cases among these ids."""
         rows = await self._cases.find({"_id": {"$in": list(set(feedback_ids))}}).to_list(None)
         return {row["_id"]: _case(row) for row in rows}
 
     async def claim(self, token: str, now: datetime, until: datetime, limit: int) -> list[Letter]:
-        """Take up to `limit` letters that are due, for no one else until `until`; the longest due first."""
+        """Claim up to `limit` due letters until `until`, the longest due first."""
         due = {"state": "queued", "next_try_at": {"$lte": now}}
         rows = await self._letters.find(due, {"_id": 1}).sort("next_try_at", 1).limit(limit).to_list(None)
         if not rows:
@@ -107,7 +107,7 @@ class NotifyStore:
         return [_letter(row) for row in claimed]
 
     async def start_sending(self, token: str, letter_ids: Sequence[str], until: datetime) -> set[str]:
-        """Mark letters as being handed over and return those that are still this claim's; only these may be handed over."""
+        """Mark letters as `sending` and return the ids that this claim still owns; only these may be handed over."""
         ids = {"_id": {"$in": list(letter_ids)}}
         lease = {"$set": {"state": "sending", "next_try_at": until}}
         marked = await self._letters.update_many(ids | {"state": "queued", "claim": token}, lease)
@@ -119,25 +119,25 @@ class NotifyStore:
     async def record(
         self, token: str, settled: Sequence[tuple[Letter, Settlement]], *, now: datetime, legal: datetime, instance: str
     ) -> None:
-        """Save what became of letters of this claim, in one bulk.
+        """Save what became of letters of this claim, in one bulk write.
 
-        Who handed a letter over knows better than the end of a lease, hence `uncertain` is overwritten too; a letter that
-        another instance or an operator has taken in the meantime has another claim and is left as it is.
+        It also overwrites `uncertain`, since the owner of the claim knows better than the end of a lease. A letter that
+        another instance or an operator has taken meanwhile has another claim and stays as it is.
         """
-        # Most letters of a group end alike, and one write for all of them costs hardly more than one for each.
+        # Most letters of a group end alike, and one write for all costs hardly more than a write for one.
         alike: dict[tuple[Any, ...], list[str]] = defaultdict(list)
         for letter, settlement in settled:
             values = _settlement(settlement, now=now, legal=legal, instance=instance)
-            # The version that was really rendered: the pinned one, unless no instance knows it any more.
+            # The version that was rendered: the letter's own, unless no instance knows it any more.
             values |= {"template_version": letter.template_version, "claim": None}
             alike[tuple(values.items())].append(letter.id)
-        # Whatever ends a claim takes its token away, so the token alone says whose letter it is.
+        # Whatever ends a claim removes its token, so the token alone shows who owns the letter.
         writes = [UpdateMany({"_id": {"$in": ids}, "claim": token}, {"$set": dict(values)}) for values, ids in alike.items()]
         if writes:
             await self._letters.bulk_write(writes, ordered=False)
 
     async def expire(self, *, now: datetime, legal: datetime) -> int:
-        """Letters whose lease ended while they were handed over become uncertain: nobody knows; returns how many."""
+        """Make letters uncertain whose lease ended while they were handed over. Returns how many."""
         settlement = Settlement("uncertain", "the process stopped while the letter was handed over", announced=True)
         values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE)
         del values["attempts"]
@@ -146,27 +146,27 @@ class NotifyStore:
         return int(result.modified_count)
 
     async def to_announce(self, limit: int) -> list[Document]:
-        """Letters whose outcome is saved but not yet announced, as documents with the `letter` made of each."""
+        """Documents of letters whose outcome no fact has announced yet, each with its `letter`."""
         rows = await self._letters.find({"announce": {"$gt": ""}}).limit(limit).to_list(None)
         return [row | {"letter": _letter(row)} for row in rows]
 
     async def announced(self, rows: Sequence[Document]) -> None:
-        """Mark these as announced, unless their outcome has changed since they were read."""
+        """Mark these letters as announced, unless their outcome has changed since they were read."""
         for state in {row["state"] for row in rows}:
             ids = [row["_id"] for row in rows if row["state"] == state]
             await self._letters.update_many({"_id": {"$in": ids}, "state": state}, {"$set": {"announce": None}})
 
     async def counts(self) -> dict[str, int]:
-        """How many letters are in each state in which something is still to be done; the others only grow."""
+        """How many letters are in each state that somebody has still to settle."""
         return {state: int(await self._letters.count_documents({"state": state})) for state in TO_BE_SETTLED}
 
     async def in_state(self, state: str, limit: int) -> list[Document]:
-        """Up to `limit` letters in a state, those that have been in it longest first."""
+        """Up to `limit` letters in a state, the longest in it first."""
         rows: list[Document] = await self._letters.find({"state": state}).sort("settled_at", 1).limit(limit).to_list(None)
         return rows
 
     async def overrule(self, letter_id: str, settlement: Settlement, *, now: datetime, legal: datetime) -> bool:
-        """Settle an uncertain or failed letter by a person's decision; false when there is none with this id."""
+        """Settle an uncertain or failed letter by a person's decision; false if there is none with this id."""
         values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE) | {"claim": None}
         guard = {"_id": letter_id, "state": {"$in": ["uncertain", "failed"]}}
         return bool((await self._letters.update_one(guard, {"$set": values})).matched_count)
@@ -198,7 +198,7 @@ def _case(row: Document) -> Case:
         category=row.get("category", ""),
         submitted_at=row.get("submitted_at"),
         agency=row.get("agency"),
-        deadline=Deadline(**deadline | {"due_date": date.fromisoformat(deadline["due_date"])}) if deadline else None,
+        deadline=_DEADLINE.validate_python(deadline) if deadline else None,
         contact=Contact(**contact) if contact else None,
         contact_known=row.get("contact_known", False),
     )

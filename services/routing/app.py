@@ -1,5 +1,6 @@
 """Puts routing together: the only file of this service that picks concrete classes."""
 
+from functools import partial
 from typing import Final, get_args
 
 from pakn import metrics
@@ -13,7 +14,7 @@ from pakn.settings import Settings
 from schemas import topics
 from schemas.states import CLOSED_STATES, CaseState
 from services.routing.decisions import WANTED, Decisions, case_id, cause_id
-from services.routing.refusals import Refusals
+from services.routing.refusals import refuse
 from services.routing.store import RoutingStore, read_case, write_case
 
 NAME: Final = "routing"
@@ -29,7 +30,7 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
     store = RoutingStore(mongo.database(client, settings.namespace, NAME))
     broker = kafka.make_broker(settings, NAME)
     handler = CaseHandler(store.cases, Decisions(pack, time).decide, read_case, write_case, case_id, cause_id)
-    turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, service.note_progress, Refusals(time).refuse)
+    turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, service.note_progress, partial(refuse, time))
     agencies = pack.agencies_not_ended(time.now().date())
     wanted = topics.read_by(NAME, [agency.id for agency in agencies], ())
     subscriber = kafka.subscribe(broker, settings, NAME, wanted, turn.on_message)

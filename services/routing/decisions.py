@@ -14,10 +14,10 @@ WANTED = frozenset({"FeedbackSubmitted", "FeedbackSupplemented", "AgencyAction"}
 
 
 def cause_id(received: Received) -> str:
-    """What names an event in the whole system.
+    """The id of a record that is unique in the whole system.
 
-    An action's id is its agency's own choice: another agency, another case or an action of other content may bear the same
-    one, and is no repetition.
+    Agencies choose the ids of their actions, so an action of another agency, case or content may have the same id without
+    being a repetition.
     """
     if isinstance(received.event, AgencyAction):
         agency = received.topic.party
@@ -28,7 +28,7 @@ def cause_id(received: Received) -> str:
 
 
 def case_id(received: Received) -> str:
-    """The feedback that a record is about: the subject of a fact, the field of an action."""
+    """The id of the feedback that a record is about."""
     if isinstance(received.event, AgencyAction):
         return received.event.root.feedback_id
     return received.envelope.subject
@@ -42,7 +42,7 @@ class Decisions:
         self._time = time
 
     def decide(self, case: domain.Case | None, received: Received) -> tuple[domain.Case | None, list[Fact]]:
-        """Raises GiveUp for a supplement of a case that was never submitted."""
+        """The case after a record, and the facts that follow. Raises GiveUp for a supplement of an unknown case."""
         decided, facts = self._decide(case, received)
         if decided is not None and decided != case:
             times = [fact.time for fact in facts] + ([decided.happened_at] if decided.happened_at else [])
@@ -64,10 +64,10 @@ class Decisions:
 
     def _act(self, case: domain.Case | None, received: Received, event: AgencyAction) -> tuple[domain.Case | None, list[Fact]]:
         agency = received.topic.party
-        # The broker's time counts, not the agency's own: an answer cannot be dated back.
+        # The broker's time counts, not the agency's, so that no answer can be dated back.
         at = self._time.at(received.appended_at)
         if case is not None and case.happened_at is not None:
-            # Two brokers' clocks may differ by more than an agency needs to act; nothing comes before what it answers.
+            # The times of two brokers may differ by more than an agency needs to act. No action comes before what it answers.
             at = max(at, case.happened_at)
         cause = domain.Cause(cause_id(received), at, received.envelope.id)
         if case is None:
@@ -77,5 +77,5 @@ class Decisions:
 
 
 def action_cause(agency: str, action_id: str, *what: str) -> str:
-    """The id under which an agency's action is recorded."""
+    """The id under which the history of a case has an agency's action."""
     return "/".join((agency, *what, action_id))

@@ -10,6 +10,7 @@ import json
 import re
 import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -17,10 +18,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from pakn.engine.kafka import topic_name
 from pakn.settings import Settings
 from schemas import derived_id
+from schemas.envelope import binary_headers
 
 _CONNECTIONS = 64
 _PORTAL_WINDOW = 256
 _READ_AT_ONCE = 2000
+_POSTED_AT = datetime(2026, 1, 5, 2, tzinfo=UTC)
 
 
 class World:
@@ -153,12 +156,6 @@ class World:
             await self._post(f"actions.{agency}", f"bench-{next(self._action_ids)}", "AgencyAction", feedback_id, data)
 
     async def _post(self, topic: str, own_id: str, kind: str, key: str, data: bytes) -> None:
-        headers = [
-            ("ce_specversion", b"1.0"),
-            ("ce_id", own_id.encode()),
-            ("ce_type", f"pakn.{kind}.v1".encode()),
-            ("ce_source", b"/bench"),
-            ("ce_time", b"2026-01-05T02:00:00+00:00"),
-            ("content-type", b"application/json"),
-        ]
-        await self._producer.send(topic_name(self._settings.namespace, topic), data, key=key.encode(), headers=headers)
+        headers = binary_headers(id=own_id, type=f"pakn.{kind}.v1", source="/bench", time=_POSTED_AT)
+        lines = [(name, value.encode()) for name, value in headers.items()]
+        await self._producer.send(topic_name(self._settings.namespace, topic), data, key=key.encode(), headers=lines)

@@ -31,6 +31,7 @@ from services.notify.store import NotifyStore
 
 PACK = load_pack("vn")
 START = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+COUNT = {"started_on": "2026-03-02", "limit": 15, "unit": "working_days"}
 
 
 class HandClock:
@@ -207,6 +208,6 @@ def deadline_set() -> DeadlineSet:
     return DeadlineSet.model_validate(
         common(1)
         | {"clock_id": "c1", "rule": "handle_reply", "agency": PACK.agencies[0].id, "started_at": START, "due_at": START}
-        | {"due_date": "2026-03-23", "limit": 15, "unit": "working_days", "rule_set": PACK.rule_sets[0].id}
-        | {"article": "Điều 45", "verified": False, "calendar_version": "1", "explanation": "15"}
+        | {"due_date": "2026-03-23", "count": COUNT, "rule_set": PACK.rule_sets[0].id}
+        | {"article": "Điều 45", "verified": False, "calendar_version": "1"}
     )

@@ -12,6 +12,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from inspect import isawaitable
 from pathlib import Path
@@ -21,6 +22,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from pakn.packs.load import PACKS
+from schemas.envelope import binary_headers
 
 T = TypeVar("T")
 SENDER = {"name": "Nguyễn Văn Thử", "address": "1 Hùng Vương", "phone": "0900000000", "email": "thu@example.org"}
@@ -221,6 +223,6 @@ async def read_again(bootstrap: str, namespace: str, services: Iterable[str]) ->
 
 
 def envelope(kind: str, event_id: str, **more: str) -> dict[str, str]:
-    """The headers of a CloudEvent."""
-    attributes = {"ce_specversion": "1.0", "ce_id": event_id, "ce_type": kind, "ce_source": "/outside"}
-    return attributes | {"ce_time": "2026-03-02T03:00:00+00:00", "content-type": "application/json"} | more
+    """The headers of a CloudEvent; `more` replaces some."""
+    sent_at = datetime(2026, 3, 2, 3, tzinfo=UTC)
+    return binary_headers(id=event_id, type=kind, source="/outside", time=sent_at) | more

@@ -230,20 +230,21 @@ class Play:
     def seen(self, clock: Clock) -> dict[str, Any]:
         assert self.story is not None
         (explained,) = explain.explain_clocks(self.story.law, [clock])
-        measure = rule_of(self.story.law, clock).measured_as
+        rule = rule_of(self.story.law, clock)
+        measure = rule.measured_as
         return {
             "clock": clock.rule,
             "agency": clock.agency,
             "due": date.fromisoformat(clock.due_date),
             "state": explained["state"],
             "started": self.law.days.local_day(clock.started_at),
-            "limit": clock.limit,
+            "limit": clock.count.limit,
             "rule set": clock.rule_set,
             "provisional": explained["provisional"],
             "days off": _of_kind(explained["days"], "holiday", "made_up", "swap_off"),
             "weekend days worked": _of_kind(explained["days"], "swap_work"),
             "measured limit": measure,
-            "due by the measure": due(self.law.days, clock.started_at, measure, clock.unit)[1] if measure else None,
+            "due by the measure": due(self.law.days, clock.started_at, measure, rule.limit.unit)[1] if measure else None,
         }
 
     def line(self, fact: Fact) -> str:

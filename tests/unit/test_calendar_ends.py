@@ -90,7 +90,7 @@ def test_a_limit_corrected_in_the_meantime_is_told_of_once_with_the_day_that_hol
     assert story.correct(Law.of(corrected(LAW, n=20).pack, UNTIL_2026.calendars), at("2026-12-28")) == []
     facts = story.correct(Law.of(corrected(LAW, n=20).pack, LONGER.calendars), at("2027-01-05"))
     assert names(facts) == ["DeadlineSet handle_reply"]
-    assert (data(facts, "DeadlineSet", "handle_reply").limit, story.clock("handle_reply").revision) == (20, 2)
+    assert (data(facts, "DeadlineSet", "handle_reply").count.limit, story.clock("handle_reply").revision) == (20, 2)
 
 
 def test_a_shorter_limit_brings_a_clock_into_the_calendar() -> None:

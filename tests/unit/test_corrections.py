@@ -42,7 +42,7 @@ def test_a_swap_announced_days_before_moves_the_deadline_and_says_so() -> None:
     assert (moved.reason, moved.previous_calendar_version, moved.calendar_version) == (
         "calendar", LAW.days.calendar.version, "2026-09-z1",
     )  # fmt: skip
-    assert "20/03 Nghỉ thêm" in moved.explanation
+    assert [(day.date.isoformat(), day.name) for day in moved.count.unusual] == [("2026-03-20", "Nghỉ thêm")]
     assert facts[0].topics == ("feedback", "assignments.gia-lai")
     assert [line for line in story.wait(at("2026-03-25")) if "handle_reply" in line] == [
         "handle_reply warning 3 2026-03-18",
@@ -131,13 +131,19 @@ def test_an_instance_with_an_older_revision_moves_no_limit_back_whatever_calenda
     story = Story(at(SENT), law=corrected(LAW, n=10))
     story.correct(SWAP, at("2026-03-12"))
     clock = story.clock("handle_reply")
-    assert (clock.limit, clock.revision) == (10, 2)
+    assert (clock.count.limit, clock.revision) == (10, 2)
 
 
 def test_a_corrected_limit_moves_open_clocks_and_warns_of_less_time() -> None:
     story = Story(at(SENT))
     moved = data(story.correct(corrected(LAW, n=10), at("2026-03-05")), "DeadlineMoved", "handle_reply")
-    assert (moved.due_date, moved.nearer, moved.reason, moved.limit, moved.revision) == (date(2026, 3, 16), True, "rule_set", 10, 2)
+    assert (moved.due_date, moved.nearer, moved.reason, moved.count.limit, moved.revision) == (
+        date(2026, 3, 16),
+        True,
+        "rule_set",
+        10,
+        2,
+    )
 
 
 def test_a_limit_moved_into_the_past_is_overdue_at_once() -> None:
@@ -208,7 +214,7 @@ def test_a_calendar_and_a_limit_that_hold_from_one_instant_on_are_one_move_and_n
     facts = story.correct(with_days_off(corrected(LAW, n=10), "2026-09-z1", *days_off), at("2026-03-18"))
     assert told([fact for fact in facts if b"handle_reply" in fact.data.encode()]) == ["DeadlineMoved handle_reply"]
     moved = data(facts, "DeadlineMoved", "handle_reply")
-    assert (moved.due_date, moved.reason, moved.limit) == (day("2026-03-20"), "rule_set", 10)
+    assert (moved.due_date, moved.reason, moved.count.limit) == (day("2026-03-20"), "rule_set", 10)
 
 
 def test_a_reply_sent_back_is_warned_of_anew_by_a_corrected_count() -> None:

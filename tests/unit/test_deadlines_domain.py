@@ -41,10 +41,10 @@ def test_a_reply_one_second_after_the_last_day_is_late() -> None:
 def test_a_clock_says_on_which_law_and_on_which_days_it_stands() -> None:
     story = Story(at("2026-02-12"))
     told = data(story.facts, "DeadlineSet", "handle_reply")
-    assert (told.rule_set, told.limit, told.unit, told.verified) == ("qd31-2021", 15, "working_days", False)
+    assert (told.rule_set, told.count.limit, told.count.unit, told.verified) == ("qd31-2021", 15, "working_days", False)
     assert told.calendar_version == VN.calendar.version
-    assert "12/02/2026 + 15 working_days = 12/03/2026" in told.explanation
-    assert "16/02" in told.explanation, "the days of Tết are named"
+    assert (told.count.started_on, told.due_date) == (date(2026, 2, 12), date(2026, 3, 12))
+    assert date(2026, 2, 16) in {day.date for day in told.count.unusual}, "the days of Tết are named"
     assert next(fact.topics for fact in story.facts if fact.name == "DeadlineSet") == ("feedback", "assignments.gia-lai")
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pakn.packs.load import Unit
+from schemas.values import Unit
 from services.deadlines.clocks import clock, explain
 from services.deadlines.law.known import Law
 from tests.support.clock_story import LAW

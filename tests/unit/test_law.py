@@ -4,8 +4,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from pakn.packs.load import NoRuleSet, RuleSet
-from services.deadlines.law.known import Count, Law
+from pakn.packs.load import RuleSet
+from services.deadlines.law.known import Law, LawVersion, NoRuleSet
 from tests.support.clock_story import LAW, Story, at, corrected, data, ending, with_days_off
 
 OLD, NEW = LAW.pack.rule_sets
@@ -66,15 +66,15 @@ def test_a_limit_that_is_corrected_after_a_take_over_does_not_put_the_take_over_
     known = [(at("2026-01-01"), OLD), (at("2026-07-01"), moving), (at("2026-07-27"), revised(moving, 3))]
     story = Story(at("2026-07-15"), law=law(*known))
     story.advance(at("2026-07-21"))
-    assert (story.clock("handle_reply").rule_set, story.clock("handle_reply").limit) == (NEW.id, 8)
+    assert (story.clock("handle_reply").rule_set, story.clock("handle_reply").count.limit) == (NEW.id, 8)
 
 
 def test_every_count_that_is_outdated_is_listed_and_no_other() -> None:
     later = with_days_off(LAW, "2026-09-z1").days
     known = Law.of(LAW.pack, [*LAW.calendars, (at("2026-03-10"), later)], LAW.rule_sets)
     assert known.outdated(at("2026-03-09")) == []
-    assert known.outdated(at("2026-03-10")) == [Count(VERSION, NEW.id, 1), Count(VERSION, OLD.id, 1)]
-    assert known.unknown([Count("2026-09-z1", OLD.id, 1), Count("x", OLD.id, 1), Count(VERSION, OLD.id, 2)]) == [
+    assert known.outdated(at("2026-03-10")) == [LawVersion(VERSION, NEW.id, 1), LawVersion(VERSION, OLD.id, 1)]
+    assert known.unknown([LawVersion("2026-09-z1", OLD.id, 1), LawVersion("x", OLD.id, 1), LawVersion(VERSION, OLD.id, 2)]) == [
         f"2026-09|{OLD.id}|2", f"x|{OLD.id}|1",
     ]  # fmt: skip
 
@@ -101,7 +101,7 @@ def test_the_transitional_rule_of_a_set_decides_on_clocks_that_run_when_it_comes
     assert story.correct(law, at("2026-07-19")) == [], "not before the day it comes into force"
     assert story.clock("handle_reply").rule_set == old.id
     story.correct(law, at("2026-07-20"))
-    assert (story.clock("handle_reply").limit, story.clock("handle_reply").rule_set) == (
+    assert (story.clock("handle_reply").count.limit, story.clock("handle_reply").rule_set) == (
         limit, new.id if open_clocks == "move" else old.id,
     )  # fmt: skip
 
@@ -124,7 +124,7 @@ def test_a_rule_set_that_becomes_known_after_its_first_day_counts_what_started_u
     for sent, rule_set, limit in (("2026-07-19", OLD.id, 15), ("2026-07-20", NEW.id, 8)):
         story = Story(at(sent), law=law((at("2021-12-09"), open_ended)))
         story.correct(known, at("2026-07-24"))
-        assert (story.clock("handle_reply").rule_set, story.clock("handle_reply").limit) == (rule_set, limit)
+        assert (story.clock("handle_reply").rule_set, story.clock("handle_reply").count.limit) == (rule_set, limit)
 
 
 def test_a_rule_set_that_becomes_known_after_its_first_day_takes_clocks_over_from_then_on() -> None:

@@ -24,7 +24,7 @@ def test_the_due_date_comes_with_its_law_and_every_day() -> None:
     assert (row["due_date"], row["rule_set"], row["verified"], row["provisional"]) == ("2026-09-15", "qd29-2026", False, False)
     assert row["due_at"] == "2026-09-16T00:00:00+07:00"
     assert row["days"][0] == {
-        "date": "2026-08-22", "counted": 1, "kind": "swap_work", "reason": "22/08 worked Saturday for 31/08",
+        "date": "2026-08-22", "counted": 1, "kind": "swap_work", "reason": "Saturday, worked for 2026-08-31",
         "source": "Lịch nghỉ Quốc khánh 2026 (theo báo chí, chưa có số văn bản)",
     }  # fmt: skip
     assert [day["counted"] for day in row["days"] if day["counted"]] == list(range(1, 16))

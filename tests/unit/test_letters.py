@@ -1,19 +1,22 @@
 """Letters as messages: every template of every pack, headers that programs can read, and texts that try to break out."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as POLICY
-from typing import Any
+from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import schemas
 from pakn.packs.load import Pack, load_pack
+from schemas.values import DayCount, Unit, UnusualDay
 from services.notify import domain
 from services.notify.letters import message
 from services.notify.letters.compose import CannotCompose, Composer, message_id, template_version
@@ -21,6 +24,16 @@ from services.notify.letters.compose import CannotCompose, Composer, message_id,
 NOW = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 SENDER = "PAKN <no-reply@pakn.example>"
 CASE_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+# A Saturday that is worked, and a holiday; 04/03 and 03/04 tell the order of day and month.
+COUNT = DayCount(
+    started_on=date(2026, 3, 2),
+    limit=15,
+    unit="working_days",
+    unusual=(
+        UnusualDay(date=date(2026, 3, 4), kind="holiday", name="Lễ & hội"),
+        UnusualDay(date=date(2026, 3, 7), kind="swap_work", worked_for=date(2026, 3, 4)),
+    ),
+)
 PACKS = {name: load_pack(name) for name in ("vn", "la311")}
 
 
@@ -54,14 +67,14 @@ def sample(pack: Pack, event_name: str) -> dict[str, Any]:
         "table_version": "1",
         "clock_id": "c",
         "times": 1,
-        "explanation": "15",
+        "count": COUNT,
         "verified": False,
         "due_date": "2026-03-23",
     }
     model = schemas.CATALOGUE[f"pakn.{event_name}.v1"]
     times = {name: NOW for name in model.model_fields if name.endswith("_at")}
     event = model.model_validate({name: value for name, value in values.items() if name in model.model_fields} | times)
-    return event.model_dump(mode="json", exclude={"content", "attachments", "place"})
+    return event.model_dump(mode="json", exclude={"content", "attachments", "place", "count"})
 
 
 def letter(pack: Pack, moment: str, **changes: Any) -> domain.Letter:
@@ -90,7 +103,7 @@ def case(pack: Pack, language: str, **changes: Any) -> domain.Case:
         submitted_at=NOW,
         agency=pack.agencies[0].id,
         deadline=domain.Deadline(
-            pack.agencies[0].id, "handle_reply", rule_set.id, "fallback article", date(2026, 3, 23), False, "15"
+            pack.agencies[0].id, "handle_reply", rule_set.id, "fallback article", date(2026, 3, 23), False, COUNT
         ),
         contact=domain.Contact("Nguyễn Văn A", "a@example.org", language, "s&ecret"),
         contact_known=True,
@@ -179,6 +192,58 @@ def test_the_due_date_stands_with_its_article_in_the_senders_language() -> None:
             assert article in text
 
 
+COUNTED = {
+    ("vn", "vi"): "Cách tính: 02/03/2026 + 15 ngày làm việc = 23/03/2026; 04/03 Lễ & hội, 07/03 làm bù cho ngày 04/03.",
+    ("vn", "en"): "Counted so: 02/03/2026 + 15 working days = 23/03/2026; 04/03 Lễ & hội, 07/03 worked for 04/03.",
+    ("la311", "en"): "Counted so: 03/02/2026 + 15 working days = 03/23/2026; 03/04 Lễ & hội, 03/07 worked for 03/04.",
+}
+
+
+@pytest.mark.parametrize(("name", "language"), COUNTED)
+def test_the_count_of_a_due_day_is_written_in_the_letters_language(name: str, language: str) -> None:
+    pack = PACKS[name]
+    plain, html = texts(read(COMPOSERS[name].compose(letter(pack, "assigned"), case(pack, language), NOW)[1]))
+    assert COUNTED[name, language] in plain
+    assert COUNTED[name, language].replace("&", "&amp;") in html
+
+
+@pytest.mark.parametrize(("name", "language"), COUNTED)
+@pytest.mark.parametrize("unit", get_args(Unit))
+def test_every_unit_of_a_limit_has_words_in_every_language(name: str, language: str, unit: Unit) -> None:
+    pack, known = PACKS[name], case(PACKS[name], language)
+    assert known.deadline
+    known = replace(known, deadline=replace(known.deadline, count=COUNT.model_copy(update={"unit": unit})))
+    plain, _ = texts(read(COMPOSERS[name].compose(letter(pack, "assigned"), known, NOW)[1]))
+    assert re.search(r"/2026 \+ 15 [^\W_]+( [^\W_]+)* = ", plain)
+
+
+@pytest.mark.parametrize(("name", "moment", "language"), EVERY_TEMPLATE)
+def test_every_date_in_a_letter_is_written_as_its_language_writes_it(name: str, moment: str, language: str) -> None:
+    """A letter of Los Angeles once had the due date as 01/08/2018 and its count as 08/01/2018."""
+    pack = PACKS[name]
+    order = "%m/%d" if name == "la311" else "%d/%m"
+    local = NOW.astimezone(ZoneInfo(pack.header.timezone)).date()
+    days = {local, date(2026, 3, 2), date(2026, 3, 4), date(2026, 3, 7), date(2026, 3, 23)}
+    plain, html = texts(read(COMPOSERS[name].compose(letter(pack, moment), case(pack, language), NOW)[1]))
+    written = set(re.findall(r"\b\d\d/\d\d(?:/\d{4})?\b", plain + html))
+    assert written <= {day.strftime(order + year) for day in days for year in ("", "/%Y")}
+
+
+def test_a_letter_calls_an_agency_by_its_formal_name() -> None:
+    pack = PACKS["vn"]
+    mail = read(COMPOSERS["vn"].compose(letter(pack, "overdue", agency="gia-lai"), case(pack, "vi"), NOW)[1])
+    assert all("do Ủy ban nhân dân tỉnh Gia Lai xử lý" in text for text in texts(mail))
+
+
+def test_a_limit_that_nobody_has_compared_with_the_law_says_so() -> None:
+    pack, known = PACKS["vn"], case(PACKS["vn"], "vi")
+    assert known.deadline
+    for verified in (False, True):
+        said = replace(known, deadline=replace(known.deadline, verified=verified))
+        plain, _ = texts(read(COMPOSERS["vn"].compose(letter(pack, "assigned"), said, NOW)[1]))
+        assert ("(chưa đối chiếu văn bản)." in plain) != verified
+
+
 def test_times_are_those_of_the_packs_zone() -> None:
     """20:00 UTC on 2 March is already 3 March in Hà Nội; letters once told the day before."""
     plain, _ = texts(read(COMPOSERS["vn"].compose(letter(PACKS["vn"], "received"), case(PACKS["vn"], "vi"), NOW)[1]))
@@ -231,6 +296,7 @@ def test_a_line_break_in_a_header_is_refused() -> None:
         message.header("Subject", "x\r\nBcc: b@example.org")
 
 
+@settings(deadline=None)  # The first letter compiles the templates.
 @given(st.text(max_size=200), st.text(max_size=60))
 def test_no_title_and_no_name_can_stop_a_letter_or_add_a_header(title: str, name: str) -> None:
     pack, composer = _SUBJECTS, _SUBJECT_COMPOSER

@@ -33,6 +33,7 @@ LETTERS = Letters(
         "overdue": Moment(event="FeedbackOverdue", rule="handle_reply"),
     },
 )
+COUNT = {"started_on": "2026-03-02", "limit": 15, "unit": "working_days"}
 COMMON = {"feedback_id": CASE_ID, "code": CODE}
 MATTER = {"category": "pk-01", "title": "Đèn đường hỏng", "content": "Số nhà 12, ông Nguyễn Văn A", "submitted_at": NOW}
 
@@ -50,14 +51,14 @@ def deadline_set(rule: str = "handle_reply", agency: str = "a.one") -> DeadlineS
     return DeadlineSet.model_validate(
         COMMON
         | {"clock_id": "c1", "rule": rule, "agency": agency, "started_at": NOW, "due_at": NOW, "due_date": "2026-03-23"}
-        | {"limit": 15, "unit": "working_days", "rule_set": "rs", "article": "Article 45", "verified": False}
-        | {"calendar_version": "1", "explanation": "15 working days"}
+        | {"count": COUNT, "rule_set": "rs", "article": "Article 45", "verified": False}
+        | {"calendar_version": "1"}
     )
 
 
 def overdue(rule: str) -> FeedbackOverdue:
     rest = {"clock_id": "c1", "rule": rule, "agency": "a.one", "due_at": NOW, "due_date": "2026-03-23", "times": 0}
-    return FeedbackOverdue.model_validate(COMMON | rest | {"explanation": "x", "verified": False})
+    return FeedbackOverdue.model_validate(COMMON | rest | {"count": COUNT, "verified": False})
 
 
 def contact(email: str | None) -> ContactRecorded:

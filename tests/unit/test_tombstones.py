@@ -1,5 +1,6 @@
 """A record without a value in the topic of contacts erases; elsewhere, and for who does not ask for it, it is passed over."""
 
+from datetime import UTC, datetime
 from typing import cast
 from unittest.mock import Mock
 
@@ -9,6 +10,7 @@ from pakn.engine.kafka import Record
 from pakn.engine.turn import Tombstone, Turn
 from pakn.errors import GiveUp
 from pakn.settings import Settings
+from schemas.envelope import binary_headers
 
 WANTED = frozenset({"ContactRecorded", "Tombstone"})
 
@@ -37,16 +39,8 @@ def test_a_tombstone_with_a_key_that_is_no_text_is_given_up() -> None:
 
 
 def test_a_tombstone_is_no_event_for_who_did_not_ask_for_it() -> None:
-    envelope = tuple(
-        (name, value.encode())
-        for name, value in {
-            "ce_specversion": "1.0",
-            "ce_id": "1",
-            "ce_type": "pakn.ContactRecorded.v1",
-            "ce_source": "/t",
-            "ce_time": "2026-03-02T03:00:00+00:00",
-            "ce_subject": "case-1",
-        }.items()
-    )
+    time = datetime(2026, 3, 2, 3, tzinfo=UTC)
+    headers = binary_headers(id="1", type="pakn.ContactRecorded.v1", source="/t", time=time, subject="case-1")
+    envelope = tuple((name, value.encode()) for name, value in headers.items())
     assert turn(frozenset({"ContactRecorded"})).parse(record(b"case-1", headers=envelope)) is None
     assert turn(WANTED).parse(record(b"case-1", topic="t.feedback", headers=envelope)) is None

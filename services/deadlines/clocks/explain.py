@@ -1,28 +1,27 @@
-"""Answers "why is it due that day?": the due instant, the law it stands on, and every counted and skipped day. Pure.
-
-`pakn due` asks for a date that nobody has yet; `api.py` asks for the clocks of a feedback.
-"""
+"""Answers "why is it due that day?" in data and English: the due instant, its law, every counted and skipped day. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from pakn.packs.load import NoRuleSet, RuleSet, Unit
+from pakn.packs.load import RuleSet
+from pakn.packs.models import WorkingDay
+from schemas.values import DayCount
 from services.deadlines.clocks.clock import Clock, due, standing
-from services.deadlines.law.known import Law
-from services.deadlines.law.workdays import CalendarEnds, WorkDays
+from services.deadlines.law.known import Law, NoRuleSet
+from services.deadlines.law.workdays import CalendarEnds, Day, WorkDays
 
 Explained = dict[str, Any]
 
 
 class CannotCount(ValueError):
-    """No due date can be given; the text says what is missing and what to do. Nothing is guessed."""
+    """No due date can be given. The text says what is missing and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A rule and a start; category and agency where a pack shortens limits by them."""
+    """A rule and a start, and the category and agency, by which a pack may shorten limits."""
 
     rule: str
     start: datetime
@@ -31,7 +30,7 @@ class Question:
 
 
 def answer(law: Law, question: Question) -> Explained:
-    """The due date that a clock opened at `start` would have. Raises CannotCount."""
+    """The due date of a clock that opens at `question.start`. Raises CannotCount."""
     day = law.days.local_day(question.start)
     try:
         rule_set = law.rule_set_on(day, law.days.start_of(day))
@@ -56,38 +55,38 @@ def answer(law: Law, question: Question) -> Explained:
         **_law(law, rule_set, question.rule),
         "calendar_version": law.days.calendar.version,
         "provisional": _provisional(law.days, day, due_date),
-        "days": _days(law.days, question.start, due_date.isoformat(), limit, rule.limit.unit),
+        "days": _days(law.days, DayCount(started_on=day, limit=limit, unit=rule.limit.unit), due_date),
     }
 
 
 def explain_clocks(law: Law, clocks: Sequence[Clock]) -> list[Explained]:
-    """Each clock of a feedback with its count by the calendar that it was counted by. Raises TryAgain where it is not known yet."""
+    """Each clock with its count, by the law that it was counted by. Raises TryAgain if that law has still to be read."""
     return [_explain_clock(law, clock) for clock in clocks]
 
 
 def _explain_clock(law: Law, clock: Clock) -> Explained:
-    said = {
+    fields = {
         "clock_id": clock.id,
         "rule": clock.rule,
         "agency": clock.agency,
         "state": standing(clock),
         "start": clock.started_at.astimezone(law.days.zone).isoformat(),
-        "limit": clock.limit,
-        "unit": clock.unit,
+        "limit": clock.count.limit,
+        "unit": clock.count.unit,
         **_law(law, law.rule_set(clock.rule_set, clock.revision), clock.rule),
         "calendar_version": clock.calendar_version,
     }
     if clock.due_at is None or clock.due_date is None:
         then = "it is counted when a longer one is applied" if clock.state == "open" else "it was closed before it could be counted"
         why = f"calendar {clock.calendar_version} ends before its last day; {then}"
-        return said | {"due_date": None, "due_at": None, "provisional": False, "explanation": why, "days": []}
-    days = law.calendar(clock.calendar_version)
-    return said | {
+        return fields | {"due_date": None, "due_at": None, "provisional": False, "explanation": why, "days": []}
+    days, due_date = law.calendar(clock.calendar_version), date.fromisoformat(clock.due_date)
+    return fields | {
         "due_date": clock.due_date,
         "due_at": clock.due_at.astimezone(law.days.zone).isoformat(),
-        "provisional": _provisional(days, law.days.local_day(clock.started_at), date.fromisoformat(clock.due_date)),
-        "explanation": clock.explanation,
-        "days": _days(days, clock.started_at, clock.due_date, clock.limit, clock.unit),
+        "provisional": _provisional(days, clock.count.started_on, due_date),
+        "explanation": _in_words(clock.count, due_date),
+        "days": _days(days, clock.count, due_date),
     }
 
 
@@ -102,16 +101,27 @@ def _law(law: Law, rule_set: RuleSet, rule: str) -> Explained:
 
 
 def _provisional(days: WorkDays, start: date, end: date) -> bool:
-    """Whether the count goes through a year of which the days off are estimates."""
+    """Whether the count goes through a year whose days off are estimates."""
     return any(year.provisional for year in days.calendar.years if start.year <= year.year <= end.year)
 
 
-def _days(days: WorkDays, start: datetime, due_date: str, limit: int, unit: Unit) -> list[Explained]:
-    """Every day after the start, with its number where it counts: working days, or all days up to the limit; of hours none."""
-    said: list[Explained] = []
-    for index, day in enumerate(days.count(days.local_day(start), date.fromisoformat(due_date)), start=1):
-        counted = day.number if unit == "working_days" else index if unit == "days" and index <= limit else None
-        said.append(
-            {"date": day.date.isoformat(), "counted": counted, "kind": day.kind, "reason": day.reason, "source": day.source}
-        )
-    return said
+def _in_words(count: DayCount, due_date: date) -> str:
+    unusual = ", ".join(f"{day.date} {day.name or f'worked for {day.worked_for}'}" for day in count.unusual)
+    return f"{count.started_on} + {count.limit} {count.unit.replace('_', ' ')} = {due_date}{'; ' if unusual else ''}{unusual}"
+
+
+def _days(days: WorkDays, count: DayCount, due_date: date) -> list[Explained]:
+    """Every day after the start, numbered if it counts: working days, or all days up to the limit; for hours none."""
+    rows: list[Explained] = []
+    for index, day in enumerate(days.count(count.started_on, due_date), start=1):
+        in_calendar_days = index if count.unit == "days" and index <= count.limit else None
+        counted = day.number if count.unit == "working_days" else in_calendar_days
+        source = day.entry.source if day.entry else ""
+        rows.append({"date": day.date.isoformat(), "counted": counted, "kind": day.kind, "reason": _reason(day), "source": source})
+    return rows
+
+
+def _reason(day: Day) -> str:
+    if day.entry is None:
+        return f"{day.date:%A}" if day.kind == "weekend" else ""
+    return f"{day.date:%A}, worked for {day.entry.for_}" if isinstance(day.entry, WorkingDay) else day.entry.name

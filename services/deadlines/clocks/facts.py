@@ -1,4 +1,4 @@
-"""What is told of a clock: the events about it as facts of the lifecycle topic and of its agency's own. Pure."""
+"""The events about a clock, as facts of the lifecycle topic and of its agency's topic. Pure."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,20 +10,25 @@ from services.deadlines.law.known import Law
 
 
 def article(law: Law, clock: Clock) -> str:
-    """The article that a clock stands on, in the pack's own language."""
+    """The article of the law behind a clock, in the pack's own language."""
     return rule_of(law, clock).article[law.pack.header.default_language]
 
 
 def about(case: Case, clock: Clock) -> dict[str, Any]:
-    """What every event about a clock says of it."""
+    """The fields of every event about a clock."""
     return {"feedback_id": case.feedback_id, "code": case.code, "clock_id": clock.id, "rule": clock.rule, "agency": clock.agency}
 
 
+def last_day(clock: Clock) -> dict[str, Any]:
+    """The fields of every event that names the last day of a clock."""
+    return {"due_at": clock.due_at, "due_date": clock.due_date, "count": clock.count}
+
+
 def clock_fact(
-    case: Case, clock: Clock, event: Event, at: datetime, cause: str, *, discriminator: str = "", agency_hears: bool = True
+    case: Case, clock: Clock, event: Event, at: datetime, cause: str, *, discriminator: str = "", to_agency: bool = True
 ) -> Fact:
-    """An event about a clock as a fact of the lifecycle topic and, where it hears of it, of the agency's own."""
-    to = (topics.FEEDBACK, topics.assignments(clock.agency)) if agency_hears else (topics.FEEDBACK,)
+    """An event about a clock as a fact of the lifecycle topic and, with `to_agency`, of the agency's topic."""
+    to = (topics.FEEDBACK, topics.assignments(clock.agency)) if to_agency else (topics.FEEDBACK,)
     return schemas.fact(
         event,
         cause=cause,
@@ -36,22 +41,18 @@ def clock_fact(
 
 
 def set_facts(law: Law, case: Case, clock: Clock, at: datetime, cause: str) -> list[Fact]:
-    """What is told of a clock that runs from now on: its due day and the law it stands on; nothing before it is counted."""
+    """The fact that a clock runs, with its last day and its law; no fact for a clock that is not counted."""
     if clock.due_at is None:
         return []
     event = schemas.DeadlineSet.model_validate(
         about(case, clock)
+        | last_day(clock)
         | {
             "started_at": clock.started_at,
-            "due_at": clock.due_at,
-            "due_date": clock.due_date,
-            "limit": clock.limit,
-            "unit": clock.unit,
             "rule_set": clock.rule_set,
             "article": article(law, clock),
             "verified": law.rule_set(clock.rule_set, clock.revision).verified,
             "calendar_version": clock.calendar_version,
-            "explanation": clock.explanation,
         }
     )
     return [clock_fact(case, clock, event, at, cause, discriminator=clock.id)]

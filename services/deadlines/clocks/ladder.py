@@ -1,4 +1,4 @@
-"""The ladder of a clock: the instants of its warnings, its end, and the progress duties after a missed limit. Pure."""
+"""The ladder of a clock: its rungs are the warnings, the overdue, and the progress duties after a missed limit. Pure."""
 
 import itertools
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from services.deadlines.law.workdays import CalendarEnds
 
 
 def ladder(law: Law, clock: Clock) -> Iterator[Rung]:
-    """The rungs of a clock in order: warnings, overdue, and the progress duties to come, as far as the calendar reaches.
+    """The rungs of a clock in order: warnings, overdue, and the coming progress duties, as far as the calendar reaches.
 
-    One that is not counted yet has none.
+    A clock that is not counted has none.
     """
     if clock.due_at is None or clock.due_date is None:
         return
@@ -22,7 +22,7 @@ def ladder(law: Law, clock: Clock) -> Iterator[Rung]:
         try:
             at = days.start_of(days.before(due_date, number))
         except CalendarEnds:
-            # The day lies before the calendar begins, so it is past anyway.
+            # The day is before the calendar begins, so it is past anyway.
             continue
         if at < clock.due_at:
             yield Rung(kind="warning", at=at, number=number)
@@ -39,16 +39,16 @@ def ladder(law: Law, clock: Clock) -> Iterator[Rung]:
             else:
                 day = days.add(due_date, rule.progress_every.n * number)
         except CalendarEnds:
-            # Nothing is guessed: the duty goes on when the calendar does.
+            # Nothing is guessed: the duties go on once a longer calendar is known.
             return
         yield Rung(kind="progress", at=days.end_of(day), number=number)
 
 
 def with_next_rung(law: Law, clock: Clock, after: datetime) -> Clock:
-    """The clock with the first rung of its ladder that lies after `after`.
+    """The clock with the first rung of its ladder after the legal instant `after`.
 
-    An overdue that was not fired is never left out: it comes at once, and not before `after`. Of two progress duties that a
-    row of days off brings to one working day, both come.
+    An overdue that has not fired is never left out: if its instant is past, it is due at `after`. If a row of days off
+    moves two progress duties to one working day, both are due.
     """
 
     def comes(rung: Rung) -> bool:
@@ -61,6 +61,6 @@ def with_next_rung(law: Law, clock: Clock, after: datetime) -> Clock:
                 return rung.at >= after
 
     rung = next(filter(comes, ladder(law, clock)), None)
-    if rung is not None and rung.at < (not_before := max(after, clock.told_at)):
+    if rung is not None and rung.at < (not_before := max(after, clock.last_event_at)):
         rung = rung.model_copy(update={"at": not_before})
     return clock.model_copy(update={"next_rung": rung})

@@ -1,7 +1,6 @@
-"""Compares a pack's calendar with the `holidays` package, and says which coming year is missing or only estimated. Pure.
+"""Compares a pack's calendar with the `holidays` package, and names coming years that are missing or only estimated. Pure.
 
-`pakn calendar check` calls it. The package is a cross-check and never the authority: an exchange of days that a letter
-announces reaches it with some later release.
+The package is a cross-check and never the authority: it learns of an exchange of days only in a later release.
 """
 
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from services.deadlines.law.workdays import WorkDays
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A day that one of both calls worked; `reason` is what the calendar says of a difference that is known."""
+    """A day that only one of the two calls a working day. `reason` is what the calendar says of a known difference, or none."""
 
     date: date
     worked_here: bool
@@ -23,7 +22,7 @@ class Difference:
 
 
 def differences(calendar: Calendar) -> list[Difference]:
-    """Every day of the calendar's settled years on which the package says otherwise; none without a country to compare with.
+    """Every day of the calendar's years, provisional ones left out, on which the two differ. Empty without `compare_with`.
 
     Raises NotImplementedError where the package does not know the country or its subdivision.
     """
@@ -45,7 +44,7 @@ def differences(calendar: Calendar) -> list[Difference]:
 
 
 def coming_years(calendar: Calendar, today: date) -> list[str]:
-    """What is to be done about the years in which limits that start now may end: this one and the next."""
+    """What an operator must do about this year and the next, in which limits that start now may end; empty if nothing."""
     said: list[str] = []
     for wanted in (today.year, today.year + 1):
         year = next((row for row in calendar.years if row.year == wanted), None)

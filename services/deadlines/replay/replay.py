@@ -1,6 +1,6 @@
-"""Which clocks ran, were met or were late at any instant, from the lifecycle topic alone. Pure.
+"""Rebuilds from the lifecycle topic alone which clocks ran, were met or were late at any instant. Pure.
 
-`pakn replay-clocks` feeds it every record of the topic in order. Facts that come again, as after a crash, count once.
+A fact that is repeated, as after a crash, counts once.
 """
 
 from collections import Counter
@@ -13,13 +13,13 @@ from pydantic import BaseModel
 import schemas
 from schemas import Envelope
 
-# The facts that a replay reads; all others say nothing of clocks.
+# The events that concern clocks.
 READ = frozenset({"DeadlineSet", "DeadlineMoved", "DeadlineMet", "DeadlineCancelled", "FeedbackOverdue", "OverdueWithdrawn"})
 
 
 @dataclass(slots=True)
 class ReplayedClock:
-    """A clock as the topic tells of it. `overdue`: an overdue was published and not taken back."""
+    """A clock by the facts of the topic. `overdue`: an overdue was published and not taken back."""
 
     rule: str
     agency: str
@@ -30,7 +30,7 @@ class ReplayedClock:
 
 
 class Replay:
-    """The clocks at `at`: facts of a later legal time are passed over. `clocks` has them by id."""
+    """The clocks at the legal instant `at`, by id in `clocks`. `unreadable` counts records that could not be used."""
 
     def __init__(self, at: datetime) -> None:
         self.at = at
@@ -39,19 +39,19 @@ class Replay:
         self._known: set[str] = set()
 
     def take(self, envelope: Envelope, event: BaseModel) -> None:
-        """Take in one record of the topic."""
+        """Take in one record of the topic, in the topic's order. Facts after `at` are ignored."""
         if envelope.time > self.at or envelope.id in self._known:
             return
         self._known.add(envelope.id)
         if isinstance(event, schemas.DeadlineSet):
-            # The same clock is set again when its reply is sent back: it runs on as it did, overdue or not.
+            # A clock is set again if its reply is sent back. It runs on as before, overdue or not.
             former = self.clocks.get(event.clock_id)
             overdue = former.overdue if former else False
             self.clocks[event.clock_id] = ReplayedClock(event.rule, event.agency, event.due_at, overdue=overdue)
             return
         clock = self.clocks.get(getattr(event, "clock_id", ""))
         if clock is None:
-            # Its DeadlineSet is gone or could not be read: of a clock without a beginning nothing can be told.
+            # Its DeadlineSet is missing or could not be read.
             self.unreadable += 1
             return
         match event:
@@ -67,14 +67,14 @@ class Replay:
                 clock.overdue = False
 
     def counts(self) -> dict[str, Counter[str]]:
-        """By rule: how many clocks are open and within time, open and past it, met in time, met late, cancelled."""
+        """The number of clocks by rule and standing."""
         result: dict[str, Counter[str]] = {}
         for clock in self.clocks.values():
             result.setdefault(clock.rule, Counter())[self.standing(clock)] += 1
         return result
 
     def standing(self, clock: ReplayedClock) -> str:
-        """How a clock stands at that instant."""
+        """How a clock stands at `at`: `open` or `past` its last day, `met`, `met late`, or `cancelled`."""
         if clock.state == "open":
             return "past" if clock.due_at <= self.at else "open"
         if clock.state == "met":

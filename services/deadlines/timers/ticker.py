@@ -25,7 +25,7 @@ from pakn.logs import logger
 from schemas import Fact
 from services.deadlines.clocks import decide
 from services.deadlines.clocks.clock import Case
-from services.deadlines.law.known import Count
+from services.deadlines.law.known import LawVersion
 from services.deadlines.lawbook import Lawbook
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from services.deadlines.timers.backlog import Backlog
@@ -41,7 +41,7 @@ Publish = Callable[[Sequence[Fact]], Awaitable[None]]
 class Walk:
     """One going through the clocks of a partition with outdated counts: from the case id `after` on, `ended_at` machine time."""
 
-    outdated: list[Count]
+    outdated: list[LawVersion]
     after: str = ""
     cases: int = 0
     moved: int = 0

@@ -6,7 +6,7 @@ What a portal sent wrongly is answered in its own topic with every fault.
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ValidationError
@@ -14,13 +14,12 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 import schemas
 from pakn import metrics
 from pakn.engine.kafka import Record
-from pakn.engine.turn import Outcome, Received
+from pakn.engine.turn import GivenUp, Outcome, Received, appended_at
 from pakn.errors import GiveUp, describe
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from schemas import Fact, topics
 from schemas.portal_submission import InlineFile, PortalSubmission
-from schemas.topics import TopicName
 from schemas.values import Fault
 from services.intake import attachments, domain, reception, shown
 from services.intake.domain import Arrival
@@ -96,8 +95,7 @@ class IntakeHandler:
         )
 
     def _received_at(self, record: Record) -> datetime:
-        # The record's own time, so that a batch that comes again gives the same answer.
-        return self._time.at(datetime.fromtimestamp(record.timestamp / 1000, UTC))
+        return self._time.at(appended_at(record))
 
     async def _project(self, batch: Sequence[Received]) -> None:
         by_case: dict[str, list[Received]] = defaultdict(list)
@@ -108,24 +106,23 @@ class IntakeHandler:
         projections = [_projection(case_id, events, known.get(case_id, set())) for case_id, events in by_case.items()]
         await self._store.project([projection for projection in projections if projection.steps])
 
-    def refuse(self, received: Received | None, record: Record, reason: GiveUp) -> list[Fact]:
+    def refuse(self, given_up: GivenUp) -> list[Fact]:
         """The answer to a portal whose record was given up; other topics get none."""
-        _, family, portal = TopicName.parse(record.topic)
-        if family != topics.INBOX:
+        if given_up.topic.family != topics.INBOX:
             return []
-        own_id = received.envelope.id if received else _header(record, "ce_id")
-        faults = reason.faults
-        if received is None:
+        portal, own_id, record = given_up.topic.party, given_up.own_id, given_up.record
+        faults = given_up.faults
+        if given_up.received is None:
             metrics.submissions.labels("portal", "refused").inc()
-            if reason.reason == "invalid":
+            if given_up.reason.reason == "invalid":
                 faults = self._all_faults(portal, own_id, record) or faults
         now = self._received_at(record)
         cause = _cause(portal, own_id, record)
         event = schemas.SubmissionRefused(
             submission_id=own_id,
-            reference=getattr(received.event, "reference", None) if received else None,
+            reference=getattr(given_up.received.event, "reference", None) if given_up.received else None,
             portal=portal,
-            faults=faults or (Fault(field="record", code=reason.reason, message=str(reason)[:1000]),),
+            faults=faults,
             refused_at=now,
         )
         return [
@@ -136,7 +133,7 @@ class IntakeHandler:
                 time=now,
                 source=domain.SOURCE,
                 topics=(topics.outbox(portal),),
-                discriminator=f"{record.partition}/{record.offset}",
+                discriminator=given_up.place,
             )
         ]
 
@@ -175,10 +172,6 @@ def _projection(case_id: str, events: Sequence[Received], known: set[str]) -> Pr
 
 def _cause(portal: str, own_id: str, record: Record) -> str:
     return schemas.derived_id(portal, own_id or f"{record.partition}/{record.offset}")
-
-
-def _header(record: Record, name: str) -> str:
-    return next((value.decode(errors="replace") for key, value in record.headers if key == name and value), "")[:1000]
 
 
 def _refusal(faults: Sequence[Fault]) -> GiveUp:

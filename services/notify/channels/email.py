@@ -1,7 +1,7 @@
-"""Hands letters to the mail server over a few kept connections, and says of each what is known: sent, refused, or uncertain.
+"""Hands letters to the mail server over a few lasting connections, and returns for each: sent, refused, or uncertain.
 
-`mailer.py` calls `Pool.hand_over`. The client library has neither a pool nor a reconnect, and its `sendmail` does not
-tell whether a connection was lost before or after the letter went out; so the steps are taken one by one here.
+The client library has neither a pool nor a reconnect. Its `sendmail` does not show whether a connection was lost before or
+after the letter went out, so the steps of SMTP are taken one by one here.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ _ENHANCED_CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 
 
 class Attempt(NamedTuple):
-    """What came of handing a letter over; `reason` holds codes only, since a server's words may repeat the address."""
+    """The result of a hand-over. `reason` has codes only, since a server's words may repeat the address."""
 
     result: Result
     reason: str = ""
 
 
 class Connection:
-    """One connection, made at its first use and made again after it was lost."""
+    """One connection, opened at its first use, and again after it was lost."""
 
     def __init__(self, settings: SmtpSettings, limit_seconds: float) -> None:
-        """`limit_seconds` bounds one hand-over as a whole; the settings bound each answer of the server."""
+        """`limit_seconds` bounds a whole hand-over; the settings bound each answer of the server."""
         self._settings = settings
         self._limit = limit_seconds
         self._sender = parseaddr(settings.sender)[1]
@@ -38,7 +38,7 @@ class Connection:
         self._data_begun = False
 
     async def hand_over(self, recipient: str, letter: bytes) -> Attempt:
-        """Give `letter` to the server for `recipient`. Uncertain only when nobody can know whether the server took it."""
+        """Give `letter` to the server for `recipient`. Uncertain only if nobody can know whether the server took it."""
         self._data_begun = False
         try:
             async with asyncio.timeout(self._limit):
@@ -65,7 +65,7 @@ class Connection:
                 await smtp.rcpt(recipient)
                 break
             except ValueError as error:
-                # The library refuses what is no address to it; the server has not heard of it.
+                # The library itself refused the address; the server has not seen it.
                 await self._reset()
                 return Attempt("failed", _reason(step, error))
             except (SMTPException, OSError) as error:
@@ -76,16 +76,16 @@ class Connection:
                 if not (lost and reused):
                     await self._reset()
                     if step == "sender" and code >= 500:
-                        # Our own sender is refused, which is a wrong setting and no fault of any letter.
+                        # The server refused our own sender: a wrong setting, and no fault of the letter.
                         return Attempt("unreachable", _reason(step, error))
                     return Attempt("failed" if code >= 500 else "retry", _reason(step, error))
-                # The server closed a connection that had been idle; nothing was handed over, so a new one is tried at once.
+                # The server had closed an idle connection. Nothing was handed over, so a new connection is tried at once.
         self._data_begun = True
         try:
             await smtp.data(letter)
         except SMTPDataError as error:
             await self._reset()
-            # The server has answered, and its answer is no.
+            # The server has answered that it does not take the letter.
             if 400 <= error.code < 600:
                 return Attempt("failed" if error.code >= 500 else "retry", _reason("data", error))
             return Attempt("uncertain", _reason("data", error))
@@ -104,14 +104,14 @@ class Connection:
                 password=settings.password.get_secret_value() if settings.password else None,
                 start_tls=settings.starttls,
                 timeout=settings.timeout_seconds,
-                # The default is a look-up of this machine's full name, which can take seconds where it has none.
+                # The default looks up this machine's full name, which can take seconds.
                 local_hostname=self._sender.rpartition("@")[2] or "localhost",
             )
             await self._smtp.connect()
         return self._smtp
 
     async def _reset(self) -> None:
-        """Leave no half-made envelope for the next letter."""
+        """Clear the envelope for the next letter."""
         if self._smtp is not None:
             try:
                 await self._smtp.rset()
@@ -119,13 +119,13 @@ class Connection:
                 self.drop()
 
     def drop(self) -> None:
-        """Close without a word; the next use connects anew."""
+        """Close without QUIT; the next use connects again."""
         if self._smtp is not None:
             self._smtp.close()
             self._smtp = None
 
     async def quit(self) -> None:
-        """Take leave of the server."""
+        """Close with QUIT."""
         if self._smtp is not None and self._smtp.is_connected:
             with contextlib.suppress(SMTPException, OSError):
                 await self._smtp.quit()
@@ -133,7 +133,7 @@ class Connection:
 
 
 class Pool:
-    """A fixed number of connections; a letter takes the next free one."""
+    """A fixed number of connections. A letter takes the next free one."""
 
     def __init__(self, settings: SmtpSettings, limit_seconds: float) -> None:
         self.size = settings.connections
@@ -142,7 +142,7 @@ class Pool:
             self._free.put_nowait(Connection(settings, limit_seconds))
 
     async def hand_over(self, recipient: str, letter: bytes) -> Attempt:
-        """As `Connection.hand_over`, on the next connection that is free."""
+        """As `Connection.hand_over`, on the next free connection."""
         connection = await self._free.get()
         try:
             return await connection.hand_over(recipient, letter)
@@ -150,7 +150,7 @@ class Pool:
             self._free.put_nowait(connection)
 
     async def close(self) -> None:
-        """Take leave of the server on every connection that is free."""
+        """Close every free connection with QUIT."""
         while not self._free.empty():
             await self._free.get_nowait().quit()
 

@@ -1,7 +1,7 @@
-"""Makes a letter: what a template sees, the rendered texts, its headers. `mailer.py` calls `compose`.
+"""Composes a letter: the values that a template sees, the rendered texts, the headers.
 
-Templates are a pack's, so they run in a sandbox that fails on a name that is not there; what citizens and agencies wrote
-are values, never templates, and is escaped in HTML and kept on one line in headers.
+Templates belong to a pack, so they run in a sandbox that fails on an unknown name. What citizens and agencies wrote is only
+ever a value: it is escaped in HTML and put on one line in headers.
 """
 
 import hashlib
@@ -29,11 +29,11 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 
 class CannotCompose(Exception):
-    """The letter cannot be made, and no repetition mends it; the text holds nothing of the sender's."""
+    """The letter cannot be composed, at any repetition. The text has nothing that the sender wrote."""
 
 
 def template_version(pack: Pack) -> str:
-    """The version that the pack gives its letters, with a fingerprint: a template changed without a new number is told apart."""
+    """The pack's version of its letters with a fingerprint, so that templates changed without a new version differ."""
     digest = hashlib.sha256()
     for name in sorted(pack.templates):
         digest.update(f"{name}\0{pack.templates[name]}\0".encode())
@@ -41,7 +41,7 @@ def template_version(pack: Pack) -> str:
 
 
 def message_id(letter_id: str, sender: str) -> str:
-    """The Message-ID of a letter: the same at every attempt, so that a mailbox can be searched for it."""
+    """The Message-ID of a letter, the same at every attempt, so that a person can look for it in a mailbox."""
     return f"<{letter_id}@{_domain(sender)}>"
 
 
@@ -50,10 +50,10 @@ def _domain(sender: str) -> str:
 
 
 class Composer:
-    """Makes messages out of a pack's templates, and out of older versions of them that letters have pinned."""
+    """Composes messages from a pack's templates, and from older versions of them that letters keep to."""
 
     def __init__(self, pack: Pack, sender: str, public_url: str) -> None:
-        """`sender` is the From address, `public_url` where senders look up their feedback. Raises ValueError on a bad sender."""
+        """`sender` is the From address; `public_url` is where senders look up their feedback. Raises ValueError on a bad sender."""
         self._pack = pack
         self._zone = ZoneInfo(pack.header.timezone)
         name, address = parseaddr(sender)
@@ -72,7 +72,7 @@ class Composer:
         self._environments[version] = _environment(templates)
 
     def compose(self, letter: Letter, case: Case, now: datetime) -> tuple[str, bytes]:
-        """The address and the message in bytes; `now` is the machine's time. Raises CannotCompose with the reason."""
+        """The address and the bytes of the message; `now` is the machine's time. Raises CannotCompose with the reason."""
         contact = case.contact
         if contact is None or not contact.email:
             raise CannotCompose("no email address")
@@ -82,11 +82,11 @@ class Composer:
         try:
             subject, text, html = self._render(letter, language, self.view(letter, case, language))
             return to.addr_spec, self._message(letter, to, language, subject, text, html, now)
-        except Exception as error:  # Templates are a pack's, so any error may come; it comes the same way each time.
+        except Exception as error:  # A pack's template may raise any error, the same one each time.
             raise CannotCompose(f"{letter.moment}.{language}: {type(error).__name__}") from error
 
     def view(self, letter: Letter, case: Case, language: str) -> dict[str, Any]:
-        """The values that a template sees, and nothing else; `packs/<id>/letters.yaml` lists them. Times are local."""
+        """All values that a template sees, as `packs/vn/letters.yaml` lists them. Times are local."""
         model = schemas.CATALOGUE[letter.event_type]
         event = {name: self._local(value) for name, value in _typed(model, letter.event).items()}
         contact = case.contact
@@ -110,7 +110,7 @@ class Composer:
 
     def _deadline(self, letter: Letter, case: Case, language: str) -> dict[str, Any] | None:
         deadline = case.deadline
-        # By the time a letter goes out, another agency may have the case, and a due date of its own.
+        # When a letter goes out, another agency may have the case, with a due date of its own.
         if deadline is None or letter.agency not in (None, deadline.agency):
             return None
         rule_name, article = deadline.rule, deadline.article
@@ -123,7 +123,7 @@ class Composer:
             "rule_name": rule_name,
             "article": article,
             "verified": deadline.verified,
-            "explanation": deadline.explanation,
+            "count": deadline.count.model_dump(),
         }
 
     def _category_name(self, category: str, language: str) -> str:
@@ -134,7 +134,7 @@ class Composer:
 
     def _agency_name(self, agency: str) -> str:
         try:
-            return self._pack.agency(agency).name
+            return self._pack.agency(agency).letter_name
         except KeyError:
             return agency
 
@@ -156,9 +156,9 @@ class Composer:
             ("Subject", subject),
             ("Date", format_datetime(now)),
             ("Message-ID", f"<{letter.id}@{self._domain}>"),
-            # The letters of one feedback stand together in a mailbox.
+            # A mailbox shows the letters of one feedback together.
             ("References", f"<{letter.feedback_id}@{self._domain}>"),
-            # RFC 3834: no answering machine answers an automatic message. It is no list, so it carries no List headers.
+            # RFC 3834: answering machines do not answer an automatic message. It is no list, so it has no List headers.
             ("Auto-Submitted", "auto-generated"),
             ("X-Auto-Response-Suppress", "All"),
             ("Content-Language", language),
@@ -177,17 +177,17 @@ def _environment(templates: Mapping[str, str]) -> jinja2.Environment:
 
 
 def _one_line(text: str) -> str:
-    """`text` without anything that a mail header would take for a line break or that no header may hold."""
+    """`text` on one line, without characters that a mail header must not have."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def _address(contact: Contact) -> Address:
-    """The recipient. Raises CannotCompose for an address that only an internationalised mail server could take."""
+    """The recipient. Raises CannotCompose for an address that only an internationalised mail server takes."""
     local, _, domain = (contact.email or "").rpartition("@")
     try:
         ascii_domain = domain.encode("idna").decode()
         local.encode("ascii")
-        # IDNA maps some characters to spaces and brackets, which would make it another's address.
+        # IDNA maps some characters to spaces and brackets, which would make it another person's address.
         if not _DOMAIN.fullmatch(ascii_domain):
             raise CannotCompose("the address has no domain that mail can go to")
         return Address(display_name=_one_line(contact.name or ""), username=local, domain=ascii_domain)
@@ -196,7 +196,7 @@ def _address(contact: Contact) -> Address:
 
 
 def _typed(model: type[BaseModel], data: Mapping[str, Any]) -> dict[str, Any]:
-    """The kept fields of an event with their times and dates as such; what the pack's templates may call `strftime` on."""
+    """The kept fields of an event, with times and dates as such, so that templates can format them."""
     typed = dict(data)
     for name, field in model.model_fields.items():
         value = typed.get(name)

@@ -1,7 +1,7 @@
-"""Puts a letter into bytes for SMTP: headers, and the plain and HTML text as alternatives. `letters.py` calls `build`.
+"""Writes a letter as bytes for SMTP: headers, and the plain and HTML text as alternatives.
 
-The standard library's message object takes three times as long as rendering and sending together, nearly all of it for
-headers that need no folding. Its header classes still write every header that is long or not ASCII.
+The standard library's message object takes three times as long as rendering and sending together, mostly for headers that
+need no folding. Here its header classes write only headers that are long or not ASCII.
 """
 
 import base64
@@ -16,9 +16,9 @@ _CRLF: Final = b"\r\n"
 
 
 def build(headers: Sequence[tuple[str, str | Address]], boundary: str, text: str, html: str) -> bytes:
-    """The whole message, 7-bit, with CRLF ends. Raises ValueError when a header's value holds a line break.
+    """The whole message, 7-bit, with CRLF line ends. Raises ValueError if a header's value has a line break.
 
-    `boundary` is any id in hexadecimal digits and hyphens; with `=_` before it, it can stand in no encoded text.
+    `boundary` is an id of hexadecimal digits and hyphens. No encoded text can contain it with `=_` before it.
     """
     mark = f"=_{boundary}"
     lines = [header(name, value) for name, value in headers]
@@ -34,7 +34,7 @@ def build(headers: Sequence[tuple[str, str | Address]], boundary: str, text: str
 
 
 def header(name: str, value: str | Address) -> bytes:
-    """One header with its line end, folded and encoded where it must be. Raises ValueError on a line break in `value`."""
+    """One header with its line end, folded and encoded if necessary. Raises ValueError on a line break in `value`."""
     if isinstance(value, str) and value.isascii() and value.isprintable() and len(name) + 2 + len(value) <= _LINE_MAX:
         return f"{name}: {value}\r\n".encode()
     _, parsed = POLICY.header_store_parse(name, value)
@@ -43,7 +43,7 @@ def header(name: str, value: str | Address) -> bytes:
 
 
 def encode(text: str) -> tuple[str, bytes]:
-    """The shorter of the two encodings that every mail server passes, with its name; lines end in CRLF."""
+    """The name and the bytes of the shorter of the two encodings that every mail server takes; lines end in CRLF."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n").encode()
     quoted = binascii.b2a_qp(plain, istext=True).replace(b"\n", _CRLF)
     packed = base64.encodebytes(plain.replace(b"\n", _CRLF)).replace(b"\n", _CRLF)
