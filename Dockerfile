@@ -1,6 +1,6 @@
 # One image for the four services and for `pakn provision`; docker-compose.yml and deploy/kubernetes say which one a container runs.
 
-FROM python:3.11-slim-bookworm AS build
+FROM python:3.13-slim-bookworm AS build
 RUN python -m venv /opt/pakn
 ENV PATH=/opt/pakn/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
@@ -15,9 +15,9 @@ COPY services services
 # The lock holds the build tool too, so that nothing is downloaded here; what only builds or installs is not shipped.
 RUN pip install --no-deps --no-build-isolation . \
  && python -m compileall -q /opt/pakn/lib \
- && pip uninstall --yes --quiet hatchling trove-classifiers pathspec pluggy setuptools pip
+ && pip uninstall --yes --quiet hatchling trove-classifiers pathspec pluggy pip
 
-FROM python:3.11-slim-bookworm
+FROM python:3.13-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin pakn
 COPY --from=build /opt/pakn /opt/pakn
 # Every container serves its pages on the same port; outside a container each service has a port of its own.

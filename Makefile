@@ -70,9 +70,12 @@ bench-tools: .tools/bin/secantusd-rs ## Build the fast stand-in for MongoDB into
 .tools/bin/secantusd-rs:
 	cargo install --locked --ignore-rust-version secantus-mdb --version 0.5.3-beta.196 --root .tools
 
-lock: ## Resolve requirements.lock and jgo.lock.toml anew (after a change of pyproject.toml or jgo.toml)
+# What is locked already stays as it is unless ARGS=--upgrade. The image takes the versions that were tested, and its build tool.
+COMPILE := $(BIN)/python -m uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate --quiet
+lock: ## Resolve both requirements files and jgo.lock.toml (after a change of pyproject.toml or jgo.toml; ARGS=--upgrade takes newer versions)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
+	$(COMPILE) --all-extras --python-version 3.11 $(ARGS) -o requirements.lock
+	echo 'hatchling' | $(COMPILE) - --python-version 3.13 --constraint requirements.lock -o requirements.image.lock
 	$(BIN)/jgo -q --class-path-only lock
 
 clean: ## Remove what runs and tests left behind (.venv and .tools stay)

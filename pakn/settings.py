@@ -3,10 +3,11 @@
 `.env.example` lists all of them.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.topics import ServiceName
@@ -27,10 +28,17 @@ class KafkaSettings(BaseModel):
 
 
 class MongoSettings(BaseModel):
-    """Where MongoDB is. `motor` is supported for those who already run it; it is past its end of life."""
+    """Where MongoDB is. `motor` is for those who already run it and have its package; it is past its end of life."""
 
     uri: SecretStr = SecretStr("mongodb://localhost:27017/?w=majority&journal=true")
     driver: Literal["pymongo", "motor"] = "pymongo"
+
+    @field_validator("driver")
+    @classmethod
+    def _is_installed(cls, driver: str) -> str:
+        if driver == "motor" and find_spec("motor") is None:
+            raise ValueError("Motor is not installed here: install pakn[motor], or use pymongo")
+        return driver
 
 
 class HttpSettings(BaseModel):

@@ -57,7 +57,7 @@ def test_every_package_of_the_image_is_checked_against_its_hash_and_no_registry_
 
 def test_the_image_is_pinned_and_runs_without_privileges() -> None:
     """A service that is broken into must not be root in its container."""
-    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"python:3.11-slim-bookworm"}
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"python:3.13-slim-bookworm"}
     user = re.findall(r"^USER (\d+)", DOCKERFILE, re.MULTILINE)
     assert user
     assert all(int(number) > 0 for number in user)

@@ -18,7 +18,7 @@ from testcontainers.core.container import DockerContainer
 from pakn.local.child_process import CannotStart, free_ports
 from pakn.local.kafka_process import answers
 
-KAFKA_IMAGE = "apache/kafka:4.1.0"
+KAFKA_IMAGE = "apache/kafka:4.4.0"
 MONGO_IMAGE = "mongo:8.0"
 _READY_SECONDS = 120
 _ALREADY_INITIALIZED = 23
