@@ -104,7 +104,7 @@ async def _scene(pack: Pack, requests: list[DemoRequest], folder: Path, servers:
         "PAKN_INTAKE__SWEEP_SECONDS": "1",
     }
     try:
-        async with stack.running(servers, folder, environment, home / "logs", fixed_ports=False) as running:
+        async with stack.running(servers, folder, environment, home / "logs") as running:
             scene = Scene(pack, requests, running, timekeeper, mailbox, home, console)
             await scene.start()
             try:

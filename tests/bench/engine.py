@@ -79,7 +79,7 @@ async def run(servers: Servers, folder: Path, namespace: str, count: int, record
         environment |= {"PAKN_BENCH_RECORD": str(record), "PYTHONPATH": os.pathsep.join([str(hooks), str(Path.cwd())])}
     async with (
         sink,
-        stack.running(servers, folder, environment, logs=folder / "logs" / namespace, fixed_ports=False) as running,
+        stack.running(servers, folder, environment, logs=folder / "logs" / namespace) as running,
     ):
         return await _measure(running, letters, count, record)
 

@@ -165,7 +165,7 @@ async def measure(clocks: int, runs: int, folder: Path) -> None:
     environment |= {"PAKN_DEADLINES__GRACE_SECONDS": "0", "PAKN_DEADLINES__LAW_SECONDS": "1"}
     with Servers.start(folder / "servers", fresh=True, speed=True) as servers:
         figures.print_stack(usage.machine(), servers.description)
-        async with stack.running(servers, folder, environment, folder / "logs", fixed_ports=False) as running:
+        async with stack.running(servers, folder, environment, folder / "logs") as running:
             client = mongo.make_client(running.settings.mongo)
             store = DeadlinesStore(mongo.database(client, "law", "deadlines"))
             # The floor has cases of its own: what it writes is not what a service counts by.
