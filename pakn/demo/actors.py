@@ -55,7 +55,6 @@ class Actors:
         )
         self._at_once = asyncio.Semaphore(64)
         self.outcomes: dict[str, Outcome] = {}
-        self.actions_sent = 0
 
     async def start(self) -> None:
         """Connect."""
@@ -122,7 +121,6 @@ class Actors:
             agency = self._observer.assigned_to[feedback_id]
             officer = _OFFICER.get(step.action, "officer-1")
             body = {"action": step.action, "feedback_id": feedback_id, "actor": officer, **step.values}
-            self.actions_sent += 1
             await self._post(f"actions.{agency}", str(uuid.uuid4()), "AgencyAction", f"/{agency}", feedback_id, body)
         effect = _EFFECT[step.action]
 

@@ -1,6 +1,6 @@
 """Counts what came of the demo, from the topics, the databases and the mailbox alone, against what was sent in.
 
-`play.py` calls `audit` at the end. The demo's own counters are not used: a fact that was lost between two services shows
+The demo's own counters are not used: a fact that was lost between two services shows
 here as evidence in a store without a record in Kafka, or the reverse.
 """
 
@@ -20,7 +20,12 @@ Report = dict[str, Any]
 def audit(
     requests: Sequence[DemoRequest], outcomes: Mapping[str, Mapping[str, Any]], evidence: Evidence, mailbox: Mailbox
 ) -> Report:
-    """The report. `lost` and `doubled` count findings, each of which is named in `findings`."""
+    """The report: figures, and a row for each request.
+
+    What came in adds up: requests are refused or submitted; submitted ones are not accepted, assigned, or still unassigned;
+    assigned ones are published, declined by an agency, or open. `lost` and `doubled` count findings, each of which is named
+    in `findings`. `dead_letters_of_refused` are those that refused requests leave by design: one for each that a portal sent.
+    """
     by_case: dict[str, list[tuple[Envelope, dict[str, Any]]]] = defaultdict(list)
     for envelope, data in evidence.facts.values():
         by_case[envelope.subject].append((envelope, data))
@@ -31,13 +36,19 @@ def audit(
     return {
         "submitted": len(registered),
         "refused": sum(1 for row in rows if row["state"] == "refused"),
-        "not_accepted": sum(row["state"] == "not_accepted" for row in registered),
+        "not_accepted": sum(row["state"] == "not_accepted" and not row["agency"] for row in registered),
         "assigned": dict(sorted(Counter(row["agency"] for row in registered if row["agency"]).items())),
+        "declined": sum(row["state"] == "not_accepted" and bool(row["agency"]) for row in registered),
+        "open": sum(row["state"] not in ("not_accepted", "published") and bool(row["agency"]) for row in registered),
+        "unassigned": sum(row["state"] != "not_accepted" and not row["agency"] for row in registered),
         "warned": len({e.subject for e, _ in evidence.facts.values() if e.name == "DeadlineWarning"}),
         "overdue": len({e.subject for e, _ in evidence.facts.values() if e.name == "FeedbackOverdue"}),
         "published": sum(row["state"] == "published" for row in registered),
         "letters_sent": len(mailbox.counts),
         "dead_letters": len(evidence.dead_letters),
+        "dead_letters_of_refused": sum(
+            bool(request.portal) and "faults" in outcomes.get(request.source, {}) for request in requests
+        ),
         "lost": len(lost),
         "doubled": len(doubled),
         "findings": [*lost, *doubled],
