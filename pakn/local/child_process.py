@@ -116,10 +116,12 @@ class ServerProcess:
 
     @property
     def alive(self) -> bool:
+        """Whether the program was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:
+        """The process id of the program that runs now, or ran last."""
         return self._running().pid
 
     def kill(self) -> None:

@@ -106,6 +106,7 @@ class KafkaCluster:
 
     @property
     def bootstrap(self) -> str:
+        """The addresses of all brokers, with commas between them."""
         return ",".join(f"127.0.0.1:{port}" for port in self._ports[: self._nodes])
 
     def start(self) -> None:
@@ -179,14 +180,17 @@ class KafkaCluster:
         self._brokers[number].wait_ready(lambda: answers(port), _READY_SECONDS)
 
     def kill(self, number: int) -> None:
+        """Ends broker `number` as a power cut would."""
         self._brokers[number].kill()
 
     def restart(self, number: int) -> None:
+        """Starts broker `number` again on its port and data, and returns when it answers. Raises `CannotStart`."""
         self._brokers[number].stop()
         self._brokers[number].start()
         self._wait(number)
 
     def stop(self) -> None:
+        """Ends all brokers in order; their data stays."""
         with concurrent.futures.ThreadPoolExecutor(self._nodes) as together:
             list(together.map(lambda broker: broker.stop(), self._brokers.values()))
 

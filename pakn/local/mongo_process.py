@@ -101,15 +101,18 @@ class MongoServer:
         return self._server is not None and not self._server.alive
 
     def kill(self) -> None:
+        """Ends the server as a power cut would."""
         if self._server is not None:
             self._server.kill()
 
     def restart(self) -> None:
+        """Starts the server again on its port and data, and returns when it takes writes. Raises `CannotStart`."""
         assert self._server is not None
         self._server.stop()
         self._server.start()
         self._wait()
 
     def stop(self) -> None:
+        """Ends the server in order; its data stays."""
         if self._server is not None:
             self._server.stop()
