@@ -35,7 +35,7 @@ def table_of(report: Report, title: str) -> Table:
             ("requests", len(report["requests"]), ""),
             ("  refused", report["refused"], "faults in the data; told which"),
             ("  submitted", report["submitted"], ""),
-            ("    not accepted", report["not_accepted"], "told which channel is the right one"),
+            ("    not accepted", report["not_accepted"], "told the right channel"),
             ("    not assigned yet", report["unassigned"], ""),
             ("    assigned", assigned, ""),
             *((f"      to {agency}", number, "") for agency, number in report["assigned"].items()),
