@@ -1,7 +1,4 @@
-"""What portals and agencies see in the demo: their own topics and the lifecycle, read from the first record on.
-
-`actors.py` waits here for what its acts lead to; `audit.py` counts from a reading of its own.
-"""
+"""What portals and agencies see in the demo: their own topics and the lifecycle, read from the first record on."""
 
 import asyncio
 import contextlib
@@ -37,7 +34,6 @@ class Observer:
         self.assigned_to: dict[str, str] = {}
         self.seen: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self.answers: dict[str, dict[str, Any]] = {}
-        self.refused_actions = 0
         self.records = 0
         self.totals: dict[str, int] = defaultdict(int)
         self._ids: set[str] = set()
@@ -79,7 +75,6 @@ class Observer:
             self.answers[reference] = data
             self._news(reference)
         elif family == topics.ASSIGNMENTS:
-            self.refused_actions += envelope.name == "ActionRefused"
             if envelope.name == "FeedbackAssigned":
                 self.assigned_to[envelope.subject] = data["agency"]
             self.seen[envelope.subject].append((f"agency:{envelope.name}", data.get("agency") or ""))

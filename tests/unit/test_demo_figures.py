@@ -28,6 +28,7 @@ def test_every_figure_of_the_table_is_the_sum_of_the_indented_ones_below_it() ->
     outcomes["refused"] = {"faults": ["category"]}
     evidence = Evidence()
     evidence.dead_letters = {"inbox/0/1"}
+    evidence.stored["notify"] = {}
     for service in ("intake", "routing", "deadlines"):
         evidence.stored[service] = {id: {"state": state, "submitted_at": NOW, "history": []} for id, (state, _) in ENDS.items()}
     for id, (_, agency) in ENDS.items():
