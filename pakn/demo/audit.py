@@ -13,6 +13,8 @@ from pakn.demo.requests import DemoRequest
 from pakn.operations.evidence import Evidence
 from schemas import Envelope
 
+# What notify stores by itself are letters.
+_WITH_CASES = ("intake", "routing", "deadlines")
 _ONCE = ("FeedbackSubmitted", "FeedbackRated", "ReplyPublished")
 Report = dict[str, Any]
 
@@ -97,11 +99,11 @@ def _lost(
             names = {envelope.name for envelope, _ in by_case.get(outcome["feedback_id"], [])}
             wanted = {"FeedbackSubmitted", "FeedbackAssigned", "DeadlineSet"} if outcome["accepted"] else {"FeedbackNotAccepted"}
             found += [f"lost: {name} of {outcome['code']}" for name in sorted(wanted - names)]
-            for service in ("intake", "routing", "deadlines") if outcome["accepted"] else ("intake",):
+            for service in _WITH_CASES if outcome["accepted"] else ("intake",):
                 if outcome["feedback_id"] not in evidence.stored[service]:
                     found.append(f"lost: {outcome['code']} in the database of {service}")
-    for service, documents in evidence.stored.items():
-        for document in documents.values():
+    for service in _WITH_CASES:
+        for document in evidence.stored[service].values():
             for entry in document["history"]:
                 for row in entry["facts"]:
                     if "feedback" in row["topics"] and row["id"] not in evidence.facts:
@@ -128,8 +130,9 @@ def _doubled(
     codes = Counter(outcome["code"] for outcome in outcomes.values() if "code" in outcome)
     found += [f"doubled: code {code} was given {number} times" for code, number in codes.items() if number > 1]
     known = {outcome.get("feedback_id") for outcome in outcomes.values()}
-    for service, documents in evidence.stored.items():
-        found += [f"doubled: {service} has a case {case_id} that nobody sent" for case_id in documents if case_id not in known]
+    for service in _WITH_CASES:
+        unknown = evidence.stored[service].keys() - known
+        found += [f"doubled: {service} has a case {case_id} that nobody sent" for case_id in sorted(unknown)]
     for case_id, facts in by_case.items():
         times = Counter(_identity(envelope, data) for envelope, data in facts)
         found += [f"doubled: {what} of case {case_id}" for what, number in times.items() if what and number > 1]

@@ -1,5 +1,6 @@
 """What the demo prints adds up, and a file that the pack's calendar does not reach is refused before anything is started."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -28,7 +29,7 @@ def test_every_figure_of_the_table_is_the_sum_of_the_indented_ones_below_it() ->
     outcomes["refused"] = {"faults": ["category"]}
     evidence = Evidence()
     evidence.dead_letters = {"inbox/0/1"}
-    evidence.stored["notify"] = {}
+    evidence.stored["notify"] = {"letter": {"feedback_id": "a", "moment": "received", "cause": "a", "state": "sent"}}
     for service in ("intake", "routing", "deadlines"):
         evidence.stored[service] = {id: {"state": state, "submitted_at": NOW, "history": []} for id, (state, _) in ENDS.items()}
     for id, (_, agency) in ENDS.items():
@@ -36,7 +37,7 @@ def test_every_figure_of_the_table_is_the_sum_of_the_indented_ones_below_it() ->
             envelope: Any = SimpleNamespace(name="FeedbackAssigned", subject=id, id=id, cause=id)
             evidence.facts[id] = (envelope, {"agency": agency, "assigned_at": NOW.isoformat()})
     requests = [*map(request, ENDS), request("refused", portal="danang-1022")]
-    mailbox: Any = SimpleNamespace(counts={})
+    mailbox: Any = SimpleNamespace(counts=Counter({"<letter>": 1}))
     table = results.table_of(audit(requests, outcomes, evidence, mailbox), "")
     rows = list(
         zip((str(cell) for cell in table.columns[0].cells), (int(str(cell)) for cell in table.columns[1].cells), strict=True)
