@@ -5,12 +5,35 @@ Never a name, address, phone number, email or text of a citizen: log calls take 
 
 import logging
 import sys
+import time
 from typing import Any
 
 import orjson
 import stamina.instrumentation
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
+
+_LIBRARIES = ("aiokafka", "pymongo", "httpx", "uvicorn", "faststream")
+_QUIET_SECONDS = 10.0
+
+
+class _OnceInAWhile(logging.Filter):
+    """Lets each message of a library through once in ten seconds: a client that finds no broker says so a hundred times a
+    second, and buries what the service itself says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_LIBRARIES):
+            return True
+        # Without its arguments, so that there are as many as the library has log calls.
+        key, now = (record.name, str(record.msg)), time.monotonic()
+        if key in self._said and now - self._said[key] < _QUIET_SECONDS:
+            return False
+        self._said[key] = now
+        return True
 
 
 def _without_messages(_logger: Any, _method: str, row: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -43,6 +66,7 @@ def configure(service: str, level: str) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(_OnceInAWhile())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -56,7 +80,7 @@ def configure(service: str, level: str) -> None:
     root.handlers = [handler]
     root.setLevel(level)
     # Drivers speak at INFO about every connection and rebalance step; their warnings are what an operator needs.
-    for noisy in ("aiokafka", "pymongo", "httpx", "uvicorn", "faststream"):
+    for noisy in _LIBRARIES:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     # The library would log each failure that it repeats with its text, and that of a bulk write quotes whole documents.
     stamina.instrumentation.set_on_retry_hooks(())

@@ -42,10 +42,20 @@ class MongoSettings(BaseModel):
 
 
 class HttpSettings(BaseModel):
-    """The address of this process's pages; the port defaults to 8001 (intake) ... 8004 (notify)."""
+    """The address of this process's pages; the port defaults to 8001 (intake) ... 8004 (notify).
+
+    `pakn up` gives `port` to intake, and the three after it to routing, deadlines and notify.
+    """
 
     host: str = "127.0.0.1"
     port: int | None = Field(default=None, ge=0, le=65535)
+
+
+class LocalSettings(BaseModel):
+    """The ports of 127.0.0.1 on which `pakn up` starts its own Kafka and MongoDB."""
+
+    kafka_port: int = Field(default=19092, ge=1, le=65535)
+    mongo_port: int = Field(default=19017, ge=1, le=65535)
 
 
 class SmtpSettings(BaseModel):
@@ -118,6 +128,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     mongo: MongoSettings = MongoSettings()
     http: HttpSettings = HttpSettings()
+    local: LocalSettings = LocalSettings()
     smtp: SmtpSettings = SmtpSettings()
     clock: ClockSettings = ClockSettings()
     intake: IntakeSettings = IntakeSettings()

@@ -1,6 +1,6 @@
 """Counts what came of the demo, from the topics, the databases and the mailbox alone, against what was sent in.
 
-`play.py` calls `audit` at the end. The demo's own counters are not used: a fact that was lost between two services shows
+The demo's own counters are not used: a fact that was lost between two services shows
 here as evidence in a store without a record in Kafka, or the reverse.
 """
 
@@ -13,6 +13,8 @@ from pakn.demo.requests import DemoRequest
 from pakn.operations.evidence import Evidence
 from schemas import Envelope
 
+# What notify stores by itself are letters.
+_WITH_CASES = ("intake", "routing", "deadlines")
 _ONCE = ("FeedbackSubmitted", "FeedbackRated", "ReplyPublished")
 Report = dict[str, Any]
 
@@ -20,7 +22,12 @@ Report = dict[str, Any]
 def audit(
     requests: Sequence[DemoRequest], outcomes: Mapping[str, Mapping[str, Any]], evidence: Evidence, mailbox: Mailbox
 ) -> Report:
-    """The report. `lost` and `doubled` count findings, each of which is named in `findings`."""
+    """The report: figures, and a row for each request.
+
+    What came in adds up: requests are refused or submitted; submitted ones are not accepted, assigned, or still unassigned;
+    assigned ones are published, declined by an agency, or open. `lost` and `doubled` count findings, each of which is named
+    in `findings`. `dead_letters_of_refused` are those that refused requests leave by design: one for each that a portal sent.
+    """
     by_case: dict[str, list[tuple[Envelope, dict[str, Any]]]] = defaultdict(list)
     for envelope, data in evidence.facts.values():
         by_case[envelope.subject].append((envelope, data))
@@ -31,13 +38,19 @@ def audit(
     return {
         "submitted": len(registered),
         "refused": sum(1 for row in rows if row["state"] == "refused"),
-        "not_accepted": sum(row["state"] == "not_accepted" for row in registered),
+        "not_accepted": sum(row["state"] == "not_accepted" and not row["agency"] for row in registered),
         "assigned": dict(sorted(Counter(row["agency"] for row in registered if row["agency"]).items())),
+        "declined": sum(row["state"] == "not_accepted" and bool(row["agency"]) for row in registered),
+        "open": sum(row["state"] not in ("not_accepted", "published") and bool(row["agency"]) for row in registered),
+        "unassigned": sum(row["state"] != "not_accepted" and not row["agency"] for row in registered),
         "warned": len({e.subject for e, _ in evidence.facts.values() if e.name == "DeadlineWarning"}),
         "overdue": len({e.subject for e, _ in evidence.facts.values() if e.name == "FeedbackOverdue"}),
         "published": sum(row["state"] == "published" for row in registered),
         "letters_sent": len(mailbox.counts),
         "dead_letters": len(evidence.dead_letters),
+        "dead_letters_of_refused": sum(
+            bool(request.portal) and "faults" in outcomes.get(request.source, {}) for request in requests
+        ),
         "lost": len(lost),
         "doubled": len(doubled),
         "findings": [*lost, *doubled],
@@ -86,11 +99,11 @@ def _lost(
             names = {envelope.name for envelope, _ in by_case.get(outcome["feedback_id"], [])}
             wanted = {"FeedbackSubmitted", "FeedbackAssigned", "DeadlineSet"} if outcome["accepted"] else {"FeedbackNotAccepted"}
             found += [f"lost: {name} of {outcome['code']}" for name in sorted(wanted - names)]
-            for service in ("intake", "routing", "deadlines") if outcome["accepted"] else ("intake",):
+            for service in _WITH_CASES if outcome["accepted"] else ("intake",):
                 if outcome["feedback_id"] not in evidence.stored[service]:
                     found.append(f"lost: {outcome['code']} in the database of {service}")
-    for service, documents in evidence.stored.items():
-        for document in documents.values():
+    for service in _WITH_CASES:
+        for document in evidence.stored[service].values():
             for entry in document["history"]:
                 for row in entry["facts"]:
                     if "feedback" in row["topics"] and row["id"] not in evidence.facts:
@@ -117,8 +130,9 @@ def _doubled(
     codes = Counter(outcome["code"] for outcome in outcomes.values() if "code" in outcome)
     found += [f"doubled: code {code} was given {number} times" for code, number in codes.items() if number > 1]
     known = {outcome.get("feedback_id") for outcome in outcomes.values()}
-    for service, documents in evidence.stored.items():
-        found += [f"doubled: {service} has a case {case_id} that nobody sent" for case_id in documents if case_id not in known]
+    for service in _WITH_CASES:
+        unknown = evidence.stored[service].keys() - known
+        found += [f"doubled: {service} has a case {case_id} that nobody sent" for case_id in sorted(unknown)]
     for case_id, facts in by_case.items():
         times = Counter(_identity(envelope, data) for envelope, data in facts)
         found += [f"doubled: {what} of case {case_id}" for what, number in times.items() if what and number > 1]

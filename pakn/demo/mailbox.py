@@ -36,7 +36,7 @@ class Mailbox:
         return self._secrets.get(code)
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
-        """Called by the SMTP server for each letter."""
+        """Keep one letter; the name and the arguments are those of the SMTP server's library."""
         message: Message = email.message_from_bytes(envelope.content)
         message_id = str(message["Message-ID"])
         self.counts[message_id] += 1

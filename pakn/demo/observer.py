@@ -1,7 +1,4 @@
-"""What portals and agencies see in the demo: their own topics and the lifecycle, read from the first record on.
-
-`actors.py` waits here for what its acts lead to; `audit.py` counts from a reading of its own.
-"""
+"""What portals and agencies see in the demo: their own topics and the lifecycle, read from the first record on."""
 
 import asyncio
 import contextlib

@@ -1,6 +1,6 @@
 """Plays the demo: servers, services as `pakn up` runs them, requests day by day on a scaled clock, and the count at the end.
 
-`pakn/__main__.py` calls `play`. One pack after the other; each has a namespace of its own on the same servers.
+One pack after the other; each has a namespace of its own on the same servers.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from rich.console import Console
 from pakn.demo import results
 from pakn.demo.audit import Report
 from pakn.demo.mailbox import Mailbox
-from pakn.demo.requests import DemoRequest, read_requests
+from pakn.demo.requests import DemoRequest, read_requests, require_calendar
 from pakn.demo.scene import Scene
 from pakn.demo.timekeeper import Timekeeper
 from pakn.local import stack
@@ -44,15 +44,17 @@ async def play(
     chosen = list(packs) or sorted(file.parent.name for file in PACKS.glob("*/requests_sample.*"))
     loaded = [(load_pack(name), _sample(name, requests)) for name in chosen]
     plays = [(pack, read_requests(file, pack, limit)) for pack, file in loaded]
+    for pack, wanted in plays:
+        require_calendar(pack, wanted, days)
     reports: dict[str, Report] = {}
     with Servers.start(folder / "servers", fresh=True) as servers:
-        console.print(servers.description, highlight=False)
+        console.print(servers.description, highlight=False, soft_wrap=True)
         async with contextlib.AsyncExitStack() as kept:
             for pack, wanted in plays:
                 async with contextlib.AsyncExitStack() as scope:
                     scene = await scope.enter_async_context(_scene(pack, wanted, folder, servers, console))
                     reports[pack.id] = await scene.play(days)
-                    results.show(console, reports[pack.id], scene)
+                    results.show(console, reports[pack.id], scene, keep)
                     if keep:
                         kept.push_async_callback(scope.pop_all().aclose)
             if report:
@@ -61,6 +63,8 @@ async def play(
                 console.print("Everything goes on running; Ctrl-C ends it.")
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
+            else:
+                console.print("`make demo KEEP=1` leaves everything running, to look at timelines and metrics.", highlight=False)
     return 1 if any(row["lost"] or row["doubled"] for row in reports.values()) else 0
 
 
@@ -104,10 +108,10 @@ async def _scene(pack: Pack, requests: list[DemoRequest], folder: Path, servers:
         "PAKN_INTAKE__SWEEP_SECONDS": "1",
     }
     try:
-        async with stack.running(servers, folder, environment, home / "logs", fixed_ports=False) as running:
+        async with stack.running(servers, folder, environment, home / "logs") as running:
             scene = Scene(pack, requests, running, timekeeper, mailbox, home, console)
-            await scene.start()
             try:
+                await scene.start()
                 yield scene
             finally:
                 await scene.stop()

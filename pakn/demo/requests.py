@@ -1,13 +1,13 @@
 """Reads what enters the demo: rows of a service-request CSV, or scripted requests with a plan of what follows.
 
-`actors.py` plays each `DemoRequest`: submit it at its time, then take its steps in order. The way in follows the data: a
-request whose source is a portal of the pack comes by that portal's topic, every other one by HTTP.
+The way in follows the data: a request whose source is a portal of the pack comes by that portal's topic, every other one by
+HTTP.
 """
 
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import islice
@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pakn.packs.load import Pack
+from services.deadlines.law.workdays import CalendarEnds, WorkDays
 
 CSV_COLUMNS = (
     "SRNumber",
@@ -70,6 +71,25 @@ def read_requests(file: Path, pack: Pack, limit: int) -> list[DemoRequest]:
     if not found:
         raise ValueError(f"{file} holds no requests")
     return sorted(found, key=lambda request: request.submitted_at)
+
+
+def require_calendar(pack: Pack, requests: Sequence[DemoRequest], days: int) -> None:
+    """Raises ValueError that names the years which the pack's calendar lacks for these requests, in order of time, and `days`
+    after the last one: no limit could be counted in them, and no letter that names its day could be written."""
+    calendar, known = WorkDays(pack.calendar), {row.year for row in pack.calendar.years}
+    first, last = (calendar.local_day(request.submitted_at) for request in (requests[0], requests[-1]))
+    needed = set(range(first.year, (last + timedelta(days=days)).year + 1))
+    limits = [rule.limit for rule_set in pack.rule_sets for rule in rule_set.rules.values()]
+    longest = max(n for limit in limits if limit.unit == "working_days" for n in (limit.n, *limit.by_category.values()))
+    try:
+        calendar.add(last, longest)
+    except CalendarEnds:
+        needed |= {max(known) + 1} & {last.year + 1}
+    if lacking := sorted(needed - known):
+        raise ValueError(
+            f"The calendar of pack {pack.id} has no {', '.join(map(str, lacking))}, and these requests were submitted from {first}"
+            f" to {last}: add what is missing to its calendar.yaml, or name another file with --requests."
+        )
 
 
 def _csv_rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -1,6 +1,8 @@
-"""Prints what came of the demo and where to look. `play.py` calls `show` after each pack."""
+"""Prints what came of the demo, and where to look: a letter, the logs, and pages for as long as they are there."""
 
+import os
 from collections import Counter
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -8,53 +10,74 @@ from rich.table import Table
 from pakn.demo.audit import Report
 from pakn.demo.scene import Scene
 
-_FIGURES = (
-    "submitted",
-    "refused",
-    "not_accepted",
-    "warned",
-    "overdue",
-    "published",
-    "letters_sent",
-    "dead_letters",
-    "lost",
-    "doubled",
-)
 
-
-def show(console: Console, report: Report, scene: Scene) -> None:
-    """The table of figures, what was lost or doubled by name, and where to find a letter, a timeline, metrics, logs."""
-    table = Table(title=f"Pack {scene.pack.id}: what came of {len(scene.requests)} requests", show_header=False)
-    for name in (
-        "submitted",
-        "refused",
-        "not_accepted",
-        "warned",
-        "overdue",
-        "published",
-        "letters_sent",
-        "dead_letters",
-        "lost",
-        "doubled",
-    ):
-        table.add_row(name.replace("_", " "), str(report[name]))
-        if name == "not_accepted":
-            for agency, number in report["assigned"].items():
-                table.add_row(f"  assigned to {agency}", str(number))
-    console.print(table)
+def show(console: Console, report: Report, scene: Scene, keep: bool) -> None:
+    """The table of figures, what was lost or doubled by name, and where to find more; `keep` says whether all goes on running."""
+    console.print(table_of(report, f"Pack {scene.pack.id}: what came of {len(scene.requests)} requests"))
     _show_owners(console, report)
     for finding in report["findings"][:20]:
         console.print(f"[red]{finding}")
     if len(report["findings"]) > 20:
         console.print(f"[red]... and {len(report['findings']) - 20} more; --report FILE.json keeps them all")
-    letter = next(iter(sorted(scene.mailbox.folder.glob("*.eml"))), None)
+    lines = [f"A letter:   {_path(letter)}" for letter in sorted(scene.mailbox.folder.glob("*.eml"))[:1]]
+    lines.append(f"The logs:   {_path(scene.home / 'logs')}")
+    if keep:
+        lines += _pages(report, scene)
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def table_of(report: Report, title: str) -> Table:
+    """The figures in the order in which they add up: indented rows are the parts of the row above them."""
+    assigned, dead, planted = sum(report["assigned"].values()), report["dead_letters"], report["dead_letters_of_refused"]
+    sections: tuple[tuple[tuple[str, int, str], ...], ...] = (
+        (
+            ("requests", len(report["requests"]), ""),
+            ("  refused", report["refused"], "faults in the data; told which"),
+            ("  submitted", report["submitted"], ""),
+            ("    not accepted", report["not_accepted"], "told the right channel"),
+            ("    not assigned yet", report["unassigned"], ""),
+            ("    assigned", assigned, ""),
+            *((f"      to {agency}", number, "") for agency, number in report["assigned"].items()),
+        ),
+        (
+            ("assigned", assigned, ""),
+            ("  published", report["published"], ""),
+            ("  declined", report["declined"], "by the agency"),
+            ("  open", report["open"], "when the demo ends"),
+        ),
+        (
+            ("warned", report["warned"], "cases with a limit that came near"),
+            ("overdue", report["overdue"], "cases with a limit that was missed"),
+            ("letters sent", report["letters_sent"], ""),
+        ),
+        (
+            ("dead letters", dead, ""),
+            ("  planted", planted, "portals' requests with faults"),
+            ("  not planted", dead - planted, "the log of the service says why"),
+            ("lost", report["lost"], ""),
+            ("doubled", report["doubled"], ""),
+        ),
+    )
+    table = Table("", "", "", title=title, show_header=False)
+    for section in sections:
+        for name, number, note in section:
+            # What is never there in a demo that went well is shown only where it is.
+            if number or name.strip() not in ("not assigned yet", "planted", "not planted"):
+                table.add_row(name, str(number), note)
+        table.add_section()
+    return table
+
+
+def _pages(report: Report, scene: Scene) -> list[str]:
+    urls = scene.stack.urls
     row = next((row for row in report["requests"] if row["state"] == "published"), report["requests"][0])
-    console.print(f"A letter:   {letter}", highlight=False, soft_wrap=True)
-    console.print(f"The logs:   {scene.home / 'logs'}", highlight=False, soft_wrap=True)
-    if row["code"]:
-        console.print(f"A timeline: curl {scene.stack.urls['intake']}/v1/feedback/{row['code']}", highlight=False, soft_wrap=True)
-    for name, url in scene.stack.urls.items():
-        console.print(f"Metrics:    curl {url}/metrics   ({name})", highlight=False, soft_wrap=True)
+    lines = [f"A timeline: curl {urls['intake']}/v1/feedback/{row['code']}"] if row["code"] else []
+    return lines + [f"Metrics:    curl {url}/metrics   ({name})" for name, url in urls.items()]
+
+
+def _path(path: Path) -> str:
+    return min(str(path), os.path.relpath(path), key=len)
 
 
 def _show_owners(console: Console, report: Report) -> None:

@@ -1,7 +1,4 @@
-"""One pack being played on a running stack: its people, its days, and when a day is really over.
-
-`play.py` sets the scene; `actors.py` are the people in it; `audit.py` counts at the end.
-"""
+"""One pack being played on a running stack: its people, its days, and when a day is really over."""
 
 import asyncio
 import json
@@ -142,13 +139,13 @@ class Scene:
             return False
         return all(answer.status_code == 200 for answer in answers)
 
-    async def _metric(self, service: ServiceName, name: str, labels: str = "") -> float | None:
+    async def _metric(self, service: ServiceName, name: str) -> float | None:
         """A metric of a service, as Prometheus sees it; none while the service does not answer."""
         try:
             text = (await self._http.get(f"{self.stack.urls[service]}/metrics")).text
         except httpx.TransportError:
             return None
-        return next((float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(f"{name}{labels} ")), None)
+        return next((float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(f"{name} ")), None)
 
     async def _until(self, what: str, condition: Any) -> None:
         """Wait for `condition`. The bound is on standing still: as long as records or letters come, the wait goes on."""

@@ -1,11 +1,9 @@
-"""A server that runs as a child of this process: its log, its readiness, its end.
-
-`kafka_process` and `mongo_process` start theirs with it; `supervisor` borrows the rule that children die with their parent.
-"""
+"""A server that runs as a child of this process: its log, its readiness, its end; and which ports are free."""
 
 import atexit
 import contextlib
 import ctypes
+import errno
 import os
 import random
 import signal
@@ -14,7 +12,8 @@ import subprocess
 import sys
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -58,6 +57,28 @@ def free_ports(count: int) -> list[int]:
     raise CannotStart(f"No {count} free ports between {_PORTS.start} and {_PORTS.stop} on 127.0.0.1.")
 
 
+def require_free(ports: Mapping[str, Mapping[str, int]]) -> None:
+    """Raises CannotStart that names each port of 127.0.0.1 that cannot be had, by the setting that names another one.
+
+    `ports` has, by setting, the port of each server or service.
+    """
+    faults: dict[str, list[str]] = defaultdict(list)
+    with contextlib.ExitStack() as held:
+        for setting, wanted in ports.items():
+            for name, port in wanted.items():
+                probe = held.enter_context(socket.socket())
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                    probe.listen()  # Otherwise two of these ports could be the same one.
+                except (OSError, OverflowError) as error:
+                    reason = "" if getattr(error, "errno", None) == errno.EADDRINUSE else f": {error}"
+                    faults[setting].append(f"{port} ({name}{reason})")
+    if faults:
+        lines = [f"  {setting}: {', '.join(taken)}" for setting, taken in faults.items()]
+        raise CannotStart("\n".join(["These ports are taken. Does PAKN run already? Otherwise set other ones by", *lines]))
+
+
 class ServerProcess:
     """One server: `start`, `wait_ready`, then `stop` or `kill`; a killed one can be started again with the same command."""
 
@@ -95,10 +116,12 @@ class ServerProcess:
 
     @property
     def alive(self) -> bool:
+        """Whether the program was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:
+        """The process id of the program that runs now, or ran last."""
         return self._running().pid
 
     def kill(self) -> None:

@@ -18,6 +18,6 @@ def up(folder: Annotated[Path, typer.Option(help="where servers started here kee
     try:
         # Its faults are told before servers are started for it.
         load_pack(settings.pack)
-        asyncio.run(stack.run_until_signal(folder))
+        asyncio.run(stack.run_until_signal(folder, settings))
     except (CannotStart, PackError) as error:
         stop(str(error))

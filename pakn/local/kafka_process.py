@@ -1,4 +1,4 @@
-"""Real Apache Kafka brokers as child processes, from Maven jars and a Java found here. Only `launcher` calls this."""
+"""Real Apache Kafka brokers as child processes, from Maven jars and a Java found here."""
 
 import concurrent.futures
 import contextlib
@@ -88,11 +88,16 @@ def _compare_with_lock(folder: Path, said: str) -> None:
 
 
 class KafkaCluster:
-    """One to a few brokers, numbered from 1, each also a controller; their data stays in `folder` until it is removed."""
+    """One to a few brokers, numbered from 1, each also a controller; their data stays in `folder` until it is removed.
 
-    def __init__(self, folder: Path, jars: Path, *, nodes: int, speed: bool, extra: Mapping[str, str]) -> None:
+    `port` is the one on which clients reach the first broker; all others, and that one without it, are any free ones.
+    """
+
+    def __init__(
+        self, folder: Path, jars: Path, *, nodes: int, speed: bool, extra: Mapping[str, str], port: int | None = None
+    ) -> None:
         self.java, self.java_source = find_java()
-        self._folder, self._nodes, self._extra = folder, nodes, extra
+        self._folder, self._nodes, self._extra, self._port = folder, nodes, extra, port
         tiers = [] if speed else ["-XX:TieredStopAtLevel=1"]  # The quick compiler alone: earlier ready, half as fast at full load.
         options = ["-Xmx384m", "-XX:+UseSerialGC", *tiers, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
         self._run = [self.java, *options, "-cp", os.pathsep.join([str(jars / "jars" / "*"), str(jars / "modules" / "*")])]
@@ -101,6 +106,7 @@ class KafkaCluster:
 
     @property
     def bootstrap(self) -> str:
+        """The addresses of all brokers, with commas between them."""
         return ",".join(f"127.0.0.1:{port}" for port in self._ports[: self._nodes])
 
     def start(self) -> None:
@@ -113,6 +119,8 @@ class KafkaCluster:
 
     def _start_all(self) -> None:
         self._ports = child_process.free_ports(2 * self._nodes)
+        if self._port:
+            self._ports[0] = self._port
         numbers = range(1, self._nodes + 1)
         with concurrent.futures.ThreadPoolExecutor(self._nodes) as together:
             list(together.map(self._prepare, numbers))
@@ -163,19 +171,26 @@ class KafkaCluster:
             **self._extra,
         }
 
+    def ended(self) -> list[int]:
+        """The brokers that were started and do not run."""
+        return [number for number, broker in self._brokers.items() if not broker.alive]
+
     def _wait(self, number: int) -> None:
         port = self._ports[number - 1]
         self._brokers[number].wait_ready(lambda: answers(port), _READY_SECONDS)
 
     def kill(self, number: int) -> None:
+        """Ends broker `number` as a power cut would."""
         self._brokers[number].kill()
 
     def restart(self, number: int) -> None:
+        """Starts broker `number` again on its port and data, and returns when it answers. Raises `CannotStart`."""
         self._brokers[number].stop()
         self._brokers[number].start()
         self._wait(number)
 
     def stop(self) -> None:
+        """Ends all brokers in order; their data stays."""
         with concurrent.futures.ThreadPoolExecutor(self._nodes) as together:
             list(together.map(lambda broker: broker.stop(), self._brokers.values()))
 

@@ -1,9 +1,10 @@
-"""Decides where Kafka and MongoDB come from and starts what is missing; `pakn up`, `pakn demo` and the tests begin here.
+"""Decides where Kafka and MongoDB come from and starts what is missing.
 
 Addresses in the environment win. Otherwise a real Kafka (`kafka_process`) and a MongoDB or its stand-in (`mongo_process`) are
 started as children of this process. Nothing else in the code knows which servers these are.
 """
 
+import asyncio
 import concurrent.futures
 import contextlib
 import os
@@ -13,6 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
@@ -23,6 +25,7 @@ from pakn.local import child_process, kafka_process, mongo_process
 Kafka = kafka_process.KafkaCluster | str
 Mongo = mongo_process.MongoServer | str
 TOOLS = kafka_process.PROJECT / ".tools"
+_LOOK_SECONDS, _LONGEST_DELAY = 0.5, 30.0
 
 
 def _say(line: str) -> None:
@@ -48,6 +51,8 @@ class Servers:
         kafka_nodes: int = 1,
         speed: bool = False,
         kafka_extra: Mapping[str, str] | None = None,
+        kafka_port: int | None = None,
+        mongo_port: int | None = None,
         environment: Mapping[str, str] = os.environ,
         say: Callable[[str], None] = _say,
     ) -> Self:
@@ -55,9 +60,10 @@ class Servers:
 
         `folder` holds the data and logs of those started here; `fresh` empties it first, otherwise what a former run kept is
         there again. `kafka_nodes` is the number of brokers, `speed` leaves out what makes Kafka start early but run slower,
-        `kafka_extra` adds to or replaces broker settings, `environment` is where addresses are looked up (an empty one always
-        starts own servers), `say` gets a line when something takes longer than usual. Raises `child_process.CannotStart` with
-        the reason and what to do.
+        `kafka_extra` adds to or replaces broker settings, `kafka_port` and `mongo_port` are the ports of 127.0.0.1 on which
+        clients reach the servers (any free ones by default), `environment` is where addresses are looked up (an empty one
+        always starts own servers), `say` gets a line when something takes longer than usual. Raises
+        `child_process.CannotStart` with the reason and what to do.
         """
         kafka: Kafka = environment.get("PAKN_KAFKA__BOOTSTRAP", "")
         mongo: Mongo = environment.get("PAKN_MONGO__URI", "")
@@ -69,11 +75,13 @@ class Servers:
             if fresh:
                 _empty(folder)
             if not mongo:
-                mongo = mongo_process.MongoServer(folder, mongo_process.find_program(TOOLS))
+                mongo = mongo_process.MongoServer(folder, mongo_process.find_program(TOOLS), mongo_port)
                 undo.callback(mongo.stop)
             if not kafka:
                 jars = kafka_process.fetch_jars(TOOLS, say)
-                kafka = kafka_process.KafkaCluster(folder, jars, nodes=kafka_nodes, speed=speed, extra=kafka_extra or {})
+                kafka = kafka_process.KafkaCluster(
+                    folder, jars, nodes=kafka_nodes, speed=speed, extra=kafka_extra or {}, port=kafka_port
+                )
                 undo.callback(kafka.stop)
             with concurrent.futures.ThreadPoolExecutor(2) as together:
                 list(together.map(lambda server: server.start(), [s for s in (kafka, mongo) if not isinstance(s, str)]))
@@ -95,6 +103,41 @@ class Servers:
     def restart_mongo(self) -> None:
         """Starts the database server again on its port and data, and returns when it takes writes."""
         self._own_mongo().restart()
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The addresses of the servers that were started here, by the variable that names each to other commands."""
+        found = {}
+        if not isinstance(self._kafka, str):
+            found["PAKN_KAFKA__BOOTSTRAP"] = self.kafka_bootstrap
+        if not isinstance(self._mongo, str):
+            found["PAKN_MONGO__URI"] = self.mongo_uri
+        return found
+
+    async def keep_running(self, say: Callable[[str], None]) -> None:
+        """Start each server of ours that has ended again, on its port and data, until this is cancelled.
+
+        `say` gets a line before and after. A start that fails is tried again after a pause that doubles, to 30 seconds at most.
+        """
+        delay = _LOOK_SECONDS
+        while True:
+            await asyncio.sleep(delay)
+            try:
+                for name, restart in self._ended():
+                    say(f"{name} has ended; starting it again")
+                    await asyncio.to_thread(restart)
+                    say(f"{name} started again")
+            except child_process.CannotStart as error:
+                delay = min(delay * 2, _LONGEST_DELAY)
+                say(f"{error}\nTrying again in {delay:g} s")
+            else:
+                delay = _LOOK_SECONDS
+
+    def _ended(self) -> Iterator[tuple[str, Callable[[], None]]]:
+        if not isinstance(self._mongo, str) and self._mongo.ended:
+            yield self._mongo.kind, self._mongo.restart
+        for node in () if isinstance(self._kafka, str) else self._kafka.ended():
+            yield "Kafka", partial(self._own_kafka().restart, node)
 
     def stop(self) -> None:
         """Stops what was started here; the data stays. May be called twice."""

@@ -1,4 +1,4 @@
-"""A MongoDB, or what stands in for it in development, as a child process. Only `launcher` calls this."""
+"""A MongoDB, or what stands in for it in development, as a child process."""
 
 import os
 import shutil
@@ -30,12 +30,12 @@ def find_program(tools: Path) -> Path:
 
 
 class MongoServer:
-    """One database server; its data stays in `folder` until it is removed."""
+    """One database server on `port` of 127.0.0.1 (any free one by default); its data stays in `folder` until it is removed."""
 
-    def __init__(self, folder: Path, program: Path) -> None:
-        self._folder, self._program = folder, program
+    def __init__(self, folder: Path, program: Path, port: int | None = None) -> None:
+        self._folder, self._program, self._wanted_port = folder, program, port
         self.kind = program.stem
-        self._port = 0
+        self._port = port or 0
         self._server: child_process.ServerProcess | None = None
 
     @property
@@ -53,7 +53,7 @@ class MongoServer:
             self._start_once()
 
     def _start_once(self) -> None:
-        (self._port,) = child_process.free_ports(1)
+        self._port = self._wanted_port or child_process.free_ports(1)[0]
         data = self._folder / f"mongo-{self.kind}"
         data.mkdir(parents=True, exist_ok=True)
         self._server = child_process.ServerProcess(self.kind, self._command(data), self._folder / "logs" / "mongo.log")
@@ -95,16 +95,24 @@ class MongoServer:
                 config["members"][0]["host"], config["version"] = here, config["version"] + 1
                 client.admin.command("replSetReconfig", config, force=True)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the server was started and does not run."""
+        return self._server is not None and not self._server.alive
+
     def kill(self) -> None:
+        """Ends the server as a power cut would."""
         if self._server is not None:
             self._server.kill()
 
     def restart(self) -> None:
+        """Starts the server again on its port and data, and returns when it takes writes. Raises `CannotStart`."""
         assert self._server is not None
         self._server.stop()
         self._server.start()
         self._wait()
 
     def stop(self) -> None:
+        """Ends the server in order; its data stays."""
         if self._server is not None:
             self._server.stop()

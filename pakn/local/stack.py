@@ -1,23 +1,32 @@
-"""The whole system on one machine: servers by the launcher, topics, and the four services as processes of their own.
+"""The whole system on one machine: servers by the launcher, topics, and the four services as processes of their own."""
 
-`pakn up`, `pakn demo` and `make bench` start here, so all of them run the services in the same way, as containers do.
-"""
-
+import asyncio
 import contextlib
 import os
 import secrets
 import shlex
-import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
-from pakn.local.child_process import CannotStart, free_ports
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+    for_code,
+)
+
+from pakn.engine import kafka
+from pakn.local.child_process import CannotStart, free_ports, require_free
 from pakn.local.launcher import Servers
 from pakn.local.supervisor import Supervisor
 from pakn.operations import topics
-from pakn.settings import DEFAULT_PORTS, Settings
+from pakn.settings import Settings
 from schemas.topics import SERVICES, ServiceName
+
+_COORDINATOR_SECONDS = 60.0
 
 
 class Stack:
@@ -53,12 +62,17 @@ def secret_key(folder: Path) -> str:
 
 @contextlib.asynccontextmanager
 async def running(
-    servers: Servers, folder: Path, environment: Mapping[str, str], logs: Path | None, fixed_ports: bool
+    servers: Servers,
+    folder: Path,
+    environment: Mapping[str, str],
+    logs: Path | None,
+    ports: Mapping[ServiceName, int] | None = None,
 ) -> AsyncIterator[Stack]:
-    """Make the topics and run the four services until the block ends. `environment` is what the processes get on top."""
-    if fixed_ports:
-        _check_free(DEFAULT_PORTS)
-    ports = dict(DEFAULT_PORTS) if fixed_ports else dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
+    """Make the topics and run the four services until the block ends, on `ports` or on any free ones.
+
+    `environment` is what the processes get on top of this one's. Raises CannotStart when Kafka refuses or does not answer.
+    """
+    ports = ports or dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
     shared = {
         "PAKN_KAFKA__BOOTSTRAP": servers.kafka_bootstrap,
         "PAKN_MONGO__URI": servers.mongo_uri,
@@ -69,7 +83,11 @@ async def running(
     # The settings of this process are those of its children, so that what it reads from outside has the same names.
     with _environment(shared):
         settings = Settings()
-    await topics.provision(settings)
+    try:
+        await topics.provision(settings)
+        await _wait_for_coordinators(settings)
+    except (KafkaError, OSError) as error:
+        raise CannotStart(f"The Kafka at {settings.kafka.bootstrap} (PAKN_KAFKA__BOOTSTRAP) does not work: {error}") from error
     stack = Stack(settings, shared, ports, logs)
     await stack.supervisor.start()
     try:
@@ -78,18 +96,33 @@ async def running(
         await stack.supervisor.stop()
 
 
-def _check_free(ports: Mapping[ServiceName, int]) -> None:
-    """Raises CannotStart with every port that another program has: a service would be started again and again in vain."""
-    taken = []
-    for name, port in ports.items():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                taken.append(f"{port} ({name})")
-    if taken:
-        raise CannotStart(f"Another program has port {', '.join(taken)}; end it first. Is `pakn up` running already?")
+async def _wait_for_coordinators(settings: Settings) -> None:
+    """Return when Kafka has a coordinator for each service's group. Raises TimeoutError after a minute.
+
+    A new Kafka makes the topic of groups when it is first asked, and the client library logs an error for each group that
+    asks too early: what a healthy start must not show.
+    """
+    admin = AIOKafkaAdminClient(**kafka.client_options(settings.kafka))
+    await admin.start()
+    try:
+        async with asyncio.timeout(_COORDINATOR_SECONDS):
+            for name in SERVICES:
+                while True:
+                    if await _has_coordinator(admin, kafka.group_name(settings.namespace, name)):
+                        break
+                    await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise TimeoutError(f"it has had no coordinator of groups for {_COORDINATOR_SECONDS:.0f} s") from None
+    finally:
+        await admin.close()
+
+
+async def _has_coordinator(admin: AIOKafkaAdminClient, group: str) -> bool:
+    try:
+        (described,) = await admin.describe_consumer_groups([group])
+    except GroupCoordinatorNotAvailableError:
+        return False
+    return for_code(described.groups[0][0]) not in (GroupLoadInProgressError, NotCoordinatorForGroupError)
 
 
 @contextlib.contextmanager
@@ -103,17 +136,56 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-async def run_until_signal(folder: Path) -> None:
-    """`pakn up`: everything in the foreground until Ctrl-C."""
-    with Servers.start(folder, fresh=False) as servers:
+async def run_until_signal(folder: Path, settings: Settings) -> None:
+    """Run everything in the foreground until Ctrl-C or SIGTERM, on the ports that the settings name.
+
+    Services that end are started again, and so are the servers that were started here. Raises CannotStart, before anything
+    is started, when another program has one of the ports.
+    """
+    # A shell that holds the addresses printed below starts these same servers, and does not wait for them.
+    own = {
+        "PAKN_KAFKA__BOOTSTRAP": f"127.0.0.1:{settings.local.kafka_port}",
+        "PAKN_MONGO__URI": f"mongodb://127.0.0.1:{settings.local.mongo_port}/",
+    }
+    given = {name: value for name, value in os.environ.items() if name not in own or not value.startswith(own[name])}
+    ports = service_ports(settings)
+    wanted: dict[str, Mapping[str, int]] = {
+        "PAKN_HTTP__PORT (intake's; the others have the three after it)": dict[str, int](ports.items())
+    }
+    if not given.get("PAKN_KAFKA__BOOTSTRAP"):
+        wanted["PAKN_LOCAL__KAFKA_PORT"] = {"Kafka": settings.local.kafka_port}
+    if not given.get("PAKN_MONGO__URI"):
+        wanted["PAKN_LOCAL__MONGO_PORT"] = {"MongoDB": settings.local.mongo_port}
+    require_free(wanted)
+    with Servers.start(
+        folder,
+        fresh=False,
+        environment=given,
+        kafka_port=settings.local.kafka_port,
+        mongo_port=settings.local.mongo_port,
+    ) as servers:
         print(servers.description, flush=True)
-        async with running(servers, folder, {}, logs=None, fixed_ports=True) as stack:
+        public = {name: value for name, value in os.environ.items() if name == "PAKN_INTAKE__PUBLIC_URL"}
+        async with running(servers, folder, public, None, ports) as stack:
             for name, url in stack.urls.items():
                 print(f"{name:<9} {url}", flush=True)
-            print(
-                "Other commands (pakn letters, pakn token, ...) need, until the next start:\n"
-                f"  export PAKN_KAFKA__BOOTSTRAP={servers.kafka_bootstrap} PAKN_MONGO__URI={shlex.quote(servers.mongo_uri)}"
-                f" PAKN_INTAKE__SECRET_KEY=$(cat {folder / 'secret.key'})",
-                flush=True,
-            )
-            await stack.supervisor.run_until_signal()
+            print("Other commands (pakn letters, pakn token, ...) need these in their terminal; they stay the same:")
+            print("\n".join(f"  export {line}" for line in _exports(servers, folder)), flush=True)
+            keeper = asyncio.create_task(servers.keep_running(lambda line: print(f"servers    | {line}", flush=True)))
+            try:
+                await stack.supervisor.run_until_signal()
+            finally:
+                keeper.cancel()
+
+
+def service_ports(settings: Settings) -> dict[ServiceName, int]:
+    """The ports of the four services on one machine: intake's from the settings, the others' after it."""
+    return {name: (settings.http.port or settings.port(SERVICES[0])) + number for number, name in enumerate(SERVICES)}
+
+
+def _exports(servers: Servers, folder: Path) -> Iterator[str]:
+    """What another terminal must set, as a shell reads it; what was set by hand is known to whoever did, and may be secret."""
+    for name, value in servers.addresses.items():
+        yield f"{name}={shlex.quote(value)}"
+    if "PAKN_INTAKE__SECRET_KEY" not in os.environ:
+        yield f'PAKN_INTAKE__SECRET_KEY="$(cat {shlex.quote(str((folder / "secret.key").absolute()))})"'

@@ -1,7 +1,4 @@
-"""Keeps child processes running: relays what they print, restarts one that dies, ends all of them together.
-
-`pakn up` and `pakn demo` run the four services with it, each as `pakn run NAME`, the same command as in a container.
-"""
+"""Keeps child processes running: relays what they print, restarts one that dies, ends all of them together."""
 
 import asyncio
 import contextlib

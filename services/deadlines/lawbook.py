@@ -72,6 +72,7 @@ class Lawbook:
         self._coming: list[datetime] = []
         self._read_at = EVER
         self._law = Law.of(pack)
+        self._logged: dict[str, object] = {}
 
     async def prepare(self) -> None:
         """Write down what this pack brings, where it is new, and read what is known.
@@ -179,4 +180,8 @@ class Lawbook:
         held = self._law.calendar_at(self._time.now())
         metrics.calendar.info({"version": held.calendar.version})
         metrics.calendar_ends.set(held.ends.timestamp())
-        log.info("law_taken_up", calendar=held.calendar.version, corrections=len(self._law.corrections), coming=len(self._coming))
+        # It is taken up twice at each start, and again whenever an instant of it has come; only what differs is news.
+        what = {"calendar": held.calendar.version, "corrections": len(self._law.corrections), "coming": len(self._coming)}
+        if what != self._logged:
+            self._logged = what
+            log.info("law_taken_up", **what)

@@ -1,7 +1,6 @@
 """`make bench`: the engine at full speed beside the bare floor, on the servers that the launcher finds. Prints, asserts nothing.
 
 One rehearsal, recorded and not counted; then each run of the engine is followed by a run of the floor (`engine.py`, `floor.py`).
-Figures are printed and, with --report, written as JSON; `figures.py` lays them out.
 """
 
 import asyncio
@@ -20,6 +19,8 @@ from pakn.local.launcher import Servers
 from pakn.settings import Settings
 from tests.bench import due_dates, engine, figures, floor, usage
 
+_CLEAR_SECONDS = 300
+
 
 def bench(
     cases: Annotated[int, typer.Option(min=10, help="cases in each run")] = 2000,
@@ -30,7 +31,7 @@ def bench(
     """Measure cases per second end to end, the cost of each, and the ratio to the bare floor."""
     try:
         result = asyncio.run(_bench(cases, runs, folder.absolute()))
-    except CannotStart as error:
+    except (CannotStart, TimeoutError, RuntimeError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     figures.show(result)
@@ -50,6 +51,7 @@ async def _bench(cases: int, runs: int, folder: Path) -> dict[str, Any]:
     with Servers.start(folder / "servers", fresh=True, speed=True) as servers:
         figures.head(machine, servers.description, cases, runs)
         rehearsal = await engine.run(servers, folder, "bench0", cases, recorded)
+        print(f"rehearsal: {cases / rehearsal.seconds:.1f} cases/s", flush=True)
         await _clear(rehearsal.settings)
         for number in range(1, runs + 1):
             measured = await engine.run(servers, folder, f"bench{number}", cases, None)
@@ -73,7 +75,14 @@ def _recordings(folder: Path) -> list[Path]:
 
 
 async def _clear(settings: Settings) -> None:
-    """What one run leaves behind must not slow down the next one."""
+    """Drop the databases and topics of one run: what it leaves behind must not slow down the next one. Raises TimeoutError."""
+    try:
+        await asyncio.wait_for(_drop(settings), _CLEAR_SECONDS)
+    except TimeoutError:
+        raise TimeoutError(f"waited {_CLEAR_SECONDS} s in vain for the servers to drop {settings.namespace}") from None
+
+
+async def _drop(settings: Settings) -> None:
     client = mongo.make_client(settings.mongo)
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap)
     await admin.start()

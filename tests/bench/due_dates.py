@@ -1,4 +1,4 @@
-"""How many due dates a second the working-day table gives, in one process; `__main__.py` prints it."""
+"""How many due dates a second the working-day table gives, in one process."""
 
 import time
 from collections.abc import Callable

@@ -1,6 +1,5 @@
 """One run of the engine: the four services as processes, everything sent at full speed, and what it took to handle it all.
 
-`__main__.py` calls `run`: first as a rehearsal, which is recorded for `floor.py` and warms the servers, then for the figures.
 A run ends when every case is published, every letter sent and announced, and every group has committed all there is.
 """
 
@@ -62,6 +61,11 @@ def bodies(count: int) -> list[dict[str, Any]]:
     return [wanted[number % len(wanted)] for number in range(count)]
 
 
+def bound(count: int) -> float:
+    """How many seconds `count` cases may take at most, for the slowest database on a busy machine."""
+    return 60 + count / 2
+
+
 async def run(servers: Servers, folder: Path, namespace: str, count: int, record: Path | None) -> Run:
     """Send `count` cases and wait for their end. Raises TimeoutError that says what did not come."""
     letters: Counter[str] = Counter()
@@ -79,7 +83,7 @@ async def run(servers: Servers, folder: Path, namespace: str, count: int, record
         environment |= {"PAKN_BENCH_RECORD": str(record), "PYTHONPATH": os.pathsep.join([str(hooks), str(Path.cwd())])}
     async with (
         sink,
-        stack.running(servers, folder, environment, logs=folder / "logs" / namespace, fixed_ports=False) as running,
+        stack.running(servers, folder, environment, logs=folder / "logs" / namespace) as running,
     ):
         return await _measure(running, letters, count, record)
 
@@ -89,7 +93,7 @@ async def _measure(running: stack.Stack, letters: Counter[str], count: int, reco
     portals = [portal.id for portal in load_pack(PACK).header.portals]
     world = World(settings, int(running.urls["intake"].rpartition(":")[2]), bodies(count), portals)
     outside = recorder.Recorder()
-    undo = recorder.hook_kafka(outside) if record else None
+    undo = recorder.hook_kafka(outside, groups_only=False) if record else None
     pids = {name: running.supervisor.pid(name) for name in stack.SERVICES} | usage.server_pids() | {"world": os.getpid()}
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap)
     client = mongo.make_client(settings.mongo)
@@ -98,19 +102,21 @@ async def _measure(running: stack.Stack, letters: Counter[str], count: int, reco
         await _until(lambda: _ready(running), "the services to be ready", 120)
         await world.start(await partitions_of(admin, settings.namespace))
         before, started = usage.read(pids), time.perf_counter()
-        await world.send_all()
-        bound = 60 + count / 5
-        wanted = count * len(LETTERS)
-        await _until(lambda: _true(len(letters) >= wanted), f"{wanted} letters", bound)
+        seconds_at_most, wanted = bound(count), count * len(LETTERS)
+        try:
+            await asyncio.wait_for(world.send_all(), seconds_at_most)
+        except TimeoutError:
+            raise TimeoutError(f"waited {seconds_at_most:.0f} s in vain for {count} submissions to be taken") from None
+        await _until(lambda: _true(len(letters) >= wanted), f"{wanted} letters", seconds_at_most)
         letters_seconds = time.perf_counter() - started
         stored = mongo.database(client, settings.namespace, "notify")["letters"]
         announced = {"state": "sent", "announce": None}
-        await _until(lambda: _at_least(stored, announced, wanted), "all letters to be announced", bound)
+        await _until(lambda: _at_least(stored, announced, wanted), "all letters to be announced", seconds_at_most)
 
         async def handled() -> bool:
             return await all_handled(admin, settings.namespace, await world.ends())
 
-        await _until(handled, "all groups to commit", bound)
+        await _until(handled, "all groups to commit", seconds_at_most)
         seconds, used = time.perf_counter() - started, usage.read(pids).since(before)
         turns = await _turns(running)
     finally:

@@ -1,7 +1,7 @@
 """The bare floor: what the engine wrote and read in the rehearsal, done again on the same servers with none of our code.
 
-`__main__.py` calls `run` after each run of the engine. As many processes as the engine has (`replay.py`), so that both use the
-machine's cores alike. HTTP and SMTP are left out: the floor is Kafka and MongoDB alone.
+As many processes as the engine has (`replay.py`), so that both use the machine's cores alike. HTTP and SMTP are left out: the
+floor is Kafka and MongoDB alone.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from pakn.engine import mongo
 from pakn.operations.topics import provision
 from pakn.settings import Settings
 from tests.bench import usage
-from tests.bench.engine import LETTERS
+from tests.bench.engine import LETTERS, bound
 
-_BOUND_SECONDS = 600.0
+_START_SECONDS, _END_SECONDS = 120.0, 30.0
 _SHARE = 0.98
 _LONGEST_LINE = 1 << 20
 
@@ -35,36 +35,51 @@ class Floor:
 
 
 async def run(recordings: Sequence[Path], old: str, settings: Settings, count: int) -> Floor:
-    """Replay recordings, a file a process, of namespace `old` in that of `settings`. Raises RuntimeError when less came of it."""
+    """Replay recordings, a file a process, of namespace `old` in that of `settings`.
+
+    Raises RuntimeError when a process ends early or less came of it, TimeoutError that names the processes which did not end.
+    """
     await provision(settings)
     processes: dict[str, Process] = {}
     try:
-        async with asyncio.timeout(_BOUND_SECONDS):
-            for file in recordings:
-                address = (settings.kafka.bootstrap, settings.mongo.uri.get_secret_value())
-                command = (sys.executable, "-m", "tests.bench.replay", str(file), old, settings.namespace, *address)
-                processes[file.stem] = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=_LONGEST_LINE)
-            await asyncio.gather(*(_line(name, process) for name, process in processes.items()))
-            pids = {name: process.pid for name, process in processes.items()} | usage.server_pids()
-            before, started = usage.read(pids), time.perf_counter()
-            _go(processes)
-            lines = await asyncio.gather(*(_line(name, process) for name, process in processes.items()))
-            seconds, used = time.perf_counter() - started, usage.read(pids).since(before)
-            _go(processes)
-            await asyncio.gather(*(process.wait() for process in processes.values()))
+        for file in recordings:
+            address = (settings.kafka.bootstrap, settings.mongo.uri.get_secret_value())
+            command = (sys.executable, "-m", "tests.bench.replay", str(file), old, settings.namespace, *address)
+            processes[file.stem] = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=_LONGEST_LINE)
+        await _lines(processes, _START_SECONDS)
+        pids = {name: process.pid for name, process in processes.items()} | usage.server_pids()
+        before, started = usage.read(pids), time.perf_counter()
+        _go(processes)
+        lines = await _lines(processes, bound(count))
+        seconds, used = time.perf_counter() - started, usage.read(pids).since(before)
+        _go(processes)
+        await asyncio.wait([asyncio.create_task(process.wait()) for process in processes.values()], timeout=_END_SECONDS)
     finally:
         for process in processes.values():
             if process.returncode is None:
                 process.kill()
                 await process.wait()
     await _check(settings, count)
-    return Floor(seconds, used, {name: json.loads(line) for name, line in zip(processes, lines, strict=True)})
+    return Floor(seconds, used, {name: json.loads(line) for name, line in lines.items()})
 
 
 def _go(processes: Mapping[str, Process]) -> None:
     for process in processes.values():
         assert process.stdin is not None
         process.stdin.write(b"go\n")
+
+
+async def _lines(processes: Mapping[str, Process], seconds: float) -> dict[str, bytes]:
+    """The next line of each process."""
+    reading = {name: asyncio.create_task(_line(name, process)) for name, process in processes.items()}
+    _, late = await asyncio.wait(reading.values(), timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+    for task in late:
+        task.cancel()
+    lines = {name: task.result() for name, task in reading.items() if task not in late}
+    if late:
+        names = ", ".join(name for name, task in reading.items() if task in late)
+        raise TimeoutError(f"waited {seconds:.0f} s in vain for the floor's processes {names}")
+    return lines
 
 
 async def _line(name: str, process: Process) -> bytes:

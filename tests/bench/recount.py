@@ -24,6 +24,7 @@ from pakn.engine.case_store import Change, history_entry
 from pakn.engine.kafka import topic_name
 from pakn.legal_time import from_now_on
 from pakn.local import stack
+from pakn.local.child_process import CannotStart
 from pakn.local.launcher import Servers
 from pakn.packs.load import load_pack
 from pakn.settings import Settings
@@ -40,6 +41,7 @@ SENT = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 OFF = "2026-03-04"  # inside every limit, so that every clock moves
 _BATCH = 500
 _FAR = datetime(2100, 1, 1, tzinfo=UTC)
+_BOUND_SECONDS = 1800.0
 
 
 def opened(law: Law, number: int, partitions: int) -> Change:
@@ -70,7 +72,10 @@ async def fill(store: DeadlinesStore, law: Law, cases: int, partitions: int) -> 
 
 
 async def engine(running: stack.Stack, store: DeadlinesStore, law: Law, cases: int) -> dict[str, Any]:
-    """Apply the calendar of `law` and wait until no clock is counted by another one; meanwhile ask for due dates."""
+    """Apply the calendar of `law` and wait until no clock is counted by another one; meanwhile ask for due dates.
+
+    Raises TimeoutError.
+    """
     pids = {"deadlines": running.supervisor.pid("deadlines")}
     answers: list[float] = []
     peaks: list[float] = []
@@ -80,7 +85,10 @@ async def engine(running: stack.Stack, store: DeadlinesStore, law: Law, cases: i
         before = usage.read(pids)
         await calendar_change.apply(running.settings, law.days.calendar, law.pack.calendar)
         started = time.perf_counter()
+        give_up = started + _BOUND_SECONDS
         while (versions := await _versions(store)) != {target}:
+            if time.perf_counter() > give_up:
+                raise TimeoutError(f"waited {_BOUND_SECONDS:.0f} s in vain for all clocks to go over to calendar {target}")
             if target not in versions:
                 # A calendar holds some seconds after it was applied; that wait is no work.
                 started = time.perf_counter()
@@ -165,7 +173,7 @@ async def measure(clocks: int, runs: int, folder: Path) -> None:
     environment |= {"PAKN_DEADLINES__GRACE_SECONDS": "0", "PAKN_DEADLINES__LAW_SECONDS": "1"}
     with Servers.start(folder / "servers", fresh=True, speed=True) as servers:
         figures.print_stack(usage.machine(), servers.description)
-        async with stack.running(servers, folder, environment, folder / "logs", fixed_ports=False) as running:
+        async with stack.running(servers, folder, environment, folder / "logs") as running:
             client = mongo.make_client(running.settings.mongo)
             store = DeadlinesStore(mongo.database(client, "law", "deadlines"))
             # The floor has cases of its own: what it writes is not what a service counts by.
@@ -203,7 +211,11 @@ def bench_law(
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "clock").unlink(missing_ok=True)
-    asyncio.run(measure(clocks, runs, folder))
+    try:
+        asyncio.run(measure(clocks, runs, folder))
+    except (CannotStart, TimeoutError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
 
 
 if __name__ == "__main__":

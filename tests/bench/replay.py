@@ -1,12 +1,13 @@
 """One process of the bare floor: does what one process of the engine did, with plain aiokafka and PyMongo and none of our code.
 
-`floor.py` starts it as `python -m tests.bench.replay FILE OLD NEW BOOTSTRAP URI`, waits for its line `ready`, and answers `go`; at
-the end it prints its counts as JSON. Commands become the driver's own calls before the clock starts. An operation begins when
-all that had ended before it began in the recording has ended, so as much runs at once as in the engine; reading from Kafka waits
-for nothing, in batches of the recorded mean size.
+Run as `python -m tests.bench.replay FILE OLD NEW BOOTSTRAP URI`: it prints `ready`, waits for a line, and prints its counts as
+JSON at the end. Commands become the driver's own calls before the clock starts. An operation begins when all that had ended
+before it began in the recording has ended, so as much runs at once as in the engine; reading from Kafka waits for nothing, in
+batches of the recorded mean size.
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,14 +18,15 @@ from typing import Any
 import bson
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient, UpdateMany, UpdateOne
+from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 _MAX_BYTES = 8 * 1024 * 1024
 _READ_WAIT_MS = 20
-_READ_BOUND_SECONDS = 300.0
 Call = Callable[[], Awaitable[Any]]
 
 
@@ -124,28 +126,42 @@ def _command(database: Any, command: dict[str, Any]) -> Call:
             return lambda: database.command(command)
 
 
-async def play(steps: list[Step]) -> None:
-    """Take the steps in the order in which they began."""
+async def play(steps: list[Step]) -> int:
+    """Take the steps in the order in which they began. Returns how many of them the database refused.
+
+    Two upserts that overlap may both try to insert, and one is refused; the engine tries it again, or knows that it is done.
+    """
     running: dict[asyncio.Task[Any], int] = {}
+    refused = 0
+
+    async def take(call: Call) -> None:
+        nonlocal refused
+        try:
+            await call()
+        except OperationFailure:
+            refused += 1
+
     for step in sorted(steps, key=lambda step: step.begin):
         before = [task for task, end in running.items() if end < step.begin]
         if before:
             await asyncio.gather(*before)
             for task in before:
                 del running[task]
-        running[asyncio.ensure_future(step.call())] = step.end
+        running[asyncio.create_task(take(step.call))] = step.end
     await asyncio.gather(*running)
+    return refused
 
 
 async def read(consumer: AIOKafkaConsumer, made: Plan) -> int:
     """Read as many records as were read; commit after each batch as the recorded process did."""
     count, size = 0, max(1, -(-made.records // max(made.batches, 1)))
-    async with asyncio.timeout(_READ_BOUND_SECONDS):
-        while count < made.records:
-            batch = await consumer.getmany(timeout_ms=_READ_WAIT_MS, max_records=size)
-            count += sum(map(len, batch.values()))
-            if batch and made.commits:
-                read_up_to = {partition: records[-1].offset + 1 for partition, records in batch.items()}
+    while count < made.records:
+        batch = await consumer.getmany(timeout_ms=_READ_WAIT_MS, max_records=size)
+        count += sum(map(len, batch.values()))
+        if batch and made.commits:
+            read_up_to = {partition: records[-1].offset + 1 for partition, records in batch.items()}
+            # On a machine that is too busy the group may have lost its only member for a moment; the engine goes on as well.
+            with contextlib.suppress(KafkaError):
                 await consumer.commit(None if made.commits_all else read_up_to)
     return count
 
@@ -177,8 +193,9 @@ async def main(process: str, operations: list[dict[str, Any]], old: str, new: st
         await consumer.getmany(timeout_ms=_READ_WAIT_MS)
     print("ready", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-    _, count = await asyncio.gather(play(made.steps), read(consumer, made))
-    print(json.dumps({"read": count, "sent": made.sent, "commands": len(made.steps), "batches": made.batches}), flush=True)
+    refused, count = await asyncio.gather(play(made.steps), read(consumer, made))
+    did = {"read": count, "sent": made.sent, "commands": len(made.steps), "batches": made.batches, "refused": refused}
+    print(json.dumps(did), flush=True)
     # What this process has used is read from outside before it may end.
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     await consumer.stop()

@@ -75,6 +75,23 @@ async def test_a_document_outlives_a_killed_database(servers: launcher.Servers) 
         assert [case["_id"] async for case in cases.find().sort("_id")] == ["after", "before"]
 
 
+async def test_servers_that_died_are_started_again_where_they_are_kept_running(servers: launcher.Servers) -> None:
+    """`pakn up` restarted services for ever against a database that nobody had started again."""
+    said: asyncio.Queue[str] = asyncio.Queue()
+    keeper = asyncio.create_task(servers.keep_running(said.put_nowait))
+    try:
+        servers.kill_kafka()
+        servers.kill_mongo()
+        async with asyncio.timeout(120):
+            lines = [await said.get() for _ in range(4)]
+    finally:
+        keeper.cancel()
+    assert [line.partition(" ")[2] for line in lines] == ["has ended; starting it again", "started again"] * 2
+    await create_topic(servers.kafka_bootstrap, "again")
+    async with Client(servers.mongo_uri) as client:
+        assert await client.launcher_test.again.count_documents({}) == 0
+
+
 def test_a_folder_belongs_to_one_launcher_at_a_time(servers: launcher.Servers, folder: Path) -> None:
     """A second run with fresh data would otherwise delete the files under the first one's servers."""
     assert str(servers.kafka_bootstrap) in servers.description
@@ -101,11 +118,15 @@ def test_a_server_that_ends_at_once_is_reported_with_the_end_of_its_log(tmp_path
         launcher.Servers.start(tmp_path, fresh=True, environment=OWN, kafka_extra={"authorizer.class.name": "no.such.Authorizer"})
 
 
-async def test_data_of_a_former_run_is_there_again_unless_it_is_to_be_fresh(tmp_path: Path) -> None:
+async def test_data_of_a_former_run_is_there_again_on_the_same_ports_unless_it_is_to_be_fresh(tmp_path: Path) -> None:
+    kafka_port, mongo_port = child_process.free_ports(2)
+
     def start(fresh: bool) -> launcher.Servers:
-        return launcher.Servers.start(tmp_path, fresh=fresh, environment=OWN)
+        return launcher.Servers.start(tmp_path, fresh=fresh, environment=OWN, kafka_port=kafka_port, mongo_port=mongo_port)
 
     with start(True) as servers:
+        assert servers.addresses["PAKN_KAFKA__BOOTSTRAP"] == f"127.0.0.1:{kafka_port}"
+        assert f"//127.0.0.1:{mongo_port}/" in servers.addresses["PAKN_MONGO__URI"]
         await create_topic(servers.kafka_bootstrap, "kept")
         await produce(servers.kafka_bootstrap, "kept", b"record")
         async with Client(servers.mongo_uri) as client:

@@ -137,9 +137,7 @@ async def deployed(servers: Servers, folder: Path, pack: Path, **settings: str) 
     mailbox.start()
     try:
         async with contextlib.AsyncExitStack() as open_now:
-            stack = await open_now.enter_async_context(
-                running(servers, folder, environment, logs=folder / "logs", fixed_ports=False)
-            )
+            stack = await open_now.enter_async_context(running(servers, folder, environment, logs=folder / "logs"))
             address = (servers.kafka_bootstrap, namespace)
             observer = await open_now.enter_async_context(Observer(*address, [spec.name for spec in specs]))
             post = await open_now.enter_async_context(Poster(*address))

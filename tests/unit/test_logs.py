@@ -33,3 +33,18 @@ def test_a_failed_write_is_logged_without_the_document_it_was_about() -> None:
     row = json.loads(line)
     assert (row["service"], row["event"], row["error"]) == ("intake", "turn_failed", "BulkWriteError (code 65)")
     assert row["exception"][0]["exc_type"] == "BulkWriteError"
+
+
+def test_a_library_that_repeats_itself_is_heard_once_and_a_service_each_time() -> None:
+    """Kafka's client wrote 1,900 errors in the five seconds of a restart."""
+    program = """
+import logging
+from pakn import logs
+logs.configure("intake", "INFO")
+for node in range(3):
+    logging.getLogger("aiokafka.conn").error("Unable connect to node %s", node)
+    logs.logger("pakn.engine").warning("kafka_lost")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    said = [json.loads(line)["event"] for line in done.stdout.splitlines()]
+    assert said == ["Unable connect to node 0", *["kafka_lost"] * 3]

@@ -1,8 +1,7 @@
 """Records what a process really does to Kafka and MongoDB: each command with its documents, each record, each batch read.
 
-Hooks into the client libraries only. Installed in the services by `sitecustomize.py` and in the feeder by `engine.py`, in the
-rehearsal; `floor.py` does the same operations again with none of our code. One file a process, written at its end:
-BSON documents in the order in which the operations began, each with the moments (a common count) of its begin and its end.
+Hooks into the client libraries only. One file a process, written at its end: BSON documents in the order in which the
+operations began, each with the moments (a common count) of its begin and its end.
 """
 
 import atexit
@@ -10,7 +9,7 @@ import functools
 import itertools
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ class Recorder(monitoring.CommandListener):
         self._moments = itertools.count()
         self._operations: list[dict[str, Any]] = []
         self._commands: dict[int, dict[str, Any]] = {}
+        self._read_before: dict[Any, int] = {}
         self.active = True
 
     def begin(self, kind: str, **what: Any) -> dict[str, Any]:
@@ -47,6 +47,15 @@ class Recorder(monitoring.CommandListener):
     def end(self, operation: dict[str, Any]) -> None:
         """It has ended."""
         operation["end"] = next(self._moments)
+
+    def not_read_before(self, batches: Mapping[Any, Sequence[Any]]) -> int:
+        """How many of these records are new: after a rebalance some come again, and whoever waits for their sum would wait
+        for ever."""
+        count = 0
+        for partition, records in batches.items():
+            count += sum(record.offset >= self._read_before.get(partition, 0) for record in records)
+            self._read_before[partition] = max(self._read_before.get(partition, 0), records[-1].offset + 1)
+        return count
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         """A command goes to MongoDB."""
@@ -76,14 +85,18 @@ def install(folder: str) -> None:
     """Record from now on, to the end of the process; the file in `folder` has the name of the service."""
     recorder = Recorder()
     monitoring.register(recorder)
-    hook_kafka(recorder)
+    hook_kafka(recorder, groups_only=True)
     # The web server hands the signal that ended it on to whoever was there before; without this the process just dies of it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     atexit.register(recorder.close, Path(folder) / f"{sys.orig_argv[-1]}.bson")
 
 
-def hook_kafka(recorder: Recorder) -> Callable[[], None]:
-    """Record what goes to and comes from Kafka; the function that is returned undoes it."""
+def hook_kafka(recorder: Recorder, *, groups_only: bool) -> Callable[[], None]:
+    """Record what goes to and comes from Kafka; the function that is returned undoes it.
+
+    With `groups_only` what is read outside of a consumer group is left out: single records that a service looks at again and
+    again, to see how far another one has come.
+    """
     send, getmany, commit = AIOKafkaProducer.send, AIOKafkaConsumer.getmany, AIOKafkaConsumer.commit
 
     @functools.wraps(send)
@@ -97,7 +110,8 @@ def hook_kafka(recorder: Recorder) -> Callable[[], None]:
     @functools.wraps(getmany)
     async def recorded_getmany(self: Any, *partitions: Any, **options: Any) -> Any:
         batches = await getmany(self, *partitions, **options)
-        if count := sum(map(len, batches.values())):
+        counts = not groups_only or self._group_id is not None
+        if counts and (count := recorder.not_read_before(batches)):
             topics = sorted({partition.topic for partition in batches})
             recorder.end(recorder.begin("read", count=count, topics=topics))
         return batches

@@ -1,0 +1,63 @@
+"""What the demo prints adds up, and a file that the pack's calendar does not reach is refused before anything is started."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pakn.demo import results
+from pakn.demo.audit import Evidence, audit
+from pakn.demo.requests import DemoRequest, require_calendar
+from pakn.packs.load import load_pack
+
+NOW = datetime(2026, 8, 17, 2, 0, tzinfo=UTC)
+# What became of each request: its state at the end, and the agency that it was assigned to.
+ENDS = {"a": ("published", "hue"), "b": ("not_accepted", "hue"), "c": ("accepted", "da-nang"), "d": ("not_accepted", None)}
+
+
+def request(source: str, at: datetime = NOW, portal: str | None = None) -> DemoRequest:
+    return DemoRequest(source, None, at, portal, {})
+
+
+def test_every_figure_of_the_table_is_the_sum_of_the_indented_ones_below_it() -> None:
+    """71 not accepted stood beside sums of 2,000, and what became of the rest was not said."""
+    outcomes: dict[str, Any] = {
+        id: {"code": id, "feedback_id": id, "accepted": agency is not None} for id, (_, agency) in ENDS.items()
+    }
+    outcomes["refused"] = {"faults": ["category"]}
+    evidence = Evidence()
+    evidence.dead_letters = {"inbox/0/1"}
+    evidence.stored["notify"] = {"letter": {"feedback_id": "a", "moment": "received", "cause": "a", "state": "sent"}}
+    for service in ("intake", "routing", "deadlines"):
+        evidence.stored[service] = {id: {"state": state, "submitted_at": NOW, "history": []} for id, (state, _) in ENDS.items()}
+    for id, (_, agency) in ENDS.items():
+        if agency:
+            envelope: Any = SimpleNamespace(name="FeedbackAssigned", subject=id, id=id, cause=id)
+            evidence.facts[id] = (envelope, {"agency": agency, "assigned_at": NOW.isoformat()})
+    requests = [*map(request, ENDS), request("refused", portal="danang-1022")]
+    mailbox: Any = SimpleNamespace(counts=Counter({"<letter>": 1}))
+    table = results.table_of(audit(requests, outcomes, evidence, mailbox), "")
+    rows = list(
+        zip((str(cell) for cell in table.columns[0].cells), (int(str(cell)) for cell in table.columns[1].cells), strict=True)
+    )
+    depths = [len(name) - len(name.lstrip()) for name, _ in rows]
+    for index, (name, number) in enumerate(rows):
+        end = next((later for later in range(index + 1, len(rows)) if depths[later] <= depths[index]), len(rows))
+        parts = [rows[part][1] for part in range(index + 1, end) if depths[part] == depths[index] + 2]
+        assert not parts or sum(parts) == number, name
+    assert dict(rows) | {"requests": 5, "dead letters": 1, "      to hue": 2, "  open": 1, "  declined": 1} == dict(rows)
+
+
+@pytest.mark.parametrize(
+    ("submitted", "year"), [(datetime(2019, 5, 6, tzinfo=UTC), 2019), (datetime(2027, 12, 20, tzinfo=UTC), 2028)]
+)
+def test_a_file_of_a_year_that_the_calendar_lacks_is_refused_by_that_year(submitted: datetime, year: int) -> None:
+    """The demo waited three minutes and ended with "in vain for the last timers and letters"."""
+    with pytest.raises(ValueError, match=f"has no {year},"):
+        require_calendar(load_pack("vn"), [request("a", submitted), request("b", submitted + timedelta(hours=1))], days=1)
+
+
+def test_a_file_within_the_calendar_is_taken() -> None:
+    require_calendar(load_pack("vn"), [request("a")], days=42)
