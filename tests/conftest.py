@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from pakn.engine import mongo
@@ -15,6 +16,9 @@ from pakn.local.launcher import Servers
 from pakn.settings import KafkaSettings, MongoSettings, Settings
 from tests.support.outside_world import small_pack
 
+# How long an example takes says nothing of whether the code is right, and a busy machine would make good tests fail.
+hypothesis.settings.register_profile("pakn", deadline=None)
+hypothesis.settings.load_profile("pakn")
 SECRET_KEY = "a secret key of the tests, longer than 32 characters"
 
 

@@ -82,7 +82,7 @@ def test_a_missing_file_is_told_at_once(tmp_path: Path) -> None:
         make_legal_time(tmp_path / "nowhere")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.floats(0, 10_000), min_size=2, max_size=8))
 def test_legal_time_never_runs_backwards_while_segments_go_on_from_each_other(
     tmp_path_factory: pytest.TempPathFactory, at: list[float]

@@ -10,7 +10,7 @@ from tests.support.clock_story import Story, at, replay
 STEPS = ("accept", "ask", "supplement", "reply", "send_back", "publish", "refuse", "transfer", "wait")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 400)), max_size=14))
 def test_whatever_happens_clocks_are_consistent(steps: list[tuple[str, int]]) -> None:
     """Facts in any order, lawful or not: at most one clock of a rule is open, ids never repeat, what is closed is silent."""
@@ -37,7 +37,7 @@ def test_whatever_happens_clocks_are_consistent(steps: list[tuple[str, int]]) ->
     assert len(rungs) == len(set(rungs)), "each rung of each clock fires once"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 400), st.integers(0, 400)), max_size=10))
 def test_it_makes_no_difference_when_the_timers_come_round(steps: list[tuple[str, int, int]]) -> None:
     """Events and timers are handled in any order of the machine's: with timers at every chance, or after weeks of downtime."""
@@ -58,7 +58,7 @@ def test_it_makes_no_difference_when_the_timers_come_round(steps: list[tuple[str
     assert {(fact.id, fact.data) for fact in eager.facts} == {(fact.id, fact.data) for fact in late.facts}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 400), st.booleans(), st.booleans()), max_size=12))
 def test_topic_and_store_agree_whatever_is_handled_late(steps: list[tuple[str, int, bool, bool]]) -> None:
     """Some facts are dead letters, and are posted again in their order after others and after what fell due meanwhile."""

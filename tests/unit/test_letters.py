@@ -11,7 +11,7 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
@@ -296,7 +296,6 @@ def test_a_line_break_in_a_header_is_refused() -> None:
         message.header("Subject", "x\r\nBcc: b@example.org")
 
 
-@settings(deadline=None)  # The first letter compiles the templates.
 @given(st.text(max_size=200), st.text(max_size=60))
 def test_no_title_and_no_name_can_stop_a_letter_or_add_a_header(title: str, name: str) -> None:
     pack, composer = _SUBJECTS, _SUBJECT_COMPOSER

@@ -53,7 +53,7 @@ def test_the_published_examples_of_due_days(start: str, count: int, due: str) ->
     assert DAYS.add(date.fromisoformat(start), count) == date.fromisoformat(due)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(INSIDE, LIMITS)
 def test_a_due_day_is_the_one_that_counting_single_days_gives(start: date, count: int) -> None:
     due = DAYS.add(start, count)
@@ -63,14 +63,14 @@ def test_a_due_day_is_the_one_that_counting_single_days_gives(start: date, count
     assert DAYS.add(start, count + 1) > due
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(INSIDE, INSIDE, LIMITS)
 def test_who_starts_later_is_never_due_earlier(one: date, other: date, count: int) -> None:
     earlier, later = sorted((one, other))
     assert DAYS.add(earlier, count) <= DAYS.add(later, count)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dates(date(2021, 6, 1), date(2027, 8, 1)), LIMITS)
 def test_counting_back_from_a_due_day_comes_to_where_counting_forth_began(start: date, count: int) -> None:
     due = DAYS.add(start, count)
@@ -83,7 +83,7 @@ def test_the_working_day_before_a_day_off_is_the_last_one_before_it() -> None:
     assert DAYS.before(date(2026, 3, 14), 1) == DAYS.before(date(2026, 3, 15), 1) == date(2026, 3, 13)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(INSIDE, LIMITS)
 def test_a_longer_limit_is_due_later_and_never_on_a_day_off(start: date, count: int) -> None:
     assert DAYS.add(start, count) < DAYS.add(start, count + 1)
