@@ -1,6 +1,6 @@
 """What all tests share: the servers (started once), a namespace of its own for each test, databases by both drivers.
 
-Unit and contract tests need none of it. The first line of a run says which servers were found.
+Unit and contract tests need none of it. A run says in one line which servers it was on, when they have started.
 """
 
 import os
@@ -14,34 +14,38 @@ import pytest
 from pakn.engine import mongo
 from pakn.local.launcher import Servers
 from pakn.settings import KafkaSettings, MongoSettings, Settings
-from tests.support.outside_world import small_pack
+from tests.support import packs
 
 # How long an example takes says nothing of whether the code is right, and a busy machine would make good tests fail.
 hypothesis.settings.register_profile("pakn", deadline=None)
 hypothesis.settings.load_profile("pakn")
-SECRET_KEY = "a secret key of the tests, longer than 32 characters"
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def servers(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Servers]:
     """A real Kafka and the MongoDB that the launcher finds, or containers when TEST_STACK=docker."""
+
+    def say(line: str) -> None:
+        # What a fixture prints is captured, and shown of failed tests only.
+        with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            print(f"\n{line}", flush=True)
+
     if os.environ.get("TEST_STACK") == "docker":
         from tests.support.docker_stack import docker_servers
 
         with docker_servers() as started:
-            print(f"\nTest servers: {started.description}")
+            say(f"Test servers: {started.description}")
             yield started
         return
-    folder: Path = tmp_path_factory.mktemp("servers")
-    with Servers.start(folder, fresh=True) as started:
-        print(f"\nTest servers: {started.description}")
+    with Servers.start(tmp_path_factory.mktemp("servers"), fresh=True, say=say) as started:
+        say(f"Test servers: {started.description}")
         yield started
 
 
 @pytest.fixture(scope="session")
-def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a small pack: the national one with few agencies, so that a namespace has few topics."""
-    return small_pack(tmp_path_factory.mktemp("pack"))
+def pack() -> Path:
+    """The folder of the tests' own pack, for services that are given one by their settings."""
+    return packs.FOLDER
 
 
 @pytest.fixture

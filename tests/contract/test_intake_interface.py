@@ -9,12 +9,11 @@ import pytest
 
 import schemas
 from pakn.contracts import files
-from pakn.packs.load import load_pack
 from schemas.portal_submission import Submission
 from services.intake import domain, shown
 from services.intake.feedback import Feedback, Step
+from tests.support.packs import VN
 
-PACK = load_pack("vn")
 NOW = datetime(2026, 11, 2, 1, 12, tzinfo=UTC)
 EXAMPLES = Path(schemas.__file__).parent / "examples"
 
@@ -28,11 +27,11 @@ def feedback() -> Feedback:
     """A feedback after a whole life: every field that a view may show is there."""
     raw = json.loads((EXAMPLES / "PortalSubmission.json").read_text())
     raw = {name: value for name, value in raw.items() if name in Submission.model_fields}
-    submission, faults = domain.check(PACK, raw)
+    submission, faults = domain.check(VN, raw)
     assert submission is not None, faults
     arrival = domain.Arrival(raw, b"", channel="web", cause="x", submission_id="x", id_field="Idempotency-Key", received_at=NOW)
-    draft = domain.draft(PACK, arrival, submission, event("FeedbackSubmitted").attachments, NOW)
-    made = domain.register(PACK, draft, "PAKN.20261102.0042", "secret")
+    draft = domain.draft(VN, arrival, submission, event("FeedbackSubmitted").attachments, NOW)
+    made = domain.register(VN, draft, "PAKN.20261102.0042", "secret")
     changes: dict[str, Any] = {"timeline": (Step(id="e", type="FeedbackAssigned", at=NOW, agency="da-nang"),)}
     for name in ("FeedbackAssigned", "MoreRequested", "FeedbackNotAccepted", "ReplyPublished", "DeadlineSet"):
         changes |= shown.view_changes(name, event(name))

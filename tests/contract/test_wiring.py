@@ -21,14 +21,13 @@ from litestar.testing import TestClient
 from pymongo.errors import AutoReconnect
 
 from pakn.engine.process import Service
-from pakn.packs.load import load_pack
 from pakn.settings import IntakeSettings, KafkaSettings, MongoSettings, Settings
 from schemas import topics
 from schemas.topics import ServiceName
-from tests.conftest import SECRET_KEY
+from tests.support import packs
+from tests.support.system import SECRET_KEY
 
 NAMES: tuple[ServiceName, ...] = get_args(ServiceName)
-PACK = load_pack("vn")
 each_service = pytest.mark.parametrize("name", NAMES)
 
 
@@ -38,6 +37,7 @@ def build(name: ServiceName, driver: str = "pymongo") -> Service:
 
     settings = Settings(
         namespace="wiring",
+        pack=str(packs.FOLDER),
         kafka=KafkaSettings(bootstrap="127.0.0.1:1"),
         mongo=MongoSettings.model_validate({"uri": "mongodb://127.0.0.1:1/", "driver": driver}),
         intake=IntakeSettings.model_validate({"secret_key": SECRET_KEY}),
@@ -137,10 +137,10 @@ def test_each_group_reads_its_own_topics_and_together_they_read_all_that_others_
     assert all(len(set(read)) == 1 for read in groups.values())
     read = {group.removeprefix("wiring."): both[0] for group, both in groups.items()}
     assert {name: topics.FEEDBACK in read[name] for name in NAMES} == dict.fromkeys(NAMES, True)
-    assert read["intake"] - {topics.FEEDBACK} == {topics.inbox(portal.id) for portal in PACK.header.portals}
+    assert read["intake"] - {topics.FEEDBACK} == {topics.inbox(portal.id) for portal in packs.VN.header.portals}
     assert all(topic.startswith("actions.") for topic in read["routing"] - {topics.FEEDBACK})
     assert read["notify"] == {topics.FEEDBACK, topics.CONTACTS}
-    specs = topics.all_topics([agency.id for agency in PACK.agencies], [portal.id for portal in PACK.header.portals])
+    specs = topics.all_topics([agency.id for agency in packs.VN.agencies], [portal.id for portal in packs.VN.header.portals])
     assert frozenset().union(*read.values()) <= {spec.name for spec in specs}
 
 

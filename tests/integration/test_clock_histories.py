@@ -1,21 +1,19 @@
 """Ten thousand random lives of a feedback, each compared with a model of the law that is as simple as the law's own words.
 
 The model knows no ladder, no table of working days and no rule file: it walks through the moments of one rule at a time and
-counts days one by one, with the days off of the calendar as a plain set. It needs no server, and stands here because it
-takes seconds.
+counts days one by one. It needs no server, and stands here because it takes seconds.
 """
 
 import random
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 import schemas
-from tests.support.clock_story import VN, ZONE, Story, at
+from tests.support.clock_story import Story, at
+from tests.support.day_by_day import ZONE, last_day, too_late_from
 
 HISTORIES = 10_000
-OFF = {day.date for year in VN.calendar.years for day in year.days_off}
-WORKED = {day.date for year in VN.calendar.years for day in year.working_days}
 
 
 class Rule(NamedTuple):
@@ -114,15 +112,6 @@ def play(rng: random.Random) -> tuple[Story, list[Step], datetime]:
     return story, steps, end
 
 
-def last_day(start: date, limit: int) -> date:
-    """Day by day: the start is not counted, a day off is not counted, a Saturday that is worked is."""
-    day = start
-    while limit:
-        day += timedelta(days=1)
-        limit -= day in WORKED or (day.weekday() < 5 and day not in OFF)
-    return day
-
-
 def expected(steps: list[Step], end: datetime) -> Iterator[Expected]:
     """Every clock of every rule, as it must stand at `end`."""
     for name, rule in LAW.items():
@@ -130,8 +119,7 @@ def expected(steps: list[Step], end: datetime) -> Iterator[Expected]:
         opened: list[list[object]] = []
         for step in steps:
             if clock and clock[2] == "open":
-                due_at = datetime.combine(clock[1] + timedelta(days=1), time(), ZONE)  # type: ignore[operator]
-                clock[3] = clock[3] or step.at >= due_at
+                clock[3] = clock[3] or step.at >= too_late_from(clock[1])  # type: ignore[arg-type]
                 if step.moment in rule.meets:
                     clock[2] = "met"
                     continue
@@ -143,7 +131,7 @@ def expected(steps: list[Step], end: datetime) -> Iterator[Expected]:
                 clock = [step.agency, last_day(step.at.astimezone(ZONE).date(), rule.limit), "open", False]
                 opened.append(clock)
         for agency, due, state, late in opened:
-            past = end >= datetime.combine(due + timedelta(days=1), time(), ZONE)  # type: ignore[operator]
+            past = end >= too_late_from(due)  # type: ignore[arg-type]
             yield Expected(name, agency, due, state, late or (state == "open" and past))  # type: ignore[arg-type]
 
 

@@ -11,8 +11,9 @@ from pakn.errors import CannotRun, TryAgain
 from pakn.packs.load import Calendar, Pack
 from services.deadlines.lawbook import Lawbook
 from services.deadlines.store import DeadlinesStore
-from tests.support.clock_story import LAW, VN, with_days_off
+from tests.support.clock_story import LAW, with_days_off
 from tests.support.mail_world import HandClock
+from tests.support.packs import VN
 
 LEAD = timedelta(seconds=30)
 

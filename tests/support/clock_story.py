@@ -10,7 +10,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import schemas
-from pakn.packs.load import load_pack
 from pakn.packs.models import Calendar, DayOff, WorkingDay
 from schemas import Fact, derived_id, parse_envelope
 from services.deadlines.clocks import decide
@@ -18,8 +17,8 @@ from services.deadlines.clocks.decide import Case, Clock, Law
 from services.deadlines.law.known import EVER
 from services.deadlines.law.workdays import WorkDays
 from services.deadlines.replay.replay import READ, Replay
+from tests.support.packs import VN
 
-VN = load_pack("vn")
 LAW = Law.of(VN)
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 FEEDBACK_ID = derived_id("cause", "feedback")

@@ -20,7 +20,6 @@ from pydantic import BaseModel
 import schemas
 from pakn.engine import mongo
 from pakn.engine.turn import Received
-from pakn.packs.load import load_pack
 from pakn.settings import NotifySettings, Settings, SmtpSettings
 from schemas import ContactRecorded, DeadlineSet, Envelope, Fact, FeedbackAssigned, FeedbackSubmitted
 from services.notify.channels.email import Pool
@@ -28,8 +27,8 @@ from services.notify.decisions import LetterHandler
 from services.notify.letters.compose import Composer
 from services.notify.mailer import Mailer
 from services.notify.store import NotifyStore
+from tests.support.packs import VN
 
-PACK = load_pack("vn")
 START = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 COUNT = {"started_on": "2026-03-02", "limit": 15, "unit": "working_days"}
 
@@ -125,8 +124,8 @@ class Notify:
         self.client = mongo.make_client(settings.mongo)
         self.database = mongo.database(self.client, settings.namespace, "notify")
         self.store = NotifyStore(self.database)
-        self.composer = Composer(PACK, self.settings.smtp.sender, "https://pakn.example")
-        self.handler = LetterHandler(self.store, PACK.letters, self.composer.version, clock.machine)
+        self.composer = Composer(VN, self.settings.smtp.sender, "https://pakn.example")
+        self.handler = LetterHandler(self.store, VN.letters, self.composer.version, clock.machine)
         self.pools: list[Pool] = []
         self.mailer = self.new_mailer()
 
@@ -139,7 +138,7 @@ class Notify:
         return Mailer(self.store, self.composer, pool, settings.notify, settings.smtp.sender, self.clock, lambda: next(tokens))
 
     async def prepare(self) -> None:
-        await self.store.prepare(self.composer.version, PACK.templates)
+        await self.store.prepare(self.composer.version, VN.templates)
 
     async def close(self) -> None:
         for pool in self.pools:
@@ -186,7 +185,7 @@ def common(number: int) -> dict[str, Any]:
 
 
 def matter() -> dict[str, Any]:
-    return {"category": PACK.categories[0].id, "title": "Đèn đường hỏng", "content": "x", "submitted_at": START}
+    return {"category": VN.categories[0].id, "title": "Đèn đường hỏng", "content": "x", "submitted_at": START}
 
 
 def submitted(number: int = 1) -> FeedbackSubmitted:
@@ -200,14 +199,14 @@ def contact(number: int = 1, email: str | None = "a@example.org") -> ContactReco
 
 
 def assigned() -> FeedbackAssigned:
-    rest = {"agency": PACK.agencies[0].id, "rule": "r", "table_version": "1", "reason": "r", "assigned_at": START}
+    rest = {"agency": VN.agencies[0].id, "rule": "r", "table_version": "1", "reason": "r", "assigned_at": START}
     return FeedbackAssigned.model_validate(common(1) | matter() | rest)
 
 
 def deadline_set() -> DeadlineSet:
     return DeadlineSet.model_validate(
         common(1)
-        | {"clock_id": "c1", "rule": "handle_reply", "agency": PACK.agencies[0].id, "started_at": START, "due_at": START}
-        | {"due_date": "2026-03-23", "count": COUNT, "rule_set": PACK.rule_sets[0].id}
+        | {"clock_id": "c1", "rule": "handle_reply", "agency": VN.agencies[0].id, "started_at": START, "due_at": START}
+        | {"due_date": "2026-03-23", "count": COUNT, "rule_set": VN.rule_sets[0].id}
         | {"article": "Điều 45", "verified": False, "calendar_version": "1"}
     )

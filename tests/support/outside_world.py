@@ -1,12 +1,10 @@
-"""The world around the services, for tests: portals and agencies that post, an observer that reads every topic, a small pack.
+"""The world around the services, for tests: portals and agencies that post, an observer that reads every topic.
 
 It knows the public interfaces only: topics, envelopes, HTTP. `tests/support/system.py` puts it next to running services.
 """
 
 import asyncio
 import json
-import re
-import shutil
 import time
 import uuid
 from collections import defaultdict
@@ -15,20 +13,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from inspect import isawaitable
-from pathlib import Path
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from pakn.packs.load import PACKS
 from schemas.envelope import binary_headers
 
 T = TypeVar("T")
 SENDER = {"name": "Nguyễn Văn Thử", "address": "1 Hùng Vương", "phone": "0900000000", "email": "thu@example.org"}
 MATTER: dict[str, Any] = {"category": "khac", "title": "Đường hỏng", "content": "Ổ gà trên đường", "province": "gia-lai"}
 GOOD: dict[str, Any] = MATTER | {"sender": SENDER}
-SMALL_PACK_AGENCIES = ("gia-lai", "binh-dinh", "da-nang", "van-phong-chinh-phu", "bo-noi-vu", "bo-khoa-hoc-va-cong-nghe")
 
 
 async def until(condition: Callable[[], T | Awaitable[T]], what: str, seconds: float = 90) -> T:
@@ -54,18 +49,6 @@ async def until_empty(
             raise AssertionError(f"not within {seconds:g} s: {what}; left: {str(left)[:1000]} {said}")
         # These questions are not cheap, and what they wait for shares the machine with them.
         await asyncio.sleep(0.25)
-
-
-def small_pack(folder: Path) -> Path:
-    """The national pack with two provinces and four ministries, so that a namespace has thirty topics and not two hundred."""
-    copy = folder / "vn"
-    shutil.copytree(PACKS / "vn", copy, ignore=shutil.ignore_patterns("requests_sample*"))
-    agencies = (copy / "agencies.csv").read_text().splitlines(keepends=True)
-    kept = [line for line in agencies if line.split(",")[0] in ("id", *SMALL_PACK_AGENCIES)]
-    (copy / "agencies.csv").write_text("".join(kept))
-    header = (copy / "pack.yaml").read_text()
-    (copy / "pack.yaml").write_text(re.sub(r"provinces: \[.*?\]", "provinces: [gia-lai, da-nang]", header, flags=re.DOTALL))
-    return copy
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from schemas.values import RuleName
 from services.deadlines.clocks import explain
 from services.deadlines.clocks.clock import Clock, due, rule_of
 from services.deadlines.law.known import Law
-from tests.support.clock_story import COMMON, VN, Story, with_calendar, with_days
+from tests.support.clock_story import COMMON, Story, with_calendar, with_days
+from tests.support.packs import VN
 
 PACKS = {"vn": VN}
 RULES = get_args(RuleName)

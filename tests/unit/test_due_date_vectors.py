@@ -1,8 +1,8 @@
 """Due days in a table that can be read and checked without code, each counted three times.
 
 `vectors/due_date_vectors.csv` has one case a line: start, limit, unit, due day, and why the case is interesting. The slow
-count below goes from day to day over a table of days off typed here, never read from the pack; the code has to agree with
-both. `domain.md 6.4` as the source marks the twelve published examples.
+count of `tests/support/day_by_day.py` and the code have to agree with it. `domain.md 6.4` as the source marks the twelve
+published examples.
 """
 
 import csv
@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, cast
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,54 +17,18 @@ from schemas.values import Unit
 from services.deadlines.clocks import clock, explain
 from services.deadlines.law.known import Law
 from tests.support.clock_story import LAW
+from tests.support.day_by_day import ANNOUNCED, OFF, WORKED, ZONE, is_worked, last_day, too_late_from
 
-FILE = Path(__file__).parent / "vectors" / "due_date_vectors.csv"
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 DAY = timedelta(days=1)
+FILE = Path(__file__).parent / "vectors" / "due_date_vectors.csv"
 PUBLISHED = "domain.md 6.4"
-
-# The weekdays off of state bodies, and the Saturdays worked, as day/month: typed from the announcements.
-OFF_IN = {
-    2021: "1/1 10/2 11/2 12/2 15/2 16/2 21/4 30/4 3/5 2/9 3/9",
-    2022: "3/1 31/1 1/2 2/2 3/2 4/2 11/4 2/5 3/5 1/9 2/9",
-    2023: "2/1 20/1 23/1 24/1 25/1 26/1 1/5 2/5 3/5 1/9 4/9",
-    2024: "1/1 8/2 9/2 12/2 13/2 14/2 18/4 29/4 30/4 1/5 2/9 3/9",
-    2025: "1/1 27/1 28/1 29/1 30/1 31/1 7/4 30/4 1/5 2/5 1/9 2/9",
-    2026: "1/1 2/1 16/2 17/2 18/2 19/2 20/2 27/4 30/4 1/5 31/8 1/9 2/9 24/11",
-    # Estimates, not announced yet; New Year's Day is the law's own (Labour Code 2019, Article 112).
-    2027: "1/1 4/2 5/2 8/2 9/2 10/2 16/4 30/4 3/5 2/9 3/9 24/11",
-}
-WORKED_IN = {2024: "4/5", 2025: "26/4", 2026: "10/1 22/8"}
-ANNOUNCED = range(2021, 2027)
-
-
-def typed(table: dict[int, str]) -> set[date]:
-    """The days of a table above."""
-    return {date(year, *map(int, reversed(text.split("/")))) for year, row in table.items() for text in row.split()}
-
-
-OFF, WORKED = typed(OFF_IN), typed(WORKED_IN)
-
-
-def is_worked(day: date) -> bool:
-    """Whether state bodies work on `day`."""
-    return day in WORKED or (day.isoweekday() <= 5 and day not in OFF)
 
 
 def slow_due_day(start: datetime, limit: int, unit: Unit) -> date:
-    """The last day of a limit, counted one day (or one hour) after the other. Law: Civil Code 2015, Articles 147 and 148."""
+    """The last day of a limit, counted one hour or one day after the other."""
     if unit == "hours":
-        for _ in range(limit):
-            start += timedelta(hours=1)
-        return start.astimezone(ZONE).date()
-    day, left = start.astimezone(ZONE).date(), limit
-    while left > 0:
-        day += DAY
-        if unit == "days" or is_worked(day):
-            left -= 1
-    while not is_worked(day):
-        day += DAY
-    return day
+        return (start + timedelta(hours=limit)).astimezone(ZONE).date()
+    return last_day(start.astimezone(ZONE).date(), limit, unit)
 
 
 class Vector(NamedTuple):
@@ -150,8 +113,7 @@ def test_a_due_day_is_the_same_in_the_table_by_the_slow_count_and_by_the_code(ve
     if vector.unit == "hours":
         assert due_at == vector.start + timedelta(hours=vector.limit)
     else:
-        # The last day counts in full: the first instant that is too late is midnight after it, at UTC+7 without a summer time.
-        assert due_at == datetime(vector.due.year, vector.due.month, vector.due.day, 17, tzinfo=UTC)
+        assert due_at == too_late_from(vector.due)
 
 
 @pytest.mark.parametrize("year", sorted({vector.start_day.year for vector in VECTORS}))

@@ -40,7 +40,7 @@ steps:
         ("- sent:", "- send:", "s.yaml:5: `send` is not known here; known are: sent, accepted, refused"),
         ("to: gia-lai", "too: gia-lai", "s.yaml:5: `too` is not known here; known are: on, at, to"),
         (", to: gia-lai", "", "s.yaml:5: `to` is missing"),
-        ("to: gia-lai", "to: gialai", "s.yaml:5: `gialai` is not known here; known are: bo-quoc-phong"),
+        ("to: gia-lai", "to: gialai", "s.yaml:5: `gialai` is not known here; known are: bo-noi-vu"),
         ("on: 2026-03-02", "on: 02/03/2026", "s.yaml:5: `02/03/2026` is not a day; write it as 2026-03-02"),
         ("on: 2026-03-02", "on: 2026-03-02, at: 23:59", "s.yaml:5: `1439` is not an hour; write it in quotes"),
         ("until: 2026-03-24", "until: 2026-03-01", "s.yaml:6: 2026-03-01 comes before the step above"),
