@@ -1,6 +1,6 @@
 """A feedback's life for the tests of the law's clocks: facts go in, what the clocks say comes out, time passes.
 
-The unit tests of deadlines, the scenarios and the histories play with it; nothing here touches a server.
+Nothing here touches a server.
 """
 
 from collections.abc import Iterable, Mapping
@@ -84,6 +84,11 @@ def replay(facts: Iterable[Fact], until: str = "2027-12-01") -> Replay:
             headers = [(name, value.encode()) for name, value in fact.headers().items()]
             result.take(parse_envelope(headers), schemas.CATALOGUE[fact.type].model_validate_json(fact.data))
     return result
+
+
+def told(result: Replay) -> dict[str, tuple[object, ...]]:
+    """Each clock as a reader of the topic knows it, by id."""
+    return {id: (row.rule, row.agency, row.due_at, row.state, row.overdue) for id, row in result.clocks.items()}
 
 
 class Story:
@@ -177,6 +182,17 @@ class Story:
     def states(self) -> dict[str, str]:
         assert self.case is not None
         return {clock.rule: clock.state for clock in self.case.clocks}
+
+
+def stored(story: Story) -> dict[str, tuple[object, ...]]:
+    """Each clock as deadlines has it, by id; one that no calendar reaches is told to nobody."""
+    assert story.case is not None
+    assert len({clock.id for clock in story.case.clocks}) == len(story.case.clocks)
+    return {
+        clock.id: (clock.rule, clock.agency, clock.due_at, clock.state, clock.overdue)
+        for clock in story.case.clocks
+        if clock.due_at
+    }
 
 
 def data(facts: list[Fact], name: str, rule: str) -> Any:

@@ -16,7 +16,7 @@ from schemas.values import RuleName
 from services.deadlines.clocks import explain
 from services.deadlines.clocks.clock import Clock, due, rule_of
 from services.deadlines.law.known import Law
-from tests.support.clock_story import COMMON, Story, with_calendar, with_days
+from tests.support.clock_story import COMMON, Story, replay, stored, told, with_calendar, with_days
 from tests.support.packs import VN
 
 PACKS = {"vn": VN}
@@ -127,6 +127,9 @@ class Play:
                 self.take((*place, word))
         if not expectations:
             raise self.fault(("steps",), "nothing is expected; add an `expect` step")
+        assert self.story is not None
+        assert len({fact.id for fact in self.story.facts}) == len(self.story.facts), "no fact has the id of another"
+        assert told(replay(self.story.facts)) == stored(self.story), "who reads the topic knows what the store has"
 
     def take(self, place: Position) -> None:
         """Let one step happen, and keep what the clocks said at it and since the step above."""
@@ -261,13 +264,11 @@ class Play:
                 return f"DeadlineSet {event.rule} due {event.due_date}"
             case schemas.DeadlineMet():
                 return f"DeadlineMet {event.rule} {'late' if event.late else 'in time'}"
-            case schemas.DeadlineCancelled():
-                return f"DeadlineCancelled {event.rule} because {event.reason}"
             case schemas.DeadlineMoved():
                 nearer = "nearer" if event.nearer else "later"
                 return f"DeadlineMoved {event.rule} from {event.previous_due_date} {nearer} to {event.due_date}"
             case _:
-                return f"{fact.name} {event.rule}"
+                return f"{fact.name} {event.rule} because {event.reason}"
 
 
 def _of_kind(days: list[explain.Explained], *kinds: str) -> list[date]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.deadlines.clocks import explain
 from services.deadlines.law.known import Law
-from tests.support.clock_story import LAW, Story, at, corrected, data, ending, names, replay, with_days_off
+from tests.support.clock_story import LAW, Story, at, corrected, data, ending, names, replay, stored, told, with_days_off
 
 UNTIL_2026 = ending(LAW, 2026)
 LONGER = with_days_off(LAW, "2026-09-z1")
@@ -163,8 +163,7 @@ def test_clocks_and_facts_are_the_same_whenever_they_are_handled_and_no_day_is_g
     assert {fact.id: fact for fact in live.facts} == {fact.id: fact for fact in late.facts}
     assert len({fact.id for fact in live.facts}) == len(live.facts)
     assert live.case is not None
-    counted = {clock.id: (clock.due_at, clock.state, clock.overdue) for clock in live.case.clocks if clock.due_at}
-    assert {id: (clock.due_at, clock.state, clock.overdue) for id, clock in replay(live.facts).clocks.items()} == counted
+    assert told(replay(live.facts)) == stored(live)
     assert all(clock.due_at for clock in live.case.clocks if clock.state == "open"), "at last every open clock is counted"
     by_the_longer = {clock.id: clock.due_date for clock in Story(live.sent, law=LONGER).case.clocks}  # type: ignore[union-attr]
     assert all(clock.due_date == by_the_longer.get(clock.id, clock.due_date) for clock in live.case.clocks if clock.due_date)

@@ -1,55 +1,39 @@
 """A replay of the lifecycle topic tells of the clocks what the store has, at any date, whatever is repeated."""
 
-import random
 from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.deadlines.clocks.decide import Case
-from services.deadlines.replay.replay import Replay
-from tests.support.clock_story import LAW, Story, at, replay, with_days_off
+from tests.support.clock_story import LAW, Story, at, replay, stored, told, with_days_off
 
 SENT = "2026-03-02"
+ACTS = st.sampled_from(["accept", "ask", "supplement", "reply", "send_back", "transfer", "correct"])
 
 
-def stored(case: Case | None) -> dict[str, tuple[object, ...]]:
-    assert case is not None
-    return {clock.id: (clock.rule, clock.agency, clock.due_at, clock.state, clock.overdue) for clock in case.clocks}
+LIVES = st.lists(st.tuples(st.integers(0, 20), ACTS), min_size=1, max_size=8)
+REPEATED = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), max_size=20)
 
 
-def told(result: Replay) -> dict[str, tuple[object, ...]]:
-    return {id: (row.rule, row.agency, row.due_at, row.state, row.overdue) for id, row in result.clocks.items()}
-
-
-@given(seed=st.integers(0, 10**6), steps=st.lists(st.integers(0, 20), min_size=1, max_size=8))
-def test_a_replay_equals_the_store(seed: int, steps: list[int]) -> None:
-    rng = random.Random(seed)
+@given(life=LIVES, again=REPEATED)
+def test_a_replay_equals_the_store(life: list[tuple[int, str]], again: list[tuple[int, int]]) -> None:
     story, now = Story(at(SENT)), at(SENT)
-    agency = "gia-lai"
-    for number, days in enumerate(steps):
+    for number, (days, act) in enumerate(life):
         now += timedelta(days=days)
         story.wait(now)
-        match rng.randrange(7):
-            case 0:
-                story.accept(now)
-            case 1:
-                story.ask(now)
-            case 2:
-                story.supplement(now)
-            case 3:
-                story.reply(now)
-            case 4:
-                story.send_back(now)
-            case 5:
-                to = "hue" if agency == "gia-lai" else "gia-lai"
-                story.transfer(now, agency, to)
-                agency = to
-            case 6:
-                story.correct(with_days_off(LAW, f"2026-09-z{number}", "2026-03-20", *["2026-04-06"] * rng.randrange(2)), now)
-    assert told(replay(story.facts)) == stored(story.case)
-    repeated = [fact for index, fact in enumerate(story.facts) for fact in (fact, story.facts[rng.randrange(index + 1)])]
-    assert told(replay(repeated)) == stored(story.case), "facts that come again, behind later ones, change nothing"
+        match act:
+            case "transfer":
+                story.transfer(now, story.agency, "hue" if story.agency == "gia-lai" else "gia-lai")
+            case "correct":
+                story.correct(with_days_off(LAW, f"2026-09-z{number}", "2026-03-20", *["2026-04-06"] * (number % 2)), now)
+            case _:
+                getattr(story, act)(now)
+    assert told(replay(story.facts)) == stored(story)
+    repeated = list(story.facts)
+    for pair in again:
+        fact, behind = sorted(number % len(repeated) for number in pair)
+        repeated.insert(behind + 1, repeated[fact])
+    assert told(replay(repeated)) == stored(story), "facts that come again, behind later ones, change nothing"
 
 
 def test_a_replay_stops_at_its_date() -> None:

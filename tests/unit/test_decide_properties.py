@@ -1,13 +1,20 @@
 """Whatever happens in whatever order, and whenever the timers come round, the clocks are consistent."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.clock_story import Story, at, replay
+from tests.support.clock_story import Story, at, replay, stored, told
 
 STEPS = ("accept", "ask", "supplement", "reply", "send_back", "publish", "refuse", "transfer", "wait")
+
+
+def happen(story: Story, step: str, now: datetime) -> None:
+    if step == "transfer":
+        story.transfer(now, story.agency, "hue" if story.agency != "hue" else "da-nang")
+    else:
+        getattr(story, step)(now)
 
 
 @settings(max_examples=150)
@@ -18,12 +25,7 @@ def test_whatever_happens_clocks_are_consistent(steps: list[tuple[str, int]]) ->
     now = at("2026-03-02")
     for step, hours in steps:
         now += timedelta(hours=hours)
-        if step == "wait":
-            story.wait(now)
-        elif step == "transfer":
-            story.transfer(now, story.agency, "hue" if story.agency != "hue" else "da-nang")
-        else:
-            getattr(story, step)(now)
+        happen(story, step, now)
         assert story.case is not None
         running = [clock.rule for clock in story.case.clocks if clock.state == "open"]
         assert len(running) == len(set(running))
@@ -48,10 +50,8 @@ def test_it_makes_no_difference_when_the_timers_come_round(steps: list[tuple[str
             eager.wait(now + timedelta(hours=look))
         now += timedelta(hours=hours)
         for story in (eager, late):
-            if step == "transfer":
-                story.transfer(now, story.agency, "hue" if story.agency != "hue" else "da-nang")
-            elif step != "wait":
-                getattr(story, step)(now)
+            if step != "wait":
+                happen(story, step, now)
     for story in (eager, late):
         story.wait(now + timedelta(days=60))
     assert eager.case == late.case
@@ -73,17 +73,13 @@ def test_topic_and_store_agree_whatever_is_handled_late(steps: list[tuple[str, i
     for step, hours, is_held, is_posted in steps:
         now += timedelta(hours=hours)
         story.wait(now)
-        if step == "transfer":
-            story.transfer(now, story.agency, "hue" if story.agency != "hue" else "da-nang")
-        elif is_held and step != "wait":
+        if is_held and step not in ("wait", "transfer"):
             held.append((step, now))
         else:
-            getattr(story, step)(now)
+            happen(story, step, now)
         if is_posted:
             post_again()
     post_again()
     story.wait(now + timedelta(days=60))
     assert len({fact.id for fact in story.facts}) == len(story.facts)
-    assert story.case is not None
-    stored = {clock.id: (clock.due_at, clock.state, clock.overdue) for clock in story.case.clocks}
-    assert {id: (row.due_at, row.state, row.overdue) for id, row in replay(story.facts).clocks.items()} == stored
+    assert told(replay(story.facts)) == stored(story)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import schemas
 from services.deadlines.clocks import decide
 from services.deadlines.law.known import Law
-from tests.support.clock_story import LAW, Story, at, corrected, replay, with_days_off
+from tests.support.clock_story import LAW, Story, at, corrected, replay, stored, told, with_days_off
 
 SENT = "2026-03-02"
 DAYS = st.dates(date(2026, 3, 1), date(2026, 6, 30))
@@ -93,19 +93,13 @@ def announced(number: int, off: set[date]) -> Law:
 @given(life=LIFE)
 def test_corrections_make_the_same_clocks_and_facts_whenever_anything_is_handled(life: Life) -> None:
     live = lived(life, timers=True, backlog=False)
-    told = {fact.id: fact for fact in live.facts}
-    assert len(told) == len(live.facts), "no fact is told twice"
+    facts = {fact.id: fact for fact in live.facts}
+    assert len(facts) == len(live.facts), "no fact is told twice"
     for late in (lived(life, timers=False, backlog=False), lived(life, timers=False, backlog=True)):
         assert late.case == live.case
-        assert {fact.id: fact for fact in late.facts} == told
-        assert len(late.facts) == len(told)
-    replayed = {id: (clock.due_at, clock.state, clock.overdue) for id, clock in replay(live.facts).clocks.items()}
-    assert replayed == stored(live)
-
-
-def stored(story: Story) -> dict[str, tuple[object, ...]]:
-    assert story.case is not None
-    return {clock.id: (clock.due_at, clock.state, clock.overdue) for clock in story.case.clocks}
+        assert {fact.id: fact for fact in late.facts} == facts
+        assert len(late.facts) == len(facts)
+    assert told(replay(live.facts)) == stored(live)
 
 
 @given(life=LIFE, cut=st.integers(0, 60 * 24))
