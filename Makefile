@@ -41,11 +41,13 @@ test-unit: $(READY) ## Run the tests that need no server: seconds
 	@$(BIN)/python -m pytest tests/unit tests/contract $(ARGS)
 
 # The compose file is held against the specification's schema; where docker compose is there, it has the last word.
-lint: $(READY) ## Check style, types, imports, alert rules and the compose file
+lint: $(READY) ## Check style, types, imports, dead code, alert rules and the compose file
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/vulture
 	@promtool=$$(command -v promtool || echo .tools/bin/promtool); \
 	if [ -x "$$promtool" ]; then \
 	  set -ex; "$$promtool" check rules deploy/prometheus/alerts.yml; "$$promtool" test rules deploy/prometheus/alerts_test.yml; \

@@ -9,7 +9,7 @@ import pytest
 
 from pakn.local.launcher import Servers
 from pakn.settings import Settings
-from tests.support.mail_world import HandClock, MailServer, Notify
+from tests.support.mail_world import HandTime, MailServer, Notify
 from tests.support.system import System, make_settings
 
 MakeSystem = Callable[..., System]
@@ -51,7 +51,7 @@ def server() -> MailServer:
 async def notify(request: pytest.FixtureRequest, settings: Settings, server: MailServer) -> AsyncIterator[Notify]:
     driver = settings.model_copy(update={"mongo": settings.mongo.model_copy(update={"driver": request.param})})
     async with server.listening() as port:
-        parts = Notify(driver, port, HandClock())
+        parts = Notify(driver, port, HandTime())
         await parts.prepare()
         yield parts
         await parts.client.drop_database(parts.database.name)

@@ -13,7 +13,7 @@ from services.deadlines.clocks.clock import Case
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from services.routing.decisions import Decisions
 from tests.support.clock_story import COMMON, FEEDBACK_ID, LAW, at, ending
-from tests.support.mail_world import HandClock
+from tests.support.mail_world import HandTime
 from tests.support.packs import VN
 
 
@@ -59,7 +59,7 @@ async def test_what_has_changed_only_clocks_that_nobody_was_told_of_changes_noth
 
 
 async def test_an_action_that_a_slower_broker_dates_before_what_it_answers_comes_with_it() -> None:
-    decisions, now = Decisions(VN, HandClock()), at("2026-03-05")
+    decisions, now = Decisions(VN, HandTime()), at("2026-03-05")
     fields = {"feedback_id": FEEDBACK_ID, "code": COMMON["code"], "channel": "web", "category": "khac", "language": "vi"}
     matter = {"title": "Đường hỏng", "content": "Ổ gà", "province": "gia-lai", "submitted_at": now, "received_at": now}
     case, facts = decisions.decide(None, received(schemas.FeedbackSubmitted.model_validate(fields | matter), "e-1", now))

@@ -12,7 +12,7 @@ from pakn.packs.load import Calendar, Pack
 from services.deadlines.lawbook import Lawbook
 from services.deadlines.store import DeadlinesStore
 from tests.support.clock_story import LAW, with_days_off
-from tests.support.mail_world import HandClock
+from tests.support.mail_world import HandTime
 from tests.support.packs import VN
 
 LEAD = timedelta(seconds=30)
@@ -37,7 +37,7 @@ def with_limit(pack: Pack, n: int, revision: int = 1) -> Pack:
 
 
 async def test_what_a_later_image_brings_holds_for_all_instances_from_one_instant_on(store: DeadlinesStore) -> None:
-    clock = HandClock()
+    clock = HandTime()
     older, newer = Lawbook(VN, store, clock, LEAD), Lawbook(with_limit(with_version(VN, "2026-09-z1"), 9, 2), store, clock, LEAD)
     await older.prepare()
     assert older.current().calendar_at(clock.now()).calendar == VN.calendar, "the first law holds from the first moment"
@@ -65,7 +65,7 @@ async def test_a_reading_that_is_cut_short_is_done_again(database: mongo.Databas
 
     failures: list[Exception] = []
     store = CutShort(database)
-    lawbook = Lawbook(VN, store, HandClock(), LEAD)
+    lawbook = Lawbook(VN, store, HandTime(), LEAD)
     await lawbook.prepare()
     await store.keep_calendar(with_version(VN, "2026-09-z1").calendar, datetime(2026, 11, 2, tzinfo=UTC))
     failures.append(AutoReconnect("the primary has stepped down"))
@@ -77,7 +77,7 @@ async def test_a_reading_that_is_cut_short_is_done_again(database: mongo.Databas
 
 
 async def test_what_happens_now_waits_where_another_law_may_hold_that_could_not_be_read(store: DeadlinesStore) -> None:
-    clock = HandClock()
+    clock = HandTime()
     lawbook, newer = Lawbook(VN, store, clock, LEAD), Lawbook(with_version(VN, "2026-09-z1"), store, clock, LEAD)
     await lawbook.prepare()
     clock.advance(seconds=1)
@@ -95,7 +95,7 @@ async def test_what_happens_now_waits_where_another_law_may_hold_that_could_not_
 
 
 async def test_a_law_that_the_database_took_too_long_to_keep_is_told_of(database: mongo.Database) -> None:
-    clock = HandClock()
+    clock = HandTime()
 
     class Slow(DeadlinesStore):
         async def keep_calendar(self, calendar: Calendar, holds_at: datetime) -> None:
@@ -111,35 +111,35 @@ async def test_a_law_that_the_database_took_too_long_to_keep_is_told_of(database
 
 
 async def test_a_pack_that_counts_otherwise_under_the_same_name_stops_the_start_with_every_fault(store: DeadlinesStore) -> None:
-    await Lawbook(VN, store, HandClock(), LEAD).prepare()
+    await Lawbook(VN, store, HandTime(), LEAD).prepare()
     changed = with_limit(with_version(VN, VN.calendar.version, "2026-12-04"), 14)
     with pytest.raises(CannotRun, match=r"calendar\.yaml has other days than calendar '2026-09'") as caught:
-        await Lawbook(changed, store, HandClock(), LEAD).prepare()
+        await Lawbook(changed, store, HandTime(), LEAD).prepare()
     assert "rules.yaml: rule set 'qd29-2026' has another handle_reply.limit than its revision 1" in str(caught.value)
     assert len(await store.calendar_versions()) == 1, "nothing of it is written down"
 
 
 async def test_other_words_need_no_new_revision_and_are_shown_at_once(store: DeadlinesStore) -> None:
-    await Lawbook(VN, store, HandClock(), LEAD).prepare()
+    await Lawbook(VN, store, HandTime(), LEAD).prepare()
     *others, last = VN.rule_sets
     verified = VN.model_copy(update={"rule_sets": (*others, last.model_copy(update={"verified": True}))})
-    lawbook = Lawbook(verified, store, HandClock(), LEAD)
+    lawbook = Lawbook(verified, store, HandTime(), LEAD)
     await lawbook.prepare()
     assert lawbook.current().rule_set(last.id, 1).verified
 
 
 async def test_a_later_calendar_that_lacks_years_stops_the_start(store: DeadlinesStore) -> None:
-    await Lawbook(VN, store, HandClock(), LEAD).prepare()
+    await Lawbook(VN, store, HandTime(), LEAD).prepare()
     years = tuple(year for year in VN.calendar.years if year.year != 2027)
     shorter = VN.model_copy(update={"calendar": VN.calendar.model_copy(update={"version": "2026-10", "years": years})})
     with pytest.raises(CannotRun, match="lacks years that '2026-09' has: 2027; add them"):
-        await Lawbook(shorter, store, HandClock(), LEAD).prepare()
+        await Lawbook(shorter, store, HandTime(), LEAD).prepare()
 
 
 async def test_a_rule_set_that_the_pack_has_no_longer_is_still_known(store: DeadlinesStore) -> None:
-    await Lawbook(VN, store, HandClock(), LEAD).prepare()
+    await Lawbook(VN, store, HandTime(), LEAD).prepare()
     without = VN.model_copy(update={"rule_sets": VN.rule_sets[1:]})
-    lawbook = Lawbook(without, store, HandClock(), LEAD)
+    lawbook = Lawbook(without, store, HandTime(), LEAD)
     await lawbook.prepare()
     assert lawbook.current().rule_set(VN.rule_sets[0].id, 1) == VN.rule_sets[0]
 
@@ -147,12 +147,12 @@ async def test_a_rule_set_that_the_pack_has_no_longer_is_still_known(store: Dead
 async def test_what_a_later_image_has_written_in_another_shape_is_unknown_and_stops_nothing(
     store: DeadlinesStore, database: mongo.Database
 ) -> None:
-    lawbook = Lawbook(VN, store, HandClock(), LEAD)
+    lawbook = Lawbook(VN, store, HandTime(), LEAD)
     await lawbook.prepare()
     later = with_limit(VN, 9, 2).rule_sets[-1]
     await store.keep_rule_set(later, datetime(2026, 11, 2, tzinfo=UTC))
     await database["rule_sets"].update_one({"_id": f"{later.id}/2"}, {"$set": {"rule_set.what_nobody_knows_yet": 1}})
-    for started in (lawbook, Lawbook(VN, store, HandClock(), LEAD)):
+    for started in (lawbook, Lawbook(VN, store, HandTime(), LEAD)):
         await started.prepare()
         with pytest.raises(TryAgain):
             started.current().rule_set(later.id, 2)
@@ -160,9 +160,9 @@ async def test_what_a_later_image_has_written_in_another_shape_is_unknown_and_st
 
 
 async def test_names_and_sources_of_days_are_the_packs_own(store: DeadlinesStore) -> None:
-    await Lawbook(VN, store, HandClock(), LEAD).prepare()
+    await Lawbook(VN, store, HandTime(), LEAD).prepare()
     years = tuple(year.model_copy(update={"provisional": False}) for year in VN.calendar.years)
     settled = VN.model_copy(update={"calendar": VN.calendar.model_copy(update={"years": years})})
-    lawbook = Lawbook(settled, store, HandClock(), LEAD)
+    lawbook = Lawbook(settled, store, HandTime(), LEAD)
     await lawbook.prepare()
     assert not any(year.provisional for year in lawbook.current().calendar(VN.calendar.version).calendar.years)

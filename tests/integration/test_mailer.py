@@ -6,7 +6,7 @@ from aiosmtpd.smtp import SMTP as SmtpServer
 from pakn.settings import Settings, SmtpSettings
 from services.notify import letters_by_hand
 from services.notify.channels.email import Pool
-from tests.support.mail_world import HandClock, MailServer, Notify, case_id, contact, cut, submitted
+from tests.support.mail_world import HandTime, MailServer, Notify, case_id, contact, cut, submitted
 
 
 async def test_a_letter_goes_out_once_and_is_announced_once(notify: Notify, server: MailServer) -> None:
@@ -37,7 +37,7 @@ async def test_a_refusal_for_now_is_tried_again_after_a_pause(notify: Notify, se
     (row,) = await notify.letters()
     assert (row["state"], row["attempts"], row["reason"]) == ("queued", 1, "envelope: 450 4.2.0")
     server.on_rcpt = lambda _: "250 OK"
-    notify.clock.advance(seconds=5)
+    notify.time.advance(seconds=5)
     await notify.tick()
     assert await notify.states() == ["sent"]
     assert len(server.mailbox) == 1
@@ -67,7 +67,7 @@ async def test_a_connection_lost_before_the_letter_went_out_is_no_doubt(notify: 
     await notify.tick()
     assert await notify.states() == ["queued"]
     server.on_rcpt = lambda _: "250 OK"
-    notify.clock.advance(seconds=5)
+    notify.time.advance(seconds=5)
     await notify.tick()
     assert await notify.states() == ["sent"]
     assert len(server.mailbox) == 1
@@ -78,7 +78,7 @@ async def test_a_connection_lost_after_the_final_dot_is_uncertain_and_never_rese
     await notify.take(contact(), submitted())
     await notify.tick()
     for _ in range(3):
-        notify.clock.advance(days=1)
+        notify.time.advance(days=1)
         await notify.tick()
     assert await notify.states() == ["uncertain"]
     assert len(server.mailbox) == 1
@@ -92,9 +92,9 @@ async def test_an_operator_settles_an_uncertain_letter_by_its_message_id(notify:
     first, second = await letters_by_hand.list_letters(notify.settings)
     assert {first.message_id, second.message_id} == set(server.message_ids())
     server.on_data = lambda _: "250 OK"
-    assert await letters_by_hand.settle_letter(notify.settings, first.id, "sent", notify.clock)
-    assert await letters_by_hand.settle_letter(notify.settings, second.id, "resend", notify.clock)
-    assert not await letters_by_hand.settle_letter(notify.settings, second.id, "resend", notify.clock)
+    assert await letters_by_hand.settle_letter(notify.settings, first.id, "sent", notify.time)
+    assert await letters_by_hand.settle_letter(notify.settings, second.id, "resend", notify.time)
+    assert not await letters_by_hand.settle_letter(notify.settings, second.id, "resend", notify.time)
     await notify.tick()
     assert await notify.states() == ["sent", "sent"]
     assert sorted(server.message_ids()) == sorted([first.message_id, second.message_id, second.message_id])
@@ -138,7 +138,7 @@ async def test_a_server_that_falls_silent_is_doubted_only_after_the_letter_went_
 async def test_a_mail_server_that_is_away_is_asked_once_a_tick(settings: Settings, server: MailServer) -> None:
     async with server.listening() as port:
         pass
-    notify = Notify(settings, port, HandClock())
+    notify = Notify(settings, port, HandTime())
     await notify.prepare()
     await notify.take(*(event for number in range(30) for event in (contact(number), submitted(number))))
     await notify.tick()
@@ -147,7 +147,7 @@ async def test_a_mail_server_that_is_away_is_asked_once_a_tick(settings: Setting
     assert {row["attempts"] for row in rows} == {0}  # Nobody refused a letter.
     assert sum(bool(row["reason"]) for row in rows) == 20  # One batch was put off as a whole, the rest not even claimed.
     async with server.listening(port):
-        notify.clock.advance(seconds=5)
+        notify.time.advance(seconds=5)
         await notify.tick()
         assert await notify.states() == ["sent"] * 30
     assert len(set(server.message_ids())) == len(server.mailbox) == 30

@@ -17,7 +17,7 @@ from tests.support.mail_world import START, MailServer, Notify, assigned, contac
 async def test_a_letter_waits_for_its_contact_and_goes_as_soon_as_it_comes(notify: Notify, server: MailServer) -> None:
     await notify.take(submitted())
     await notify.tick()
-    notify.clock.advance(minutes=10)
+    notify.time.advance(minutes=10)
     await notify.tick()
     assert await notify.states() == ["queued"]
     await notify.take(contact())
@@ -27,7 +27,7 @@ async def test_a_letter_waits_for_its_contact_and_goes_as_soon_as_it_comes(notif
 
 async def test_a_contact_that_never_comes_is_given_up_after_three_days(notify: Notify, server: MailServer) -> None:
     await notify.take(submitted())
-    notify.clock.advance(days=3)
+    notify.time.advance(days=3)
     await notify.tick()
     assert await notify.states() == ["undeliverable"]
     assert notify.outcomes() == ["NotificationFailed"]
@@ -80,7 +80,7 @@ async def test_the_letter_about_the_agency_has_the_due_date_that_comes_after_it(
 
 async def test_the_letter_about_the_agency_goes_without_a_due_date_in_the_end(notify: Notify, server: MailServer) -> None:
     await notify.take(contact(), assigned())
-    notify.clock.advance(minutes=10)
+    notify.time.advance(minutes=10)
     await notify.tick()
     assert len(server.mailbox) == 1
 
@@ -100,12 +100,12 @@ async def test_a_process_that_dies_with_a_claim_delays_letters_and_with_a_handov
     notify: Notify, server: MailServer
 ) -> None:
     await notify.take(contact(1), submitted(1), contact(2), submitted(2))
-    until = notify.clock.time + timedelta(seconds=60)
-    claimed = await notify.store.claim("dead", notify.clock.time, until, 20)
+    until = notify.time.now() + timedelta(seconds=60)
+    claimed = await notify.store.claim("dead", notify.time.now(), until, 20)
     assert await notify.store.start_sending("dead", [claimed[0].id], until) == {claimed[0].id}
     await notify.tick()
     assert server.mailbox == []
-    notify.clock.advance(seconds=60)
+    notify.time.advance(seconds=60)
     await notify.tick()
     assert await notify.states() == ["sent", "uncertain"]
     assert [listed.id for listed in await letters_by_hand.list_letters(notify.settings)] == [claimed[0].id]
@@ -115,9 +115,9 @@ async def test_a_process_that_dies_with_a_claim_delays_letters_and_with_a_handov
 async def test_a_claim_that_another_instance_took_over_hands_nothing_over(notify: Notify) -> None:
     await notify.take(contact(), submitted())
     (letter,) = await notify.store.claim("slow", START, START + timedelta(seconds=60), 20)
-    notify.clock.advance(seconds=61)
-    assert await notify.store.claim("next", notify.clock.time, notify.clock.time + timedelta(seconds=60), 20) == [letter]
-    assert await notify.store.start_sending("slow", [letter.id], notify.clock.time) == set()
+    notify.time.advance(seconds=61)
+    assert await notify.store.claim("next", notify.time.now(), notify.time.now() + timedelta(seconds=60), 20) == [letter]
+    assert await notify.store.start_sending("slow", [letter.id], notify.time.now()) == set()
 
 
 async def test_a_service_that_stops_finishes_the_letters_in_the_air(notify: Notify, server: MailServer) -> None:
@@ -146,7 +146,7 @@ async def test_what_was_saved_and_not_announced_is_announced_by_any_instance_lat
     other = notify.new_mailer()
     await other.announce(notify.publish)
     assert notify.facts == []
-    notify.clock.advance(seconds=31)
+    notify.time.advance(seconds=31)
     await other.announce(notify.publish)
     assert notify.outcomes() == ["NotificationSent"]
 

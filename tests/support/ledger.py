@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from schemas import derived_id
 from tests.support.deployment import Deployment
 from tests.support.outside_world import until_empty
 
@@ -111,8 +110,3 @@ async def _check_letters(deployment: Deployment, wanted: set[str]) -> None:
     assert not [message for message, count in deployment.mailbox.counts.items() if count != 1], "a letter came twice"
     announced = {row.data["notification_id"] for row in deployment.observer.found("NotificationSent", topic="feedback")}
     assert announced >= {row["_id"] for row in rows if row["state"] == "sent"}
-
-
-def feedback_id_of(key: str) -> str:
-    """The id under which a submission with this Idempotency-Key is registered."""
-    return derived_id(derived_id("idempotency-key", key), "feedback")

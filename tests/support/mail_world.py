@@ -33,7 +33,7 @@ START = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 COUNT = {"started_on": "2026-03-02", "limit": 15, "unit": "working_days"}
 
 
-class HandClock:
+class HandTime:
     """Legal and machine time are one, and move by hand."""
 
     def __init__(self) -> None:
@@ -112,20 +112,20 @@ def cut(server: SmtpServer) -> str:
 class Notify:
     """The service's parts without Kafka: `facts` is what would have been published."""
 
-    def __init__(self, settings: Settings, port: int, clock: HandClock) -> None:
+    def __init__(self, settings: Settings, port: int, time: HandTime) -> None:
         self.settings = settings.model_copy(
             update={
                 "smtp": SmtpSettings(host="127.0.0.1", port=port, connections=4, timeout_seconds=10),
                 "notify": NotifySettings(batch=20, attempts=3, backoff_seconds=5, lease_seconds=60),
             }
         )
-        self.clock = clock
+        self.time = time
         self.facts: list[Fact] = []
         self.client = mongo.make_client(settings.mongo)
         self.database = mongo.database(self.client, settings.namespace, "notify")
         self.store = NotifyStore(self.database)
         self.composer = Composer(VN, self.settings.smtp.sender, "https://pakn.example")
-        self.handler = LetterHandler(self.store, VN.letters, self.composer.version, clock.machine)
+        self.handler = LetterHandler(self.store, VN.letters, self.composer.version, time.machine)
         self.pools: list[Pool] = []
         self.mailer = self.new_mailer()
 
@@ -135,7 +135,7 @@ class Notify:
         self.pools.append(pool)
         tokens = (f"{id(pool)}-{number}" for number in range(10_000))
         settings = self.settings
-        return Mailer(self.store, self.composer, pool, settings.notify, settings.smtp.sender, self.clock, lambda: next(tokens))
+        return Mailer(self.store, self.composer, pool, settings.notify, settings.smtp.sender, self.time, lambda: next(tokens))
 
     async def prepare(self) -> None:
         await self.store.prepare(self.composer.version, VN.templates)
