@@ -50,6 +50,16 @@ STEPS = {
     "replied": ["send_back", "publish", "publish"],
     "closed": [],
 }
+# The moment of the law that an act is, and how the case stands after it.
+MEANS = {
+    "accept": ("received", "accepted"),
+    "ask": ("more_requested", "asked"),
+    "supplement": ("supplemented", "assigned"),
+    "refuse": ("refused", "closed"),
+    "reply": ("reply_ready", "replied"),
+    "send_back": ("reply_sent_back", "accepted"),
+    "publish": ("published", "closed"),
+}
 
 
 class Step(NamedTuple):
@@ -78,35 +88,17 @@ def play(rng: random.Random) -> tuple[Story, list[Step], datetime]:
             break
         now += timedelta(days=rng.choice((0, 0, 1, 2, 4, 9, 16, 25)), hours=rng.randrange(24))
         act = rng.choice(STEPS[state])
-        match act:
-            case "accept":
-                story.accept(now)
-                steps, state = [*steps, Step("received", now, agency)], "accepted"
-            case "ask":
-                story.ask(now)
-                steps, state = [*steps, Step("more_requested", now, agency)], "asked"
-            case "supplement":
-                story.supplement(now)
-                steps, state = [*steps, Step("supplemented", now, agency)], "assigned"
-            case "refuse":
-                story.refuse(now)
-                steps, state = [*steps, Step("refused", now, agency)], "closed"
-            case "transfer":
-                to = rng.choice([name for name in ("gia-lai", "da-nang", "hue") if name != agency])
-                story.transfer(now, agency, to)
-                steps += [Step("transferred_out", now, agency), Step("transferred_in", now, to)]
-                agency, state = to, "assigned"
-            case "inside":
-                story.transfer(now, agency, agency)
-            case "reply":
-                story.reply(now)
-                steps, state = [*steps, Step("reply_ready", now, agency)], "replied"
-            case "send_back":
-                story.send_back(now)
-                steps, state = [*steps, Step("reply_sent_back", now, agency)], "accepted"
-            case "publish":
-                story.publish(now)
-                steps, state = [*steps, Step("published", now, agency)], "closed"
+        if act == "inside":
+            story.transfer(now, agency, agency)
+        elif act == "transfer":
+            to = rng.choice([name for name in ("gia-lai", "da-nang", "hue") if name != agency])
+            story.transfer(now, agency, to)
+            steps += [Step("transferred_out", now, agency), Step("transferred_in", now, to)]
+            agency, state = to, "assigned"
+        else:
+            getattr(story, act)(now)
+            moment, state = MEANS[act]
+            steps.append(Step(moment, now, agency))
     end = now + timedelta(days=rng.randrange(40))
     story.wait(end)
     return story, steps, end

@@ -16,16 +16,16 @@ from schemas.values import RuleName
 from services.deadlines.clocks import explain
 from services.deadlines.clocks.clock import Clock, due, rule_of
 from services.deadlines.law.known import Law
-from tests.support.clock_story import COMMON, Story, replay, stored, told, with_calendar, with_days
+from tests.support.clock_story import COMMON, Story, ending, replay, stored, told, with_calendar, with_days
 from tests.support.packs import VN
 
 PACKS = {"vn": VN}
 RULES = get_args(RuleName)
 FIRED = ("warning", "overdue", "progress")
 FACTS = ("DeadlineSet", "DeadlineMet", "DeadlineCancelled", "DeadlineMoved", "OverdueWithdrawn")
-TOP = ("title", "law", "pack", "not yet announced", "steps")
+TOP = ("title", "law", "pack", "not yet announced", "calendar until", "steps")
 REQUIRED = ("title", "law", "pack", "steps")
-STATES = ("open", "late", "met", "cancelled")
+STATES = ("open", "late", "met", "cancelled", "uncounted")
 # The steps, and the words that some may have beside `on` and `at`.
 STEPS = (
     "sent", "accepted", "refused", "returned", "transferred", "moved inside the agency", "more asked", "supplemented",
@@ -56,7 +56,10 @@ class Play:
                 raise self.fault((), f"`{word}` is missing; add it")
         self.known(("pack",), [document.data["pack"]], PACKS)
         self.pack = PACKS[document.data["pack"]]
-        self.law = with_calendar(Law.of(self.pack), without(self.pack.calendar, self.days(("not yet announced",))))
+        self.calendar = without(self.pack.calendar, self.days(("not yet announced",)))
+        self.law = with_calendar(Law.of(self.pack), self.calendar)
+        if until := document.data.get("calendar until"):
+            self.law = ending(self.law, until)
         self.story: Story | None = None
         self.now: datetime | None = None
         self.said: list[Fact] = []
@@ -75,7 +78,7 @@ class Play:
         """The value at a place of the file; None where there is none."""
         value = self.document.data
         for step in place:
-            value = value.get(step) if isinstance(value, dict) else value[step]
+            value = value.get(step) if isinstance(value, dict) else value[step] if isinstance(value, list) else None
         return value
 
     def day(self, place: Position) -> date:
@@ -177,7 +180,7 @@ class Play:
                 simple[str(word)](moment)
 
     def corrected(self, place: Position) -> Law:
-        """The law with the days of a correction in its calendar, as a later version of it."""
+        """The law with the days of a correction in its calendar, as a later version of it that has all years of the pack."""
         self.corrections += 1
         off, worked = self.days((*place, "off")), {}
         for text in self.at((*place, "worked")) or {}:
@@ -190,7 +193,8 @@ class Play:
             if not self.law.days.is_working_day(day):
                 raise self.fault((*place, "off"), f"{day} is off already; name days that were worked until now")
         version = f"{self.pack.calendar.version}.{self.corrections}"
-        self.law = with_calendar(self.law, with_days(self.law.days.calendar, version, off, worked))
+        self.calendar = with_days(self.calendar, version, off, worked)
+        self.law = with_calendar(self.law, self.calendar)
         return self.law
 
     def expect(self, place: Position) -> None:
@@ -239,7 +243,7 @@ class Play:
         return {
             "clock": clock.rule,
             "agency": clock.agency,
-            "due": date.fromisoformat(clock.due_date),
+            "due": clock.due_date and date.fromisoformat(clock.due_date),
             "state": explained["state"],
             "started": self.law.days.local_day(clock.started_at),
             "limit": clock.count.limit,

@@ -1,4 +1,7 @@
-"""Where the working calendar ends: nothing is guessed, nothing that is known waits, and a longer calendar makes up for it."""
+"""Where the working calendar ends: nothing is guessed, nothing that is known waits, and a longer calendar makes up for it.
+
+The stories stand in `scenarios/*-the-calendar*.yaml`; here is what no scenario can say.
+"""
 
 from datetime import date, timedelta
 
@@ -17,73 +20,6 @@ def of_reply(lines: list[str]) -> list[str]:
     return [line for line in lines if "handle_reply" in line]
 
 
-def test_a_clock_beyond_the_calendar_is_told_of_when_a_longer_one_is_known_and_not_before() -> None:
-    story = Story(at("2026-12-21"), law=UNTIL_2026)
-    assert names(story.facts) == ["DeadlineSet refuse", "DeadlineSet request_more"], "what the calendar reaches does not wait"
-    assert story.case is not None
-    assert story.case.running == ["handle_reply:uncounted", "refuse:open", "request_more:open"]
-    assert of_reply(story.wait(at("2027-01-04"))) == []
-    facts = story.correct(LONGER, at("2027-01-05"))
-    told = data(facts, "DeadlineSet", "handle_reply")
-    assert (names(facts), told.due_date, told.started_at) == (
-        ["DeadlineSet handle_reply"], date(2027, 1, 12), at("2026-12-21"),
-    )  # fmt: skip
-    assert facts[0].time == at("2027-01-05")
-    assert of_reply(story.wait(at("2027-01-13"))) == [
-        "handle_reply warning 3 2027-01-07", "handle_reply warning 1 2027-01-11", "handle_reply overdue 0 2027-01-13",
-    ]  # fmt: skip
-
-
-def test_a_day_that_is_past_when_it_can_be_counted_is_overdue_from_then_on() -> None:
-    story = Story(at("2026-12-21"), law=UNTIL_2026)
-    story.correct(LONGER, at("2027-01-20"))
-    assert of_reply(story.wait(at("2027-01-20"))) == []
-    overdue = [fact for fact in story.facts if fact.name == "FeedbackOverdue"]
-    assert [fact.time for fact in overdue] == [at("2027-01-20")]
-
-
-def test_a_reply_in_time_on_the_last_days_of_the_calendar_is_never_overdue() -> None:
-    """The limit for publishing lies beyond the calendar; that of the reply does not."""
-    story = Story(at("2026-12-09"), law=UNTIL_2026)
-    facts = story.reply(at("2026-12-30"))
-    assert not data(facts, "DeadlineMet", "handle_reply").late
-    assert story.clock("publish").due_at is None
-    assert "FeedbackOverdue" not in {fact.name for fact in story.facts}
-    assert story.wait(at("2027-01-03")) == []
-    told = data(story.correct(LONGER, at("2027-01-04")), "DeadlineSet", "publish")
-    assert told.due_date == date(2027, 1, 4)
-    assert not data(story.publish(at("2027-01-04", 10)), "DeadlineMet", "publish").late
-
-
-def test_of_a_clock_that_was_closed_before_it_could_be_counted_nothing_is_ever_told() -> None:
-    answered, asked = Story(at("2026-12-21"), law=UNTIL_2026), Story(at("2026-12-21"), law=UNTIL_2026)
-    answered.reply(at("2026-12-28"))
-    asked.ask(at("2026-12-23"))
-    for story, state in ((answered, "met"), (asked, "cancelled")):
-        story.correct(LONGER, at("2027-01-05"))
-        story.wait(at("2027-03-01"))
-        assert not [name for name in names(story.facts) if "handle_reply" in name]
-        assert story.clock("handle_reply").state == state
-    asked.supplement(at("2027-03-02"))
-    assert asked.clock("handle_reply").due_date == "2027-03-23"
-
-
-def test_a_reply_sent_back_before_a_longer_calendar_is_known_runs_on_until_it_is() -> None:
-    story = Story(at("2026-12-21"), law=UNTIL_2026)
-    story.reply(at("2026-12-28"))
-    assert not [name for name in names(story.send_back(at("2026-12-29"))) if "handle_reply" in name]
-    assert story.clock("handle_reply").state == "open"
-    told = data(story.correct(LONGER, at("2027-01-05")), "DeadlineSet", "handle_reply")
-    assert told.due_date == date(2027, 1, 12)
-
-
-def test_a_reply_sent_back_after_a_longer_calendar_is_known_is_counted_at_once() -> None:
-    story = Story(at("2026-12-21"), law=UNTIL_2026)
-    story.reply(at("2026-12-28"))
-    story.correct(LONGER, at("2027-01-05"))
-    assert data(story.send_back(at("2027-01-06")), "DeadlineSet", "handle_reply").due_date == date(2027, 1, 12)
-
-
 def test_a_limit_corrected_in_the_meantime_is_told_of_once_with_the_day_that_holds() -> None:
     """The corrected limit alone, which no calendar reaches either, is passed over until one does."""
     story = Story(at("2026-12-21"), law=UNTIL_2026)
@@ -97,19 +33,6 @@ def test_a_shorter_limit_brings_a_clock_into_the_calendar() -> None:
     story = Story(at("2026-12-21"), law=UNTIL_2026)
     facts = story.correct(Law.of(corrected(LAW, n=8).pack, UNTIL_2026.calendars), at("2026-12-22"))
     assert data(facts, "DeadlineSet", "handle_reply").due_date == date(2026, 12, 31)
-
-
-def test_progress_duties_of_days_that_no_calendar_knew_come_at_once_when_one_does_each_once_and_in_order() -> None:
-    story = Story(at("2026-12-01"), law=UNTIL_2026)
-    assert of_reply(story.wait(at("2027-01-21")))[-2:] == [
-        "handle_reply overdue 0 2026-12-23",
-        "handle_reply progress 1 2026-12-30",
-    ]
-    story.learn(LONGER, at("2027-01-22"))
-    assert of_reply(story.wait(at("2027-01-27"))) == [
-        "handle_reply progress 2 2027-01-22", "handle_reply progress 3 2027-01-22", "handle_reply progress 4 2027-01-22",
-        "handle_reply progress 5 2027-01-27",
-    ]  # fmt: skip
 
 
 def test_hours_that_end_beyond_the_calendar_wait_too_because_their_warnings_need_it() -> None:
