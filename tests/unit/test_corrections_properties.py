@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 import schemas
 from services.deadlines.clocks import decide
 from services.deadlines.law.known import Law
-from tests.support.clock_story import LAW, Story, at, corrected, replay, stored, told, with_days_off
+from tests.support.clock_story import LAW as WHOLE
+from tests.support.clock_story import Story, at, corrected, replay, stored, told, with_calendar, with_days_off
 
 SENT = "2026-03-02"
+# Two years of days are enough, and each correction makes a table of them.
+LAW = with_calendar(WHOLE, WHOLE.days.calendar.model_copy(update={"years": WHOLE.days.calendar.years[-2:]}))
 DAYS = st.dates(date(2026, 3, 1), date(2026, 6, 30))
 
 
@@ -19,7 +22,7 @@ def test_there_and_back_restores_every_due_date(sent: date, off: set[date], afte
     weekdays = sorted(day.isoformat() for day in off if LAW.days.is_working_day(day))
     there, back = with_days_off(LAW, "2026-09-z1", *weekdays), with_days_off(LAW, "2026-09-z2")
     now = at((sent + timedelta(days=after)).isoformat(), 12)
-    story = Story(at(sent.isoformat()))
+    story = Story(at(sent.isoformat()), law=LAW)
     story.wait(now)
     assert story.case is not None
     before = [(clock.id, clock.due_at, clock.overdue) for clock in story.case.clocks]
@@ -36,7 +39,7 @@ def test_no_rung_fires_twice_and_none_before_its_time_whenever_the_calendar_chan
     sent: date, off: set[date], steps: list[int]
 ) -> None:
     weekdays = [day.isoformat() for day in sorted(off) if LAW.days.is_working_day(day)]
-    story, now = Story(at(sent.isoformat())), at(sent.isoformat())
+    story, now = Story(at(sent.isoformat()), law=LAW), at(sent.isoformat())
     for number, step in enumerate(steps):
         now += timedelta(days=step)
         story.wait(now)
@@ -58,7 +61,7 @@ LIFE = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 23), WHAT, st.sets(
 def lived(life: Life, timers: bool, backlog: bool) -> Story:
     """A life with corrections. With `timers` each instant is looked at as it comes, otherwise only events bring time on; with
     `backlog` all of it is handled at the end, by an instance that knows every correction already."""
-    story, now = Story(at(SENT, 0)), at(SENT, 0)
+    story, now = Story(at(SENT, 0), law=LAW), at(SENT, 0)
     instants = [now := now + timedelta(days=days, hours=hours + 1) for days, hours, _, _ in life]
     if backlog:
         for number, (now, (_, _, what, off)) in enumerate(zip(instants, life, strict=True)):
@@ -106,7 +109,7 @@ def test_corrections_make_the_same_clocks_and_facts_whenever_anything_is_handled
 def test_what_is_published_again_after_a_crash_is_the_same_and_only_more(life: Life, cut: int) -> None:
     """A timer publishes first and saves then; killed in between, it begins anew from what was saved, at a later instant and
     perhaps with a later image, which knows of later corrections too."""
-    story, now = Story(at(SENT, 0)), at(SENT, 0)
+    story, now = Story(at(SENT, 0), law=LAW), at(SENT, 0)
     for number, (days, _, what, off) in enumerate(life):
         now += timedelta(days=days, hours=1)
         if what in ("correct", "wait"):

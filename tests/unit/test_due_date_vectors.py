@@ -16,7 +16,7 @@ import pytest
 from schemas.values import Unit
 from services.deadlines.clocks import clock, explain
 from services.deadlines.law.known import Law
-from tests.support.clock_story import LAW
+from tests.support.clock_story import LAW, corrected
 from tests.support.day_by_day import ANNOUNCED, OFF, WORKED, ZONE, is_worked, last_day, too_late_from
 
 DAY = timedelta(days=1)
@@ -61,23 +61,18 @@ def moment(text: str) -> datetime:
     return start if start.tzinfo else datetime.combine(start.date(), datetime.min.time().replace(hour=9), ZONE)
 
 
-def read_vectors() -> list[Vector]:
-    """Every line of the file."""
-    with FILE.open(encoding="utf-8", newline="") as file:
-        return [
-            Vector(
-                start=moment(row["start"]),
-                limit=int(row["limit"]),
-                unit=cast(Unit, row["unit"]),
-                due=date.fromisoformat(row["due"]),
-                source=row["source"],
-                why=row["why"],
-            )
-            for row in csv.DictReader(file)
-        ]
-
-
-VECTORS = read_vectors()
+with FILE.open(encoding="utf-8", newline="") as rows:
+    VECTORS = [
+        Vector(
+            moment(row["start"]),
+            int(row["limit"]),
+            cast(Unit, row["unit"]),
+            date.fromisoformat(row["due"]),
+            row["source"],
+            row["why"],
+        )
+        for row in csv.DictReader(rows)
+    ]
 
 
 @cache
@@ -85,12 +80,7 @@ def law_of(limit: int, unit: Unit) -> Law:
     """The national law with this limit for the reply, in force since the day before the calendar begins."""
     first, *rest = LAW.pack.rule_sets
     first = first.model_copy(update={"effective": first.effective.model_copy(update={"from_": date(2020, 12, 31)})})
-    changed = []
-    for rule_set in (first, *rest):
-        rule = rule_set.rules["handle_reply"]
-        own = rule.model_copy(update={"limit": rule.limit.model_copy(update={"n": limit, "unit": unit})})
-        changed.append(rule_set.model_copy(update={"rules": {**rule_set.rules, "handle_reply": own}}))
-    return Law.of(LAW.pack.model_copy(update={"rule_sets": tuple(changed)}))
+    return corrected(Law.of(LAW.pack.model_copy(update={"rule_sets": (first, *rest)})), n=limit, unit=unit)
 
 
 def answer(vector: Vector) -> explain.Explained:

@@ -92,27 +92,22 @@ def test_a_progress_duty_is_told_once_though_the_calendar_ended_after_it() -> No
 
 @pytest.mark.parametrize(("open_clocks", "limit"), [("keep", 15), ("move", 8)])
 def test_the_transitional_rule_of_a_set_decides_on_clocks_that_run_when_it_comes(open_clocks: str, limit: int) -> None:
-    old, new = LAW.pack.rule_sets
-    rule = new.rules["handle_reply"]
-    rules = {**new.rules, "handle_reply": rule.model_copy(update={"limit": rule.limit.model_copy(update={"n": 8})})}
-    later = new.model_copy(update={"rules": rules, "open_clocks": open_clocks})
-    law = Law.of(LAW.pack.model_copy(update={"rule_sets": (old, later)}))
+    later = revised(corrected(LAW, n=8).pack.rule_sets[1], 1, open_clocks=open_clocks)
+    law = Law.of(LAW.pack.model_copy(update={"rule_sets": (OLD, later)}))
     story = Story(at("2026-07-15"), law=law)
     assert story.correct(law, at("2026-07-19")) == [], "not before the day it comes into force"
-    assert story.clock("handle_reply").rule_set == old.id
+    assert story.clock("handle_reply").rule_set == OLD.id
     story.correct(law, at("2026-07-20"))
-    assert (story.clock("handle_reply").count.limit, story.clock("handle_reply").rule_set) == (
-        limit, new.id if open_clocks == "move" else old.id,
-    )  # fmt: skip
+    taken = (limit, NEW.id if open_clocks == "move" else OLD.id)
+    assert (story.clock("handle_reply").count.limit, story.clock("handle_reply").rule_set) == taken
 
 
 def test_a_clock_that_is_taken_over_is_told_of_even_if_its_day_stays() -> None:
-    old, new = LAW.pack.rule_sets
-    moving = new.model_copy(update={"open_clocks": "move"})
-    story = Story(at("2026-07-15"), law=Law.of(LAW.pack.model_copy(update={"rule_sets": (old, moving)})))
+    moving = revised(NEW, 1, open_clocks="move")
+    story = Story(at("2026-07-15"), law=Law.of(LAW.pack.model_copy(update={"rule_sets": (OLD, moving)})))
     told_of = [step.fact for step in story.advance(at("2026-07-20")) if step.rung is None]
     moved = data(told_of, "DeadlineMoved", "handle_reply")
-    assert (moved.rule_set, moved.previous_rule_set) == (new.id, old.id)
+    assert (moved.rule_set, moved.previous_rule_set) == (NEW.id, OLD.id)
     assert (moved.due_date, moved.reason) == (moved.previous_due_date, "rule_set")
 
 

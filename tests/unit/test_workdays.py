@@ -32,13 +32,6 @@ def test_a_due_day_is_the_one_that_counting_single_days_gives(start: date, count
 
 
 @settings(max_examples=200)
-@given(INSIDE, INSIDE, LIMITS)
-def test_who_starts_later_is_never_due_earlier(one: date, other: date, count: int) -> None:
-    earlier, later = sorted((one, other))
-    assert DAYS.add(earlier, count) <= DAYS.add(later, count)
-
-
-@settings(max_examples=200)
 @given(st.dates(date(2021, 6, 1), date(2027, 8, 1)), LIMITS)
 def test_counting_back_from_a_due_day_comes_to_where_counting_forth_began(start: date, count: int) -> None:
     due = DAYS.add(start, count)
