@@ -9,6 +9,8 @@ from pakn.engine import mongo
 from pakn.engine.case_handler import CaseHandler
 from pakn.engine.turn import Received
 from schemas import AgencyAction, Envelope
+from schemas.topics import TopicName
+from services.deadlines.clocks import decide
 from services.deadlines.clocks.clock import Case
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from services.routing.decisions import Decisions
@@ -20,7 +22,7 @@ from tests.support.packs import VN
 def received(event: Any, id: str, when: datetime, topic: str = "feedback") -> Received:
     name = type(event).__name__
     envelope = Envelope(id, f"pakn.{name}.v1", name, "/test", when, FEEDBACK_ID, "")
-    return Received(envelope, event, topic, 0, 0, when, Mock())
+    return Received(envelope, event, TopicName.parse(f"t.{topic}"), 0, 0, when, Mock())
 
 
 def assigned(when: datetime, agency: str, previous: str | None = None) -> schemas.FeedbackAssigned:
@@ -35,10 +37,10 @@ async def test_what_has_changed_only_clocks_that_nobody_was_told_of_changes_noth
     """In the last days of a calendar a transfer may open clocks without telling of any; again, it would have cancelled them."""
     law, store = ending(LAW, 2026), DeadlinesStore(database)
 
-    def decide(case: Case | None, row: Received) -> tuple[Case | None, list[schemas.Fact]]:
+    def decided(case: Case | None, row: Received) -> tuple[Case | None, list[schemas.Fact]]:
         return decide.apply_event(law, case, row.event, row.envelope.id, 0)
 
-    handler = CaseHandler(store.cases, decide, read_case, write_case)
+    handler = CaseHandler(store.cases, decided, read_case, write_case)
     sent, taken, moved = at("2026-12-21"), at("2026-12-28"), at("2026-12-29")
     accepted = schemas.FeedbackAccepted(**COMMON, agency="gia-lai", actor="a", accepted_at=taken)
     transferred = schemas.FeedbackTransferred(

@@ -22,6 +22,7 @@ from pakn.engine import mongo
 from pakn.engine.turn import Received
 from pakn.settings import NotifySettings, Settings, SmtpSettings
 from schemas import ContactRecorded, DeadlineSet, Envelope, Fact, FeedbackAssigned, FeedbackSubmitted
+from schemas.topics import TopicName
 from services.notify.channels.email import Pool
 from services.notify.decisions import LetterHandler
 from services.notify.letters.compose import Composer
@@ -177,7 +178,7 @@ def received(event: BaseModel) -> Received:
     feedback_id = getattr(event, "feedback_id", case_id(1))
     name = type(event).__name__
     envelope = Envelope(schemas.derived_id(feedback_id, name), f"pakn.{name}.v1", name, "/test", START, feedback_id, "")
-    return Received(envelope, event, "feedback", 0, 0, START, Mock())
+    return Received(envelope, event, TopicName.parse("t.feedback"), 0, 0, START, Mock())
 
 
 def common(number: int) -> dict[str, Any]:
