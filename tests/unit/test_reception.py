@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
-from pakn.packs.load import load_pack
 from schemas.values import Fault
 from services.intake import domain
 from services.intake.domain import Arrival, Draft, File
 from services.intake.reception import Failed, Reception, Refused, check
 from services.intake.registration import Registration
 from tests.support.outside_world import GOOD
+from tests.support.packs import VN
 
-PACK = load_pack("vn")
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 PDF = File("a.pdf", b"%PDF-1.4\n%%EOF\n")
 
@@ -46,17 +45,17 @@ def reception(bucket: Bucket, used: Sequence[str] = ()) -> Reception:
 
     async def register(drafts: Sequence[Draft]) -> list[Registration]:
         assert all(file.id in bucket.kept for draft in drafts for file in draft.attachments), "files are kept first"
-        made = [domain.register(PACK, draft, "PAKN.20260302.0001", "s") for draft in drafts]
+        made = [domain.register(VN, draft, "PAKN.20260302.0001", "s") for draft in drafts]
         return [Registration(one, "s", False, draft.arrival.cause not in used) for one, draft in zip(made, drafts, strict=True)]
 
-    return Reception(PACK, bucket, register)
+    return Reception(VN, bucket, register)
 
 
 def test_the_faults_of_door_shape_pack_time_and_files_come_together() -> None:
     unread = Fault(field="attachments.1.content_base64", code="not_base64", message="is not base64")
     wrong = GOOD | {"title": "", "province": "atlantis"}
     files = [File("a.exe", b"MZ"), File("b.pdf", b"")]
-    found = check(PACK, arrival("x", wrong, files=files, sent_at=NOW - timedelta(days=9), faults=[unread]))
+    found = check(VN, arrival("x", wrong, files=files, sent_at=NOW - timedelta(days=9), faults=[unread]))
     assert isinstance(found, tuple)
     assert [(fault.field, fault.code) for fault in found] == [
         ("attachments.1.content_base64", "not_base64"),
