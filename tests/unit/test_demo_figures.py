@@ -10,7 +10,7 @@ import pytest
 from pakn.demo import results
 from pakn.demo.audit import Evidence, audit
 from pakn.demo.requests import DemoRequest, require_calendar
-from pakn.packs.load import load_pack
+from tests.support.packs import VN
 
 NOW = datetime(2026, 8, 17, 2, 0, tzinfo=UTC)
 # What became of each request: its state at the end, and the agency that it was assigned to.
@@ -56,8 +56,8 @@ def test_every_figure_of_the_table_is_the_sum_of_the_indented_ones_below_it() ->
 def test_a_file_of_a_year_that_the_calendar_lacks_is_refused_by_that_year(submitted: datetime, year: int) -> None:
     """The demo waited three minutes and ended with "in vain for the last timers and letters"."""
     with pytest.raises(ValueError, match=f"has no {year},"):
-        require_calendar(load_pack("vn"), [request("a", submitted), request("b", submitted + timedelta(hours=1))], days=1)
+        require_calendar(VN, [request("a", submitted), request("b", submitted + timedelta(hours=1))], days=1)
 
 
 def test_a_file_within_the_calendar_is_taken() -> None:
-    require_calendar(load_pack("vn"), [request("a")], days=42)
+    require_calendar(VN, [request("a")], days=42)

@@ -12,15 +12,14 @@ import schemas
 from pakn.engine.kafka import Record
 from pakn.engine.turn import Received, Turn
 from pakn.errors import GiveUp
-from pakn.packs.load import load_pack
 from pakn.settings import Settings
 from schemas import FeedbackSubmitted
 from services.deadlines.replay.replay import Replay
 from services.intake import shown
 from services.notify import domain as notify
 from services.routing import domain as routing
+from tests.support.packs import VN
 
-PACK = load_pack("vn")
 EXAMPLES = Path(schemas.__file__).parent / "examples"
 NOW = datetime(2026, 11, 2, 1, 12, tzinfo=UTC)
 
@@ -62,7 +61,7 @@ def received(name: str, **changes: Any) -> Received:
 
 
 def letters(found: Received) -> notify.News:
-    return notify.follow(PACK.letters, "1", found.envelope, found.event, NOW)
+    return notify.follow(VN.letters, "1", found.envelope, found.event, NOW)
 
 
 def test_two_major_versions_of_an_event_are_read_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +117,7 @@ def test_a_replay_counts_an_invented_rule_by_itself() -> None:
 def test_a_feedback_by_an_invented_channel_is_assigned_and_answered_like_any_other() -> None:
     found = received("FeedbackSubmitted", channel="radio", submitter_type="cooperative")
     assert isinstance(found.event, FeedbackSubmitted)
-    case, facts = routing.assign_feedback(PACK, found.event, routing.Cause("c", NOW))
+    case, facts = routing.assign_feedback(VN, found.event, routing.Cause("c", NOW))
     assert (case.feedback.channel, [fact.name for fact in facts]) == ("radio", ["FeedbackAssigned"])
     assert [letter.moment for letter in letters(found).letters] == ["received"]
 
