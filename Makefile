@@ -1,8 +1,11 @@
 # Everything that a person or a build server does with the project. `make help` lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-BIN := .venv/bin
-READY := .venv/.ready
+# Another Python in an environment of its own: make test-unit PYTHON=python3.13 VENV=.venv-3.13
+PYTHON ?=
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
 
 .PHONY: help setup demo up test test-unit lint format bench bench-law bench-tools lock clean
 
@@ -15,13 +18,13 @@ setup: $(READY) ## Make .venv with everything in it (once; again when the lock f
 $(READY): requirements.lock pyproject.toml
 	@set -e; \
 	if [ ! -x $(BIN)/python ]; then \
-	  for python in python3 python3.13 python3.12 python3.11 python3.14; do \
+	  for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14); do \
 	    $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; \
 	  done; \
 	  if [ -z "$$python" ]; then \
 	    echo "PAKN needs Python 3.11 or newer with venv: install it (Debian, Ubuntu: apt-get install python3 python3-venv)." >&2; exit 1; \
 	  fi; \
-	  echo "Making .venv with $$($$python --version) ..."; $$python -m venv .venv; \
+	  echo "Making $(VENV) with $$($$python --version) ..."; $$python -m venv $(VENV); \
 	fi; \
 	echo "Installing the libraries (a minute or two the first time) ..."; \
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock; \
@@ -38,7 +41,7 @@ test: $(READY) ## Run all tests on a real Kafka and the MongoDB found here (TEST
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-unit: $(READY) ## Run the tests that need no server: seconds
-	@$(BIN)/python -m pytest tests/unit tests/contract $(ARGS)
+	@$(BIN)/python -m pytest tests/unit tests/contract tests/repository $(ARGS)
 
 # The compose file is held against the specification's schema; where docker compose is there, it has the last word.
 lint: $(READY) ## Check style, types, imports, dead code, alert rules and the compose file

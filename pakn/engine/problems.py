@@ -1,8 +1,6 @@
-"""Errors of the HTTP interfaces as problem documents (RFC 9457): what is wrong, where, and every fault at once.
+"""Errors of the HTTP interfaces as problem documents (RFC 9457): what is wrong, where, and every fault at once."""
 
-`pakn/engine/process.py` installs the plugin; an edge raises `Problem`.
-"""
-
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,11 +42,14 @@ class ProblemDocument(BaseModel):
 
 
 class Problem(ProblemDetailsException):
-    """An answer that says no: `kind` is the stable name of the problem, `detail` what to do, `faults` every place."""
+    """An answer that says no: `kind` is the stable name of the problem, such as `unknown-code`, `detail` what to do, `faults`
+    every place. Raises ValueError on a kind that is no name."""
 
     def __init__(
         self, status: int, kind: str, detail: str, faults: Sequence[Fault] = (), headers: dict[str, str] | None = None
     ) -> None:
+        if not re.fullmatch(r"[a-z][a-z-]*", kind):
+            raise ValueError(f"{kind!r} is no kind of problem; use small letters and hyphens")
         super().__init__(
             status_code=status,
             type_=f"urn:pakn:problem:{kind}",

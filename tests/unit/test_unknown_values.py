@@ -1,19 +1,23 @@
 """A consumer passes over what it does not know: an event, a rule, a unit, a channel, a state of a later version of PAKN."""
 
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, ClassVar, cast
 from unittest.mock import Mock
 
+import jinja2
 import pytest
 
 import schemas
 from pakn.engine.kafka import Record
 from pakn.engine.turn import Received, Turn
 from pakn.errors import GiveUp
+from pakn.packs.load import PACKS
 from pakn.settings import Settings
 from schemas import FeedbackSubmitted
+from schemas.values import DayCount, UnusualDay
 from services.deadlines.replay.replay import Replay
 from services.intake import shown
 from services.notify import domain as notify
@@ -91,18 +95,29 @@ def test_an_event_that_nobody_knows_is_passed_over_in_the_lifecycle_topic() -> N
     assert turn(*wanted).parse(record(FeedbackMerged())) is None
 
 
-def test_an_invented_rule_and_unit_change_nothing_that_a_citizen_is_told() -> None:
+def test_an_invented_rule_changes_nothing_that_a_citizen_is_told() -> None:
     """The sender hears of the limit for the reply, and of no other."""
     assert letters(received("DeadlineSet")) != notify.News()
-    found = received("DeadlineSet", rule="mediate", unit="weeks", added={"any": "thing"})
+    found = received("DeadlineSet", rule="mediate", added={"any": "thing"})
     assert letters(found) == notify.News()
     assert shown.view_changes(found.envelope.name, found.event) == {}
 
 
-def test_an_invented_unit_or_reason_does_not_hide_the_day_of_the_reply() -> None:
-    found = received("DeadlineMoved", unit="weeks", reason="court")
+def test_an_invented_reason_does_not_hide_the_day_of_the_reply() -> None:
+    found = received("DeadlineMoved", reason="court")
     assert letters(found).case["deadline"]["due_date"] == "2026-11-26"
     assert str(shown.view_changes(found.envelope.name, found.event)["due"].date) == "2026-11-26"
+
+
+@pytest.mark.parametrize("name", ["vn", "la311"])
+def test_a_letter_leaves_out_a_count_in_a_unit_that_its_words_do_not_know(name: str) -> None:
+    """The letter was given up as failed, and an unknown kind of day was told as None."""
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(PACKS / name / "letters"), undefined=jinja2.StrictUndefined)
+    unusual = UnusualDay(date=date(2026, 11, 24), kind="eclipse")
+    count = DayCount(started_on=date(2026, 11, 5), limit=3, unit="weeks", unusual=(unusual,))
+    for file in sorted((PACKS / name / "letters").glob("_words.*")):
+        said = environment.get_template(file.name).module.count(count, date(2026, 11, 26))
+        assert re.fullmatch(r"26/11/2026|11/26/2026", said.strip()), said
 
 
 def test_a_replay_counts_an_invented_rule_by_itself() -> None:

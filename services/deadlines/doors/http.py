@@ -28,12 +28,12 @@ class Api:
         async def deadlines(code: FromPath[str]) -> dict[str, Any]:
             document = await self.store.by_code(code)
             if document is None:
-                raise Problem(404, "Unknown code", "No feedback with this code has been assigned yet.")
+                raise Problem(404, "unknown-code", "No feedback with this code has been assigned yet.")
             law, case = self.lawbook.current(), read_case(document)
             waited = {"submitted_at": case.submitted_at.astimezone(law.days.zone).isoformat(), "agency": case.agency}
             try:
                 return {"code": code, **waited, "clocks": explain.explain_clocks(law, case.clocks)}
             except TryAgain as error:
-                raise Problem(503, "Not known yet", f"{error}; ask again in a minute.") from None
+                raise Problem(503, "not-known-yet", f"{error}; ask again in a minute.") from None
 
         return [deadlines]
