@@ -2,39 +2,33 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import schemas
 from pakn.contracts import files
 from schemas.portal_submission import Submission
 from services.intake import domain, shown
 from services.intake.feedback import Feedback, Step
+from tests.support.examples import FOLDER, example
 from tests.support.packs import VN
 
 NOW = datetime(2026, 11, 2, 1, 12, tzinfo=UTC)
-EXAMPLES = Path(schemas.__file__).parent / "examples"
-
-
-def event(name: str) -> Any:
-    return schemas.CATALOGUE[f"pakn.{name}.v1"].model_validate_json((EXAMPLES / f"{name}.json").read_text())
 
 
 @pytest.fixture
 def feedback() -> Feedback:
     """A feedback after a whole life: every field that a view may show is there."""
-    raw = json.loads((EXAMPLES / "PortalSubmission.json").read_text())
+    raw = json.loads((FOLDER / "PortalSubmission.json").read_text())
     raw = {name: value for name, value in raw.items() if name in Submission.model_fields}
     submission, faults = domain.check(VN, raw)
     assert submission is not None, faults
     arrival = domain.Arrival(raw, b"", channel="web", cause="x", submission_id="x", id_field="Idempotency-Key", received_at=NOW)
-    draft = domain.draft(VN, arrival, submission, event("FeedbackSubmitted").attachments, NOW)
+    draft = domain.draft(VN, arrival, submission, example("FeedbackSubmitted").attachments, NOW)
     made = domain.register(VN, draft, "PAKN.20261102.0042", "secret")
     changes: dict[str, Any] = {"timeline": (Step(id="e", type="FeedbackAssigned", at=NOW, agency="da-nang"),)}
     for name in ("FeedbackAssigned", "MoreRequested", "FeedbackNotAccepted", "ReplyPublished", "DeadlineSet"):
-        changes |= shown.view_changes(name, event(name))
+        changes |= shown.view_changes(name, example(name))
     assert set(changes) <= set(Feedback.model_fields)
     return made.model_copy(update=changes | {"satisfied": True, "unit": "Phòng Mẫu"})
 

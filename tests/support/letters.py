@@ -12,6 +12,7 @@ from pakn.packs.load import Pack
 from schemas.values import DayCount, UnusualDay
 from services.notify import domain
 from services.notify.letters.compose import Composer, template_version
+from tests.support.examples import example
 
 NOW = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 SENDER = "PAKN <no-reply@pakn.example>"
@@ -34,35 +35,13 @@ def composer_of(pack: Pack) -> Composer:
 
 def sample(pack: Pack, event_name: str) -> dict[str, Any]:
     """The kept fields of an event, all of them filled, as they come out of the database."""
-    values: dict[str, Any] = {
-        "feedback_id": CASE_ID,
-        "code": "PAKN.20260302.0001",
-        "title": "Đèn đường hỏng",
-        "content": "x",
-        "category": pack.categories[0].id,
-        "agency": pack.agencies[0].id,
-        "previous_agency": pack.agencies[1].id,
-        "refused_by": pack.agencies[0].id,
-        "actor": "officer1",
-        "reason": "Lý do\nhai dòng",
-        "right_channel": "Cơ quan khác",
-        "question": "Ở đâu?",
-        "reply": "Đã sửa.\n\nCảm ơn.",
-        "document_number": "12/TB",
-        "language": pack.header.default_language,
-        "channel": "web",
-        "rule": "handle_reply",
-        "table_version": "1",
-        "clock_id": "c",
-        "times": 1,
-        "count": COUNT,
-        "verified": False,
-        "due_date": "2026-03-23",
-    }
-    model = schemas.CATALOGUE[f"pakn.{event_name}.v1"]
-    times = {name: NOW for name in model.model_fields if name.endswith("_at")}
-    event = model.model_validate({name: value for name, value in values.items() if name in model.model_fields} | times)
-    return event.model_dump(mode="json", exclude={"content", "attachments", "place", "count"})
+    times = {name: NOW for name in schemas.CATALOGUE[f"pakn.{event_name}.v1"].model_fields if name.endswith("_at")}
+    agencies = {"agency": pack.agencies[0].id, "previous_agency": pack.agencies[1].id, "refused_by": pack.agencies[0].id}
+    matter = {"category": pack.categories[0].id, "language": pack.header.default_language, "due_date": "2026-03-23"}
+    words = {"reason": "Lý do\nhai dòng", "reply": "Đã sửa.\n\nCảm ơn.", "times": 1}
+    event = example(event_name, feedback_id=CASE_ID, code="PAKN.20260302.0001", **times, **agencies, **matter, **words)
+    kept: dict[str, Any] = event.model_dump(mode="json", exclude={"content", "attachments", "place", "count"})
+    return kept
 
 
 def letter(pack: Pack, moment: str, **changes: Any) -> domain.Letter:

@@ -21,17 +21,17 @@ import schemas
 from pakn.engine import mongo
 from pakn.engine.turn import Received
 from pakn.settings import NotifySettings, Settings, SmtpSettings
-from schemas import ContactRecorded, DeadlineSet, Envelope, Fact, FeedbackAssigned, FeedbackSubmitted
+from schemas import Envelope, Fact
 from schemas.topics import TopicName
 from services.notify.channels.email import Pool
 from services.notify.decisions import LetterHandler
 from services.notify.letters.compose import Composer
 from services.notify.mailer import Mailer
 from services.notify.store import NotifyStore
+from tests.support.examples import example
 from tests.support.packs import VN
 
 START = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
-COUNT = {"started_on": "2026-03-02", "limit": 15, "unit": "working_days"}
 
 
 class HandTime:
@@ -185,29 +185,17 @@ def common(number: int) -> dict[str, Any]:
     return {"feedback_id": case_id(number), "code": f"PAKN.20260302.{number:04}"}
 
 
-def matter() -> dict[str, Any]:
-    return {"category": VN.categories[0].id, "title": "Đèn đường hỏng", "content": "x", "submitted_at": START}
+def submitted(number: int = 1) -> Any:
+    return example("FeedbackSubmitted", **common(number), submitted_at=START, received_at=START)
 
 
-def submitted(number: int = 1) -> FeedbackSubmitted:
-    rest = {"channel": "web", "language": "vi", "received_at": START}
-    return FeedbackSubmitted.model_validate(common(number) | matter() | rest)
+def contact(number: int = 1, email: str | None = "a@example.org") -> Any:
+    return example("ContactRecorded", **common(number), email=email)
 
 
-def contact(number: int = 1, email: str | None = "a@example.org") -> ContactRecorded:
-    rest = {"name": "Nguyễn Văn A", "email": email, "language": "vi", "lookup_secret": "s"}
-    return ContactRecorded.model_validate(common(number) | rest)
+def assigned() -> Any:
+    return example("FeedbackAssigned", **common(1), submitted_at=START, assigned_at=START)
 
 
-def assigned() -> FeedbackAssigned:
-    rest = {"agency": VN.agencies[0].id, "rule": "r", "table_version": "1", "reason": "r", "assigned_at": START}
-    return FeedbackAssigned.model_validate(common(1) | matter() | rest)
-
-
-def deadline_set() -> DeadlineSet:
-    return DeadlineSet.model_validate(
-        common(1)
-        | {"clock_id": "c1", "rule": "handle_reply", "agency": VN.agencies[0].id, "started_at": START, "due_at": START}
-        | {"due_date": "2026-03-23", "count": COUNT, "rule_set": VN.rule_sets[0].id}
-        | {"article": "Điều 45", "verified": False, "calendar_version": "1"}
-    )
+def deadline_set() -> Any:
+    return example("DeadlineSet", **common(1), started_at=START, due_at=START, due_date="2026-03-23")

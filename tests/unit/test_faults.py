@@ -15,10 +15,10 @@ from pakn.errors import Reason
 from schemas.portal_submission import PortalSubmission, Submission
 from schemas.values import FAULT_CODES, Fault, faults_of
 from services.intake.sender_acts import Rating, Supplement
+from tests.support.examples import FOLDER
 
 ROOT = Path(pakn.__file__).parents[1]
 READ = {model.__name__: TypeAdapter(model) for model in (PortalSubmission, Submission, Supplement, Rating, schemas.AgencyAction)}
-EXAMPLES = Path(schemas.__file__).parent / "examples"
 WRONG: list[Any] = [
     None, True, 7, -1e9, 1e999, 10**30, "", " ", "x", "a b", "é" * 30_000, "\x00", "a\nb", "2026-13-45", "2026-03-02T08:30:00",
     "2026-03-02", "\ud800", [], [None], {}, {"x": 1}, [{"name": "", "content_base64": 1}], {"latitude": "north", "longitude": 181},
@@ -37,8 +37,8 @@ def faults(model: TypeAdapter[BaseModel], value: Any, *, as_json: bool) -> list[
 
 
 def wrong_documents() -> Iterator[tuple[str, Any]]:
-    submission = json.loads((EXAMPLES / "PortalSubmission.json").read_text())
-    action = json.loads((EXAMPLES / "AgencyAction.json").read_text())
+    submission = json.loads((FOLDER / "PortalSubmission.json").read_text())
+    action = json.loads((FOLDER / "AgencyAction.json").read_text())
     acts = [action | {"action": kind} for kind in ("accept", "refuse", "transfer", "request_more", "reply", "send_back", "nothing")]
     whole = [
         *(("PortalSubmission", submission), ("Submission", submission), ("Supplement", {"content": "x"}), ("Rating", {})),

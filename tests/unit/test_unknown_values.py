@@ -3,7 +3,6 @@
 import json
 import re
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, ClassVar, cast
 from unittest.mock import Mock
 
@@ -22,9 +21,9 @@ from services.deadlines.replay.replay import Replay
 from services.intake import shown
 from services.notify import domain as notify
 from services.routing import domain as routing
+from tests.support.examples import example
 from tests.support.packs import VN
 
-EXAMPLES = Path(schemas.__file__).parent / "examples"
 NOW = datetime(2026, 11, 2, 1, 12, tzinfo=UTC)
 
 
@@ -48,18 +47,12 @@ def record(event: schemas.Event, **changes: Any) -> Record:
     return cast(Record, Mock(topic="t.feedback", partition=0, offset=0, timestamp=0, key=b"s", value=data, headers=headers))
 
 
-def example(name: str, **changes: Any) -> Record:
-    event = schemas.CATALOGUE[f"pakn.{name}.v1"].model_validate_json((EXAMPLES / f"{name}.json").read_text())
-    assert isinstance(event, schemas.Event)
-    return record(event, **changes)
-
-
 def turn(*wanted: str) -> Turn:
     return Turn(Settings(namespace="t"), "notify", Mock(), Mock(), frozenset(wanted), Mock(), Mock())
 
 
 def received(name: str, **changes: Any) -> Received:
-    found = turn(name).parse(example(name, **changes))
+    found = turn(name).parse(record(example(name), **changes))
     assert found is not None
     return found
 
@@ -72,7 +65,7 @@ def test_two_major_versions_of_an_event_are_read_side_by_side(monkeypatch: pytes
     """Old records stay in the topic for ever, so whoever reads a second version reads the first one too."""
     monkeypatch.setitem(schemas.CATALOGUE, FeedbackRatedV2.type_name(), FeedbackRatedV2)
     both = turn("FeedbackRated", "FeedbackRatedV2")
-    found = [both.parse(row) for row in (example("FeedbackRated"), record(FeedbackRatedV2()))]
+    found = [both.parse(row) for row in (record(example("FeedbackRated")), record(FeedbackRatedV2()))]
     assert [(row.envelope.type, row.envelope.name, type(row.event).__name__) for row in found if row] == [
         ("pakn.FeedbackRated.v1", "FeedbackRated", "FeedbackRated"),
         ("pakn.FeedbackRated.v2", "FeedbackRated", "FeedbackRatedV2"),
