@@ -3,14 +3,11 @@
 The stories stand in `scenarios/*-the-calendar*.yaml`; here is what no scenario can say.
 """
 
-from datetime import date, timedelta
-
-from hypothesis import given
-from hypothesis import strategies as st
+from datetime import date
 
 from services.deadlines.clocks import explain
 from services.deadlines.law.known import Law
-from tests.support.clock_story import LAW, Story, at, corrected, data, ending, names, replay, stored, told, with_days_off
+from tests.support.clock_story import LAW, Story, at, corrected, data, ending, names, with_days_off
 
 UNTIL_2026 = ending(LAW, 2026)
 LONGER = with_days_off(LAW, "2026-09-z1")
@@ -56,37 +53,3 @@ def test_the_page_says_of_an_uncounted_clock_what_it_waits_for() -> None:
     assert (said["state"], said["explanation"]) == (
         "met", "calendar 2026-09 ends before its last day; it was closed before it could be counted",
     )  # fmt: skip
-
-
-DOES = st.sampled_from(["accept", "ask", "supplement", "reply", "send_back", "publish", "learn"])
-
-
-@given(
-    sent=st.dates(date(2026, 12, 1), date(2026, 12, 31)),
-    life=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 23), DOES), min_size=1, max_size=8),
-)
-def test_clocks_and_facts_are_the_same_whenever_they_are_handled_and_no_day_is_guessed(
-    sent: date, life: list[tuple[int, int, str]]
-) -> None:
-    live, late = Story(at(sent.isoformat(), 0), law=UNTIL_2026), Story(at(sent.isoformat(), 0), law=UNTIL_2026)
-    now = live.sent
-    for days, hours, what in life:
-        now += timedelta(days=days, hours=hours)
-        live.wait(now)
-        for story in (live, late):
-            if what == "learn":
-                story.learn(LONGER, now)
-            else:
-                getattr(story, what)(now)
-        live.wait(now)
-    for story in (live, late):
-        story.learn(LONGER, now)
-        story.wait(now + timedelta(days=60))
-    assert live.case == late.case
-    assert {fact.id: fact for fact in live.facts} == {fact.id: fact for fact in late.facts}
-    assert len({fact.id for fact in live.facts}) == len(live.facts)
-    assert live.case is not None
-    assert told(replay(live.facts)) == stored(live)
-    assert all(clock.due_at for clock in live.case.clocks if clock.state == "open"), "at last every open clock is counted"
-    by_the_longer = {clock.id: clock.due_date for clock in Story(live.sent, law=LONGER).case.clocks}  # type: ignore[union-attr]
-    assert all(clock.due_date == by_the_longer.get(clock.id, clock.due_date) for clock in live.case.clocks if clock.due_date)

@@ -10,18 +10,7 @@ import pytest
 from pakn.errors import TryAgain
 from services.deadlines.clocks import decide
 from services.deadlines.law.known import Law
-from tests.support.clock_story import (
-    LAW,
-    Story,
-    at,
-    corrected,
-    data,
-    ending,
-    names,
-    with_calendar,
-    with_days,
-    with_days_off,
-)
+from tests.support.clock_story import LAW, Story, at, corrected, data, ending, names, with_calendar, with_days, with_days_off
 
 SENT = "2026-03-02"  # the reply is due at the end of 23 March
 SWAP = with_days_off(LAW, "2026-09-z1", "2026-03-20")
@@ -39,14 +28,8 @@ def test_a_swap_announced_days_before_moves_the_deadline_and_says_so() -> None:
     )  # fmt: skip
     assert [(day.date.isoformat(), day.name) for day in moved.count.unusual] == [("2026-03-20", "Nghỉ thêm")]
     assert facts[0].topics == ("feedback", "assignments.gia-lai")
-
-
-def test_correcting_twice_changes_nothing() -> None:
-    story = Story(at(SENT))
-    story.correct(SWAP, at("2026-03-12"))
     before = story.case
-    assert story.correct(SWAP, at("2026-03-13")) == []
-    assert story.case == before
+    assert (story.correct(SWAP, at("2026-03-13")), story.case) == ([], before), "correcting twice changes nothing"
 
 
 def test_a_calendar_older_than_the_count_moves_nothing_back() -> None:
@@ -78,13 +61,8 @@ def test_an_instance_with_an_older_revision_moves_no_limit_back_whatever_calenda
 def test_a_corrected_limit_moves_open_clocks_and_warns_of_less_time() -> None:
     story = Story(at(SENT))
     moved = data(story.correct(corrected(LAW, n=10), at("2026-03-05")), "DeadlineMoved", "handle_reply")
-    assert (moved.due_date, moved.nearer, moved.reason, moved.count.limit, moved.revision) == (
-        date(2026, 3, 16),
-        True,
-        "rule_set",
-        10,
-        2,
-    )
+    assert (moved.due_date, moved.nearer) == (date(2026, 3, 16), True)
+    assert (moved.reason, moved.count.limit, moved.revision) == ("rule_set", 10, 2)
 
 
 def test_a_limit_moved_into_the_past_is_overdue_at_once() -> None:
@@ -113,15 +91,6 @@ def test_what_is_assigned_after_a_correction_is_counted_by_it_from_the_day_it_wa
     assert "DeadlineMoved" not in {fact.name for fact in story.facts}
 
 
-def test_what_was_due_before_a_correction_comes_on_the_days_that_were_known_then_whenever_it_is_handled() -> None:
-    story = Story(at(SENT))
-    swap = with_days(LAW.days.calendar, "2026-09-z1", [day("2026-03-20")], {day("2026-03-21"): day("2026-03-20")})
-    story.learn(with_calendar(LAW, swap), at("2026-03-20", 12))
-    assert [line for line in story.wait(at("2026-03-23")) if "handle_reply" in line] == [
-        "handle_reply warning 3 2026-03-18", "handle_reply warning 1 2026-03-20",
-    ]  # fmt: skip
-
-
 def test_of_calendars_that_hold_from_one_instant_on_a_clock_is_counted_by_the_latest_alone() -> None:
     story = Story(at(SENT))
     for law in (SWAP, with_days_off(LAW, "2026-09-z2", "2026-03-19", "2026-03-20")):
@@ -140,13 +109,6 @@ def test_a_calendar_and_a_limit_that_hold_from_one_instant_on_are_one_move_and_n
     assert (moved.due_date, moved.reason, moved.count.limit) == (day("2026-03-20"), "rule_set", 10)
 
 
-def test_a_reply_before_a_correction_is_judged_by_the_day_that_was_known_then_whenever_it_is_handled() -> None:
-    story = Story(at(SENT))
-    story.learn(corrected(LAW, n=10), at("2026-03-18"))
-    met = data(story.reply(at("2026-03-17")), "DeadlineMet", "handle_reply")
-    assert (met.late, met.due_at) == (False, at("2026-03-24", 0))
-
-
 @pytest.mark.parametrize(
     ("law", "answered", "late"),
     [(corrected(LAW, n=10), at("2026-03-23", 23), False), (with_days_off(LAW, "2026-09-z1", "2026-03-20"), at("2026-03-24"), True)],
@@ -162,15 +124,6 @@ def test_an_answer_that_is_handled_after_a_later_correction_is_judged_as_if_it_h
         facts = [fact for do in doings[::order] for fact in do(story)]
         met.append(data(facts, "DeadlineMet", "handle_reply"))
     assert [(event.late, event.due_at) for event in met] == [(late, at("2026-03-24", 0))] * 2
-
-
-def test_a_reply_after_a_correction_is_judged_by_the_new_day_though_no_timer_has_come_to_it() -> None:
-    story = Story(at(SENT))
-    story.learn(SWAP, at("2026-03-20"))
-    facts = story.reply(at("2026-03-24", 10))
-    assert {"DeadlineMet handle_reply", "DeadlineMoved handle_reply"} <= set(names(facts))
-    assert "FeedbackOverdue handle_reply" not in names(facts)
-    assert data(facts, "DeadlineMet", "handle_reply").late is False
 
 
 def test_an_overdue_fired_by_an_instance_that_had_not_heard_of_the_correction_is_taken_back() -> None:

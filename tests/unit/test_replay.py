@@ -1,4 +1,4 @@
-"""A replay of the lifecycle topic at a date. That it tells what the store has is in test_decide_properties.py."""
+"""A replay of the lifecycle topic at a date. That it tells what the store has is in test_clock_properties.py."""
 
 from tests.support.clock_story import Story, at, replay
 
