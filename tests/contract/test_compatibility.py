@@ -220,18 +220,10 @@ def test_a_release_freezes_and_a_minor_version_gets_a_file_of_its_own(tmp_path: 
 @pytest.mark.parametrize(
     ("version", "fields", "said"),
     [
-        (
-            "1.0",
-            {"stars": (int | None, None)},
-            "FeedbackRated 1.0 is released with other rules, raise its version: /properties/stars",
-        ),
-        ("1.1", {"stars": (int, ...)}, "FeedbackRated 1.1 is more than a minor version.*: /required/stars"),
-        (
-            "1.1",
-            {"satisfied": (Literal[True], ...)},
-            "FeedbackRated 1.1 is more than a minor version.*: /properties/satisfied/const",
-        ),
-        ("1.2", {}, r"FeedbackRated 1\.2: the newest that is released is 1\.0"),
+        ("1.0", {"stars": (int | None, None)}, " is released with other rules, raise its version: /properties/stars"),
+        ("1.1", {"stars": (int, ...)}, " is more than a minor version.*: /required/stars"),
+        ("1.1", {"satisfied": (Literal[True], ...)}, " is more than a minor version.*: /properties/satisfied/const"),
+        ("1.2", {}, r": the newest that is released is 1\.0"),
     ],
 )
 def test_a_release_that_would_break_readers_is_refused_before_anything_is_written(
@@ -240,7 +232,7 @@ def test_a_release_that_would_break_readers_is_refused_before_anything_is_writte
     files.release(tmp_path)
     (tmp_path / "released" / "FeedbackReplied-1.0.json").unlink()
     later(monkeypatch, version, **fields)
-    with pytest.raises(files.Refused, match=said):
+    with pytest.raises(files.Refused, match=f"FeedbackRated {version}{said}"):
         files.release(tmp_path)
     assert any(version in line for line in files.differences(tmp_path))
     assert not (tmp_path / "released" / "FeedbackReplied-1.0.json").exists()

@@ -45,6 +45,9 @@ def test_a_public_view_holds_nothing_that_the_sender_wrote(feedback: Feedback) -
     view = shown.public_view(feedback).model_dump_json()
     for secret in (feedback.title, feedback.content, *feedback.sender.model_dump().values()):
         assert secret not in view
+    private = shown.private_view(feedback)
+    assert private.content == feedback.content
+    assert not [value for value in feedback.sender.model_dump().values() if value in private.model_dump_json()]
 
 
 def test_every_operation_has_a_name_and_describes_its_refusals() -> None:

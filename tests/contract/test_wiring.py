@@ -25,7 +25,7 @@ from pakn.settings import IntakeSettings, KafkaSettings, MongoSettings, Settings
 from schemas import topics
 from schemas.topics import ServiceName
 from tests.support import packs
-from tests.support.system import SECRET_KEY
+from tests.support.system import BUILDERS, SECRET_KEY
 
 NAMES: tuple[ServiceName, ...] = get_args(ServiceName)
 each_service = pytest.mark.parametrize("name", NAMES)
@@ -33,8 +33,6 @@ each_service = pytest.mark.parametrize("name", NAMES)
 
 def build(name: ServiceName, driver: str = "pymongo") -> Service:
     """A service on addresses at which nothing answers."""
-    from importlib import import_module
-
     settings = Settings(
         namespace="wiring",
         pack=str(packs.FOLDER),
@@ -42,8 +40,7 @@ def build(name: ServiceName, driver: str = "pymongo") -> Service:
         mongo=MongoSettings.model_validate({"uri": "mongodb://127.0.0.1:1/", "driver": driver}),
         intake=IntakeSettings.model_validate({"secret_key": SECRET_KEY}),
     )
-    built: Service = import_module(f"services.{name}.app").build_app(settings)
-    return built
+    return BUILDERS[name](settings)
 
 
 class Recorder:
@@ -265,7 +262,5 @@ def test_intake_refuses_while_its_database_is_not_there_and_serves_its_contract(
 
 def test_intake_does_not_start_without_a_secret_key() -> None:
     """Secrets and tokens signed with an empty key can be made by anybody."""
-    from services.intake.app import build_app
-
     with pytest.raises(ValueError, match="openssl rand"):
-        build_app(Settings(intake=IntakeSettings.model_validate({"secret_key": "short"})))
+        BUILDERS["intake"](Settings(intake=IntakeSettings.model_validate({"secret_key": "short"})))

@@ -8,6 +8,7 @@ published examples.
 import csv
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -63,15 +64,8 @@ def moment(text: str) -> datetime:
 
 with FILE.open(encoding="utf-8", newline="") as rows:
     VECTORS = [
-        Vector(
-            moment(row["start"]),
-            int(row["limit"]),
-            cast(Unit, row["unit"]),
-            date.fromisoformat(row["due"]),
-            row["source"],
-            row["why"],
-        )
-        for row in csv.DictReader(rows)
+        Vector(moment(start), int(limit), cast(Unit, unit), date.fromisoformat(due), source, why)
+        for start, limit, unit, due, source, why in islice(csv.reader(rows), 1, None)
     ]
 
 
@@ -118,16 +112,11 @@ def test_the_explanation_of_a_due_day_names_every_day_of_the_count(year: int) ->
         weekend = [day for day in days if day.isoweekday() > 5 and day not in WORKED]
         assert [day for day in days if days[day]["kind"] == "weekend"] == weekend, vector
         assert {day for day in days if days[day]["source"]} == vector.unusual, "a day out of the ordinary has its document"
+        counted = {day: row["counted"] for day, row in days.items() if row["counted"]}
+        if vector.unit != "hours":
+            assert list(counted.values()) == list(range(1, vector.limit + 1)), "up to the limit, without days added at its end"
         if vector.unit == "working_days":
-            counted = {day: row["counted"] for day, row in days.items() if row["counted"]}
-            assert list(counted.values()) == list(range(1, vector.limit + 1)), "the numbers go up to the limit"
             assert list(counted) == [day for day in days if is_worked(day)], vector
-
-
-def test_the_explanation_of_calendar_days_counts_up_to_the_limit_and_not_the_days_added_at_its_end() -> None:
-    for vector in (vector for vector in VECTORS if vector.unit == "days"):
-        said = answer(vector)["days"]
-        assert [day["counted"] for day in said if day["counted"]] == list(range(1, vector.limit + 1))
 
 
 def test_hours_that_end_at_midnight_have_the_day_before_as_their_last() -> None:

@@ -27,13 +27,16 @@ def test_a_letter_about_an_agency_never_carries_anothers_due_date() -> None:
 
 
 @pytest.mark.parametrize(
-    "email", ["a@[\xa8.vn", "a@\xa8.vn", "a@x@evil.com)b.vn", "a@[。\xad\ufdfa.vn", "a@b", "a@-b.vn", "â@b.vn"]
-)
+    "email",
+    ["a@[\xa8.vn", "a@\xa8.vn", "a@x@evil.com)b.vn", "a@[。\xad\ufdfa.vn", "a@b", "a@-b.vn", "â@b.vn", "tên@example.org",
+     "a@" + "x" * 70 + ".vn", "a@b..vn"],
+)  # fmt: skip
 def test_an_address_that_mail_cannot_go_to_or_that_would_become_anothers_is_refused(email: str) -> None:
     """Such an address once ended the service, with other people's letters half sent."""
     known = case(VN, "vi", contact=domain.Contact("A", email, "vi", "s"))
-    with pytest.raises(CannotCompose):
+    with pytest.raises(CannotCompose) as caught:
         COMPOSER.compose(letter(VN, "received"), known, NOW)
+    assert email not in str(caught.value)
 
 
 def test_a_letter_can_be_found_and_is_answered_by_no_machine() -> None:
@@ -130,14 +133,6 @@ def test_a_template_that_fails_is_said_so_without_a_word_of_the_senders(text: st
     with pytest.raises(CannotCompose, match=reason) as caught:
         composer_of(pack).compose(letter(pack, "received"), case(pack, "vi"), NOW)
     assert "example.org" not in str(caught.value)
-
-
-@pytest.mark.parametrize("email", ["tên@example.org", "a@" + "x" * 70 + ".vn", "a@b..vn"])
-def test_an_address_that_no_plain_mail_server_takes_is_a_reason_and_no_crash(email: str) -> None:
-    known = case(VN, "vi", contact=domain.Contact("A", email, "vi", "s"))
-    with pytest.raises(CannotCompose) as caught:
-        COMPOSER.compose(letter(VN, "received"), known, NOW)
-    assert email not in str(caught.value)
 
 
 def test_the_domain_of_an_address_may_be_vietnamese() -> None:

@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-import holidays
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,17 +48,6 @@ def test_the_next_working_day_is_the_day_itself_or_the_first_worked_one_after_it
     found = DAYS.at_or_after(day)
     assert is_worked(found)
     assert not any(is_worked(day + timedelta(days=n)) for n in range((found - day).days))
-
-
-def test_a_library_agrees_on_every_day_but_the_two_that_it_lacks() -> None:
-    """The exchange of 02/01/2026 for Saturday 10/01/2026 was announced eight days before and is not in the library."""
-    library = holidays.country_holidays("VN", years=range(2021, 2027))
-    first, last = date(2021, 1, 1), date(2026, 12, 31)
-    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    assert [day.isoformat() for day in days if DAYS.is_working_day(day) != library.is_working_day(day)] == [
-        "2026-01-02",
-        "2026-01-10",
-    ]
 
 
 def test_a_day_outside_the_calendar_is_refused_and_never_guessed() -> None:
