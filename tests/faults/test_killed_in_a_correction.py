@@ -70,5 +70,5 @@ async def test_two_instances_one_of_them_killed_move_every_clock_once(own: Deplo
 
 
 async def _left(own: Deployment, version: str) -> dict[str, Any]:
-    counts = await own.database("deadlines")["cases"].distinct("counted_by")
+    counts = await own.documents("deadlines")["cases"].distinct("counted_by")
     return {count: "in use" for count in counts if not count.startswith(f"{version}|")}

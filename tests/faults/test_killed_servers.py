@@ -43,7 +43,7 @@ async def test_intake_accepts_while_kafka_is_down_and_publishes_all_of_it_after(
         # What it has not published yet must outlive intake itself, whoever publishes it then.
         own.kill("intake")
         feedback_ids += await _submit(own, 40, f"{mark}-killed")
-        assert await own.database("intake")["feedbacks"].count_documents({"_id": {"$in": feedback_ids}}) == 90
+        assert await own.documents("intake")["feedbacks"].count_documents({"_id": {"$in": feedback_ids}}) == 90
         await asyncio.to_thread(own.servers.restart_kafka)
         await ledger.all_published(own, feedback_ids, seconds=240)
     await ledger.all_written(own, feedback_ids)

@@ -63,7 +63,7 @@ async def test_each_rung_and_each_letter_comes_once_around_a_rebalance(deploymen
         return Counter(len(rungs.get(subject, {})) for subject in feedback_ids if len(rungs.get(subject, {})) < len(LADDER))
 
     await until_empty(unfired, "every rung has fired", status=deployment.status)
-    letters = deployment.database("notify")["letters"]
+    letters = deployment.documents("notify")["letters"]
 
     async def unwritten() -> dict[str, Any]:
         rows = await letters.find({"feedback_id": {"$in": list(feedback_ids)}, "moment": "overdue"}).to_list(None)

@@ -10,42 +10,36 @@ import signal
 import sys
 import uuid
 from collections.abc import AsyncIterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from pakn.demo.mailbox import Mailbox
-from pakn.engine import mongo
 from pakn.legal_time import from_now_on
 from pakn.local.child_process import free_ports
 from pakn.local.launcher import Servers
-from pakn.local.stack import SERVICES, Stack, running
-from pakn.packs.load import load_pack
-from pakn.settings import MongoSettings
-from schemas import topics
-from tests.support.outside_world import GOOD, Observer, Poster, until
-from tests.support.system import FAR, SECRET_KEY, START
+from pakn.local.stack import Stack, running
+from tests.support.outside_world import GOOD, until
+from tests.support.system import FAR, SECRET_KEY, START, World, owns
 
 
-class Deployment:
+class Deployment(World):
     """A stack of processes in a namespace of its own. `http` is the citizens' side."""
 
-    def __init__(self, stack: Stack, servers: Servers, observer: Observer, post: Poster, http: httpx.AsyncClient, mailbox: Mailbox):
-        self.stack, self.servers, self.observer, self.post, self.http, self.mailbox = stack, servers, observer, post, http, mailbox
-        self.namespace = stack.settings.namespace
-        self.clock_file = stack.settings.clock.file or Path()
+    def __init__(self, stack: Stack, servers: Servers, mailbox: Mailbox) -> None:
+        super().__init__(stack.settings)
+        self.stack, self.servers, self.mailbox = stack, servers, mailbox
+        self.http = httpx.AsyncClient(base_url=stack.urls["intake"], timeout=20)
         self._more: list[asyncio.subprocess.Process] = []
-        self._client = mongo.make_client(MongoSettings.model_validate({"uri": servers.mongo_uri}))
 
-    def set_clock(self, legal: datetime) -> None:
-        """From now on the legal time stands at `legal`."""
-        from_now_on(self.clock_file, legal=legal, rate=0, until=FAR)
-
-    def database(self, service: str) -> Any:
-        """The database of a service, to count in."""
-        return mongo.database(self._client, self.namespace, service)
+    async def __aexit__(self, *_: object) -> None:
+        for process in self._more:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
+        await self.http.aclose()
+        await super().__aexit__()
 
     def kill(self, name: str) -> None:
         """End a service as a power cut would; the supervisor starts it again."""
@@ -61,14 +55,8 @@ class Deployment:
         )
         log.close()
         self._more.append(process)
-        await until(lambda: self._owns(f"http://127.0.0.1:{port}"), f"another {name} is ready", 60)
+        await until(lambda: owns(self.http, f"http://127.0.0.1:{port}"), f"another {name} is ready", 60)
         return process
-
-    async def _owns(self, url: str) -> bool:
-        with contextlib.suppress(httpx.TransportError):
-            answer = await self.http.get(f"{url}/ready")
-            return answer.status_code == 200 and answer.json()["partitions"] > 0
-        return False
 
     async def status(self) -> dict[str, Any]:
         """What each service says of itself, for the message of a test that waits in vain."""
@@ -81,7 +69,7 @@ class Deployment:
     async def all_ready(self, seconds: float = 60) -> None:
         """Wait until every service is connected and owns partitions."""
         for name, url in self.stack.urls.items():
-            await until(lambda url=url: self._owns(url), f"{name} is ready", seconds)  # type: ignore[misc]
+            await until(lambda url=url: owns(self.http, url), f"{name} is ready", seconds)  # type: ignore[misc]
 
     async def submit(self, *, key: str | None = None, **more: Any) -> dict[str, Any]:
         """Submit as a careful client does: again with the same key until there is an answer."""
@@ -98,26 +86,14 @@ class Deployment:
 
         return await until(answered, "a submission is answered", 180)
 
-    async def close(self) -> None:
-        """End the instances that were started beside the stack and drop what the services stored."""
-        for process in self._more:
-            if process.returncode is None:
-                process.terminate()
-            await process.wait()
-        with contextlib.suppress(Exception):
-            for name in SERVICES:
-                await self._client.drop_database(f"{self.namespace}_{name}")
-        await mongo.close(self._client)
-
 
 @contextlib.asynccontextmanager
 async def deployed(servers: Servers, folder: Path, pack: Path, **settings: str) -> AsyncIterator[Deployment]:
     """Run everything until the block ends; `settings` are more variables of the services' environment."""
     clock_file, mailbox = folder / "clock", Mailbox(folder / "mail", free_ports(1)[0])
     from_now_on(clock_file, legal=START, rate=0, until=FAR)
-    namespace = f"t{uuid.uuid4().hex[:10]}"
     environment = {
-        "PAKN_NAMESPACE": namespace,
+        "PAKN_NAMESPACE": f"t{uuid.uuid4().hex[:10]}",
         "PAKN_PACK": str(pack),
         "PAKN_KAFKA__PARTITIONS": "4",
         "PAKN_CLOCK__FILE": str(clock_file),
@@ -132,18 +108,12 @@ async def deployed(servers: Servers, folder: Path, pack: Path, **settings: str) 
         "PAKN_NOTIFY__BACKOFF_SECONDS": "0.5",
         "PAKN_LOG__LEVEL": "WARNING",
     } | settings
-    header = load_pack(pack)
-    specs = topics.all_topics([a.id for a in header.agencies_not_ended(START.date())], [p.id for p in header.header.portals])
     mailbox.start()
     try:
-        async with contextlib.AsyncExitStack() as open_now:
-            stack = await open_now.enter_async_context(running(servers, folder, environment, logs=folder / "logs"))
-            address = (servers.kafka_bootstrap, namespace)
-            observer = await open_now.enter_async_context(Observer(*address, [spec.name for spec in specs]))
-            post = await open_now.enter_async_context(Poster(*address))
-            http = await open_now.enter_async_context(httpx.AsyncClient(base_url=stack.urls["intake"], timeout=20))
-            deployment = Deployment(stack, servers, observer, post, http, mailbox)
-            open_now.push_async_callback(deployment.close)
+        async with (
+            running(servers, folder, environment, logs=folder / "logs") as stack,
+            Deployment(stack, servers, mailbox) as deployment,
+        ):
             await deployment.all_ready()
             yield deployment
     finally:

@@ -55,7 +55,7 @@ async def all_published(deployment: Deployment, feedback_ids: Iterable[str], sec
 async def all_written(deployment: Deployment, feedback_ids: Iterable[str], seconds: float = 180) -> None:
     """Wait until no letter about these feedbacks waits and what became of each is announced."""
     wanted = set(feedback_ids)
-    letters = deployment.database("notify")["letters"]
+    letters = deployment.documents("notify")["letters"]
 
     async def left() -> dict[str, Any]:
         rows = await letters.find({"feedback_id": {"$in": list(wanted)}}).to_list(None)
@@ -89,7 +89,7 @@ async def check(deployment: Deployment, feedback_ids: Iterable[str]) -> None:
         ("routing", "cases", "state", "published"),
         ("deadlines", "cases", "running", []),
     ):
-        documents = deployment.database(service)[collection]
+        documents = deployment.documents(service)[collection]
 
         async def others(documents: Any = documents, field: str = field, value: Any = value) -> dict[str, Any]:
             rows = await documents.find({"_id": {"$in": list(wanted)}}, {field: 1}).to_list(None)
@@ -97,13 +97,13 @@ async def check(deployment: Deployment, feedback_ids: Iterable[str]) -> None:
             return {key: found.get(key) for key in wanted if found.get(key) != value}
 
         await until_empty(others, f"{service} has every feedback with {field} {value}", status=deployment.status)
-    codes = await deployment.database("intake")["feedbacks"].find({"_id": {"$in": list(wanted)}}, {"code": 1}).to_list(None)
+    codes = await deployment.documents("intake")["feedbacks"].find({"_id": {"$in": list(wanted)}}, {"code": 1}).to_list(None)
     assert len({row["code"] for row in codes}) == len(wanted)
     await _check_letters(deployment, wanted)
 
 
 async def _check_letters(deployment: Deployment, wanted: set[str]) -> None:
-    rows = await deployment.database("notify")["letters"].find({"feedback_id": {"$in": list(wanted)}}).to_list(None)
+    rows = await deployment.documents("notify")["letters"].find({"feedback_id": {"$in": list(wanted)}}).to_list(None)
     assert len(rows) == LETTERS * len(wanted)
     states = Counter(row["state"] for row in rows)
     assert set(states) <= {"sent", "uncertain"}, states

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -57,20 +57,17 @@ def make_settings(servers: Servers, namespace: str, pack: Path | str, clock_file
     ).model_copy(update=more)
 
 
-class System:
-    """One deployment. `start` and `stop` services by name; `http` is intake's, `observer` sees every topic."""
+class World:
+    """A namespace on real servers, empty at first: its legal clock, its documents, an `observer` of every topic and a `post`."""
 
     def __init__(self, settings: Settings) -> None:
         assert settings.clock.file is not None
         self.settings = settings
         self.pack = load_pack(settings.pack)
         self.clock_file = settings.clock.file
-        self.services: dict[str, Service] = {}
-        self.https: dict[str, httpx.AsyncClient] = {}
-        self._open: dict[str, contextlib.AsyncExitStack] = {}
         self.set_clock(START)
 
-    async def __aenter__(self) -> "System":
+    async def __aenter__(self) -> Self:
         agencies = [agency.id for agency in self.pack.agencies_not_ended(START.date())]
         specs = topics.all_topics(agencies, [portal.id for portal in self.pack.header.portals])
         await provision(self.settings)
@@ -83,7 +80,6 @@ class System:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.stop(*list(self._open))
         for name in BUILDERS:
             await self._client.drop_database(f"{self.settings.namespace}_{name}")
         await mongo.close(self._client)
@@ -92,6 +88,32 @@ class System:
     def set_clock(self, legal: datetime, rate: float = 0) -> None:
         """From now on the legal time is `legal`, standing still or running at `rate`."""
         from_now_on(self.clock_file, legal=legal, rate=rate, until=FAR)
+
+    def documents(self, service: str) -> Any:
+        """The database of a service, to look into."""
+        return mongo.database(self._client, self.settings.namespace, service)
+
+
+async def owns(http: httpx.AsyncClient, url: str = "") -> bool:
+    """Whether a service is connected and has partitions to read."""
+    with contextlib.suppress(httpx.TransportError):
+        answer = await http.get(f"{url}/ready")
+        return answer.status_code == 200 and answer.json()["partitions"] > 0
+    return False
+
+
+class System(World):
+    """One deployment. `start` and `stop` services by name; `http` is intake's."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.services: dict[str, Service] = {}
+        self.https: dict[str, httpx.AsyncClient] = {}
+        self._open: dict[str, contextlib.AsyncExitStack] = {}
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop(*list(self._open))
+        await super().__aexit__()
 
     async def start(self, *names: str, **doubles: Any) -> None:
         """Build and run services, and return when they are connected and own partitions."""
@@ -103,11 +125,7 @@ class System:
             transport = httpx.ASGITransport(service.app, raise_app_exceptions=False)  # type: ignore[arg-type]
             client = httpx.AsyncClient(transport=transport, base_url="http://service", timeout=30)
             self.https[name] = await stack.enter_async_context(client)
-        await asyncio.gather(*(until(lambda name=name: self._owns(name), f"{name} is ready") for name in names))  # type: ignore[misc]
-
-    async def _owns(self, name: str) -> bool:
-        answer = await self.https[name].get("/ready")
-        return answer.status_code == 200 and answer.json()["partitions"] > 0
+        await asyncio.gather(*(until(lambda name=name: owns(self.https[name]), f"{name} is ready") for name in names))  # type: ignore[misc]
 
     async def stop(self, *names: str) -> None:
         """End services as a signal does."""
@@ -135,10 +153,6 @@ class System:
                 if name not in ("outbox_marks", "fs.chunks"):
                     found[f"{service}.{name}"] = await database[name].find({}).sort("_id", 1).to_list(None)
         return found
-
-    def documents(self, service: str) -> Any:
-        """The database of a service, to look into."""
-        return mongo.database(self._client, self.settings.namespace, service)
 
     async def submit(self, headers: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
         """Submit a feedback in order, changed by `more`, and return the answer."""
