@@ -26,12 +26,13 @@ FACTS = ("DeadlineSet", "DeadlineMet", "DeadlineCancelled", "DeadlineMoved", "Ov
 TOP = ("title", "law", "pack", "not yet announced", "calendar until", "steps")
 REQUIRED = ("title", "law", "pack", "steps")
 STATES = ("open", "late", "met", "cancelled", "uncounted")
-# The steps, and the words that some may have beside `on` and `at`.
-STEPS = (
-    "sent", "accepted", "refused", "returned", "transferred", "moved inside the agency", "more asked", "supplemented",
-    "replied", "reply sent back", "published", "time passes until", "calendar corrected",
-)  # fmt: skip
+# The steps that are one call of the story, and the words that others may have beside `on` and `at`.
+SIMPLE: dict[str, Callable[[Story, datetime], object]] = {
+    "accepted": Story.accept, "refused": Story.refuse, "more asked": Story.ask, "supplemented": Story.supplement,
+    "replied": Story.reply, "reply sent back": Story.send_back, "published": Story.publish, "time passes until": Story.wait,
+}  # fmt: skip
 WORDS_OF = {"sent": ("to",), "returned": ("to",), "transferred": ("to",), "calendar corrected": ("off", "worked")}
+STEPS = ("sent", *SIMPLE, *[word for word in WORDS_OF if word != "sent"], "moved inside the agency")
 OF_A_CLOCK = (
     "clock", "agency", "due", "state", "started", "limit", "rule set", "provisional", "days off", "weekend days worked",
     "measured limit", "due by the measure",
@@ -153,16 +154,6 @@ class Play:
         self.said = self.story.facts[heard:]
 
     def happen(self, story: Story, place: Position, moment: datetime) -> None:
-        simple: dict[str, Callable[[datetime], object]] = {
-            "accepted": story.accept,
-            "refused": story.refuse,
-            "more asked": story.ask,
-            "supplemented": story.supplement,
-            "replied": story.reply,
-            "reply sent back": story.send_back,
-            "published": story.publish,
-            "time passes until": story.wait,
-        }
         match place[-1]:
             case "transferred":
                 story.transfer(moment, story.agency, self.agency((*place, "to")))
@@ -177,7 +168,7 @@ class Play:
             case "calendar corrected":
                 story.correct(self.corrected(place), moment)
             case word:
-                simple[str(word)](moment)
+                SIMPLE[str(word)](story, moment)
 
     def corrected(self, place: Position) -> Law:
         """The law with the days of a correction in its calendar, as a later version of it that has all years of the pack."""
@@ -207,20 +198,17 @@ class Play:
         if "open clocks" in wanted:
             self.known((*place, "open clocks"), wanted["open clocks"], RULES)
             found["open clocks"] = [clock.rule for clock in self.story.case.clocks if clock.state == "open"]
-        for word, names in (("fires", FIRED), ("facts", FACTS)):
-            if word in wanted:
-                for number, line in enumerate(wanted[word]):
-                    self.known((*place, word, number), str(line).split()[1 if word == "fires" else 0 :][:1], names)
-                    self.known((*place, word, number), str(line).split()[2 if word == "fires" else 1 :][:1], RULES)
-                lines = [self.line(fact) for fact in self.said]
-                found[word] = [line for line in lines if (line.split()[0] in FACTS) == (word == "facts")]
-        in_any_order = ("open clocks", "fires", "facts")
+        lines = [self.line(fact) for fact in self.said]
+        # A line of `fires` begins with its day.
+        for word, names, first in (("fires", FIRED, 1), ("facts", FACTS, 0)):
+            found[word] = [line for line in lines if line.split()[first] in names]
+            for number, line in enumerate(wanted.get(word, ())):
+                self.known((*place, word, number), str(line).split()[first : first + 1], names)
+                self.known((*place, word, number), str(line).split()[first + 1 : first + 2], RULES)
         for word, value in wanted.items():
+            in_order = sorted if word in ("open clocks", "fires", "facts") else lambda given: given
             here = f"{self.document.file}:{self.document.line((*place, word))}: {word}"
-            if word in in_any_order:
-                assert sorted(found[word]) == sorted(value), here
-            else:
-                assert found[word] == value, here
+            assert in_order(found[word]) == in_order(value), here
 
     def clock(self, place: Position, wanted: dict[str, Any]) -> dict[str, Any]:
         """Everything that can be expected of the latest clock of a rule (and of an agency, where one is named)."""
