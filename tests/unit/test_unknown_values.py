@@ -1,4 +1,7 @@
-"""A consumer passes over what it does not know: an event, a rule, a unit, a channel, a state of a later version of PAKN."""
+"""A consumer passes over what it does not know: an event, a rule, a unit, a channel, a state of a later version of PAKN.
+
+A record without a value in the topic of contacts is a tombstone; it is passed over too, but by who asks for tombstones.
+"""
 
 import json
 import re
@@ -11,7 +14,7 @@ import pytest
 
 import schemas
 from pakn.engine.kafka import Record
-from pakn.engine.turn import Received, Turn
+from pakn.engine.turn import Received, Tombstone, Turn
 from pakn.errors import GiveUp
 from pakn.packs.load import PACKS
 from pakn.settings import Settings
@@ -45,6 +48,11 @@ def record(event: schemas.Event, **changes: Any) -> Record:
     headers = tuple((name, value.encode()) for name, value in fact.headers().items())
     data = json.dumps(json.loads(fact.data) | changes).encode()
     return cast(Record, Mock(topic="t.feedback", partition=0, offset=0, timestamp=0, key=b"s", value=data, headers=headers))
+
+
+def tombstone(key: bytes, topic: str = "t.contacts", headers: Any = ()) -> Record:
+    found = Mock(topic=topic, partition=2, offset=7, timestamp=0, key=key, value=None, headers=headers)
+    return cast(Record, found)
 
 
 def turn(*wanted: str) -> Turn:
@@ -133,3 +141,23 @@ def test_a_feedback_by_an_invented_channel_is_assigned_and_answered_like_any_oth
 def test_a_state_that_a_reader_does_not_know_is_a_valid_answer() -> None:
     seen = {"code": "PAKN.20260302.0001", "state": "mediated", "category": "khac", "submitted_at": NOW, "timeline": []}
     assert shown.ShownFeedback.model_validate(seen).state == "mediated"
+
+
+def test_a_tombstone_needs_no_envelope_and_names_its_key() -> None:
+    """Kafka's own tools erase a key without any header; such a record once ended as a dead letter and erased nothing."""
+    received = turn("Tombstone").parse(tombstone(b"case-1"))
+    assert received is not None
+    assert isinstance(received.event, Tombstone)
+    assert (received.envelope.name, received.envelope.subject) == ("Tombstone", "case-1")
+    assert received.envelope.id == "t.contacts/2/7"
+
+
+def test_a_tombstone_with_a_key_that_is_no_text_is_given_up() -> None:
+    with pytest.raises(GiveUp, match="not UTF-8"):
+        turn("Tombstone").parse(tombstone(b"\xff"))
+
+
+def test_a_tombstone_is_no_event_for_who_did_not_ask_for_it() -> None:
+    headers = record(example("ContactRecorded")).headers
+    assert turn("ContactRecorded").parse(tombstone(b"case-1", headers=headers)) is None
+    assert turn("ContactRecorded", "Tombstone").parse(tombstone(b"case-1", topic="t.feedback", headers=headers)) is None
