@@ -6,7 +6,6 @@ Unit and contract tests need none of it. A run says in one line which servers it
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import hypothesis
 import pytest
@@ -14,7 +13,6 @@ import pytest
 from pakn.engine import mongo
 from pakn.local.launcher import Servers
 from pakn.settings import KafkaSettings, MongoSettings, Settings
-from tests.support import packs
 
 # How long an example takes says nothing of whether the code is right, and a busy machine would make good tests fail.
 hypothesis.settings.register_profile("pakn", deadline=None)
@@ -42,12 +40,6 @@ def servers(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Confi
         yield started
 
 
-@pytest.fixture(scope="session")
-def pack() -> Path:
-    """The folder of the tests' own pack, for services that are given one by their settings."""
-    return packs.FOLDER
-
-
 @pytest.fixture
 def namespace() -> str:
     """A namespace that no other test has: its topics, groups and databases meet nobody."""
@@ -61,7 +53,8 @@ def settings(servers: Servers, namespace: str) -> Settings:
         namespace=namespace,
         kafka=KafkaSettings(bootstrap=servers.kafka_bootstrap, partitions=3),
         mongo=MongoSettings.model_validate({"uri": servers.mongo_uri}),
-    ).model_copy(update={"gauge_seconds": 1.0})
+        gauge_seconds=1,
+    )
 
 
 @pytest.fixture(params=["pymongo", "motor"])

@@ -13,9 +13,9 @@ from tests.support.system import START
 AGENCY = "gia-lai"
 
 
-async def test_a_feedback_is_assigned_timed_answered_and_written_about(servers: Servers, pack: Path, tmp_path: Path) -> None:
+async def test_a_feedback_is_assigned_timed_answered_and_written_about(servers: Servers, tmp_path: Path) -> None:
     """Submitted, assigned, due on the right day, supplemented, sent back, published, warned in time, rated; four letters."""
-    async with deployed(servers, tmp_path, pack) as place:
+    async with deployed(servers, tmp_path) as place:
         # It comes in and gets its code; the answer comes before anything else has happened.
         body = await place.submit(title="Đèn đường hỏng")
         feedback_id, code = body["feedback_id"], body["code"]

@@ -4,7 +4,6 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,10 +21,10 @@ COUNT = 300
 
 
 @pytest.fixture(scope="module")
-async def own(servers: Servers, pack: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
+async def own(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
     """A deployment that takes a few cases at a time, so that a kill meets it in the middle."""
     settings = {"PAKN_DEADLINES__BATCH": "5", "PAKN_DEADLINES__LAW_SECONDS": "1"}
-    async with deployed(servers, tmp_path_factory.mktemp("deployment"), pack, **settings) as made:
+    async with deployed(servers, tmp_path_factory.mktemp("deployment"), **settings) as made:
         yield made
 
 

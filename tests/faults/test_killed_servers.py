@@ -3,7 +3,6 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,11 +14,11 @@ from tests.support.outside_world import GOOD, until
 
 
 @pytest.fixture(scope="module")
-async def own(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
+async def own(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
     """A deployment on servers of its own, which no other test misses while they are down."""
     folder = tmp_path_factory.mktemp("servers")
     with Servers.start(folder, fresh=True, environment={}) as servers:
-        async with deployed(servers, tmp_path_factory.mktemp("deployment"), pack) as made:
+        async with deployed(servers, tmp_path_factory.mktemp("deployment")) as made:
             yield made
 
 

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +15,12 @@ MakeSystem = Callable[..., System]
 
 
 @pytest.fixture(scope="module")
-def make_system(servers: Servers, pack: Path, tmp_path_factory: pytest.TempPathFactory) -> MakeSystem:
+def make_system(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> MakeSystem:
     """Makes systems, each with a namespace and a clock of its own; enter it with `async with`."""
 
     def make(**more: Any) -> System:
         folder = tmp_path_factory.mktemp("system")
-        return System(make_settings(servers, f"t{uuid.uuid4().hex[:10]}", more.pop("pack", pack), folder / "clock", **more))
+        return System(make_settings(servers, f"t{uuid.uuid4().hex[:10]}", folder / "clock", **more))
 
     return make
 

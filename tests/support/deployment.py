@@ -20,6 +20,7 @@ from pakn.legal_time import from_now_on
 from pakn.local.child_process import free_ports
 from pakn.local.launcher import Servers
 from pakn.local.stack import Stack, running
+from tests.support import packs
 from tests.support.outside_world import GOOD, until
 from tests.support.system import FAR, SECRET_KEY, START, World, owns
 
@@ -88,13 +89,13 @@ class Deployment(World):
 
 
 @contextlib.asynccontextmanager
-async def deployed(servers: Servers, folder: Path, pack: Path, **settings: str) -> AsyncIterator[Deployment]:
+async def deployed(servers: Servers, folder: Path, **settings: str) -> AsyncIterator[Deployment]:
     """Run everything until the block ends; `settings` are more variables of the services' environment."""
     clock_file, mailbox = folder / "clock", Mailbox(folder / "mail", free_ports(1)[0])
     from_now_on(clock_file, legal=START, rate=0, until=FAR)
     environment = {
         "PAKN_NAMESPACE": f"t{uuid.uuid4().hex[:10]}",
-        "PAKN_PACK": str(pack),
+        "PAKN_PACK": str(packs.FOLDER),
         "PAKN_KAFKA__PARTITIONS": "4",
         "PAKN_CLOCK__FILE": str(clock_file),
         "PAKN_SMTP__HOST": "127.0.0.1",

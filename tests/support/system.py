@@ -30,6 +30,7 @@ from pakn.settings import (
     Settings,
 )
 from schemas import topics
+from tests.support import packs
 from tests.support.outside_world import GOOD, Observer, Poster, until
 
 SECRET_KEY = "a secret key of the tests, longer than 32 characters"
@@ -41,11 +42,11 @@ BUILDERS: dict[str, Callable[..., Service]] = {
 }
 
 
-def make_settings(servers: Servers, namespace: str, pack: Path | str, clock_file: Path, **more: Any) -> Settings:
+def make_settings(servers: Servers, namespace: str, clock_file: Path, **more: Any) -> Settings:
     """Settings with short waits; the legal clock is a file, so no test depends on the day it runs on."""
     return Settings(
         namespace=namespace,
-        pack=str(pack),
+        pack=str(packs.FOLDER),
         retry_seconds=30,
         gauge_seconds=2,
         kafka=KafkaSettings(bootstrap=servers.kafka_bootstrap, partitions=3),
