@@ -6,13 +6,15 @@ run real processes instead.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import uvicorn
+from uvicorn.lifespan.on import LifespanOn
 
 from pakn.engine import mongo
 from pakn.engine.process import Service
@@ -121,7 +123,11 @@ class System(World):
         for name in names:
             stack = self._open[name] = contextlib.AsyncExitStack()
             service = self.services[name] = BUILDERS[name](self.settings, **doubles)
-            await stack.enter_async_context(lifespan(service))
+            # What the server of a service does, without a socket.
+            lifespan = LifespanOn(uvicorn.Config(service.app, lifespan="on", log_config=None))
+            await lifespan.startup()
+            assert not lifespan.should_exit, f"{name} does not start; its log says why"
+            stack.push_async_callback(lifespan.shutdown)
             # As behind a real server, an error of the application is an answer and not an exception here.
             transport = httpx.ASGITransport(service.app, raise_app_exceptions=False)  # type: ignore[arg-type]
             client = httpx.AsyncClient(transport=transport, base_url="http://service", timeout=30)
@@ -198,20 +204,3 @@ class System(World):
             return bool(partitions) and all([(await consumer.committed(p) or 0) >= end for p, end in ends.items()])
 
         await until(done, f"{name} has handled everything")
-
-
-@contextlib.asynccontextmanager
-async def lifespan(service: Service) -> AsyncIterator[None]:
-    """Run a service's start-up and shut-down as its server does, without a socket."""
-    to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    from_app: asyncio.Queue[Any] = asyncio.Queue()
-    scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
-    running = asyncio.create_task(service.app(scope, to_app.get, from_app.put))  # type: ignore[arg-type]
-    await to_app.put({"type": "lifespan.startup"})
-    started = await from_app.get()
-    assert started["type"] == "lifespan.startup.complete", started
-    try:
-        yield
-    finally:
-        await to_app.put({"type": "lifespan.shutdown"})
-        await running

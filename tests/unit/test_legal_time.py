@@ -27,17 +27,13 @@ def seconds(number: float) -> timedelta:
     return timedelta(seconds=number)
 
 
-def test_legal_time_runs_at_the_rate_of_its_segment(file: Path) -> None:
-    scaled = ScaledTime(file, lambda: MACHINE + seconds(10))
-    assert scaled.now() == LEGAL + timedelta(hours=10)
-    assert scaled.machine() == MACHINE + seconds(10)
-
-
-def test_legal_time_waits_at_the_end_of_its_segment(tmp_path: Path) -> None:
-    file = tmp_path / "clock"
-    append_segment(file, machine=MACHINE, legal=LEGAL, rate=3600, until=LEGAL + timedelta(hours=5))
-    scaled = ScaledTime(file, lambda: MACHINE + seconds(1000))
-    assert scaled.now() == LEGAL + timedelta(hours=5)
+@pytest.mark.parametrize(("until", "passed", "hours"), [(FAR, 10, 10), (LEGAL + timedelta(hours=5), 1000, 5)])
+def test_legal_time_runs_at_the_rate_of_its_segment_and_waits_at_its_end(
+    tmp_path: Path, until: datetime, passed: float, hours: int
+) -> None:
+    append_segment(tmp_path / "clock", machine=MACHINE, legal=LEGAL, rate=3600, until=until)
+    scaled = ScaledTime(tmp_path / "clock", lambda: MACHINE + seconds(passed))
+    assert (scaled.now(), scaled.machine()) == (LEGAL + timedelta(hours=hours), MACHINE + seconds(passed))
 
 
 def test_a_new_segment_counts_at_once_and_old_instants_stay_where_they_were(file: Path) -> None:

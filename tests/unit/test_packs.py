@@ -52,12 +52,7 @@ def test_ten_different_faults_are_all_reported_with_file_and_line(copy: Path) ->
             ("rules.yaml", "effective: {from: 2026-07-20}", "effective: {from: 2026-08-01}", "no rule set is in force"),
             ("calendar.yaml", "date: 2024-05-04", "date: 2024-05-06", "is a monday, worked anyway"),
             ("calendar.yaml", "date: 2026-09-02", "date: 2026-09-01", "listed twice"),
-            (
-                "letters.yaml",
-                "event: MoreRequested",
-                "evnt: MoreRequested",
-                "`moments.more_requested.evnt` is not known",
-            ),
+            ("letters.yaml", "event: MoreRequested", "evnt: MoreRequested", "`moments.more_requested.evnt` is not known"),
         )
     ]
 
@@ -164,18 +159,17 @@ def test_an_agency_needs_its_topics_until_its_last_day() -> None:
     assert len(today) == 4 + 3
 
 
-def test_an_own_limit_may_shorten_the_general_one(copy: Path) -> None:
-    own = "{n: 15, unit: working_days, by_agency: {da-nang: 3}, by_category: {khac: 10}}"
-    break_line(copy, "rules.yaml", "{n: 15, unit: working_days}", own)
+@pytest.mark.parametrize(
+    ("own", "limits"),
+    [
+        ("by_agency: {da-nang: 3}, by_category: {khac: 10}}", [15, 10, 3]),
+        ("by_category: {khac: 20}}\n        limit_is_per_category: true", [15, 20, 20]),
+    ],
+)
+def test_an_own_limit_may_shorten_the_general_one_or_be_longer_where_the_rule_says_so(
+    copy: Path, own: str, limits: list[int]
+) -> None:
+    break_line(copy, "rules.yaml", "{n: 15, unit: working_days}", "{n: 15, unit: working_days, " + own)
     pack = load_pack(copy)
-    rule = pack.rule_sets[0].rules["handle_reply"]
-    assert pack.limit(rule, "giai-phap-sang-kien", "hue") == 15
-    assert pack.limit(rule, "khac", "hue") == 10
-    assert pack.limit(rule, "khac", "da-nang") == 3
-
-
-def test_a_limit_by_category_may_be_longer_where_the_rule_says_so(copy: Path) -> None:
-    own = "{n: 15, unit: working_days, by_category: {khac: 20}}\n        limit_is_per_category: true"
-    break_line(copy, "rules.yaml", "{n: 15, unit: working_days}", own)
-    pack = load_pack(copy)
-    assert pack.limit(pack.rule_sets[0].rules["handle_reply"], "khac", "hue") == 20
+    cases = (("giai-phap-sang-kien", "hue"), ("khac", "hue"), ("khac", "da-nang"))
+    assert [pack.limit(pack.rule_sets[0].rules["handle_reply"], *case) for case in cases] == limits

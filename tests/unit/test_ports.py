@@ -27,10 +27,6 @@ def test_a_port_that_is_wanted_twice_or_is_none_is_refused(offset: int) -> None:
 
 def test_the_services_take_the_port_of_the_settings_and_the_three_after_it() -> None:
     """The setting was read and had no effect."""
-    assert list(stack.service_ports(Settings(http=HttpSettings(port=9100))).items()) == [
-        ("intake", 9100),
-        ("routing", 9101),
-        ("deadlines", 9102),
-        ("notify", 9103),
-    ]
+    services = ("intake", "routing", "deadlines", "notify")
+    assert stack.service_ports(Settings(http=HttpSettings(port=9100))) == dict(zip(services, range(9100, 9104), strict=True))
     assert stack.service_ports(Settings(http=HttpSettings()))["notify"] == 8004
