@@ -5,6 +5,7 @@ A portal or an agency programs against these files; what they say and what the c
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -95,13 +96,9 @@ def test_a_field_that_is_required_is_required_by_schema_and_model(name: str) -> 
     """A schema that is laxer than the reader lets a portal send what then ends in the dead letters."""
     for field in EXAMPLES[name]:
         fewer = {key: value for key, value in EXAMPLES[name].items() if key != field}
-        try:
+        refused = nullcontext() if valid(schema_of(name), fewer) else pytest.raises(ValueError, match=field)
+        with refused:
             read(name, fewer)
-        except ValueError:
-            accepted = False
-        else:
-            accepted = True
-        assert valid(schema_of(name), fewer) == accepted, field
 
 
 @every_event

@@ -39,18 +39,12 @@ OLD: dict[str, Any] = {
 WRITERS: tuple[Writer, ...] = get_args(Writer)
 
 
-def fields(schema: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = schema["properties"]
-    return found
+def fields(schema: Any) -> Any:
+    return schema["properties"]
 
 
-def place(schema: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = schema["$defs"]["Place"]
-    return found
-
-
-def also_strict(schema: dict[str, Any]) -> None:
-    schema["additionalProperties"] = False
+def place(schema: Any) -> Any:
+    return schema["$defs"]["Place"]
 
 
 # Each change, where it lies, and who may make it in a minor version.
@@ -85,7 +79,7 @@ CHANGES: dict[str, tuple[Change, str, str]] = {
     "nullable": (lambda s: fields(s).update(open={"anyOf": [fields(s)["open"], {"type": "null"}]}), "/properties/open/", "others"),
     "not nullable": (lambda s: fields(s)["note"]["anyOf"].pop(), "/properties/note/", "nobody"),
     "other default": (lambda s: fields(s)["person"].update(default=False), "/properties/person/default", "nobody"),
-    "closed object": (also_strict, "/additionalProperties", "nobody"),
+    "closed object": (lambda s: s.update(additionalProperties=False), "/additionalProperties", "nobody"),
     "unknown keyword": (lambda s: fields(s)["open"].update({"not": {}}), "/properties/open/not", "nobody"),
     "unknown widened": (lambda s: fields(s)["odd"].update(contains={}), "/properties/odd/contains", "nobody"),
     "a field named title": (lambda s: fields(s).update(title={"type": "string"}), "/properties/title", "both"),

@@ -4,14 +4,12 @@ import re
 import tomllib
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name as canonical
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-
-
-def canonical(name: str) -> str:
-    """A package's name as PEP 503 writes it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def pinned(lock: str) -> set[tuple[str, str]]:
@@ -23,7 +21,7 @@ def pinned(lock: str) -> set[tuple[str, str]]:
 
 def required(requirements: list[str]) -> set[str]:
     """The packages that a list of requirements names."""
-    return {canonical(re.split(r"[^\w.-]", line)[0]) for line in requirements}
+    return {canonical(Requirement(line).name) for line in requirements}
 
 
 IMAGE = pinned("requirements.image.lock")
