@@ -10,6 +10,7 @@ import sys
 import threading
 from collections import defaultdict
 from typing import Any, get_args
+from unittest.mock import AsyncMock, Mock
 
 import aiokafka
 import aiokafka.admin.client
@@ -43,38 +44,15 @@ def build(name: ServiceName, driver: str = "pymongo") -> Service:
     return BUILDERS[name](settings)
 
 
-class Recorder:
-    """Stands for a client of aiokafka: keeps its arguments and calls, gives nothing, connects to nothing."""
-
-    made: list["Recorder"]
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        self.options = options | {"args": args}
-        self.calls: list[str] = []
-        type(self).made.append(self)
-
-    def subscribe(self, **options: Any) -> None:
-        self.options |= options
-
-    async def getmany(self, *_args: Any, **_options: Any) -> dict[Any, Any]:
-        await asyncio.Event().wait()
-        return {}
-
-    def __getattr__(self, name: str) -> Any:
-        async def call(*_args: Any, **_options: Any) -> None:
-            self.calls.append(name)
-
-        return call
-
-
 @pytest.fixture
-def clients(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Recorder]]:
-    """The clients that FastStream makes from here on, by kind."""
-    kinds: dict[str, type[Recorder]] = {kind: type(kind, (Recorder,), {"made": []}) for kind in ("consumer", "producer", "admin")}
+def clients(monkeypatch: pytest.MonkeyPatch) -> dict[str, Mock]:
+    """What stands for aiokafka's clients from here on, by kind: it connects to nothing and gives nothing."""
+    kinds = {kind: Mock(return_value=AsyncMock(subscribe=Mock())) for kind in ("consumer", "producer", "admin")}
+    kinds["consumer"].return_value.getmany.side_effect = asyncio.Event().wait
     monkeypatch.setattr(aiokafka, "AIOKafkaConsumer", kinds["consumer"])
     monkeypatch.setattr(aiokafka, "AIOKafkaProducer", kinds["producer"])
     monkeypatch.setattr(aiokafka.admin.client, "AIOKafkaAdminClient", kinds["admin"])
-    return {kind: recorder.made for kind, recorder in kinds.items()}
+    return kinds
 
 
 async def started(name: ServiceName) -> Service:
@@ -86,15 +64,15 @@ async def started(name: ServiceName) -> Service:
 
 
 @each_service
-async def test_a_consumer_loses_nothing_and_passes_over_nothing(name: ServiceName, clients: dict[str, list[Recorder]]) -> None:
+async def test_a_consumer_loses_nothing_and_passes_over_nothing(name: ServiceName, clients: dict[str, Mock]) -> None:
     """Committed after handling only, by hand; a new group begins at the oldest record."""
     service = await started(name)
     (subscriber,) = service._wiring.broker.subscribers
     assert subscriber is service._wiring.subscriber
     assert subscriber.ack_policy is AckPolicy.MANUAL
     assert type(subscriber).__name__.startswith("Batch")
-    (consumer,) = clients["consumer"]
-    options = consumer.options
+    clients["consumer"].assert_called_once()
+    options = clients["consumer"].call_args.kwargs | clients["consumer"].return_value.subscribe.call_args.kwargs
     assert options["group_id"] == f"wiring.{name}"
     assert options["enable_auto_commit"] is False
     assert options["auto_offset_reset"] == "earliest"
@@ -105,22 +83,23 @@ async def test_a_consumer_loses_nothing_and_passes_over_nothing(name: ServiceNam
 
 
 @each_service
-async def test_a_producer_waits_for_all_replicas_and_keeps_the_order(name: ServiceName, clients: dict[str, list[Recorder]]) -> None:
+async def test_a_producer_waits_for_all_replicas_and_keeps_the_order(name: ServiceName, clients: dict[str, Mock]) -> None:
     """With acks=1 a broker that dies takes acknowledged facts with it; without idempotence a retry can overtake."""
     await started(name)
-    (producer,) = clients["producer"]
-    assert producer.options["acks"] == "all"
-    assert producer.options["enable_idempotence"] is True
-    assert producer.options["transactional_id"] is None
-    assert producer.options["max_request_size"] >= 8 * 1024 * 1024
+    clients["producer"].assert_called_once()
+    options = clients["producer"].call_args.kwargs
+    assert options["acks"] == "all"
+    assert options["enable_idempotence"] is True
+    assert options["transactional_id"] is None
+    assert options["max_request_size"] >= 8 * 1024 * 1024
 
 
 @each_service
-async def test_a_service_makes_no_topic(name: ServiceName, clients: dict[str, list[Recorder]]) -> None:
+async def test_a_service_makes_no_topic(name: ServiceName, clients: dict[str, Mock]) -> None:
     """The library would make what is missing with one partition and one replica, and so break the order for ever."""
     service = await started(name)
     assert service._wiring.broker.config.allow_auto_create_topics is False
-    assert all("create_topics" not in admin.calls for admin in clients["admin"])
+    clients["admin"].return_value.create_topics.assert_not_called()
 
 
 def test_each_group_reads_its_own_topics_and_together_they_read_all_that_others_write() -> None:
