@@ -50,52 +50,40 @@ class DockerServers:
         self.kafka_bootstrap = f"127.0.0.1:{self._kafka_port}"
         self.mongo_uri = f"mongodb://127.0.0.1:{self._mongo_port}/?directConnection=true&w=majority&journal=true"
         self.description = f"{KAFKA_IMAGE} on {self.kafka_bootstrap}; {MONGO_IMAGE} on 127.0.0.1:{self._mongo_port}; Docker"
-        self._kafka = DockerContainer(KAFKA_IMAGE).with_envs(
+        self.kafka = DockerContainer(KAFKA_IMAGE).with_envs(
             **_SETTINGS, KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://{self.kafka_bootstrap}"
         )
-        self._mongo = DockerContainer(MONGO_IMAGE).with_command("mongod --replSet rs0 --bind_ip_all")
+        self.mongo = DockerContainer(MONGO_IMAGE).with_command("mongod --replSet rs0 --bind_ip_all")
         # `with_bind_ports` would open both, which ask for no password, to the whole network.
-        self._kafka.ports = {"9092/tcp": ("127.0.0.1", self._kafka_port)}  # type: ignore[dict-item]
-        self._mongo.ports = {"27017/tcp": ("127.0.0.1", self._mongo_port)}  # type: ignore[dict-item]
-
-    def start(self) -> None:
-        """Return when both servers answer. Raises CannotStart with the end of a container's log."""
-        self._mongo.start()
-        self._kafka.start()
-        self._wait_for_mongo()
-        self._wait_for_kafka()
-
-    def stop(self) -> None:
-        """Remove both containers with their data; nothing happens to one that was not started."""
-        self._kafka.stop()
-        self._mongo.stop()
+        self.kafka.ports = {"9092/tcp": ("127.0.0.1", self._kafka_port)}  # type: ignore[dict-item]
+        self.mongo.ports = {"27017/tcp": ("127.0.0.1", self._mongo_port)}  # type: ignore[dict-item]
 
     def kill_kafka(self, node: int = 1) -> None:
         """End the broker as a power cut would."""
         _only_one(node)
-        _kill(self._kafka)
+        _kill(self.kafka)
 
     def restart_kafka(self, node: int = 1) -> None:
         """Start the broker again on its port and data, and return when it answers."""
         _only_one(node)
-        self._kafka.get_wrapped_container().restart()
-        self._wait_for_kafka()
+        self.kafka.get_wrapped_container().restart()
+        self.wait_for_kafka()
 
     def kill_mongo(self) -> None:
         """End the database server as a power cut would."""
-        _kill(self._mongo)
+        _kill(self.mongo)
 
     def restart_mongo(self) -> None:
         """Start the database server again on its port and data, and return when it takes writes."""
-        self._mongo.get_wrapped_container().restart()
-        self._wait_for_mongo()
+        self.mongo.get_wrapped_container().restart()
+        self.wait_for_mongo()
 
-    def _wait_for_kafka(self) -> None:
-        _wait(KAFKA_IMAGE, self._kafka, lambda: answers(self._kafka_port))
+    def wait_for_kafka(self) -> None:
+        _wait(KAFKA_IMAGE, self.kafka, lambda: answers(self._kafka_port))
 
-    def _wait_for_mongo(self) -> None:
+    def wait_for_mongo(self) -> None:
         with pymongo.MongoClient[dict[str, Any]](self.mongo_uri, serverSelectionTimeoutMS=500) as client:
-            _wait(MONGO_IMAGE, self._mongo, lambda: _takes_writes(client))
+            _wait(MONGO_IMAGE, self.mongo, lambda: _takes_writes(client))
 
 
 def _takes_writes(client: "pymongo.MongoClient[dict[str, Any]]") -> bool:
@@ -134,10 +122,16 @@ def _only_one(node: int) -> None:
 
 @contextlib.contextmanager
 def docker_servers() -> Iterator[DockerServers]:
-    """Both servers for as long as the block lasts. Raises CannotStart, or the Docker client's error where none answers."""
+    """Both servers until the block ends, then they are removed with their data.
+
+    Raises CannotStart with the end of a container's log, or the Docker client's error where none answers.
+    """
     servers = DockerServers()
-    try:
-        servers.start()
+    with contextlib.ExitStack() as stack:
+        for container in (servers.kafka, servers.mongo):
+            stack.callback(container.stop)
+        for container in (servers.mongo, servers.kafka):
+            container.start()
+        servers.wait_for_mongo()
+        servers.wait_for_kafka()
         yield servers
-    finally:
-        servers.stop()

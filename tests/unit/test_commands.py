@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from pakn.__main__ import cli
 
@@ -32,9 +33,7 @@ def test_the_list_of_subcommands_imports_no_library_that_only_one_of_them_needs(
 
 
 def test_a_service_that_does_not_exist_is_named_with_those_that_do() -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "pakn", "run", "nobody"], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert result.returncode == 2
-    assert "'nobody'" in result.stderr
-    assert "intake, routing, deadlines, notify" in result.stderr
+    result = CliRunner().invoke(cli, ["run", "nobody"])
+    assert result.exit_code == 2
+    assert "'nobody'" in result.output
+    assert "intake, routing, deadlines, notify" in result.output
