@@ -20,7 +20,7 @@ from aiokafka.errors import (
 
 from pakn.engine import kafka
 from pakn.local.child_process import CannotStart, free_ports, require_free
-from pakn.local.launcher import Servers
+from pakn.local.launcher import KAFKA, MONGO, Servers
 from pakn.local.supervisor import Supervisor
 from pakn.operations import topics
 from pakn.settings import Settings
@@ -74,8 +74,8 @@ async def running(
     """
     ports = ports or dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
     shared = {
-        "PAKN_KAFKA__BOOTSTRAP": servers.kafka_bootstrap,
-        "PAKN_MONGO__URI": servers.mongo_uri,
+        KAFKA: servers.kafka_bootstrap,
+        MONGO: servers.mongo_uri,
         "PAKN_INTAKE__SECRET_KEY": secret_key(folder),
         "PAKN_INTAKE__PUBLIC_URL": f"http://127.0.0.1:{ports['intake']}",
         **environment,
@@ -144,17 +144,17 @@ async def run_until_signal(folder: Path, settings: Settings) -> None:
     """
     # A shell that holds the addresses printed below starts these same servers, and does not wait for them.
     own = {
-        "PAKN_KAFKA__BOOTSTRAP": f"127.0.0.1:{settings.local.kafka_port}",
-        "PAKN_MONGO__URI": f"mongodb://127.0.0.1:{settings.local.mongo_port}/",
+        KAFKA: f"127.0.0.1:{settings.local.kafka_port}",
+        MONGO: f"mongodb://127.0.0.1:{settings.local.mongo_port}/",
     }
     given = {name: value for name, value in os.environ.items() if name not in own or not value.startswith(own[name])}
     ports = service_ports(settings)
     wanted: dict[str, Mapping[str, int]] = {
         "PAKN_HTTP__PORT (intake's; the others have the three after it)": dict[str, int](ports.items())
     }
-    if not given.get("PAKN_KAFKA__BOOTSTRAP"):
+    if not given.get(KAFKA):
         wanted["PAKN_LOCAL__KAFKA_PORT"] = {"Kafka": settings.local.kafka_port}
-    if not given.get("PAKN_MONGO__URI"):
+    if not given.get(MONGO):
         wanted["PAKN_LOCAL__MONGO_PORT"] = {"MongoDB": settings.local.mongo_port}
     require_free(wanted)
     with Servers.start(
@@ -185,7 +185,7 @@ def service_ports(settings: Settings) -> dict[ServiceName, int]:
 
 def _exports(servers: Servers, folder: Path) -> Iterator[str]:
     """What another terminal must set, as a shell reads it; what was set by hand is known to whoever did, and may be secret."""
-    for name, value in servers.addresses.items():
-        yield f"{name}={shlex.quote(value)}"
+    for name, server in servers.own.items():
+        yield f"{name}={shlex.quote(server.address)}"
     if "PAKN_INTAKE__SECRET_KEY" not in os.environ:
         yield f'PAKN_INTAKE__SECRET_KEY="$(cat {shlex.quote(str((folder / "secret.key").absolute()))})"'
