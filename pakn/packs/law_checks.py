@@ -42,8 +42,7 @@ def rule_set_faults(rules: PackFile) -> Iterator[PackFault]:
             what = f"overlaps the rule set before it, which ends {ends or 'never'}; end that one on {begins - _DAY}"
             yield rules.fault(place, what)
         elif begins > ends + _DAY:
-            what = f"no rule set is in force from {ends + _DAY} to {begins - _DAY}; close the gap"
-            yield rules.fault(place, what)
+            yield rules.fault(place, f"no rule set is in force from {ends + _DAY} to {begins - _DAY}; close the gap")
 
 
 def limit_faults(rules: PackFile) -> Iterator[PackFault]:
@@ -62,8 +61,7 @@ def limit_faults(rules: PackFile) -> Iterator[PackFault]:
                     yield rules.fault((*place, "limit", field, id), what)
         for one, other in (("stop", "cancel"), ("stop", "restart"), ("restart", "cancel"), ("start", "stop")):
             for moment in sorted(_moments(rule, one) & _moments(rule, other)):
-                what = f"`{moment}` stands in `{one}` and in `{other}`; keep the one that is meant"
-                yield rules.fault((*place, other), what)
+                yield rules.fault((*place, other), f"`{moment}` stands in `{one}` and in `{other}`; keep the one that is meant")
 
 
 def _moments(rule: dict[str, Any], field: str) -> set[str]:
@@ -84,8 +82,7 @@ def calendar_faults(calendar: PackFile, pack: PackFile) -> Iterator[PackFault]:
     for place, day in calendar.each(date, "years", ANY, ANY, ANY, "date"):
         weekday = WEEKDAYS[day.weekday()]
         if place[2] == "days_off" and weekday in weekend:
-            what = f"{day} is a {weekday}, off anyway; list the weekday that makes up for it instead"
-            yield calendar.fault(place, what)
+            yield calendar.fault(place, f"{day} is a {weekday}, off anyway; list the weekday that makes up for it instead")
         if place[2] == "working_days" and weekday not in weekend:
             yield calendar.fault(place, f"{day} is a {weekday}, worked anyway; remove it or correct the date")
         for _, year in calendar.each(int, "years", place[1], "year"):
