@@ -120,12 +120,7 @@ def _lost(
     return found
 
 
-def _doubled(
-    outcomes: Mapping[str, Any],
-    evidence: Evidence,
-    by_case: Mapping[str, list[Any]],
-    mailbox: Mailbox,
-) -> list[str]:
+def _doubled(outcomes: Mapping[str, Any], evidence: Evidence, by_case: Mapping[str, list[Any]], mailbox: Mailbox) -> list[str]:
     found: list[str] = []
     codes = Counter(outcome["code"] for outcome in outcomes.values() if "code" in outcome)
     found += [f"doubled: code {code} was given {number} times" for code, number in codes.items() if number > 1]

@@ -98,7 +98,7 @@ class Scene:
         for person in people:
             if person.done() and (error := person.exception()):
                 raise error
-        self._timekeeper.wake()
+        self._timekeeper.wake(self._timekeeper.now())
         bars.show(end.date())
         if not self._timekeeper.idle(end) or not await self._observer.all_handled():
             return False

@@ -109,10 +109,7 @@ def subscribe(
         listener=listener,
     )
 
-    async def handle(message: KafkaMessage) -> None:
-        await on_batch(message)
-
-    subscriber(handle)
+    subscriber(on_batch)
     return subscriber
 
 

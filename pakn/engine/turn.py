@@ -100,12 +100,9 @@ class GivenUp:
         return self.reason.faults or (Fault(field="record", code=self.reason.reason, message=str(self.reason)[:1000]),)
 
 
-class Refusal(Protocol):
-    """Answers the sender of a record that was given up, with facts to publish; none for a topic that gets no answers."""
-
-    def __call__(self, given_up: GivenUp) -> list[Fact]:
-        """Must give the same facts at each repetition."""
-        ...
+Refusal = Callable[[GivenUp], list[Fact]]
+"""Answers the sender of a record that was given up, with facts to publish: the same at each repetition, and none for a topic that
+gets no answers."""
 
 
 def appended_at(record: Record) -> datetime:
@@ -261,9 +258,8 @@ class Turn:
         except UnicodeDecodeError:
             raise GiveUp("unreadable", "the key of a record without a value is not UTF-8") from None
         name = Tombstone.__name__
-        place = f"{record.topic}/{record.partition}/{record.offset}"
         at = appended_at(record)
-        envelope = Envelope(place, f"pakn.{name}.v1", name, record.topic, at, key, "")
+        envelope = Envelope(dead_letters.origin(record), f"pakn.{name}.v1", name, record.topic, at, key, "")
         return Received(envelope, Tombstone(), topic, record.partition, record.offset, at, record)
 
     async def _dead_letter(self, row: GivenUp) -> None:

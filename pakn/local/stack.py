@@ -158,11 +158,7 @@ async def run_until_signal(folder: Path, settings: Settings) -> None:
         wanted["PAKN_LOCAL__MONGO_PORT"] = {"MongoDB": settings.local.mongo_port}
     require_free(wanted)
     with Servers.start(
-        folder,
-        fresh=False,
-        environment=given,
-        kafka_port=settings.local.kafka_port,
-        mongo_port=settings.local.mongo_port,
+        folder, fresh=False, environment=given, kafka_port=settings.local.kafka_port, mongo_port=settings.local.mongo_port
     ) as servers:
         print(servers.description, flush=True)
         public = {name: value for name, value in os.environ.items() if name == "PAKN_INTAKE__PUBLIC_URL"}
