@@ -4,6 +4,7 @@ Every check reads the documents rather than the models and passes over values of
 so one run shows every fault of a pack.
 """
 
+import itertools
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -194,13 +195,13 @@ def _template_faults(documents: Documents) -> Iterator[PackFault]:
         if moment not in moments:
             yield letters.fault(("moments",), f"the moment `{moment}` is missing; senders must be told then, so add it")
     languages = [language for _, language in documents.pack.each(str, "languages", ANY)]
-    expected = {f"{moment}.{language}.{part}" for moment in moments for language in languages for part in _LETTER_PARTS}
-    for moment, place in moments.items():
-        for name in (f"{moment}.{language}.{part}" for language in languages for part in _LETTER_PARTS):
-            if name not in documents.templates:
-                yield letters.fault(place, f"the template letters/{name} is missing; write it")
-            elif not documents.templates[name].strip():
-                yield PackFault(f"letters/{name}", 1, "the template is empty; write it")
+    named = itertools.product(moments, languages, _LETTER_PARTS)
+    expected = {f"{moment}.{language}.{part}": moments[moment] for moment, language, part in named}
+    for name, place in expected.items():
+        if name not in documents.templates:
+            yield letters.fault(place, f"the template letters/{name} is missing; write it")
+        elif not documents.templates[name].strip():
+            yield PackFault(f"letters/{name}", 1, "the template is empty; write it")
     for name in sorted(documents.templates):
         if name not in expected and not name.startswith("_"):
             what = "no moment of letters.yaml and language of pack.yaml uses this file; rename or remove it"
