@@ -101,10 +101,8 @@ async def _wait_for_coordinators(settings: Settings) -> None:
     A new Kafka makes the topic of groups when it is first asked, and the client library logs an error for each group that
     asks too early: what a healthy start must not show.
     """
-    admin = AIOKafkaAdminClient(**kafka.client_options(settings.kafka))
-    await admin.start()
     try:
-        async with asyncio.timeout(_COORDINATOR_SECONDS):
+        async with kafka.administering(settings.kafka) as admin, asyncio.timeout(_COORDINATOR_SECONDS):
             for name in SERVICES:
                 while True:
                     if await _has_coordinator(admin, kafka.group_name(settings.namespace, name)):
@@ -112,8 +110,6 @@ async def _wait_for_coordinators(settings: Settings) -> None:
                     await asyncio.sleep(0.1)
     except TimeoutError:
         raise TimeoutError(f"it has had no coordinator of groups for {_COORDINATOR_SECONDS:.0f} s") from None
-    finally:
-        await admin.close()
 
 
 async def _has_coordinator(admin: AIOKafkaAdminClient, group: str) -> bool:

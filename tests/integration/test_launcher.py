@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from pymongo import AsyncMongoClient
 
+from pakn.engine import kafka
 from pakn.local import child_process, kafka_process, launcher
+from pakn.settings import KafkaSettings
 
 Client = AsyncMongoClient[dict[str, Any]]
 OWN: dict[str, str] = {}  # An environment without addresses: the launcher starts its own, whatever else the tests run on.
@@ -28,32 +30,20 @@ def servers(folder: Path) -> Iterator[launcher.Servers]:
         yield started
 
 
-async def create_topic(bootstrap: str, topic: str, copies: int = 1) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(topic, 1, copies)])
-    finally:
-        await admin.close()
+async def create_topic(bootstrap: str, topic: str) -> None:
+    async with kafka.administering(KafkaSettings(bootstrap=bootstrap)) as admin:
+        await admin.create_topics([NewTopic(topic, 1, 1)])
 
 
 async def produce(bootstrap: str, topic: str, value: bytes) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
-    await producer.start()
-    try:
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True) as producer:
         await producer.send_and_wait(topic, value)
-    finally:
-        await producer.stop()
 
 
 async def consume(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=f"{topic}-{count}")
-    await consumer.start()
-    try:
-        async with asyncio.timeout(60):
-            return [(await consumer.getone()).value for _ in range(count)]
-    finally:
-        await consumer.stop()
+    async with consumer, asyncio.timeout(60):
+        return [(await consumer.getone()).value for _ in range(count)]
 
 
 async def test_a_record_outlives_a_killed_kafka(servers: launcher.Servers) -> None:
