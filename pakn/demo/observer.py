@@ -45,7 +45,7 @@ class Observer:
         await self._lengths.start()
         self._partitions = await partitions_of(self._admin, self._settings.namespace)
         assign_paused(self._lengths, self._partitions)
-        others = (topics.INBOX, topics.ACTIONS, topics.CONTACTS)
+        others = (topics.INBOX, topics.ACTIONS, topics.CONTACTS, topics.DEAD)
         self._consumer.assign([row for row in self._partitions if TopicName.parse(row.topic).family not in others])
 
     async def stop(self) -> None:
@@ -65,8 +65,6 @@ class Observer:
 
     def _take(self, record: ConsumerRecord) -> None:
         family = TopicName.parse(record.topic).family
-        if family == topics.DEAD:
-            return
         envelope = parse_envelope(record.headers)
         data = json.loads(record.value)
         if family == topics.OUTBOX:

@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,30 +34,24 @@ Show = Callable[[date | None], None]
 """Brings the progress bars up to date; a day is named where one is being played."""
 
 
+@dataclass
 class Scene:
     """One pack being played."""
 
-    def __init__(
-        self,
-        pack: Pack,
-        requests: list[DemoRequest],
-        running: Stack,
-        timekeeper: Timekeeper,
-        mailbox: Mailbox,
-        home: Path,
-        console: Console,
-    ) -> None:
-        self.pack = pack
-        self.requests = requests
-        self.stack = running
-        self.mailbox = mailbox
-        self.home = home
-        self._timekeeper = timekeeper
-        self._console = console
-        self._observer = Observer(running.settings)
-        self._actors = Actors(running.settings, running.urls["intake"], self._observer, timekeeper, mailbox)
+    pack: Pack
+    requests: list[DemoRequest]
+    stack: Stack
+    timekeeper: Timekeeper
+    mailbox: Mailbox
+    home: Path
+    console: Console
+
+    def __post_init__(self) -> None:
+        settings = self.stack.settings
+        self._observer = Observer(settings)
+        self._actors = Actors(settings, self.stack.urls["intake"], self._observer, self.timekeeper, self.mailbox)
         self._http = httpx.AsyncClient(timeout=5)
-        self._mongo = mongo.make_client(running.settings.mongo)
+        self._mongo = mongo.make_client(settings.mongo)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -83,7 +78,7 @@ class Scene:
         zone = ZoneInfo(self.pack.header.timezone)
         last = self.requests[-1].submitted_at.astimezone(zone).date() + timedelta(days=days)
         columns = TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-        with Progress(*columns, console=self._console) as progress:
+        with Progress(*columns, console=self.console) as progress:
             rows = [progress.add_task(f"{self.pack.id}: {row}", total=len(self.requests)) for row in ("assigned", "published")]
 
             def show(day: date | None) -> None:
@@ -92,14 +87,14 @@ class Scene:
                 progress.update(rows[1], completed=self._observer.published, description=text)
 
             while True:
-                today = self._timekeeper.now().astimezone(zone).date()
+                today = self.timekeeper.now().astimezone(zone).date()
                 coming = sum(request.submitted_at.astimezone(zone).date() == today for request in self.requests)
-                end = await self._timekeeper.play_day(max(_SHORTEST_DAY, coming / _REQUESTS_PER_SECOND))
+                end = await self.timekeeper.play_day(max(_SHORTEST_DAY, coming / _REQUESTS_PER_SECOND))
                 await self._until(f"all that happens on {today}", lambda end=end: self._settled(end, people, show))
                 show(today)
                 if today >= last:
                     break
-                self._timekeeper.next_midnight(end)
+                self.timekeeper.next_midnight(end)
             await self._until("the last timers and letters", lambda: self._all_done(end, show))
         return audit(self.requests, self._actors.outcomes, await read_evidence(self.stack.settings), self.mailbox)
 
@@ -107,11 +102,11 @@ class Scene:
         for person in people:
             if person.done() and (error := person.exception()):
                 raise error
-        self._timekeeper.wake(self._timekeeper.now())
+        self.timekeeper.wake(self.timekeeper.now())
         show(end.date())
-        if not self._timekeeper.idle(end) or not await self._observer.all_handled():
+        if not self.timekeeper.idle(end) or not await self._observer.all_handled():
             return False
-        return await self._metric("intake", "pakn_outbox_pending") == 0 and self._timekeeper.idle(end)
+        return await self._metric("intake", "pakn_outbox_pending") == 0 and self.timekeeper.idle(end)
 
     async def _all_done(self, end: datetime, show: Show) -> bool:
         """Every timer has fired up to `end`, and no letter waits to be sent or announced.
