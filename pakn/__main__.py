@@ -17,10 +17,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "erase": ("services.intake.commands:erase", "Erase name, address, phone and email of a feedback's sender for good."),
     "letters": ("services.notify.commands:cli", "Letters that need a person: list them, settle one."),
     "due": ("services.deadlines.commands:due", "Say when a limit ends, by which law, and why: every counted and skipped day."),
-    "calendar": (
-        "services.deadlines.commands:calendar",
-        "The working calendar: compare it, apply a corrected one.",
-    ),
+    "calendar": ("services.deadlines.commands:calendar", "The working calendar: compare it, apply a corrected one."),
     "replay-clocks": (
         "services.deadlines.commands:replay_clocks",
         "Say from the lifecycle topic alone which clocks were open, met or late at any date.",

@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 
 def machine_now() -> datetime:
@@ -21,39 +20,26 @@ def _whole_milliseconds(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-class LegalTime(Protocol):
-    """What services need to know of time."""
+class LegalTime:
+    """What services need to know of time. The legal clock is the machine's."""
+
+    def __init__(self, machine: Callable[[], datetime] = machine_now) -> None:
+        self._machine = machine
 
     def now(self) -> datetime:
         """The legal time, in UTC."""
-        ...
+        return self.at(self._machine())
 
     def at(self, machine_time: datetime) -> datetime:
         """The legal time at a moment of the machine's (for example a record's broker timestamp), in UTC."""
-        ...
-
-    def machine(self) -> datetime:
-        """The machine's time, in UTC, for leases, backoff and measurements."""
-        ...
-
-
-class SystemTime:
-    """The legal clock is the machine's."""
-
-    def now(self) -> datetime:
-        """The machine's time, in UTC."""
-        return machine_now()
-
-    def at(self, machine_time: datetime) -> datetime:
-        """The same moment, in UTC."""
         return machine_time.astimezone(UTC)
 
     def machine(self) -> datetime:
-        """The machine's time, in UTC."""
-        return machine_now()
+        """The machine's time, in UTC, for leases, backoff and measurements."""
+        return self._machine()
 
 
-class ScaledTime:
+class ScaledTime(LegalTime):
     """A legal clock that a file drives: each line is a segment `{"machine", "legal", "rate", "until"}`.
 
     Inside a segment legal time runs at `rate` legal seconds a machine second from `legal`, and stands still at `until`.
@@ -62,8 +48,8 @@ class ScaledTime:
 
     def __init__(self, file: Path, machine: Callable[[], datetime] = machine_now) -> None:
         """Read `file` again whenever it has grown. Raises FileNotFoundError at once when it is missing."""
+        super().__init__(machine)
         self._file = file
-        self._machine = machine
         self._size = -1
         self._starts: list[datetime] = []
         self._segments: list[tuple[datetime, datetime, float, datetime]] = []
@@ -90,14 +76,6 @@ class ScaledTime:
         elapsed = max((machine_time - start).total_seconds(), 0.0)
         return _whole_milliseconds(min(legal + timedelta(seconds=elapsed * rate), until).astimezone(UTC))
 
-    def now(self) -> datetime:
-        """The legal time, in UTC."""
-        return self.at(self._machine())
-
-    def machine(self) -> datetime:
-        """The machine's time, in UTC."""
-        return self._machine()
-
 
 def append_segment(file: Path, *, machine: datetime, legal: datetime, rate: float, until: datetime) -> None:
     """Drive a scaled clock: from `machine` on, legal time is `legal` and runs at `rate` to `until`, where it waits."""
@@ -119,4 +97,4 @@ def from_now_on(file: Path, *, legal: datetime, rate: float, until: datetime) ->
 
 def make_legal_time(file: Path | None) -> LegalTime:
     """The clock that the settings ask for."""
-    return ScaledTime(file) if file else SystemTime()
+    return ScaledTime(file) if file else LegalTime()

@@ -4,20 +4,17 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from schemas.envelope import Event
-from schemas.values import EMAIL_PATTERN, FeedbackCode, FeedbackId, Line
+from schemas.values import EMAIL_PATTERN, CaseEvent, Line
 
 EmailText = Annotated[str, StringConstraints(max_length=254, pattern=EMAIL_PATTERN)]
 
 
-class ContactRecorded(Event):
+class ContactRecorded(CaseEvent):
     """How to reach a sender: the only event with personal data. A record without a value (a tombstone) erases it.
 
     Law: Decision 31/2021/QĐ-TTg, Article 41(3): full name, contact address, phone and email of the sender.
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
     name: Line | None = None
     address: Line | None = None
     phone: Line | None = None

@@ -5,11 +5,10 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from schemas.envelope import Event
-from schemas.values import DayCount, FeedbackCode, FeedbackId, MoveReason, OpenRule, Slug, open_text
+from schemas.values import ClockEvent, DayCount, MoveReason, open_text
 
 
-class DeadlineMoved(Event):
+class DeadlineMoved(ClockEvent):
     """The last day of a running clock is another one now, because the calendar or a rule set was corrected.
 
     Days off are exchanged by letters that come days before (Labour Code 2019, Articles 111 and 112), so a limit that was
@@ -17,11 +16,6 @@ class DeadlineMoved(Event):
     rule set takes a clock over it is told even if the day stays.
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
-    clock_id: str
-    rule: OpenRule
-    agency: Slug
     reason: Annotated[str, open_text("what was corrected", MoveReason)]
     previous_due_at: AwareDatetime
     previous_due_date: date

@@ -4,22 +4,16 @@ from datetime import date
 
 from pydantic import AwareDatetime, Field
 
-from schemas.envelope import Event
-from schemas.values import DayCount, FeedbackCode, FeedbackId, OpenRule, Slug
+from schemas.values import ClockEvent, DayCount
 
 
-class DeadlineSet(Event):
+class DeadlineSet(ClockEvent):
     """A clock was opened for an agency, with the law it stands on and its last day.
 
     It comes with what has opened the clock, or later where the working calendar did not reach the last day then.
     Law: the rule set named in the event; counting after the Civil Code 2015, Articles 147 and 148.
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
-    clock_id: str
-    rule: OpenRule
-    agency: Slug
     started_at: AwareDatetime
     due_at: AwareDatetime = Field(description="the instant at which the last day has ended (24:00 local time)")
     due_date: date = Field(description="the last local day, which counts in full")

@@ -4,21 +4,15 @@ from datetime import date
 
 from pydantic import AwareDatetime, Field
 
-from schemas.envelope import Event
-from schemas.values import DayCount, FeedbackCode, FeedbackId, OpenRule, Slug
+from schemas.values import ClockEvent, DayCount
 
 
-class DeadlineWarning(Event):
+class DeadlineWarning(ClockEvent):
     """A clock comes near its end: the agency's topic gets this too.
 
     The ladder is data of the rule set (`warn_before`, working days).
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
-    clock_id: str
-    rule: OpenRule
-    agency: Slug
     due_at: AwareDatetime
     due_date: date
     days_before: int = Field(ge=0, description="how many working days this one lies before the last day")

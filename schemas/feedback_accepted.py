@@ -2,18 +2,15 @@
 
 from pydantic import AwareDatetime
 
-from schemas.envelope import Event
-from schemas.values import Account, FeedbackCode, FeedbackId, Line, Slug
+from schemas.values import Account, CaseEvent, Line, Slug
 
 
-class FeedbackAccepted(Event):
+class FeedbackAccepted(CaseEvent):
     """The agency took the feedback in (tiếp nhận) and handles it.
 
     Law: Decision 31/2021/QĐ-TTg, Article 43.
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
     agency: Slug
     unit: Line | None = None
     actor: Account

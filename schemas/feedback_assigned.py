@@ -2,18 +2,15 @@
 
 from pydantic import AwareDatetime, Field
 
-from schemas.envelope import Event
-from schemas.values import Attachment, FeedbackCode, FeedbackId, Line, Place, Slug, Text
+from schemas.values import Attachment, CaseEvent, Line, Place, Slug, Text
 
 
-class FeedbackAssigned(Event):
+class FeedbackAssigned(CaseEvent):
     """An agency is now responsible. Published for everyone and, with the matter itself, to the agency's own topic.
 
     Law: Decision 31/2021/QĐ-TTg, Article 43. `previous_agency` tells a first assignment from a transfer, which restarts the limit.
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
     agency: Slug
     unit: Line | None = None
     previous_agency: Slug | None = Field(default=None, description="none at the first assignment")

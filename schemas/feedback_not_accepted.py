@@ -2,18 +2,15 @@
 
 from pydantic import AwareDatetime, Field
 
-from schemas.envelope import Event
-from schemas.values import Account, FeedbackCode, FeedbackId, Line, Slug, Text
+from schemas.values import Account, CaseEvent, Line, Slug, Text
 
 
-class FeedbackNotAccepted(Event):
+class FeedbackNotAccepted(CaseEvent):
     """A feedback was refused (từ chối tiếp nhận): by intake for its class, or by the agency with a reason.
 
     Law: complaints, denunciations and legal questions are outside the procedure (Decree 20/2008/NĐ-CP, Articles 1 and 9).
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
     category: Slug
     refused_by: Slug = Field(description="an agency, or intake where the category is outside the procedure")
     actor: Account | None = None

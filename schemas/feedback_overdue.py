@@ -4,21 +4,15 @@ from datetime import date
 
 from pydantic import AwareDatetime, Field
 
-from schemas.envelope import Event
-from schemas.values import DayCount, FeedbackCode, FeedbackId, OpenRule, Slug
+from schemas.values import ClockEvent, DayCount
 
 
-class FeedbackOverdue(Event):
+class FeedbackOverdue(ClockEvent):
     """A limit has passed without what it asks for; `times` counts the progress duties that follow (every N days).
 
     Law: the rule set named by the clock; the progress duty after Decision 574/QĐ-TTg (2017), unverified for later law.
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
-    clock_id: str
-    rule: OpenRule
-    agency: Slug
     due_at: AwareDatetime
     due_date: date
     times: int = Field(ge=0, description="0 when the limit passed, then 1, 2, ... at each progress duty")

@@ -2,18 +2,15 @@
 
 from pydantic import AwareDatetime
 
-from schemas.envelope import Event
-from schemas.values import Account, FeedbackCode, FeedbackId, Line, Slug, Text
+from schemas.values import Account, CaseEvent, Line, Slug, Text
 
 
-class FeedbackReplied(Event):
+class FeedbackReplied(CaseEvent):
     """The agency entered its reply, which now waits for a second person's check (chờ công khai).
 
     Law: this ends the 15 working days; publishing has its own limit (Article 46).
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
     agency: Slug
     actor: Account
     reply: Text

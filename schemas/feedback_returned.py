@@ -2,18 +2,15 @@
 
 from pydantic import AwareDatetime
 
-from schemas.envelope import Event
-from schemas.values import Account, FeedbackCode, FeedbackId, Slug, Text
+from schemas.values import Account, CaseEvent, Slug, Text
 
 
-class FeedbackReturned(Event):
+class FeedbackReturned(CaseEvent):
     """The agency gave the feedback back as not within its competence (chuyển trả); routing assigns it anew.
 
     Law: Decree 20/2008/NĐ-CP, Article 9; measured in 2 working days by Decision 766/QĐ-TTg.
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
     agency: Slug
     actor: Account
     reason: Text

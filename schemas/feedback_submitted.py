@@ -4,18 +4,15 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from schemas.envelope import Event
-from schemas.values import Attachment, Channel, FeedbackCode, FeedbackId, Line, OpenSubmitterType, Place, Slug, Text, open_text
+from schemas.values import Attachment, CaseEvent, Channel, Line, OpenSubmitterType, Place, Slug, Text, open_text
 
 
-class FeedbackSubmitted(Event):
+class FeedbackSubmitted(CaseEvent):
     """A citizen's feedback has been received by intake and has a code. Routing assigns it next.
 
     Law: Decision 31/2021/QĐ-TTg, Articles 39 to 42; the fields follow the national portal's form.
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
     channel: Annotated[str, open_text("by which way it came", Channel)]
     portal: Slug | None = None
     portal_reference: Line | None = None

@@ -2,18 +2,15 @@
 
 from pydantic import AwareDatetime
 
-from schemas.envelope import Event
-from schemas.values import Account, FeedbackCode, FeedbackId, Line, Slug, Text
+from schemas.values import Account, CaseEvent, Line, Slug, Text
 
 
-class FeedbackTransferred(Event):
+class FeedbackTransferred(CaseEvent):
     """The agency passed the feedback on, to another agency or to a unit inside it.
 
     Law: Decree 20/2008/NĐ-CP, Article 9(1)(d): within 5 working days of receipt. A transfer inside one agency restarts no clock.
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
     agency: Slug
     to_agency: Slug
     to_unit: Line | None = None

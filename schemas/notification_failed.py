@@ -4,20 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, OpenLetterChannel, OpenMoment, open_text
+from schemas.values import CaseEvent, OpenLetterChannel, OpenMoment, open_text
 
 Undelivered = Literal["failed", "uncertain", "undeliverable"]
 
 
-class NotificationFailed(Event):
+class NotificationFailed(CaseEvent):
     """A letter could not be delivered, or nobody knows whether it was; an operator must look.
 
     `uncertain` letters are never sent again without a person's decision.
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
     notification_id: str
     moment: OpenMoment
     channel: OpenLetterChannel = "email"

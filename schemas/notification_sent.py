@@ -2,18 +2,15 @@
 
 from pydantic import AwareDatetime
 
-from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, OpenLetterChannel, OpenMoment
+from schemas.values import CaseEvent, OpenLetterChannel, OpenMoment
 
 
-class NotificationSent(Event):
+class NotificationSent(CaseEvent):
     """A letter was handed over to the mail server, which accepted it.
 
     The address is in no event; Article 38(3) of Decision 31/2021/QĐ-TTg names the moments.
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
     notification_id: str
     moment: OpenMoment
     channel: OpenLetterChannel = "email"

@@ -5,21 +5,15 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from schemas.envelope import Event
-from schemas.values import DayCount, FeedbackCode, FeedbackId, OpenRule, Slug, WithdrawalReason, open_text
+from schemas.values import ClockEvent, DayCount, WithdrawalReason, open_text
 
 
-class OverdueWithdrawn(Event):
+class OverdueWithdrawn(ClockEvent):
     """An overdue no longer holds, because its day has moved or the answer came in time. It says why.
 
     FeedbackOverdue stays in the topic, since it was true by what was known then; whoever counted it takes it back.
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
-    clock_id: str
-    rule: OpenRule
-    agency: Slug
     due_at: AwareDatetime = Field(description="the instant that holds now")
     due_date: date
     count: DayCount

@@ -2,18 +2,15 @@
 
 from pydantic import AwareDatetime
 
-from schemas.envelope import Event
-from schemas.values import Account, FeedbackCode, FeedbackId, Line, Slug, Text
+from schemas.values import Account, CaseEvent, Line, Slug, Text
 
 
-class ReplyPublished(Event):
+class ReplyPublished(CaseEvent):
     """The reply is public (đã công khai). Notify writes to the sender.
 
     Law: Decision 31/2021/QĐ-TTg, Articles 38(3)(c) and 46(1).
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
     agency: Slug
     actor: Account
     title: Line

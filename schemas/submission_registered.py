@@ -2,18 +2,15 @@
 
 from pydantic import AwareDatetime
 
-from schemas.envelope import Event
-from schemas.values import FeedbackCode, FeedbackId, Line, Text
+from schemas.values import CaseEvent, Line, Text
 
 
-class SubmissionRegistered(Event):
+class SubmissionRegistered(CaseEvent):
     """To a portal, in its own topic: its submission has a code.
 
     `accepted` is false when the class is outside the procedure; the reason and the right channel then stand here.
     """
 
-    feedback_id: FeedbackId
-    code: FeedbackCode
     submission_id: str
     reference: Line | None = None
     accepted: bool

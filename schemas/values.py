@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
+from schemas.envelope import Event
+
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _SLUG = r"^[A-Za-z0-9._-]{1,100}$"
 _ACCOUNT = r"^[A-Za-z0-9._-]{1,64}$"
@@ -47,6 +49,21 @@ OpenUnit = Annotated[str, open_text("what the limit counts", Unit)]
 OpenLetterChannel = Annotated[str, open_text("by which way the letter went", Literal["email"])]
 OpenMoment = Annotated[str, Field(description="which letter of the pack's; expect others", examples=["received", "assigned"])]
 OpenSubmitterType = Annotated[str, open_text("who has sent it", SubmitterType)]
+
+
+class CaseEvent(Event):
+    """An event of one case, by its id in the system and the code that the sender knows."""
+
+    feedback_id: FeedbackId
+    code: FeedbackCode
+
+
+class ClockEvent(CaseEvent):
+    """An event of one clock of a case: the duty that it measures, and the agency that has it."""
+
+    clock_id: str
+    rule: OpenRule
+    agency: Slug
 
 
 class Attachment(BaseModel):

@@ -97,7 +97,7 @@ class Actors:
         if request.files:
             files = [("attachments", (name, _bytes_of(kind))) for name, kind in request.files]
             form = {"data": {"feedback": json.dumps(request.body, ensure_ascii=False)}, "files": files}
-        response = await self._try("POST", "/v1/feedback", headers, (), form)
+        response = await self._try("/v1/feedback", headers, form)
         body: Outcome = response.json()
         return body if response.is_success else {"faults": body.get("errors") or [body.get("detail")]}
 
@@ -136,34 +136,31 @@ class Actors:
         secret = outcome.get("lookup_secret") or await self._secret_by_letter(code)
         headers = {"Idempotency-Key": f"demo-{request.source}-{step.action}-{step.at.isoformat()}", "X-Lookup-Secret": secret}
         path = {"supplement": "supplements", "rate": "rating"}[step.action]
-        body = dict(step.values)
         # What is shown follows what is decided by a moment, so "not asked for yet" is tried again.
-        response = await self._try("POST", f"/v1/feedback/{code}/{path}", headers, (409,), {"json": body})
+        response = await self._try(f"/v1/feedback/{code}/{path}", headers, {"json": dict(step.values)}, 409)
         if not response.is_success:
             raise RuntimeError(f"{step.action} of {code} was refused: {response.text}")
 
     async def _secret_by_letter(self, code: str) -> str:
         """Who came by a portal has the secret from the first letter, which may still be under way."""
         for _ in range(_TRIES):
-            if secret := self._mailbox.secret(code):
+            if secret := self._mailbox.secrets.get(code):
                 return secret
             await asyncio.sleep(_TRY_AGAIN_SECONDS)
         raise TimeoutError(f"no letter about {code} arrived in {_TRIES * _TRY_AGAIN_SECONDS:.0f} s; see the log of notify")
 
-    async def _try(
-        self, method: str, path: str, headers: dict[str, str], again_on: tuple[int, ...], form: dict[str, Any]
-    ) -> httpx.Response:
+    async def _try(self, path: str, headers: dict[str, str], form: dict[str, Any], *again_on: int) -> httpx.Response:
         """Send until it is answered: a service that was killed comes back, and the key keeps a repetition from counting."""
         for _ in range(_TRIES):
             try:
-                response = await self._http.request(method, path, headers=headers, **form)
+                response = await self._http.post(path, headers=headers, **form)
             except httpx.TransportError:
                 pass
             else:
                 if response.status_code < 500 and response.status_code not in again_on:
                     return response
             await asyncio.sleep(_TRY_AGAIN_SECONDS)
-        raise TimeoutError(f"{method} {path} was not answered in {_TRIES * _TRY_AGAIN_SECONDS:.0f} s; see the log of intake")
+        raise TimeoutError(f"POST {path} was not answered in {_TRIES * _TRY_AGAIN_SECONDS:.0f} s; see the log of intake")
 
     async def _post(self, topic: str, id: str, name: str, source: str, key: str, body: dict[str, Any]) -> None:
         headers = binary_headers(id=id, type=f"pakn.{name}.v1", source=source, time=self._timekeeper.now())

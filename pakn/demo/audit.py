@@ -17,6 +17,7 @@ from schemas import Envelope
 _WITH_CASES = ("intake", "routing", "deadlines")
 _ONCE = ("FeedbackSubmitted", "FeedbackRated", "ReplyPublished")
 Report = dict[str, Any]
+ByCase = dict[str, list[tuple[Envelope, dict[str, Any]]]]
 
 
 def audit(
@@ -28,7 +29,7 @@ def audit(
     assigned ones are published, declined by an agency, or open. `lost` and `doubled` count findings, each of which is named
     in `findings`. `dead_letters_of_refused` are those that refused requests leave by design: one for each that a portal sent.
     """
-    by_case: dict[str, list[tuple[Envelope, dict[str, Any]]]] = defaultdict(list)
+    by_case: ByCase = defaultdict(list)
     for envelope, data in evidence.facts.values():
         by_case[envelope.subject].append((envelope, data))
     lost = _lost(requests, outcomes, evidence, by_case, mailbox)
@@ -58,7 +59,7 @@ def audit(
     }
 
 
-def _row(request: DemoRequest, outcome: Mapping[str, Any], by_case: Mapping[str, list[Any]], evidence: Evidence) -> Report:
+def _row(request: DemoRequest, outcome: Mapping[str, Any], by_case: ByCase, evidence: Evidence) -> Report:
     feedback_id = outcome.get("feedback_id", "")
     facts = by_case.get(feedback_id, [])
     assigned = min((data for e, data in facts if e.name == "FeedbackAssigned"), key=lambda data: data["assigned_at"], default=None)
@@ -84,11 +85,7 @@ def _row(request: DemoRequest, outcome: Mapping[str, Any], by_case: Mapping[str,
 
 
 def _lost(
-    requests: Sequence[DemoRequest],
-    outcomes: Mapping[str, Any],
-    evidence: Evidence,
-    by_case: Mapping[str, list[Any]],
-    mailbox: Mailbox,
+    requests: Sequence[DemoRequest], outcomes: Mapping[str, Any], evidence: Evidence, by_case: ByCase, mailbox: Mailbox
 ) -> list[str]:
     found: list[str] = []
     for request in requests:
@@ -120,12 +117,7 @@ def _lost(
     return found
 
 
-def _doubled(
-    outcomes: Mapping[str, Any],
-    evidence: Evidence,
-    by_case: Mapping[str, list[Any]],
-    mailbox: Mailbox,
-) -> list[str]:
+def _doubled(outcomes: Mapping[str, Any], evidence: Evidence, by_case: ByCase, mailbox: Mailbox) -> list[str]:
     found: list[str] = []
     codes = Counter(outcome["code"] for outcome in outcomes.values() if "code" in outcome)
     found += [f"doubled: code {code} was given {number} times" for code, number in codes.items() if number > 1]

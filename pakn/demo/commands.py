@@ -27,13 +27,7 @@ def demo(
     try:
         code = asyncio.run(
             play.play(
-                packs=pack or [],
-                requests=requests,
-                limit=limit,
-                report=report,
-                days=days,
-                keep=keep,
-                folder=folder.absolute(),
+                packs=pack or [], requests=requests, limit=limit, report=report, days=days, keep=keep, folder=folder.absolute()
             )
         )
     except (CannotStart, PackError, ValueError, TimeoutError) as error:

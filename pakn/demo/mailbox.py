@@ -13,13 +13,13 @@ _LINK = re.compile(r"/feedback/(?P<code>[A-Z0-9.]+)\?secret=(?P<secret>\w+)")
 
 
 class Mailbox:
-    """Everything that was delivered. `counts` has the number of copies by Message-ID."""
+    """Everything that was delivered. `counts` has the number of copies by Message-ID, `secrets` the look-up secret by code."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
         self.port = port
         self.counts: Counter[str] = Counter()
-        self._secrets: dict[str, str] = {}
+        self.secrets: dict[str, str] = {}
         self._controller = Controller(self, hostname="127.0.0.1", port=port)
 
     def start(self) -> None:
@@ -31,10 +31,6 @@ class Mailbox:
         """Take no more letters."""
         self._controller.stop()
 
-    def secret(self, code: str) -> str | None:
-        """The look-up secret that a letter about this feedback brought."""
-        return self._secrets.get(code)
-
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         """Keep one letter; the name and the arguments are those of the SMTP server's library."""
         message: Message = email.message_from_bytes(envelope.content)
@@ -43,7 +39,7 @@ class Mailbox:
         part = message.get_payload(0) if message.is_multipart() else message
         text = part.get_payload(decode=True) if isinstance(part, Message) else None
         if link := _LINK.search(text.decode(errors="replace") if isinstance(text, bytes) else ""):
-            self._secrets[link["code"]] = link["secret"]
+            self.secrets[link["code"]] = link["secret"]
         name = "".join(character if character.isalnum() else "_" for character in message_id)[:80]
         (self.folder / f"{name}.{self.counts[message_id]}.eml").write_bytes(envelope.content)
         return "250 OK"

@@ -35,7 +35,7 @@ class Observer:
         self.seen: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self.answers: dict[str, dict[str, Any]] = {}
         self.records = 0
-        self.totals: dict[str, int] = defaultdict(int)
+        self.published = 0
         self._ids: set[str] = set()
 
     async def start(self) -> None:
@@ -45,7 +45,7 @@ class Observer:
         await self._lengths.start()
         self._partitions = await partitions_of(self._admin, self._settings.namespace)
         assign_paused(self._lengths, self._partitions)
-        others = (topics.INBOX, topics.ACTIONS, topics.CONTACTS)
+        others = (topics.INBOX, topics.ACTIONS, topics.CONTACTS, topics.DEAD)
         self._consumer.assign([row for row in self._partitions if TopicName.parse(row.topic).family not in others])
 
     async def stop(self) -> None:
@@ -65,9 +65,6 @@ class Observer:
 
     def _take(self, record: ConsumerRecord) -> None:
         family = TopicName.parse(record.topic).family
-        if family == topics.DEAD:
-            self.totals["dead letters"] += 1
-            return
         envelope = parse_envelope(record.headers)
         data = json.loads(record.value)
         if family == topics.OUTBOX:
@@ -81,7 +78,7 @@ class Observer:
             self._news(envelope.subject)
         elif envelope.id not in self._ids:
             self._ids.add(envelope.id)
-            self.totals[envelope.name] += 1
+            self.published += envelope.name == "ReplyPublished"
             self.seen[envelope.subject].append((envelope.name, data.get("agency") or ""))
             self._news(envelope.subject)
 

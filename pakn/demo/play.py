@@ -27,14 +27,7 @@ from pakn.packs.load import PACKS, Pack, load_pack
 
 
 async def play(
-    *,
-    packs: Sequence[str],
-    requests: Path | None,
-    limit: int,
-    report: Path | None,
-    days: int,
-    keep: bool,
-    folder: Path,
+    *, packs: Sequence[str], requests: Path | None, limit: int, report: Path | None, days: int, keep: bool, folder: Path
 ) -> int:
     """Play each pack and print what came of it. Returns the exit code: 1 when anything was lost or doubled.
 

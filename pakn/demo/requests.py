@@ -129,7 +129,8 @@ def _of_csv(row: Mapping[str, str], pack: Pack) -> DemoRequest:
         "content": f"{row['RequestType']} reported by {row['RequestSource']} at {row['Address'] or 'an address not given'}.",
         "sender": sender,
     }
-    return DemoRequest(number, row["Owner"], created, portal if portal in _portals(pack) else None, body, (), steps)
+    known = portal in [own.id for own in pack.header.portals]
+    return DemoRequest(number, row["Owner"], created, portal if known else None, body, (), steps)
 
 
 def _of_script(row: Mapping[str, Any], pack: Pack) -> DemoRequest:
@@ -147,10 +148,6 @@ def _of_script(row: Mapping[str, Any], pack: Pack) -> DemoRequest:
         before = next(_moments(day, before, zone))
         steps.append(Act(before, step["action"], values))
     return DemoRequest(row["ref"], None, submitted, row["portal"], body, files, tuple(steps))
-
-
-def _portals(pack: Pack) -> set[str]:
-    return {portal.id for portal in pack.header.portals}
 
 
 def _moments(day: date, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:

@@ -4,15 +4,16 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pakn.demo.actors import Actors
 from pakn.demo.audit import Report, audit
@@ -29,32 +30,28 @@ from schemas.topics import ServiceName
 _BOUND_SECONDS = 180.0
 # How many requests a day of the scaled clock may bring per second of the machine, and the shortest day.
 _REQUESTS_PER_SECOND, _SHORTEST_DAY = 250.0, 0.25
+Show = Callable[[date | None], None]
+"""Brings the progress bars up to date; a day is named where one is being played."""
 
 
+@dataclass
 class Scene:
     """One pack being played."""
 
-    def __init__(
-        self,
-        pack: Pack,
-        requests: list[DemoRequest],
-        running: Stack,
-        timekeeper: Timekeeper,
-        mailbox: Mailbox,
-        home: Path,
-        console: Console,
-    ) -> None:
-        self.pack = pack
-        self.requests = requests
-        self.stack = running
-        self.mailbox = mailbox
-        self.home = home
-        self._timekeeper = timekeeper
-        self._console = console
-        self._observer = Observer(running.settings)
-        self._actors = Actors(running.settings, running.urls["intake"], self._observer, timekeeper, mailbox)
+    pack: Pack
+    requests: list[DemoRequest]
+    stack: Stack
+    timekeeper: Timekeeper
+    mailbox: Mailbox
+    home: Path
+    console: Console
+
+    def __post_init__(self) -> None:
+        settings = self.stack.settings
+        self._observer = Observer(settings)
+        self._actors = Actors(settings, self.stack.urls["intake"], self._observer, self.timekeeper, self.mailbox)
         self._http = httpx.AsyncClient(timeout=5)
-        self._mongo = mongo.make_client(running.settings.mongo)
+        self._mongo = mongo.make_client(settings.mongo)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -80,36 +77,43 @@ class Scene:
         self._tasks += people
         zone = ZoneInfo(self.pack.header.timezone)
         last = self.requests[-1].submitted_at.astimezone(zone).date() + timedelta(days=days)
-        with _progress(self._console) as progress:
-            bars = _Bars(progress, self.pack, len(self.requests), self._observer, self.mailbox)
+        columns = TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+        with Progress(*columns, console=self.console) as progress:
+            rows = [progress.add_task(f"{self.pack.id}: {row}", total=len(self.requests)) for row in ("assigned", "published")]
+
+            def show(day: date | None) -> None:
+                progress.update(rows[0], completed=len(self._observer.assigned_to))
+                text = f"{self.pack.id}: published" + (f", {day}" if day else "") + f", {len(self.mailbox.counts)} letters"
+                progress.update(rows[1], completed=self._observer.published, description=text)
+
             while True:
-                today = self._timekeeper.now().astimezone(zone).date()
+                today = self.timekeeper.now().astimezone(zone).date()
                 coming = sum(request.submitted_at.astimezone(zone).date() == today for request in self.requests)
-                end = await self._timekeeper.play_day(max(_SHORTEST_DAY, coming / _REQUESTS_PER_SECOND))
-                await self._until(f"all that happens on {today}", lambda end=end: self._settled(end, people, bars))
-                bars.show(today)
+                end = await self.timekeeper.play_day(max(_SHORTEST_DAY, coming / _REQUESTS_PER_SECOND))
+                await self._until(f"all that happens on {today}", lambda end=end: self._settled(end, people, show))
+                show(today)
                 if today >= last:
                     break
-                self._timekeeper.next_midnight(end)
-            await self._until("the last timers and letters", lambda: self._all_done(end, bars))
+                self.timekeeper.next_midnight(end)
+            await self._until("the last timers and letters", lambda: self._all_done(end, show))
         return audit(self.requests, self._actors.outcomes, await read_evidence(self.stack.settings), self.mailbox)
 
-    async def _settled(self, end: datetime, people: Sequence[asyncio.Task[None]], bars: "_Bars") -> bool:
+    async def _settled(self, end: datetime, people: Sequence[asyncio.Task[None]], show: Show) -> bool:
         for person in people:
             if person.done() and (error := person.exception()):
                 raise error
-        self._timekeeper.wake()
-        bars.show(end.date())
-        if not self._timekeeper.idle(end) or not await self._observer.all_handled():
+        self.timekeeper.wake(self.timekeeper.now())
+        show(end.date())
+        if not self.timekeeper.idle(end) or not await self._observer.all_handled():
             return False
-        return await self._metric("intake", "pakn_outbox_pending") == 0 and self._timekeeper.idle(end)
+        return await self._metric("intake", "pakn_outbox_pending") == 0 and self.timekeeper.idle(end)
 
-    async def _all_done(self, end: datetime, bars: "_Bars") -> bool:
+    async def _all_done(self, end: datetime, show: Show) -> bool:
         """Every timer has fired up to `end`, and no letter waits to be sent or announced.
 
         One of which nobody knows whether it arrived is settled as an operator would: by a look into the mailbox.
         """
-        bars.show(None)
+        show(None)
         fired_until = await self._metric("deadlines", "pakn_timers_fired_until_timestamp_seconds")
         if fired_until is None or fired_until < end.timestamp() or not await self._observer.all_handled():
             return False
@@ -134,10 +138,9 @@ class Scene:
 
     async def _ready(self) -> bool:
         try:
-            answers = [await self._http.get(f"{url}/ready") for url in self.stack.urls.values()]
+            return all([(await self._http.get(f"{url}/ready")).is_success for url in self.stack.urls.values()])
         except httpx.TransportError:
             return False
-        return all(answer.status_code == 200 for answer in answers)
 
     async def _metric(self, service: ServiceName, name: str) -> float | None:
         """A metric of a service, as Prometheus sees it; none while the service does not answer."""
@@ -157,27 +160,3 @@ class Scene:
             if time.monotonic() > ends:
                 raise TimeoutError(f"waited {_BOUND_SECONDS:.0f} s in vain for {what}; see the logs in {self.home / 'logs'}")
             await asyncio.sleep(0.05)
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
-
-
-class _Bars:
-    """The progress bars: what has entered, what is published, which day it is."""
-
-    def __init__(self, progress: Progress, pack: Pack, total: int, observer: Observer, mailbox: Mailbox) -> None:
-        self._progress = progress
-        self._observer = observer
-        self._mailbox = mailbox
-        self._name = pack.id
-        self._rows: dict[str, TaskID] = {
-            row: progress.add_task(f"{pack.id}: {row}", total=total) for row in ("assigned", "published")
-        }
-
-    def show(self, day: Any) -> None:
-        """Bring the bars up to date."""
-        totals = self._observer.totals
-        self._progress.update(self._rows["assigned"], completed=len(self._observer.assigned_to))
-        text = f"{self._name}: published" + (f", {day}" if day else "") + f", {len(self._mailbox.counts)} letters"
-        self._progress.update(self._rows["published"], completed=totals["ReplyPublished"], description=text)

@@ -41,12 +41,8 @@ class Timekeeper:
         heapq.heappush(self._waiting, (moment, next(self._order), event))
         await event.wait()
 
-    def busy(self) -> None:
-        """Somebody who was woken has something to do before the day may end."""
-        self._due_and_not_done += 1
-
     def done(self) -> None:
-        """It is done."""
+        """Somebody who was woken has done what was due."""
         self._due_and_not_done -= 1
 
     def idle(self, end: datetime) -> bool:
@@ -60,21 +56,18 @@ class Timekeeper:
         rate = max((end - start).total_seconds(), 0.0) / seconds
         from_now_on(self._file, legal=start, rate=rate, until=end)
         while (now := self.now()) < end:
-            self._wake(now)
+            self.wake(now)
             await asyncio.sleep(0.005)
-        self._wake(end)
+        self.wake(end)
         return end
-
-    def wake(self) -> None:
-        """Wake who waits for a time that has come while the clock stands."""
-        self._wake(self.now())
 
     def next_midnight(self, end: datetime) -> None:
         """Set the clock to the first moment of the next local day."""
         midnight = datetime.combine(end.astimezone(self._zone).date() + timedelta(days=1), time(), self._zone)
         from_now_on(self._file, legal=midnight, rate=0, until=midnight)
 
-    def _wake(self, now: datetime) -> None:
+    def wake(self, now: datetime) -> None:
+        """Wake who waits for a time that has come."""
         while self._waiting and self._waiting[0][0] <= now:
-            self.busy()
+            self._due_and_not_done += 1
             heapq.heappop(self._waiting)[2].set()

@@ -5,6 +5,8 @@ A decision that was made before stands in the case's history: its facts come aga
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 from pakn.engine.case_store import CaseStore, Change, history_entry, recorded_facts
@@ -22,36 +24,30 @@ CaseT = TypeVar("CaseT")
 Decide = Callable[[CaseT | None, Received], tuple[CaseT | None, list[Fact]]]
 
 
+@dataclass(frozen=True)
 class CaseHandler(Generic[CaseT]):
-    """Load the batch's cases in one query, decide each event in order, save in one bulk, redo what met another writer."""
+    """Load the batch's cases in one query, decide each event in order, save in one bulk, redo what met another writer.
 
-    def __init__(
-        self,
-        store: CaseStore,
-        decide: Decide[CaseT],
-        read: Callable[[Document], CaseT],
-        write: Callable[[CaseT], Document],
-        case_id: Callable[[Received], str] = lambda received: received.envelope.subject,
-        cause_id: Callable[[Received], str] = lambda received: received.envelope.id,
-    ) -> None:
-        """`cause_id` names an event uniquely in the whole system, also where its sender chose the id."""
-        self._store = store
-        self._decide = decide
-        self._read = read
-        self._write = write
-        self._case_id = case_id
-        self._cause_id = cause_id
+    `cause_id` names an event uniquely in the whole system, also where its sender chose the id.
+    """
+
+    store: CaseStore
+    decide: Decide[CaseT]
+    read: Callable[[Document], CaseT]
+    write: Callable[[CaseT], Document]
+    case_id: Callable[[Received], str] = attrgetter("envelope.subject")
+    cause_id: Callable[[Received], str] = attrgetter("envelope.id")
 
     async def handle(self, batch: Sequence[Received]) -> Outcome:
         """Raises TryAgain when other writers were faster eight times in a row, and where a decision has to wait."""
         outcome = Outcome()
         waiting: dict[str, list[Received]] = defaultdict(list)
         for received in batch:
-            waiting[self._case_id(received)].append(received)
+            waiting[self.case_id(received)].append(received)
         for _ in range(_CONFLICT_ROUNDS):
-            documents = await self._store.load(waiting)
+            documents = await self.store.load(waiting)
             decided = {case_id: self._decide_case(case_id, documents.get(case_id), events) for case_id, events in waiting.items()}
-            conflicts = await self._store.save([change for change, _ in decided.values() if change is not None])
+            conflicts = await self.store.save([change for change, _ in decided.values() if change is not None])
             for case_id, (_, part) in decided.items():
                 if case_id not in conflicts:
                     del waiting[case_id]
@@ -64,10 +60,10 @@ class CaseHandler(Generic[CaseT]):
 
     def _decide_case(self, case_id: str, document: Document | None, events: Sequence[Received]) -> tuple[Change | None, Outcome]:
         outcome = Outcome()
-        before = case = self._read(document) if document else None
+        before = case = self.read(document) if document else None
         entries: list[Document] = []
         for received in events:
-            cause = self._cause_id(received)
+            cause = self.cause_id(received)
             known = recorded_facts({"_id": case_id, "history": entries}, cause)
             if known is None and document:
                 known = recorded_facts(document, cause)
@@ -77,7 +73,7 @@ class CaseHandler(Generic[CaseT]):
                 continue
             former = case
             try:
-                case, facts = self._decide(case, received)
+                case, facts = self.decide(case, received)
             except TryAgain:
                 raise
             except GiveUp as reason:
@@ -95,4 +91,4 @@ class CaseHandler(Generic[CaseT]):
         if case is None or (case == before and not entries):
             return None, outcome
         version = document["version"] if document else 0
-        return Change(case_id, version, self._write(case), entries), outcome
+        return Change(case_id, version, self.write(case), entries), outcome

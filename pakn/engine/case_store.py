@@ -15,6 +15,8 @@ from pymongo.errors import BulkWriteError
 from pakn.engine.mongo import Collection, Document, duplicates
 from schemas import Fact
 
+_KEPT_AS_IS = ("id", "type", "schema", "source", "cause", "data")
+
 
 @dataclass(slots=True)
 class Change:
@@ -29,16 +31,7 @@ class Change:
 def history_entry(cause: str, facts: Sequence[Fact]) -> Document:
     """What `history` keeps of one decision: the id of the event that caused it, and the facts as they were published."""
     rows = [
-        {
-            "id": fact.id,
-            "type": fact.type,
-            "schema": fact.schema,
-            "time": fact.time.isoformat(),
-            "source": fact.source,
-            "cause": fact.cause,
-            "data": fact.data,
-            "topics": list(fact.topics),
-        }
+        {name: getattr(fact, name) for name in _KEPT_AS_IS} | {"time": fact.time.isoformat(), "topics": list(fact.topics)}
         for fact in facts
     ]
     return {"cause": cause, "facts": rows}
@@ -60,15 +53,10 @@ def all_recorded_facts(document: Document) -> list[Fact]:
 def _facts_of(case_id: str, entry: Document) -> list[Fact]:
     return [
         Fact(
-            id=row["id"],
-            type=row["type"],
-            schema=row["schema"],
             subject=case_id,
             time=datetime.fromisoformat(row["time"]),
-            source=row["source"],
-            cause=row["cause"],
-            data=row["data"],
             topics=tuple(row["topics"]),
+            **{name: row[name] for name in _KEPT_AS_IS},
         )
         for row in entry["facts"]
     ]

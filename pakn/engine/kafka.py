@@ -6,7 +6,8 @@ every subscriber.
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -109,10 +110,7 @@ def subscribe(
         listener=listener,
     )
 
-    async def handle(message: KafkaMessage) -> None:
-        await on_batch(message)
-
-    subscriber(handle)
+    subscriber(on_batch)
     return subscriber
 
 
@@ -171,15 +169,22 @@ class TopicsMissing(OSError):
 
 async def check_topics(settings: Settings, topics: Iterable[str]) -> None:
     """Raises TopicsMissing that names the topics (without namespace) that Kafka does not have."""
-    admin = AIOKafkaAdminClient(**client_options(settings.kafka))
-    await admin.start()
-    try:
+    async with administering(settings.kafka) as admin:
         existing = set(await admin.list_topics())
-    finally:
-        await admin.close()
     missing = [name for topic in topics if (name := topic_name(settings.namespace, topic)) not in existing]
     if missing:
         raise TopicsMissing(f"{len(missing)} topics are missing, for example {missing[0]}; run `pakn provision`")
+
+
+@asynccontextmanager
+async def administering(settings: KafkaSettings) -> AsyncGenerator[AIOKafkaAdminClient, None]:
+    """A connected admin client until the block ends. Raises KafkaError."""
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
 
 
 def client_options(settings: KafkaSettings) -> dict[str, Any]:

@@ -42,7 +42,6 @@ Job = Callable[[], Awaitable[None]]
 class Wiring:
     """The concrete things that a service runs on."""
 
-    name: ServiceName
     settings: Settings
     client: mongo.Client
     broker: KafkaBroker

@@ -31,12 +31,8 @@ async def read_to_end(settings: Settings, wanted: Callable[[TopicName], bool]) -
 
     Raises ValueError where there is no such topic, TimeoutError where no record comes for half a minute, KafkaError.
     """
-    admin = AIOKafkaAdminClient(**kafka.client_options(settings.kafka))
-    await admin.start()
-    try:
+    async with kafka.administering(settings.kafka) as admin:
         partitions = await partitions_of(admin, settings.namespace, wanted)
-    finally:
-        await admin.close()
     if not partitions:
         raise ValueError(f"no such topic in namespace {settings.namespace!r}; is PAKN_NAMESPACE right?")
     async with aclosing(_read(settings.kafka, partitions)) as records:
@@ -56,16 +52,14 @@ async def all_handled(admin: AIOKafkaAdminClient, namespace: str, ends: Mapping[
 
 
 async def _read(settings: KafkaSettings, partitions: Iterable[TopicPartition]) -> AsyncGenerator[Record, None]:
-    options = kafka.client_options(settings)
     consumer = AIOKafkaConsumer(
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         isolation_level="read_committed",
         max_partition_fetch_bytes=_FETCH_BYTES,
-        **options,
+        **kafka.client_options(settings),
     )
-    await consumer.start()
-    try:
+    async with consumer:
         # Assigned first: the library looks up partitions that are not assigned one by one.
         consumer.assign(list(partitions))
         ends = await consumer.end_offsets(list(partitions))
@@ -78,5 +72,3 @@ async def _read(settings: KafkaSettings, partitions: Iterable[TopicPartition]) -
             for records in batches.values():
                 for record in records:
                     yield record
-    finally:
-        await consumer.stop()

@@ -100,12 +100,9 @@ class GivenUp:
         return self.reason.faults or (Fault(field="record", code=self.reason.reason, message=str(self.reason)[:1000]),)
 
 
-class Refusal(Protocol):
-    """Answers the sender of a record that was given up, with facts to publish; none for a topic that gets no answers."""
-
-    def __call__(self, given_up: GivenUp) -> list[Fact]:
-        """Must give the same facts at each repetition."""
-        ...
+Refusal = Callable[[GivenUp], list[Fact]]
+"""Answers the sender of a record that was given up, with facts to publish: the same at each repetition, and none for a topic that
+gets no answers."""
 
 
 def appended_at(record: Record) -> datetime:
@@ -130,35 +127,27 @@ class Handler(Protocol):
         ...
 
 
+@dataclass(eq=False)
 class Turn:
-    """Runs a service's batches; ends the process through `fatal` when a batch cannot be finished."""
+    """Runs a service's batches; ends the process through `fatal` when a batch cannot be finished.
 
-    def __init__(
-        self,
-        settings: Settings,
-        service: str,
-        broker: KafkaBroker,
-        handler: Handler,
-        wanted: frozenset[str],
-        fatal: Callable[[str], None],
-        progress: Callable[[Sequence[Record]], None],
-        refuse: Refusal | None = None,
-    ) -> None:
-        """`wanted` are the classes of the catalogue that the handler takes, by name, and `Tombstone`; others are skipped unread.
+    `wanted` are the classes of the catalogue that the handler takes, by name, and `Tombstone`; others are skipped unread.
+    A handler for two major versions of an event wants both: `FeedbackRated` and `FeedbackRatedV2`.
+    `refuse` gives the answers that are published with dead letters.
+    """
 
-        A handler for two major versions of an event wants both: `FeedbackRated` and `FeedbackRatedV2`.
-        `refuse` gives the answers that are published with dead letters.
-        """
-        self._settings = settings
-        self._service = service
-        self._broker = broker
-        self._handler = handler
-        self._wanted = wanted
-        self._readers = {type: model for type, model in schemas.CATALOGUE.items() if model.__name__ in wanted}
+    settings: Settings
+    service: str
+    broker: KafkaBroker
+    handler: Handler
+    wanted: frozenset[str]
+    fatal: Callable[[str], None]
+    progress: Callable[[Sequence[Record]], None]
+    refuse: Refusal | None = None
+
+    def __post_init__(self) -> None:
+        self._readers = {type: model for type, model in schemas.CATALOGUE.items() if model.__name__ in self.wanted}
         self._names = {model.event_name() for model in self._readers.values()}
-        self._fatal = fatal
-        self._progress = progress
-        self._refuse = refuse
 
     async def on_message(self, message: KafkaMessage) -> None:
         """Handle one batch and commit it; after `retry_seconds` of failures stop the process without committing."""
@@ -167,7 +156,7 @@ class Turn:
         try:
             # Whatever fails counts as "try again", within a bound: what no repetition mends is given up record by record.
             async for attempt in stamina.retry_context(
-                on=_note_failure, attempts=None, timeout=self._settings.retry_seconds, wait_initial=0.1, wait_max=5.0
+                on=_note_failure, attempts=None, timeout=self.settings.retry_seconds, wait_initial=0.1, wait_max=5.0
             ):
                 with attempt:
                     try:
@@ -178,7 +167,7 @@ class Turn:
         except Exception as error:
             # Returning or raising would let the next commit pass over this batch, so this handler never returns: the
             # process ends, the supervisor starts a new one, and the batch comes again.
-            self._fatal(f"a batch of {len(records)} could not be finished: {describe(error)}")
+            self.fatal(f"a batch of {len(records)} could not be finished: {describe(error)}")
             await asyncio.Event().wait()
         try:
             await kafka.commit(message)
@@ -197,8 +186,8 @@ class Turn:
                     raise
                 reason = GiveUp("unsavable", f"what this leads to is more than the database can keep: {describe(error)}")
                 given_up = GivenUp(record, reason)
-                if self._refuse:
-                    await kafka.publish(self._broker, self._settings.namespace, self._refuse(given_up))
+                if self.refuse:
+                    await kafka.publish(self.broker, self.settings.namespace, self.refuse(given_up))
                 await self._dead_letter(given_up)
 
     async def _run(self, records: Sequence[Record]) -> None:
@@ -213,12 +202,12 @@ class Turn:
             else:
                 if received is not None:
                     batch.append(received)
-        outcome = await self._handler.handle(batch) if batch else Outcome()
+        outcome = await self.handler.handle(batch) if batch else Outcome()
         given_up += [GivenUp(received.record, reason, received) for received, reason in outcome.given_up]
         facts = outcome.facts
-        if self._refuse:
-            facts = [*facts, *(fact for row in given_up for fact in self._refuse(row))]
-        await kafka.publish(self._broker, self._settings.namespace, facts)
+        if self.refuse:
+            facts = [*facts, *(fact for row in given_up for fact in self.refuse(row))]
+        await kafka.publish(self.broker, self.settings.namespace, facts)
         for row in given_up:
             await self._dead_letter(row)
         for received in batch:
@@ -231,7 +220,7 @@ class Turn:
         """Read a record; none when its event is not wanted here. Raises GiveUp when it cannot be read."""
         topic = TopicName.parse(record.topic)
         lifecycle = topic.family in (topics.FEEDBACK, topics.CONTACTS)
-        if record.value is None and topic.family == topics.CONTACTS and Tombstone.__name__ in self._wanted:
+        if record.value is None and topic.family == topics.CONTACTS and Tombstone.__name__ in self.wanted:
             return self._tombstone(record, topic)
         try:
             envelope = schemas.parse_envelope(record.headers)
@@ -240,7 +229,7 @@ class Turn:
         if envelope.name not in self._names or (record.value is None and lifecycle):
             if not lifecycle:
                 raise GiveUp(
-                    "unknown_type", f"ce_type {envelope.type!r} is not one that {topic.topic} takes: {sorted(self._wanted)}"
+                    "unknown_type", f"ce_type {envelope.type!r} is not one that {topic.topic} takes: {sorted(self.wanted)}"
                 )
             metrics.events_consumed.labels(envelope.name if envelope.type in schemas.CATALOGUE else "unknown", "skipped").inc()
             return None
@@ -261,20 +250,19 @@ class Turn:
         except UnicodeDecodeError:
             raise GiveUp("unreadable", "the key of a record without a value is not UTF-8") from None
         name = Tombstone.__name__
-        place = f"{record.topic}/{record.partition}/{record.offset}"
         at = appended_at(record)
-        envelope = Envelope(place, f"pakn.{name}.v1", name, record.topic, at, key, "")
+        envelope = Envelope(dead_letters.origin(record), f"pakn.{name}.v1", name, record.topic, at, key, "")
         return Received(envelope, Tombstone(), topic, record.partition, record.offset, at, record)
 
     async def _dead_letter(self, row: GivenUp) -> None:
-        await dead_letters.publish(self._broker, self._settings.namespace, self._service, row.record, row.reason)
+        await dead_letters.publish(self.broker, self.settings.namespace, self.service, row.record, row.reason)
         metrics.dead_letters.labels(row.reason.reason).inc()
         name = row.received.envelope.name if row.received else "unknown"
         metrics.events_consumed.labels(name, "dead").inc()
         log.warning("dead_letter", reason=row.reason.reason, origin=dead_letters.origin(row.record), type=name)
 
     def _note_progress(self, records: Sequence[Record]) -> None:
-        self._progress(records)
+        self.progress(records)
         metrics.last_progress.set_to_current_time()
         now = time.time()
         for record in records:

@@ -1,5 +1,6 @@
 """A server that runs as a child of this process: its log, its readiness, its end; and which ports are free."""
 
+import abc
 import atexit
 import contextlib
 import ctypes
@@ -13,9 +14,10 @@ import sys
 import time
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
 # Ports below the range from which systems take the source ports of outgoing connections. Inside that range a client that keeps
 # knocking at a killed server's port can be given this very port as its source, connects to itself and blocks the restart.
@@ -79,73 +81,86 @@ def require_free(ports: Mapping[str, Mapping[str, int]]) -> None:
         raise CannotStart("\n".join(["These ports are taken. Does PAKN run already? Otherwise set other ones by", *lines]))
 
 
-class ServerProcess:
-    """One server: `start`, `wait_ready`, then `stop` or `kill`; a killed one can be started again with the same command."""
+class ServerProcess(abc.ABC):
+    """One server of 127.0.0.1: `start` it, then `stop` or `kill` it; `restart` starts it again on its port and data."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
+    ready_seconds: ClassVar[float]
+
+    def __init__(self, name: str, log: Path) -> None:
         self.name = name
-        self.command = list(command)
         self.log = log
+        self._command: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         # A program that ends without calling stop() leaves nothing behind, also where the kernel does not see to it.
         atexit.register(_kill_if_alive, weakref.ref(self))
 
+    @property
+    @abc.abstractmethod
+    def address(self) -> str:
+        """Where clients reach the server that was started last."""
+
+    @property
+    @abc.abstractmethod
+    def description(self) -> str:
+        """Which server this is, for people."""
+
+    @abc.abstractmethod
+    def prepare(self) -> list[str]:
+        """Choose the ports and make what the server needs on disk. Returns its command; raises `CannotStart`."""
+
+    @abc.abstractmethod
+    def answers(self) -> bool:
+        """Whether the server does what it is there for."""
+
     def start(self) -> None:
-        """Starts the program in a session of its own, so that Ctrl-C in the terminal reaches the services and not the servers."""
+        """Returns when the server answers. Raises `CannotStart`; a port clash is tried once more with other ports."""
+        self._command = self.prepare()
+        try:
+            self.restart()
+        except PortTaken:
+            self._command = self.prepare()
+            self.restart()
+
+    def restart(self) -> None:
+        """Starts the server again on its port and data, and returns when it answers. Raises `CannotStart`."""
+        self.stop()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            self._process = _SPAWNER.submit(
+            process = self._process = _SPAWNER.submit(
                 subprocess.Popen,
-                self.command,
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                start_new_session=True,  # Ctrl-C in the terminal reaches the services and not the servers.
                 preexec_fn=die_with_parent if _LIBC is not None else None,
             ).result()
-
-    def wait_ready(self, answers: Callable[[], bool], seconds: float) -> None:
-        """Returns as soon as `answers()` is true. Raises `CannotStart` when the program ends first or `seconds` have passed."""
-        process, deadline = self._running(), time.monotonic() + seconds
-        while not answers():
+        deadline = time.monotonic() + self.ready_seconds
+        while not self.answers():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = process.wait(0.05)  # The pause between two questions ends at once when the program does.
                 raise self._failure(f"ended with status {code} before it was ready")
             if time.monotonic() > deadline:
-                raise self._failure(f"was not ready within {seconds:g} s (is the machine overloaded?)")
+                raise self._failure(f"was not ready within {self.ready_seconds:g} s (is the machine overloaded?)")
 
     @property
     def alive(self) -> bool:
         """Whether the program was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
-    @property
-    def pid(self) -> int:
-        """The process id of the program that runs now, or ran last."""
-        return self._running().pid
-
     def kill(self) -> None:
         """Ends the program with no warning, as a power cut would, and returns when it is gone."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
         if self._process is not None:
+            self._process.kill()
             self._process.wait()
 
     def stop(self, seconds: float = 10) -> None:
-        """Asks the program to end and kills it after `seconds`. Does nothing to one that is not running."""
-        if not self.alive:
-            return
-        process = self._running()
-        process.terminate()
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
+        """Asks the program to end and kills it after `seconds`; its data stays. Does nothing to one that is not running."""
+        if self._process is not None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
             self.kill()
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            raise RuntimeError(f"{self.name} was not started")
-        return self._process
 
     def _failure(self, what: str) -> CannotStart:
         lines = self.log.read_text(errors="replace").splitlines()[-15:]

@@ -1,6 +1,5 @@
-"""Real Apache Kafka brokers as child processes, from Maven jars and a Java found here."""
+"""A real Apache Kafka broker as a child process, from Maven jars and a Java found here."""
 
-import concurrent.futures
 import contextlib
 import hashlib
 import importlib.util
@@ -12,7 +11,7 @@ import struct
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from pakn.local import child_process
@@ -20,7 +19,26 @@ from pakn.local import child_process
 PROJECT = Path(__file__).resolve().parents[2]
 _CLUSTER_ID = "UEFLTi1sb2NhbC1rYWZrYQ"
 _OLDEST_JAVA = 17
-_READY_SECONDS = 90
+SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "auto.create.topics.enable": "false",
+    "group.initial.rebalance.delay.ms": "0",
+    "offsets.topic.num.partitions": "4",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "log.cleaner.dedupe.buffer.size": "16777216",  # The default, 128 MB, is a third of the heap.
+    # A broker that was killed is let in again when its old session is over: 3 s instead of 9.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+}
+"""Of the broker, whatever its ports and folder are."""
 
 
 def find_java() -> tuple[str, str]:
@@ -87,112 +105,50 @@ def _compare_with_lock(folder: Path, said: str) -> None:
         raise child_process.CannotStart(f"Jars that jgo.lock.toml does not name: {', '.join(sorted(fetched))}.")
 
 
-class KafkaCluster:
-    """One to a few brokers, numbered from 1, each also a controller; their data stays in `folder` until it is removed.
+class KafkaServer(child_process.ServerProcess):
+    """One broker that is its own controller, on `port` (any free one by default); its data stays in `folder` until removed.
 
-    `port` is the one on which clients reach the first broker; all others, and that one without it, are any free ones.
+    `speed` leaves out what makes it start early but run at half the speed.
     """
 
-    def __init__(
-        self, folder: Path, jars: Path, *, nodes: int, speed: bool, extra: Mapping[str, str], port: int | None = None
-    ) -> None:
-        self.java, self.java_source = find_java()
-        self._folder, self._nodes, self._extra, self._port = folder, nodes, extra, port
-        tiers = [] if speed else ["-XX:TieredStopAtLevel=1"]  # The quick compiler alone: earlier ready, half as fast at full load.
+    ready_seconds = 90
+
+    def __init__(self, folder: Path, jars: Path, *, speed: bool, port: int | None = None) -> None:
+        super().__init__("Kafka", folder / "logs" / "kafka-1.log")
+        java, self._java_source = find_java()
+        self._home, self._wanted_port, self._port = folder / "kafka-1-of-1", port, 0
+        tiers = [] if speed else ["-XX:TieredStopAtLevel=1"]  # The quick compiler alone.
         options = ["-Xmx384m", "-XX:+UseSerialGC", *tiers, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-        self._run = [self.java, *options, "-cp", os.pathsep.join([str(jars / "jars" / "*"), str(jars / "modules" / "*")])]
-        self._ports: list[int] = []
-        self._brokers: dict[int, child_process.ServerProcess] = {}
+        self._run = [java, *options, "-cp", os.pathsep.join([str(jars / "jars" / "*"), str(jars / "modules" / "*")])]
 
     @property
-    def bootstrap(self) -> str:
-        """The addresses of all brokers, with commas between them."""
-        return ",".join(f"127.0.0.1:{port}" for port in self._ports[: self._nodes])
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
 
-    def start(self) -> None:
-        """Returns when each broker answers. Raises `CannotStart`; a port clash is tried once more with other ports."""
-        try:
-            self._start_all()
-        except child_process.PortTaken:
-            self.stop()
-            self._start_all()
+    @property
+    def description(self) -> str:
+        return f"Apache Kafka {locked_jars()['kafka_2.13'][0]} ({self._java_source}) started on {self.address}"
 
-    def _start_all(self) -> None:
-        self._ports = child_process.free_ports(2 * self._nodes)
-        if self._port:
-            self._ports[0] = self._port
-        numbers = range(1, self._nodes + 1)
-        with concurrent.futures.ThreadPoolExecutor(self._nodes) as together:
-            list(together.map(self._prepare, numbers))
-        for number in numbers:
-            self._brokers[number].start()
-        for number in numbers:
-            self._wait(number)
-
-    def _prepare(self, number: int) -> None:
-        home = self._folder / f"kafka-{number}-of-{self._nodes}"
-        home.mkdir(parents=True, exist_ok=True)
-        settings, log = home / "server.properties", self._folder / "logs" / f"kafka-{number}.log"
-        settings.write_text("".join(f"{key}={value}\n" for key, value in self._settings(number, home / "data").items()))
-        if not (home / "data" / "meta.properties").exists():
+    def prepare(self) -> list[str]:
+        self._port, controller = child_process.free_ports(2)
+        self._port = self._wanted_port or self._port
+        settings, data = self._home / "server.properties", self._home / "data"
+        self._home.mkdir(parents=True, exist_ok=True)
+        own = {
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller}",
+            "log.dirs": data.as_posix(),
+        }
+        settings.write_text("".join(f"{key}={value}\n" for key, value in (SETTINGS | own).items()))
+        if not (data / "meta.properties").exists():
             tool = [*self._run, "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(settings)]
             done = subprocess.run(tool, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise child_process.CannotStart(f"Kafka's storage could not be formatted:\n{(done.stdout + done.stderr)[-2000:]}")
-        self._brokers[number] = child_process.ServerProcess(f"Kafka {number}", [*self._run, "kafka.Kafka", str(settings)], log)
+        return [*self._run, "kafka.Kafka", str(settings)]
 
-    def _settings(self, number: int, data: Path) -> dict[str, str]:
-        clients, controllers = self._ports[: self._nodes], self._ports[self._nodes :]
-        copies = str(min(3, self._nodes))
-        return {
-            "process.roles": "broker,controller",
-            "node.id": str(number),
-            "controller.quorum.voters": ",".join(f"{i}@127.0.0.1:{port}" for i, port in enumerate(controllers, 1)),
-            # The client listener is named CLIENT so that a test can give it SASL by `extra` without knowing its port.
-            "listeners": f"CLIENT://127.0.0.1:{clients[number - 1]},CONTROLLER://127.0.0.1:{controllers[number - 1]}",
-            "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "inter.broker.listener.name": "CLIENT",
-            "controller.listener.names": "CONTROLLER",
-            "log.dirs": data.as_posix(),
-            "auto.create.topics.enable": "false",
-            "group.initial.rebalance.delay.ms": "0",
-            "offsets.topic.num.partitions": "4",
-            "offsets.topic.replication.factor": copies,
-            "transaction.state.log.num.partitions": "4",
-            "transaction.state.log.replication.factor": copies,
-            "transaction.state.log.min.isr": str(min(2, self._nodes)),
-            "share.coordinator.state.topic.num.partitions": "1",
-            "share.coordinator.state.topic.replication.factor": copies,
-            "share.coordinator.state.topic.min.isr": "1",
-            "log.cleaner.dedupe.buffer.size": "16777216",  # The default, 128 MB, is a third of the heap.
-            # A broker that was killed is let in again when its old session is over: 3 s instead of 9.
-            "broker.session.timeout.ms": "3000",
-            "broker.heartbeat.interval.ms": "500",
-            **self._extra,
-        }
-
-    def ended(self) -> list[int]:
-        """The brokers that were started and do not run."""
-        return [number for number, broker in self._brokers.items() if not broker.alive]
-
-    def _wait(self, number: int) -> None:
-        port = self._ports[number - 1]
-        self._brokers[number].wait_ready(lambda: answers(port), _READY_SECONDS)
-
-    def kill(self, number: int) -> None:
-        """Ends broker `number` as a power cut would."""
-        self._brokers[number].kill()
-
-    def restart(self, number: int) -> None:
-        """Starts broker `number` again on its port and data, and returns when it answers. Raises `CannotStart`."""
-        self._brokers[number].stop()
-        self._brokers[number].start()
-        self._wait(number)
-
-    def stop(self) -> None:
-        """Ends all brokers in order; their data stays."""
-        with concurrent.futures.ThreadPoolExecutor(self._nodes) as together:
-            list(together.map(lambda broker: broker.stop(), self._brokers.values()))
+    def answers(self) -> bool:
+        return answers(self._port)
 
 
 def answers(port: int) -> bool:

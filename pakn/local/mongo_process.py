@@ -12,7 +12,6 @@ import pymongo.errors
 from pakn.local import child_process
 
 _SET_NAME = "pakn"
-_READY_SECONDS = 60
 _ALREADY_INITIALIZED = 23
 
 
@@ -29,57 +28,48 @@ def find_program(tools: Path) -> Path:
     return Path(found)
 
 
-class MongoServer:
-    """One database server on `port` of 127.0.0.1 (any free one by default); its data stays in `folder` until it is removed."""
+class MongoServer(child_process.ServerProcess):
+    """One database server on `port` (any free one by default); its data stays in `folder` until it is removed."""
+
+    ready_seconds = 60
 
     def __init__(self, folder: Path, program: Path, port: int | None = None) -> None:
-        self._folder, self._program, self._wanted_port = folder, program, port
-        self.kind = program.stem
-        self._port = port or 0
-        self._server: child_process.ServerProcess | None = None
+        super().__init__(program.stem, folder / "logs" / "mongo.log")
+        self._folder, self._program, self._wanted_port, self._port = folder, program, port, 0
 
     @property
-    def uri(self) -> str:
+    def address(self) -> str:
         """Acknowledged means on disk, at a majority. `secantusd-py` slows down with every retryable write, so it gets none."""
-        retry = "&retryWrites=false" if self.kind == "secantusd-py" else ""
+        retry = "&retryWrites=false" if self.name == "secantusd-py" else ""
         return f"mongodb://127.0.0.1:{self._port}/?directConnection=true&w=majority&journal=true{retry}"
 
-    def start(self) -> None:
-        """Returns when the server takes writes. Raises `CannotStart`; a port clash is tried once more on another port."""
-        try:
-            self._start_once()
-        except child_process.PortTaken:
-            self.stop()
-            self._start_once()
+    @property
+    def description(self) -> str:
+        stand_in = "" if self.name == "mongod" else " (stands in for MongoDB, development only)"
+        return f"{self.name}{stand_in} started on 127.0.0.1:{self._port}"
 
-    def _start_once(self) -> None:
+    def prepare(self) -> list[str]:
         self._port = self._wanted_port or child_process.free_ports(1)[0]
-        data = self._folder / f"mongo-{self.kind}"
+        data = self._folder / f"mongo-{self.name}"
         data.mkdir(parents=True, exist_ok=True)
-        self._server = child_process.ServerProcess(self.kind, self._command(data), self._folder / "logs" / "mongo.log")
-        self._server.start()
-        self._wait()
-
-    def _command(self, data: Path) -> list[str]:
-        if self.kind == "mongod":
+        if self.name == "mongod":
             place = ["--bind_ip", "127.0.0.1", "--dbpath", str(data), "--replSet", _SET_NAME, "--wiredTigerCacheSizeGB", "0.5"]
         else:
             # Without --sync-on-commit both lose acknowledged writes on kill -9.
             place = ["--host", "127.0.0.1", "--storage-path", str(data), "--sync-on-commit", "--cache-size", "512M"]
         return [str(self._program), "--port", str(self._port), *place]
 
-    def _wait(self) -> None:
-        assert self._server is not None
-        with pymongo.MongoClient[dict[str, Any]](self.uri, serverSelectionTimeoutMS=500, connectTimeoutMS=500) as client:
-            self._server.wait_ready(lambda: self._takes_writes(client), _READY_SECONDS)
-
-    def _takes_writes(self, client: pymongo.MongoClient[dict[str, Any]]) -> bool:
-        try:
-            hello = client.admin.command("hello")
-            if self.kind == "mongod" and not hello.get("isWritablePrimary"):
-                self._form_set(client)
-        except (pymongo.errors.ConnectionFailure, pymongo.errors.OperationFailure):
-            return False  # Not yet. What keeps it from ever being ready stands in its log, which is shown when the time is over.
+    def answers(self) -> bool:
+        """Whether the server takes writes; a new mongod is made a replica set of one first."""
+        with pymongo.MongoClient[dict[str, Any]](self.address, serverSelectionTimeoutMS=500, connectTimeoutMS=500) as client:
+            try:
+                hello = client.admin.command("hello")
+                if self.name == "mongod" and not hello.get("isWritablePrimary"):
+                    self._form_set(client)
+            except (pymongo.errors.ConnectionFailure, pymongo.errors.OperationFailure):
+                return (
+                    False  # Not yet. What keeps it from ever being ready stands in its log, which is shown when the time is over.
+                )
         return bool(hello.get("isWritablePrimary"))
 
     def _form_set(self, client: pymongo.MongoClient[dict[str, Any]]) -> None:
@@ -94,25 +84,3 @@ class MongoServer:
             if config["members"][0]["host"] != here:  # Otherwise it is being elected: ask again.
                 config["members"][0]["host"], config["version"] = here, config["version"] + 1
                 client.admin.command("replSetReconfig", config, force=True)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the server was started and does not run."""
-        return self._server is not None and not self._server.alive
-
-    def kill(self) -> None:
-        """Ends the server as a power cut would."""
-        if self._server is not None:
-            self._server.kill()
-
-    def restart(self) -> None:
-        """Starts the server again on its port and data, and returns when it takes writes. Raises `CannotStart`."""
-        assert self._server is not None
-        self._server.stop()
-        self._server.start()
-        self._wait()
-
-    def stop(self) -> None:
-        """Ends the server in order; its data stays."""
-        if self._server is not None:
-            self._server.stop()

@@ -7,6 +7,7 @@ import secrets
 import shlex
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -20,7 +21,7 @@ from aiokafka.errors import (
 
 from pakn.engine import kafka
 from pakn.local.child_process import CannotStart, free_ports, require_free
-from pakn.local.launcher import Servers
+from pakn.local.launcher import KAFKA, MONGO, Servers
 from pakn.local.supervisor import Supervisor
 from pakn.operations import topics
 from pakn.settings import Settings
@@ -29,22 +30,15 @@ from schemas.topics import SERVICES, ServiceName
 _COORDINATOR_SECONDS = 60.0
 
 
+@dataclass(frozen=True, slots=True)
 class Stack:
     """Four service processes under one supervisor; `urls` are their pages, `settings` what they all share,
     `environment` what they get (for other commands about the same system)."""
 
-    def __init__(
-        self, settings: Settings, environment: Mapping[str, str], ports: Mapping[ServiceName, int], logs: Path | None
-    ) -> None:
-        self.settings = settings
-        self.environment = {**os.environ, **environment}
-        self.urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-        commands: dict[str, list[str]] = {
-            # `env` sets what differs between the four: their ports.
-            name: ["/usr/bin/env", f"PAKN_HTTP__PORT={ports[name]}", sys.executable, "-m", "pakn", "run", name]
-            for name in SERVICES
-        }
-        self.supervisor = Supervisor(commands, environment, logs=logs)
+    settings: Settings
+    environment: Mapping[str, str]
+    urls: Mapping[ServiceName, str]
+    supervisor: Supervisor
 
 
 def secret_key(folder: Path) -> str:
@@ -74,8 +68,8 @@ async def running(
     """
     ports = ports or dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
     shared = {
-        "PAKN_KAFKA__BOOTSTRAP": servers.kafka_bootstrap,
-        "PAKN_MONGO__URI": servers.mongo_uri,
+        KAFKA: servers.kafka_bootstrap,
+        MONGO: servers.mongo_uri,
         "PAKN_INTAKE__SECRET_KEY": secret_key(folder),
         "PAKN_INTAKE__PUBLIC_URL": f"http://127.0.0.1:{ports['intake']}",
         **environment,
@@ -88,12 +82,17 @@ async def running(
         await _wait_for_coordinators(settings)
     except (KafkaError, OSError) as error:
         raise CannotStart(f"The Kafka at {settings.kafka.bootstrap} (PAKN_KAFKA__BOOTSTRAP) does not work: {error}") from error
-    stack = Stack(settings, shared, ports, logs)
-    await stack.supervisor.start()
+    # `env` sets what differs between the four: their ports.
+    commands: dict[str, list[str]] = {
+        name: ["/usr/bin/env", f"PAKN_HTTP__PORT={port}", sys.executable, "-m", "pakn", "run", name] for name, port in ports.items()
+    }
+    supervisor = Supervisor(commands, shared, logs=logs)
+    await supervisor.start()
     try:
-        yield stack
+        urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        yield Stack(settings, {**os.environ, **shared}, urls, supervisor)
     finally:
-        await stack.supervisor.stop()
+        await supervisor.stop()
 
 
 async def _wait_for_coordinators(settings: Settings) -> None:
@@ -102,10 +101,8 @@ async def _wait_for_coordinators(settings: Settings) -> None:
     A new Kafka makes the topic of groups when it is first asked, and the client library logs an error for each group that
     asks too early: what a healthy start must not show.
     """
-    admin = AIOKafkaAdminClient(**kafka.client_options(settings.kafka))
-    await admin.start()
     try:
-        async with asyncio.timeout(_COORDINATOR_SECONDS):
+        async with kafka.administering(settings.kafka) as admin, asyncio.timeout(_COORDINATOR_SECONDS):
             for name in SERVICES:
                 while True:
                     if await _has_coordinator(admin, kafka.group_name(settings.namespace, name)):
@@ -113,8 +110,6 @@ async def _wait_for_coordinators(settings: Settings) -> None:
                     await asyncio.sleep(0.1)
     except TimeoutError:
         raise TimeoutError(f"it has had no coordinator of groups for {_COORDINATOR_SECONDS:.0f} s") from None
-    finally:
-        await admin.close()
 
 
 async def _has_coordinator(admin: AIOKafkaAdminClient, group: str) -> bool:
@@ -143,27 +138,20 @@ async def run_until_signal(folder: Path, settings: Settings) -> None:
     is started, when another program has one of the ports.
     """
     # A shell that holds the addresses printed below starts these same servers, and does not wait for them.
-    own = {
-        "PAKN_KAFKA__BOOTSTRAP": f"127.0.0.1:{settings.local.kafka_port}",
-        "PAKN_MONGO__URI": f"mongodb://127.0.0.1:{settings.local.mongo_port}/",
-    }
+    local = settings.local
+    own = {KAFKA: f"127.0.0.1:{local.kafka_port}", MONGO: f"mongodb://127.0.0.1:{local.mongo_port}/"}
     given = {name: value for name, value in os.environ.items() if name not in own or not value.startswith(own[name])}
     ports = service_ports(settings)
     wanted: dict[str, Mapping[str, int]] = {
         "PAKN_HTTP__PORT (intake's; the others have the three after it)": dict[str, int](ports.items())
     }
-    if not given.get("PAKN_KAFKA__BOOTSTRAP"):
-        wanted["PAKN_LOCAL__KAFKA_PORT"] = {"Kafka": settings.local.kafka_port}
-    if not given.get("PAKN_MONGO__URI"):
-        wanted["PAKN_LOCAL__MONGO_PORT"] = {"MongoDB": settings.local.mongo_port}
+    if not given.get(KAFKA):
+        wanted["PAKN_LOCAL__KAFKA_PORT"] = {"Kafka": local.kafka_port}
+    if not given.get(MONGO):
+        wanted["PAKN_LOCAL__MONGO_PORT"] = {"MongoDB": local.mongo_port}
     require_free(wanted)
-    with Servers.start(
-        folder,
-        fresh=False,
-        environment=given,
-        kafka_port=settings.local.kafka_port,
-        mongo_port=settings.local.mongo_port,
-    ) as servers:
+    ours = Servers.start(folder, fresh=False, environment=given, kafka_port=local.kafka_port, mongo_port=local.mongo_port)
+    with ours as servers:
         print(servers.description, flush=True)
         public = {name: value for name, value in os.environ.items() if name == "PAKN_INTAKE__PUBLIC_URL"}
         async with running(servers, folder, public, None, ports) as stack:
@@ -185,7 +173,7 @@ def service_ports(settings: Settings) -> dict[ServiceName, int]:
 
 def _exports(servers: Servers, folder: Path) -> Iterator[str]:
     """What another terminal must set, as a shell reads it; what was set by hand is known to whoever did, and may be secret."""
-    for name, value in servers.addresses.items():
-        yield f"{name}={shlex.quote(value)}"
+    for name, server in servers.own.items():
+        yield f"{name}={shlex.quote(server.address)}"
     if "PAKN_INTAKE__SECRET_KEY" not in os.environ:
         yield f'PAKN_INTAKE__SECRET_KEY="$(cat {shlex.quote(str((folder / "secret.key").absolute()))})"'

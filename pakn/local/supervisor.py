@@ -8,11 +8,11 @@ import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 from pakn.local import child_process
 
 _LONGEST_LINE = 1 << 20  # bytes
+_LONGEST_DELAY, _STEADY_AFTER = 30.0, 60.0
 
 
 def _print_line(line: str) -> None:
@@ -30,19 +30,19 @@ class Supervisor:
         on_line: Callable[[str], None] = _print_line,
         logs: Path | None = None,
         first_delay: float = 0.5,
-        longest_delay: float = 30,
-        steady_after: float = 60,
         grace: float = 20,
     ) -> None:
         """`env` is added to this process's environment. `on_line` gets each line, as `name | text`; with `logs` the children
-        write to `NAME.log` in that folder instead and only the supervisor's own lines come through. The other four are seconds:
-        the delay before a restart doubles from the first to the longest and starts anew after a life of `steady_after`; a child
-        that is asked to end is killed after `grace`.
+        write to `NAME.log` in that folder instead and only the supervisor's own lines come through. A child that ends is
+        started again after `first_delay` seconds, which double to half a minute and begin anew after a life of a minute; one that
+        is asked to end is killed after `grace` seconds.
         """
         self._commands = {name: list(command) for name, command in commands.items()}
         self._env = {**os.environ, "PYTHONUNBUFFERED": "1", **env}
         self._on_line, self._logs = on_line, logs
-        self._first_delay, self._longest_delay, self._steady_after, self._grace = first_delay, longest_delay, steady_after, grace
+        if logs:
+            logs.mkdir(parents=True, exist_ok=True)
+        self._first_delay, self._grace = first_delay, grace
         self._width = max(map(len, self._commands), default=0)
         self._processes: dict[str, Process] = {}
         self._restarts = dict.fromkeys(self._commands, 0)
@@ -111,16 +111,12 @@ class Supervisor:
                 process.kill()
 
     async def _spawn(self, name: str) -> None:
-        with contextlib.ExitStack() as opened:
-            log: IO[bytes] | None = None
-            if self._logs is not None:
-                self._logs.mkdir(parents=True, exist_ok=True)
-                log = opened.enter_context((self._logs / f"{name}.log").open("ab"))
+        with (self._logs / f"{name}.log").open("ab") if self._logs else contextlib.nullcontext(PIPE) as output:
             self._processes[name] = await asyncio.create_subprocess_exec(
                 *self._commands[name],
                 env=self._env,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=log or PIPE,
+                stdout=output,
                 stderr=STDOUT,
                 limit=_LONGEST_LINE,
                 start_new_session=True,  # Ctrl-C reaches this process only, which then ends the children in order.
@@ -139,14 +135,14 @@ class Supervisor:
             relay.cancel()
             if self._stopping.is_set():
                 return
-            if loop.time() - born >= self._steady_after:
+            if loop.time() - born >= _STEADY_AFTER:
                 delay = self._first_delay
             while True:
                 self._say(f"{name} (process {process.pid}) ended with status {code}; starting it again in {delay:g} s")
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), delay)
                     return
-                delay = min(delay * 2, self._longest_delay)
+                delay = min(delay * 2, _LONGEST_DELAY)
                 try:
                     await self._spawn(name)
                     break

@@ -4,6 +4,7 @@ Every check reads the documents rather than the models and passes over values of
 so one run shows every fault of a pack.
 """
 
+import itertools
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -72,23 +73,15 @@ def _duplicates(documents: Documents) -> Iterator[PackFault]:
 
 
 def _unknown_references(documents: Documents) -> Iterator[PackFault]:
-    unread = {
-        kind
-        for kind, document in (
-            ("agency", documents.agencies),
-            ("category", documents.categories),
-            *((kind, documents.pack) for kind in ("level", "province", "language")),
-        )
-        if not document.data
+    listed = {
+        "agency": (documents.agencies, (ANY, "id")),
+        "category": (documents.categories, ("categories", ANY, "id")),
+        "level": (documents.pack, ("levels", ANY)),
+        "province": (documents.pack, ("provinces", ANY)),
+        "language": (documents.pack, ("languages", ANY)),
+        "rule set": (documents.rules, ("rule_sets", ANY, "id")),
     }
-    ids = {
-        "agency": {id for _, id in documents.agencies.each(str, ANY, "id")},
-        "category": {id for _, id in documents.categories.each(str, "categories", ANY, "id")},
-        "level": {id for _, id in documents.pack.each(str, "levels", ANY)},
-        "province": {id for _, id in documents.pack.each(str, "provinces", ANY)},
-        "language": {id for _, id in documents.pack.each(str, "languages", ANY)},
-        "rule set": {id for _, id in documents.rules.each(str, "rule_sets", ANY, "id")},
-    }
+    known = {kind: {id for _, id in document.each(str, *pattern)} for kind, (document, pattern) in listed.items() if document.data}
     references = (
         ("agency", documents.pack, ("coordinator",)),
         ("agency", documents.pack, ("provinces", ANY)),
@@ -104,14 +97,13 @@ def _unknown_references(documents: Documents) -> Iterator[PackFault]:
     )
     for kind, document, pattern in references:
         for place, id in document.each(str, *pattern):
-            if id not in ids[kind] and kind not in unread:
+            if id not in known.get(kind, {id}):
                 yield document.fault(place, f"unknown {kind} `{id}`; correct the id or add the {kind}")
     for field, kind in (("by_category", "category"), ("by_agency", "agency")):
         for place, numbers in documents.rules.each(dict, "rule_sets", ANY, "rules", ANY, "limit", field):
             for id in numbers:
-                if id not in ids[kind] and kind not in unread:
-                    what = f"unknown {kind} `{id}` in {field}; correct the id or add the {kind}"
-                    yield documents.rules.fault((*place, id), what)
+                if id not in known.get(kind, {id}):
+                    yield documents.rules.fault((*place, id), f"unknown {kind} `{id}` in {field}; correct the id or add the {kind}")
 
 
 def _header_faults(pack: PackFile) -> Iterator[PackFault]:
@@ -138,8 +130,7 @@ def _untranslated(documents: Documents) -> Iterator[PackFault]:
         for place, texts in document.each(dict, *pattern):
             for language in languages:
                 if language not in texts:
-                    what = f"`{place[-1]}` has no text in language `{language}`; add it"
-                    yield document.fault(place, what)
+                    yield document.fault(place, f"`{place[-1]}` has no text in language `{language}`; add it")
 
 
 def _category_faults(categories: PackFile) -> Iterator[PackFault]:
@@ -185,15 +176,12 @@ def _routing_faults(routing: PackFile) -> Iterator[PackFault]:
     for place, rule in rules:
         assign = rule.get("assign")
         if isinstance(assign, dict) and ("agency" in assign) == ("from" in assign):
-            what = "`assign` needs exactly one of `agency` and `from`; keep the one that is meant"
-            yield routing.fault((*place, "assign"), what)
+            yield routing.fault((*place, "assign"), "`assign` needs exactly one of `agency` and `from`; keep the one that is meant")
         catches_all = not rule.get("when") and isinstance(assign, dict) and "agency" in assign
         if catches_all and place != rules[-1][0]:
-            what = "this rule matches everything, so those after it are never reached; move it to the end"
-            yield routing.fault(place, what)
+            yield routing.fault(place, "this rule matches everything, so those after it are never reached; move it to the end")
         if not catches_all and place == rules[-1][0]:
-            what = "the last rule must match everything; add one with no `when` and with assign: {agency: ...}"
-            yield routing.fault(place, what)
+            yield routing.fault(place, "the last rule must match everything; add one with no `when` and with assign: {agency: ...}")
     if routing.data and not rules:
         yield routing.fault(("rules",), "there is no rule; add at least one that matches everything")
 
@@ -207,13 +195,13 @@ def _template_faults(documents: Documents) -> Iterator[PackFault]:
         if moment not in moments:
             yield letters.fault(("moments",), f"the moment `{moment}` is missing; senders must be told then, so add it")
     languages = [language for _, language in documents.pack.each(str, "languages", ANY)]
-    expected = {f"{moment}.{language}.{part}" for moment in moments for language in languages for part in _LETTER_PARTS}
-    for moment, place in moments.items():
-        for name in (f"{moment}.{language}.{part}" for language in languages for part in _LETTER_PARTS):
-            if name not in documents.templates:
-                yield letters.fault(place, f"the template letters/{name} is missing; write it")
-            elif not documents.templates[name].strip():
-                yield PackFault(f"letters/{name}", 1, "the template is empty; write it")
+    named = itertools.product(moments, languages, _LETTER_PARTS)
+    expected = {f"{moment}.{language}.{part}": moments[moment] for moment, language, part in named}
+    for name, place in expected.items():
+        if name not in documents.templates:
+            yield letters.fault(place, f"the template letters/{name} is missing; write it")
+        elif not documents.templates[name].strip():
+            yield PackFault(f"letters/{name}", 1, "the template is empty; write it")
     for name in sorted(documents.templates):
         if name not in expected and not name.startswith("_"):
             what = "no moment of letters.yaml and language of pack.yaml uses this file; rename or remove it"

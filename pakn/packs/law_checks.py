@@ -6,7 +6,6 @@ A value of the wrong shape is passed over here: the models report it.
 import itertools
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any
 
 from pakn.packs.files import ANY, PackFault, PackFile, Position
 from pakn.packs.models import WEEKDAYS
@@ -42,33 +41,22 @@ def rule_set_faults(rules: PackFile) -> Iterator[PackFault]:
             what = f"overlaps the rule set before it, which ends {ends or 'never'}; end that one on {begins - _DAY}"
             yield rules.fault(place, what)
         elif begins > ends + _DAY:
-            what = f"no rule set is in force from {ends + _DAY} to {begins - _DAY}; close the gap"
-            yield rules.fault(place, what)
+            yield rules.fault(place, f"no rule set is in force from {ends + _DAY} to {begins - _DAY}; close the gap")
 
 
 def limit_faults(rules: PackFile) -> Iterator[PackFault]:
     """Own limits that are longer than the general one, and moments that would move a clock in two ways."""
     for place, rule in rules.each(dict, "rule_sets", ANY, "rules", ANY):
-        limit = rule.get("limit")
-        for field in ("by_category", "by_agency"):
-            if not isinstance(limit, dict):
-                continue
-            if field == "by_category" and rule.get("limit_is_per_category") is True:
-                continue
-            n, numbers = limit.get("n"), limit.get(field)
-            for id, own in numbers.items() if isinstance(numbers, dict) else ():
-                if isinstance(n, int) and isinstance(own, int) and own > n:
-                    what = f"`{id}` has {own}, longer than the general limit {n}; an own limit may only be shorter"
-                    yield rules.fault((*place, "limit", field, id), what)
+        fields = ("by_agency",) if rule.get("limit_is_per_category") is True else ("by_agency", "by_category")
+        for (_, n), field in itertools.product(rules.each(int, *place, "limit", "n"), fields):
+            for at, own in rules.each(int, *place, "limit", field, ANY):
+                if own > n:
+                    what = f"`{at[-1]}` has {own}, longer than the general limit {n}; an own limit may only be shorter"
+                    yield rules.fault(at, what)
         for one, other in (("stop", "cancel"), ("stop", "restart"), ("restart", "cancel"), ("start", "stop")):
-            for moment in sorted(_moments(rule, one) & _moments(rule, other)):
-                what = f"`{moment}` stands in `{one}` and in `{other}`; keep the one that is meant"
-                yield rules.fault((*place, other), what)
-
-
-def _moments(rule: dict[str, Any], field: str) -> set[str]:
-    value = rule.get(field)
-    return {moment for moment in value if isinstance(moment, str)} if isinstance(value, list) else set()
+            moved = [{moment for _, moment in rules.each(str, *place, field, ANY)} for field in (one, other)]
+            for moment in sorted(moved[0] & moved[1]):
+                yield rules.fault((*place, other), f"`{moment}` stands in `{one}` and in `{other}`; keep the one that is meant")
 
 
 def calendar_faults(calendar: PackFile, pack: PackFile) -> Iterator[PackFault]:
@@ -84,8 +72,7 @@ def calendar_faults(calendar: PackFile, pack: PackFile) -> Iterator[PackFault]:
     for place, day in calendar.each(date, "years", ANY, ANY, ANY, "date"):
         weekday = WEEKDAYS[day.weekday()]
         if place[2] == "days_off" and weekday in weekend:
-            what = f"{day} is a {weekday}, off anyway; list the weekday that makes up for it instead"
-            yield calendar.fault(place, what)
+            yield calendar.fault(place, f"{day} is a {weekday}, off anyway; list the weekday that makes up for it instead")
         if place[2] == "working_days" and weekday not in weekend:
             yield calendar.fault(place, f"{day} is a {weekday}, worked anyway; remove it or correct the date")
         for _, year in calendar.each(int, "years", place[1], "year"):

@@ -1,49 +1,16 @@
 """Loads and checks a jurisdiction: a `Pack`, or one `PackError` that lists every fault at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from pakn.packs.checks import Documents, cross_faults
 from pakn.packs.files import PackFault, PackFile, Position, read_csv, read_text, read_yaml
-from pakn.packs.models import (
-    Agency,
-    Calendar,
-    Category,
-    Header,
-    Letter,
-    Letters,
-    Limit,
-    Moment,
-    Part,
-    Routing,
-    RoutingRule,
-    Rule,
-    RuleSet,
-)
-
-__all__ = [
-    "Agency",
-    "Calendar",
-    "Category",
-    "Header",
-    "Letter",
-    "Letters",
-    "Limit",
-    "Moment",
-    "Pack",
-    "PackError",
-    "PackFault",
-    "Routing",
-    "RoutingRule",
-    "Rule",
-    "RuleSet",
-    "load_pack",
-]  # fmt: skip
+from pakn.packs.models import Agency, Calendar, Category, Header, Letters, Part, Routing, Rule, RuleSet
 
 PACKS: Final = Path(__file__).resolve().parents[2] / "packs"
 """Where packs are looked for by name: the folder beside this package, in the source tree and when installed."""
@@ -120,6 +87,18 @@ class _RuleSets(BaseModel, frozen=True, extra="forbid"):
     rule_sets: tuple[RuleSet, ...]
 
 
+class _Files(BaseModel):
+    """The files of a pack by their names in `Documents`."""
+
+    pack: Header
+    categories: _Categories
+    agencies: tuple[Agency, ...]
+    routing: Routing
+    rules: _RuleSets
+    calendar: Calendar
+    letters: Letters
+
+
 def load_pack(name_or_path: str | Path, calendar_file: Path | None = None) -> Pack:
     """The pack in `packs/<name>/`, or in the folder at a path; raises PackError with every fault, by file and line.
 
@@ -142,25 +121,18 @@ def load_pack(name_or_path: str | Path, calendar_file: Path | None = None) -> Pa
         letters=read_yaml(folder, "letters.yaml"),
         templates=templates,
     )
-    header = _parse(TypeAdapter(Header), documents.pack, faults)
-    categories = _parse(TypeAdapter(_Categories), documents.categories, faults)
-    agencies = _parse(TypeAdapter(tuple[Agency, ...]), documents.agencies, faults)
-    routing = _parse(TypeAdapter(Routing), documents.routing, faults)
-    rules = _parse(TypeAdapter(_RuleSets), documents.rules, faults)
-    calendar = _parse(TypeAdapter(Calendar), documents.calendar, faults)
-    letters = _parse(TypeAdapter(Letters), documents.letters, faults)
+    files = _parse(documents, faults)
     faults.extend(cross_faults(documents))
-    if faults:
+    if files is None or faults:
         raise PackError(str(name_or_path), faults)
-    # Without a fault every part is there; `_parse` returns None only after adding one.
     return Pack.model_construct(
-        header=cast(Header, header),
-        categories=cast(_Categories, categories).categories,
-        agencies=cast(tuple[Agency, ...], agencies),
-        routing=cast(Routing, routing),
-        rule_sets=cast(_RuleSets, rules).rule_sets,
-        calendar=cast(Calendar, calendar),
-        letters=cast(Letters, letters),
+        header=files.pack,
+        categories=files.categories.categories,
+        agencies=files.agencies,
+        routing=files.routing,
+        rule_sets=files.rules.rule_sets,
+        calendar=files.calendar,
+        letters=files.letters,
         templates=templates,
     )
 
@@ -174,28 +146,27 @@ def _find(name_or_path: str | Path) -> Path:
     raise PackError(str(name_or_path), [PackFault(f"{name_or_path}/pack.yaml", 1, what)])
 
 
-T = TypeVar("T")
-
-
-def _parse(adapter: TypeAdapter[T], document: PackFile, faults: list[PackFault]) -> T | None:
-    """The document as its model; None, and each of its faults added to `faults`, where it has any."""
-    faults.extend(document.faults)
-    if document.data is None:
-        return None
+def _parse(documents: Documents, faults: list[PackFault]) -> _Files | None:
+    """The documents as their models; None, and each fault of their reading and shape added to `faults`, where there is any."""
+    read = {name: document for name, document in documents._asdict().items() if isinstance(document, PackFile)}
+    for document in read.values():
+        faults.extend(document.faults)
     try:
-        return adapter.validate_python(document.data)
+        return _Files.model_validate({name: document.data for name, document in read.items()})
     except ValidationError as error:
         details = error.errors(include_url=False)
         around = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
-        # A list whose only item is wrong is also called too short: only what is inside is the fault.
-        inner = [detail for detail in details if detail["loc"] not in around]
-        faults.extend(_fault_of_shape(document, cast(dict[str, Any], detail)) for detail in inner)
+        for detail in details:
+            document = read[str(detail["loc"][0])]
+            # A list whose only item is wrong is also called too short: only what is inside is the fault.
+            if document.data is not None and detail["loc"] not in around:
+                faults.append(_fault_of_shape(document, detail["loc"][1:], detail))
         return None
 
 
-def _fault_of_shape(document: PackFile, detail: dict[str, Any]) -> PackFault:
-    place: Position = tuple(detail["loc"])
-    name = ".".join(_without_positions(place))
+def _fault_of_shape(document: PackFile, place: Position, detail: Mapping[str, Any]) -> PackFault:
+    # Pydantic marks a fault in a mapping's key by "[key]" after it.
+    name = ".".join(step for step in place if isinstance(step, str) and step != "[key]") or "the file"
     given = repr(detail["input"])
     given = given if len(given) <= 40 else given[:37] + "..."
     match detail["type"]:
@@ -214,8 +185,3 @@ def _fault_of_shape(document: PackFile, detail: dict[str, Any]) -> PackFault:
         case _:
             what = f"`{name}` is {given}: {detail['msg'][0].lower()}{detail['msg'][1:]}; correct it"
     return document.fault(place, what)
-
-
-def _without_positions(place: Position) -> Sequence[str]:
-    # Pydantic marks a fault in a mapping's key by "[key]" after it.
-    return [str(step) for step in place if isinstance(step, str) and step != "[key]"] or ["the file"]

@@ -10,7 +10,8 @@ from functools import partial
 
 from pakn.engine import mongo
 from pakn.legal_time import make_legal_time
-from pakn.packs.load import Calendar, Pack
+from pakn.packs.load import Pack
+from pakn.packs.models import Calendar
 from pakn.settings import Settings
 from services.deadlines.clocks import decide
 from services.deadlines.clocks.clock import Case

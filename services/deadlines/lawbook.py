@@ -15,7 +15,8 @@ from pakn import metrics
 from pakn.errors import CannotRun, TryAgain, describe
 from pakn.legal_time import LegalTime
 from pakn.logs import logger
-from pakn.packs.load import Calendar, Pack, RuleSet
+from pakn.packs.load import Pack
+from pakn.packs.models import Calendar, RuleSet
 from services.deadlines.law.known import EVER, Law
 from services.deadlines.law.workdays import WorkDays
 from services.deadlines.store import DeadlinesStore

@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 
 from pakn.engine.case_store import CaseStore
 from pakn.engine.mongo import Collection, Database, Document
-from pakn.packs.load import Calendar, RuleSet
+from pakn.packs.models import Calendar, RuleSet
 from services.deadlines.clocks.clock import Case
 from services.deadlines.law.known import LawVersion
 

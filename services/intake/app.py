@@ -86,7 +86,6 @@ def build_app(
 
     service.build(
         Wiring(
-            name=NAME,
             settings=settings,
             client=client,
             broker=broker,

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 import schemas
-from pakn.packs.load import Category, Pack
+from pakn.packs.load import Pack
+from pakn.packs.models import Category
 from schemas import Fact, topics
 from schemas.portal_submission import Sender, Submission
 from schemas.values import Attachment, Channel, Fault, faults_of

@@ -68,7 +68,6 @@ def build_app(
 
     return service.build(
         Wiring(
-            name=NAME,
             settings=settings,
             client=client,
             broker=broker,

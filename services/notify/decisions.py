@@ -9,7 +9,7 @@ from datetime import datetime
 from pakn.engine.turn import Outcome, Received, Tombstone
 from pakn.errors import GiveUp
 from pakn.logs import logger
-from pakn.packs.load import Letters
+from pakn.packs.models import Letters
 from services.notify import domain
 from services.notify.store import CaseNews, NotifyStore
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from pakn.packs.load import Letters
+from pakn.packs.models import Letters
 from schemas import (
     ContactRecorded,
     DeadlineMoved,

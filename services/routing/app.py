@@ -44,7 +44,6 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
 
     return service.build(
         Wiring(
-            name=NAME,
             settings=settings,
             client=client,
             broker=broker,

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 import schemas
 from pakn.errors import GiveUp
-from pakn.packs.load import Pack, RoutingRule
+from pakn.packs.load import Pack
+from pakn.packs.models import RoutingRule
 from schemas import Fact, FeedbackSubmitted, agency_action, topics
 from schemas.states import CaseState
 from schemas.values import Fault

@@ -35,7 +35,7 @@ async def test_a_feedback_is_assigned_timed_answered_and_written_about(servers: 
 
         # The sender has two letters: received, and passed on with the due date.
         await until(lambda: len(place.mailbox.counts) == 2, "two letters", 30)
-        assert place.mailbox.secret(code) == body["lookup_secret"]
+        assert place.mailbox.secrets[code] == body["lookup_secret"]
 
         # The agency asks for more; the sender answers; a new limit starts.
         await place.post.act(AGENCY, feedback_id, "request_more", question="Ở đoạn nào?")

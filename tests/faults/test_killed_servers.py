@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from pakn.local.launcher import Servers
+from pakn.local.launcher import KAFKA, MONGO, Servers
 from tests.support import ledger
 from tests.support.deployment import Deployment, deployed
 from tests.support.outside_world import GOOD, until
@@ -37,13 +37,13 @@ async def test_intake_accepts_while_kafka_is_down_and_publishes_all_of_it_after(
     feedback_ids = await _submit(own, 10, f"{mark}-before")
     async with ledger.answering(own):
         await ledger.all_published(own, feedback_ids)
-        await asyncio.to_thread(own.servers.kill_kafka)
+        await asyncio.to_thread(own.servers.own[KAFKA].kill)
         feedback_ids += await _submit(own, 40, f"{mark}-down")
         # What it has not published yet must outlive intake itself, whoever publishes it then.
         own.kill("intake")
         feedback_ids += await _submit(own, 40, f"{mark}-killed")
         assert await own.documents("intake")["feedbacks"].count_documents({"_id": {"$in": feedback_ids}}) == 90
-        await asyncio.to_thread(own.servers.restart_kafka)
+        await asyncio.to_thread(own.servers.own[KAFKA].restart)
         await ledger.all_published(own, feedback_ids, seconds=240)
     await ledger.all_written(own, feedback_ids)
     await ledger.check(own, feedback_ids)
@@ -55,7 +55,7 @@ async def test_a_killed_database_loses_nothing_that_was_acknowledged(own: Deploy
     async with ledger.answering(own):
         sending = asyncio.create_task(_submit(own, 150, mark))
         await until(lambda: len(own.observer.found("FeedbackSubmitted", topic="feedback")) > before + 30, "some are under way")
-        await asyncio.to_thread(own.servers.kill_mongo)
+        await asyncio.to_thread(own.servers.own[MONGO].kill)
 
         async def refused() -> bool:
             try:
@@ -66,7 +66,7 @@ async def test_a_killed_database_loses_nothing_that_was_acknowledged(own: Deploy
             return answer.status_code >= 500
 
         await until(refused, "intake says that it cannot store")
-        await asyncio.to_thread(own.servers.restart_mongo)
+        await asyncio.to_thread(own.servers.own[MONGO].restart)
         feedback_ids = await sending
         feedback_ids.append(str((await own.submit(key=f"{mark}-probe"))["feedback_id"]))
         await ledger.all_published(own, feedback_ids)

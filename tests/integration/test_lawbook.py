@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 
 from pakn.engine import mongo
 from pakn.errors import CannotRun, TryAgain
-from pakn.packs.load import Calendar, Pack
+from pakn.packs.load import Pack
+from pakn.packs.models import Calendar
 from services.deadlines.lawbook import Lawbook
 from services.deadlines.store import DeadlinesStore
 from tests.support.clock_story import LAW, with_days_off

@@ -1,7 +1,7 @@
-"""Kafka and MongoDB as containers for the tests (`TEST_STACK=docker`), with the same methods as `launcher.Servers`.
+"""Kafka and MongoDB as containers for the tests (`TEST_STACK=docker`), with what the tests read of `launcher.Servers`.
 
-`tests/conftest.py` calls `docker_servers`. Tests that need three brokers or other settings of the broker start their own
-servers through the launcher, here too. Containers are removed at the end; where testcontainers' own clean-up container
+`tests/conftest.py` calls `docker_servers`. Tests that kill servers start their own through the launcher,
+here too. Containers are removed at the end; where testcontainers' own clean-up container
 cannot be had, set TESTCONTAINERS_RYUK_DISABLED=true.
 """
 
@@ -12,7 +12,6 @@ from typing import Any
 
 import pymongo
 import pymongo.errors
-import pytest
 from testcontainers.core.container import DockerContainer
 
 from pakn.local.child_process import CannotStart, free_ports
@@ -58,26 +57,6 @@ class DockerServers:
         self.kafka.ports = {"9092/tcp": ("127.0.0.1", self._kafka_port)}  # type: ignore[dict-item]
         self.mongo.ports = {"27017/tcp": ("127.0.0.1", self._mongo_port)}  # type: ignore[dict-item]
 
-    def kill_kafka(self, node: int = 1) -> None:
-        """End the broker as a power cut would."""
-        _only_one(node)
-        _kill(self.kafka)
-
-    def restart_kafka(self, node: int = 1) -> None:
-        """Start the broker again on its port and data, and return when it answers."""
-        _only_one(node)
-        self.kafka.get_wrapped_container().restart()
-        self.wait_for_kafka()
-
-    def kill_mongo(self) -> None:
-        """End the database server as a power cut would."""
-        _kill(self.mongo)
-
-    def restart_mongo(self) -> None:
-        """Start the database server again on its port and data, and return when it takes writes."""
-        self.mongo.get_wrapped_container().restart()
-        self.wait_for_mongo()
-
     def wait_for_kafka(self) -> None:
         _wait(KAFKA_IMAGE, self.kafka, lambda: answers(self._kafka_port))
 
@@ -107,17 +86,6 @@ def _wait(name: str, container: DockerContainer, ready: Callable[[], bool]) -> N
             log = b"".join(container.get_logs()).decode(errors="replace").splitlines()[-15:]
             raise CannotStart("\n".join([f"{name} was not ready within {_READY_SECONDS} s. The end of its log:", *log]))
         time.sleep(0.1)
-
-
-def _kill(container: DockerContainer) -> None:
-    wrapped = container.get_wrapped_container()
-    wrapped.kill(signal="SIGKILL")
-    wrapped.wait()
-
-
-def _only_one(node: int) -> None:
-    if node != 1:
-        pytest.skip(f"TEST_STACK=docker has one broker, and this test asks for broker {node}")
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from pakn.packs.load import RuleSet
+from pakn.packs.models import RuleSet
 from services.deadlines.law.known import Law, LawVersion, NoRuleSet
 from tests.support.clock_story import LAW, Story, at, corrected, data, ending, with_days_off
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pakn import legal_time
-from pakn.legal_time import ScaledTime, SystemTime, append_segment, from_now_on, machine_now, make_legal_time
+from pakn.legal_time import LegalTime, ScaledTime, append_segment, from_now_on, machine_now, make_legal_time
 
 MACHINE = datetime(2026, 1, 1, tzinfo=UTC)
 LEGAL = datetime(2018, 1, 1, 8, tzinfo=UTC)
@@ -93,7 +93,7 @@ def test_legal_time_never_runs_backwards_while_segments_go_on_from_each_other(
 
 def test_without_a_file_the_legal_clock_is_the_machines() -> None:
     system = make_legal_time(None)
-    assert isinstance(system, SystemTime)
+    assert type(system) is LegalTime
     assert abs(system.now() - legal_time.machine_now()) < seconds(5)
     local = datetime(2026, 3, 1, 7, 0, tzinfo=UTC).astimezone()
     assert system.at(local) == local

@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, field_serializer
 
-from pakn.packs.load import Moment, Rule, RuleSet
-from pakn.packs.models import DayOff, WorkingDay
+from pakn.packs.models import DayOff, Moment, Rule, RuleSet, WorkingDay
 from schemas.values import DayCount, RuleName, Unit, UnusualDay
 from services.deadlines.law.known import Law, LawVersion
 from services.deadlines.law.workdays import CalendarEnds, WorkDays

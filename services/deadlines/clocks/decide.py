@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 import schemas
 from pakn.errors import GiveUp
-from pakn.packs.load import Moment, RuleSet
+from pakn.packs.models import Moment, RuleSet
 from schemas import Event, Fact
 from schemas.values import RuleName
 from services.deadlines.clocks import corrections

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from pakn.packs.load import RuleSet
-from pakn.packs.models import WorkingDay
+from pakn.packs.models import RuleSet, WorkingDay
 from schemas.values import DayCount
 from services.deadlines.clocks.clock import Clock, due, standing
 from services.deadlines.law.known import Law, NoRuleSet

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import holidays
 
-from pakn.packs.load import Calendar
+from pakn.packs.models import Calendar
 from services.deadlines.law.workdays import WorkDays
 
 

@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from pakn.errors import TryAgain
-from pakn.packs.load import Pack, RuleSet
+from pakn.packs.load import Pack
+from pakn.packs.models import RuleSet
 from schemas.values import RuleName
 from services.deadlines.law.workdays import WorkDays
 

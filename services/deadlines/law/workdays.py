@@ -11,8 +11,7 @@ from functools import cached_property
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from pakn.packs.load import Calendar
-from pakn.packs.models import WEEKDAYS, DayOff, WorkingDay
+from pakn.packs.models import WEEKDAYS, Calendar, DayOff, WorkingDay
 
 
 class CalendarEnds(LookupError):
