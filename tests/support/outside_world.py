@@ -8,7 +8,8 @@ import json
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -187,22 +188,27 @@ class Poster:
         return await self.event(f"actions.{agency}", "pakn.AgencyAction.v1", data, event_id, key=feedback_id)
 
 
+@asynccontextmanager
+async def administered(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A client of Kafka's administration; closed at the end of the block."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
 async def read_again(bootstrap: str, namespace: str, services: Iterable[str]) -> None:
     """Set the committed offsets of services that do not run back to the beginning, as an operator does with Kafka's tools."""
     for service in services:
         group = f"{namespace}.{service}"
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
         consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
-        await admin.start()
-        await consumer.start()
-        try:
+        async with administered(bootstrap) as admin, consumer:
             committed = await admin.list_consumer_group_offsets(group)
             assert committed, f"{group} has committed nothing yet"
             consumer.assign(list(committed))
             await consumer.commit(dict.fromkeys(committed, 0))
-        finally:
-            await consumer.stop()
-            await admin.close()
 
 
 def envelope(kind: str, event_id: str, **more: str) -> dict[str, str]:
