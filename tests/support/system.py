@@ -174,6 +174,12 @@ class System(World):
         await self.observer.wait("FeedbackAssigned", topic=f"assignments.{agency}", subject=body["feedback_id"])
         return body
 
+    async def timed(self, agency: str = "gia-lai", **more: Any) -> dict[str, Any]:
+        """Submit a feedback and wait until the clock for its reply runs."""
+        body = await self.assigned(agency, **more)
+        await self.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
+        return body
+
     async def view(self, body: dict[str, Any], *, secret: bool = False) -> dict[str, Any]:
         """What intake shows of a feedback."""
         headers = {"X-Lookup-Secret": body["lookup_secret"]} if secret else {}
