@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from pymongo import AsyncMongoClient
 
 from pakn.local import child_process, launcher
+from tests.support.outside_world import administered
 
 Client = AsyncMongoClient[dict[str, Any]]
 OWN: dict[str, str] = {}  # An environment without addresses: the launcher starts its own, whatever else the tests run on.
@@ -27,69 +28,43 @@ def servers(folder: Path) -> Iterator[launcher.Servers]:
         yield started
 
 
-async def create_topic(bootstrap: str, topic: str, copies: int = 1) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(topic, 1, copies)])
-    finally:
-        await admin.close()
+async def create_topic(bootstrap: str, topic: str) -> None:
+    async with administered(bootstrap) as admin:
+        await admin.create_topics([NewTopic(topic, 1, 1)])
 
 
 async def produce(bootstrap: str, topic: str, value: bytes) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
-    await producer.start()
-    try:
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True) as producer:
         await producer.send_and_wait(topic, value)
-    finally:
-        await producer.stop()
 
 
 async def consume(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=f"{topic}-{count}")
-    await consumer.start()
-    try:
-        async with asyncio.timeout(60):
-            return [(await consumer.getone()).value for _ in range(count)]
-    finally:
-        await consumer.stop()
+    async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer, asyncio.timeout(60):
+        return [(await consumer.getone()).value for _ in range(count)]
 
 
-async def test_a_record_outlives_a_killed_kafka(servers: launcher.Servers) -> None:
+async def test_what_servers_acknowledged_outlives_them_where_they_are_kept_running(servers: launcher.Servers) -> None:
+    """`pakn up` restarted services for ever against a database that nobody had started again."""
     await create_topic(servers.kafka_bootstrap, "outlives")
     await produce(servers.kafka_bootstrap, "outlives", b"before")
     assert await consume(servers.kafka_bootstrap, "outlives", 1) == [b"before"]
-    servers.kill_kafka()
-    await asyncio.to_thread(servers.restart_kafka)
-    await produce(servers.kafka_bootstrap, "outlives", b"after")
-    assert await consume(servers.kafka_bootstrap, "outlives", 2) == [b"before", b"after"]
-
-
-async def test_a_document_outlives_a_killed_database(servers: launcher.Servers) -> None:
+    said: asyncio.Queue[str] = asyncio.Queue()
     async with Client(servers.mongo_uri) as client:
         cases = client.launcher_test.cases
         await cases.insert_one({"_id": "before"})
-        servers.kill_mongo()
-        await asyncio.to_thread(servers.restart_mongo)
+        keeper = asyncio.create_task(servers.keep_running(said.put_nowait))
+        try:
+            servers.kill_kafka()
+            servers.kill_mongo()
+            async with asyncio.timeout(120):
+                lines = [await said.get() for _ in range(4)]
+        finally:
+            keeper.cancel()
+        assert [line.partition(" ")[2] for line in lines] == ["has ended; starting it again", "started again"] * 2
         await cases.insert_one({"_id": "after"})
         assert [case["_id"] async for case in cases.find().sort("_id")] == ["after", "before"]
-
-
-async def test_servers_that_died_are_started_again_where_they_are_kept_running(servers: launcher.Servers) -> None:
-    """`pakn up` restarted services for ever against a database that nobody had started again."""
-    said: asyncio.Queue[str] = asyncio.Queue()
-    keeper = asyncio.create_task(servers.keep_running(said.put_nowait))
-    try:
-        servers.kill_kafka()
-        servers.kill_mongo()
-        async with asyncio.timeout(120):
-            lines = [await said.get() for _ in range(4)]
-    finally:
-        keeper.cancel()
-    assert [line.partition(" ")[2] for line in lines] == ["has ended; starting it again", "started again"] * 2
-    await create_topic(servers.kafka_bootstrap, "again")
-    async with Client(servers.mongo_uri) as client:
-        assert await client.launcher_test.again.count_documents({}) == 0
+    await produce(servers.kafka_bootstrap, "outlives", b"after")
+    assert await consume(servers.kafka_bootstrap, "outlives", 2) == [b"before", b"after"]
 
 
 def test_a_folder_belongs_to_one_launcher_at_a_time(servers: launcher.Servers, folder: Path) -> None:
@@ -131,10 +106,9 @@ async def test_data_of_a_former_run_is_there_again_on_the_same_ports_unless_it_i
         await produce(servers.kafka_bootstrap, "kept", b"record")
         async with Client(servers.mongo_uri) as client:
             await client.launcher_test.kept.insert_one({"_id": 1})
-    with start(False) as servers:
-        assert await consume(servers.kafka_bootstrap, "kept", 1) == [b"record"]
-        async with Client(servers.mongo_uri) as client:
-            assert await client.launcher_test.kept.count_documents({}) == 1
-    with start(True) as servers:
-        async with Client(servers.mongo_uri) as client:
-            assert await client.launcher_test.kept.count_documents({}) == 0
+    for fresh, kept in ((False, 1), (True, 0)):
+        with start(fresh) as servers:
+            if kept:
+                assert await consume(servers.kafka_bootstrap, "kept", 1) == [b"record"]
+            async with Client(servers.mongo_uri) as client:
+                assert await client.launcher_test.kept.count_documents({}) == kept
