@@ -131,13 +131,3 @@ async def test_what_was_saved_and_not_announced_is_announced_by_any_instance_lat
     notify.time.advance(seconds=31)
     await other.announce(notify.publish)
     assert notify.outcomes() == ["NotificationSent"]
-
-
-async def test_letters_that_are_not_settled_are_counted_by_state(notify: Notify, server: MailServer) -> None:
-    server.on_rcpt = lambda _: "550 no"
-    await notify.take(contact(1), submitted(1))
-    await notify.tick()
-    server.on_rcpt = lambda _: "250 OK"
-    await notify.take(contact(2), submitted(2), contact(3, email=None), submitted(3), submitted(4))
-    await notify.tick()
-    assert await notify.store.counts() == {"queued": 1, "sending": 0, "uncertain": 0, "failed": 1}

@@ -249,3 +249,4 @@ async def test_letters_of_one_group_are_recorded_each_with_its_own_end(database:
     assert [row["state"] for row in rows] == ["sent", "sent", "failed", "queued", "sending"]
     assert [row["reason"] for row in rows] == ["because sent", "because sent", "because failed", "because queued", ""]
     assert [row["claim"] for row in rows] == [None, None, None, None, "another"]
+    assert await store.counts() == {"queued": 1, "sending": 1, "uncertain": 0, "failed": 1}
