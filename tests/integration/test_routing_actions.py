@@ -44,15 +44,6 @@ async def test_a_refused_action_stays_refused_under_its_id_when_it_has_become_la
     assert not system.observer.found("ActionRefused", topic="feedback"), "it is the agency's business alone"
 
 
-async def test_two_agencies_may_use_the_same_id_of_their_own(system: System) -> None:
-    one, other = await system.assigned(), await system.assigned("da-nang", province="da-nang")
-    own_id = str(uuid.uuid4())
-    await system.post.act("gia-lai", one["feedback_id"], "accept", event_id=own_id)
-    await system.post.act("da-nang", other["feedback_id"], "accept", event_id=own_id)
-    for body in (one, other):
-        await system.observer.wait("FeedbackAccepted", subject=body["feedback_id"])
-
-
 async def test_a_transferred_case_is_the_new_agencys_alone(system: System) -> None:
     body = await system.assigned()
     await system.post.act("gia-lai", body["feedback_id"], "transfer", to_agency="da-nang", reason="Thuộc Đà Nẵng")
