@@ -7,12 +7,12 @@ import asyncio
 import json
 import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from aiokafka.admin import AIOKafkaAdminClient
 
 from pakn.engine import mongo
+from pakn.engine.kafka import administering
 from pakn.local import stack
 from pakn.local.child_process import CannotStart
 from pakn.local.launcher import Servers
@@ -31,7 +31,7 @@ def bench(
     """Measure cases per second end to end, the cost of each, and the ratio to the bare floor."""
     try:
         result = asyncio.run(_bench(cases, runs, folder.absolute()))
-    except (CannotStart, TimeoutError, RuntimeError) as error:
+    except (CannotStart, AssertionError, TimeoutError, RuntimeError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     figures.show(result)
@@ -40,59 +40,42 @@ def bench(
     raise typer.Exit(1 if any(run["findings"] for run in result["engine"]) else 0)
 
 
-async def _bench(cases: int, runs: int, folder: Path) -> dict[str, Any]:
+async def _bench(cases: int, runs: int, folder: Path) -> usage.Figures:
     recorded = folder / "recording"
     for old in (recorded, folder / "logs"):
         shutil.rmtree(old, ignore_errors=True)
     recorded.mkdir(parents=True)
-    machine = usage.machine()
-    engines: list[dict[str, Any]] = []
-    floors: list[dict[str, Any]] = []
+    result: usage.Figures = {"machine": usage.machine(), "cases": cases, "engine": [], "floor": []}
     with Servers.start(folder / "servers", fresh=True, speed=True) as servers:
-        figures.head(machine, servers.description, cases, runs)
-        rehearsal = await engine.run(servers, folder, "bench0", cases, recorded)
-        print(f"rehearsal: {cases / rehearsal.seconds:.1f} cases/s", flush=True)
-        await _clear(rehearsal.settings)
+        result["stack"] = servers.description
+        figures.head(result, runs)
+        settings, rehearsal = await engine.run(servers, folder, "bench0", cases, recorded)
+        print(f"rehearsal: {rehearsal['cases_per_second']} cases/s", flush=True)
+        await _clear(settings)
         for number in range(1, runs + 1):
-            measured = await engine.run(servers, folder, f"bench{number}", cases, None)
-            await _clear(measured.settings)
-            bare_settings = measured.settings.model_copy(update={"namespace": f"floor{number}"})
-            bare = await floor.run(_recordings(recorded), "bench0", bare_settings, cases)
-            await _clear(bare_settings)
-            engines.append(figures.of_engine(measured, cases))
-            floors.append(figures.of_floor(bare, cases))
-            figures.run_line(number, engines[-1], floors[-1])
-        description = servers.description
-    micro = due_dates.due_dates(engine.PACK, max(runs, 3))
-    return {"machine": machine, "stack": description, "cases": cases, "engine": engines, "floor": floors, "due_dates": micro}
-
-
-def _recordings(folder: Path) -> list[Path]:
-    files = [folder / f"{name}.bson" for name in (*stack.SERVICES, "world")]
-    if missing := [file.name for file in files if not file.exists()]:
-        raise RuntimeError(f"the rehearsal left no recording of {', '.join(missing)}; see the services' logs")
-    return files
+            settings, measured = await engine.run(servers, folder, f"bench{number}", cases, None)
+            await _clear(settings)
+            settings = settings.model_copy(update={"namespace": f"floor{number}"})
+            bare = await floor.run(recorded.glob("*.bson"), "bench0", settings, cases)
+            await _clear(settings)
+            result["engine"].append(measured)
+            result["floor"].append(bare)
+            figures.run_line(number, measured, bare)
+    return result | {"due_dates": due_dates.due_dates(engine.PACK, max(runs, 3))}
 
 
 async def _clear(settings: Settings) -> None:
     """Drop the databases and topics of one run: what it leaves behind must not slow down the next one. Raises TimeoutError."""
+    client = mongo.make_client(settings.mongo)
     try:
-        await asyncio.wait_for(_drop(settings), _CLEAR_SECONDS)
+        async with asyncio.timeout(_CLEAR_SECONDS), administering(settings.kafka) as admin:
+            for service in stack.SERVICES:
+                await client.drop_database(f"{settings.namespace}_{service}")
+            topics = [topic for topic in await admin.list_topics() if topic.startswith(f"{settings.namespace}.")]
+            await admin.delete_topics(topics, timeout_ms=60_000)
     except TimeoutError:
         raise TimeoutError(f"waited {_CLEAR_SECONDS} s in vain for the servers to drop {settings.namespace}") from None
-
-
-async def _drop(settings: Settings) -> None:
-    client = mongo.make_client(settings.mongo)
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap)
-    await admin.start()
-    try:
-        for service in stack.SERVICES:
-            await client.drop_database(f"{settings.namespace}_{service}")
-        topics = [topic for topic in await admin.list_topics() if topic.startswith(f"{settings.namespace}.")]
-        await admin.delete_topics(topics, timeout_ms=60_000)
     finally:
-        await admin.close()
         await mongo.close(client)
 
 

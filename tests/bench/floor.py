@@ -5,36 +5,24 @@ floor is Kafka and MongoDB alone.
 """
 
 import asyncio
-import json
 import sys
-import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pakn.engine import mongo
 from pakn.operations.topics import provision
 from pakn.settings import Settings
+from schemas.topics import ServiceName
 from tests.bench import usage
 from tests.bench.engine import LETTERS, bound
 
-_START_SECONDS, _END_SECONDS = 120.0, 30.0
+_START_SECONDS = 120.0
 _SHARE = 0.98
-_LONGEST_LINE = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """What one run of the floor gave; `did` has what each process read, sent and commanded."""
-
-    seconds: float
-    used: usage.Usage
-    did: Mapping[str, Mapping[str, int]]
-
-
-async def run(recordings: Sequence[Path], old: str, settings: Settings, count: int) -> Floor:
+async def run(recordings: Iterable[Path], old: str, settings: Settings, cases: int) -> usage.Figures:
     """Replay recordings, a file a process, of namespace `old` in that of `settings`.
 
     Raises RuntimeError when a process ends early or less came of it, TimeoutError that names the processes which did not end.
@@ -45,67 +33,54 @@ async def run(recordings: Sequence[Path], old: str, settings: Settings, count: i
         for file in recordings:
             address = (settings.kafka.bootstrap, settings.mongo.uri.get_secret_value())
             command = (sys.executable, "-m", "tests.bench.replay", str(file), old, settings.namespace, *address)
-            processes[file.stem] = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=_LONGEST_LINE)
+            processes[file.stem] = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
         await _lines(processes, _START_SECONDS)
-        pids = {name: process.pid for name, process in processes.items()} | usage.server_pids()
-        before, started = usage.read(pids), time.perf_counter()
-        _go(processes)
-        lines = await _lines(processes, bound(count))
-        seconds, used = time.perf_counter() - started, usage.read(pids).since(before)
-        _go(processes)
-        await asyncio.wait([asyncio.create_task(process.wait()) for process in processes.values()], timeout=_END_SECONDS)
+        meter = usage.Meter({name: process.pid for name, process in processes.items()})
+        for process in processes.values():
+            assert process.stdin is not None
+            process.stdin.write(b"go\n")
+        await _lines(processes, bound(cases))
+        result = meter.figures(cases)
     finally:
         for process in processes.values():
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-    await _check(settings, count)
-    return Floor(seconds, used, {name: json.loads(line) for name, line in lines.items()})
+    await _check(settings, cases)
+    return result
 
 
-def _go(processes: Mapping[str, Process]) -> None:
-    for process in processes.values():
-        assert process.stdin is not None
-        process.stdin.write(b"go\n")
-
-
-async def _lines(processes: Mapping[str, Process], seconds: float) -> dict[str, bytes]:
-    """The next line of each process."""
-    reading = {name: asyncio.create_task(_line(name, process)) for name, process in processes.items()}
-    _, late = await asyncio.wait(reading.values(), timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+async def _lines(processes: Mapping[str, Process], seconds: float) -> None:
+    """Wait for the next line of each process."""
+    reading = {asyncio.create_task(_line(name, process)): name for name, process in processes.items()}
+    done, late = await asyncio.wait(reading, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
     for task in late:
         task.cancel()
-    lines = {name: task.result() for name, task in reading.items() if task not in late}
+    await asyncio.gather(*done)
     if late:
-        names = ", ".join(name for name, task in reading.items() if task in late)
+        names = ", ".join(name for task, name in reading.items() if task in late)
         raise TimeoutError(f"waited {seconds:.0f} s in vain for the floor's processes {names}")
-    return lines
 
 
-async def _line(name: str, process: Process) -> bytes:
+async def _line(name: str, process: Process) -> None:
     assert process.stdout is not None
-    line = await process.stdout.readline()
-    if not line:
+    if not await process.stdout.readline():
         raise RuntimeError(f"the floor's process {name} ended early with status {await process.wait()}")
-    return line
 
 
-async def _check(settings: Settings, count: int) -> None:
+async def _check(settings: Settings, cases: int) -> None:
     """The floor counts only when its guarded updates have met their documents, as they did in the engine.
 
     Two operations that overlapped in the rehearsal may come in the other order here, which a few letters may not survive.
     """
-    expected: tuple[tuple[str, str, dict[str, Any], int], ...] = (
-        ("intake", "feedbacks", {"state": "published"}, count),
-        ("routing", "cases", {"state": "published"}, count),
-        ("deadlines", "cases", {"running": []}, count),
-        ("notify", "letters", {"state": "sent", "announce": None}, count * len(LETTERS)),
+    expected: tuple[tuple[ServiceName, str, dict[str, Any], int], ...] = (
+        ("intake", "feedbacks", {"state": "published"}, cases),
+        ("routing", "cases", {"state": "published"}, cases),
+        ("deadlines", "cases", {"running": []}, cases),
+        ("notify", "letters", {"state": "sent", "announce": None}, cases * len(LETTERS)),
     )
-    client = mongo.make_client(settings.mongo)
-    try:
-        for service, collection, query, wanted in expected:
-            found = await mongo.database(client, settings.namespace, service)[collection].count_documents(query)
-            if found < wanted * _SHARE:
-                raise RuntimeError(f"the floor left {found} of {wanted} documents in {service}.{collection} as the engine did")
-    finally:
-        await mongo.close(client)
+    for service, collection, query, wanted in expected:
+        async with mongo.opened(settings, service) as database:
+            found = await database[collection].count_documents(query)
+        if found < wanted * _SHARE:
+            raise RuntimeError(f"the floor left {found} of {wanted} documents in {service}.{collection} as the engine did")

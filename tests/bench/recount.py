@@ -30,36 +30,26 @@ from pakn.packs.load import load_pack
 from pakn.settings import Settings
 from services.deadlines import calendar_change
 from services.deadlines.clocks import decide
-from services.deadlines.clocks.clock import Case
 from services.deadlines.law.known import Law
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from tests.bench import figures, usage
+from tests.bench.engine import ready
 from tests.support.clock_story import with_days_off
 from tests.support.outside_world import until
+from tests.support.system import FAR
 
 SENT = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 OFF = "2026-03-04"  # inside every limit, so that every clock moves
 _BATCH = 500
-_FAR = datetime(2100, 1, 1, tzinfo=UTC)
 _BOUND_SECONDS = 1800.0
 
 
 def opened(law: Law, number: int, partitions: int) -> Change:
     """A case as deadlines keeps it after its assignment."""
     feedback_id = str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
-    event = schemas.FeedbackAssigned(
-        feedback_id=feedback_id,
-        code=f"PAKN.20260302.{number:06}",
-        agency="gia-lai",
-        rule="r",
-        table_version="1",
-        reason="r",
-        category="khac",
-        title="t",
-        content="c",
-        submitted_at=SENT,
-        assigned_at=SENT,
-    )
+    known = {"feedback_id": feedback_id, "code": f"PAKN.20260302.{number:06}", "submitted_at": SENT, "assigned_at": SENT}
+    rest = {"agency": "gia-lai", "rule": "r", "table_version": "1", "reason": "r", "category": "khac", "title": "t", "content": "c"}
+    event = schemas.FeedbackAssigned.model_validate(known | rest)
     case, facts = decide.apply_event(law, None, event, feedback_id, number % partitions)
     assert case is not None
     return Change(feedback_id, 0, write_case(case), [history_entry(feedback_id, facts)])
@@ -71,22 +61,22 @@ async def fill(store: DeadlinesStore, law: Law, cases: int, partitions: int) -> 
         await store.cases.save([opened(law, number, partitions) for number in range(first, min(first + _BATCH, cases))])
 
 
-async def engine(running: stack.Stack, store: DeadlinesStore, law: Law, cases: int) -> dict[str, Any]:
+async def engine(running: stack.Stack, store: DeadlinesStore, law: Law, cases: int) -> tuple[float, list[float], list[float]]:
     """Apply the calendar of `law` and wait until no clock is counted by another one; meanwhile ask for due dates.
 
-    Raises TimeoutError.
+    Returns the seconds it took, the peaks of memory in MiB, and the seconds that each answer took. Raises TimeoutError.
     """
-    pids = {"deadlines": running.supervisor.pid("deadlines")}
+    pid = running.supervisor.pid("deadlines")
     answers: list[float] = []
     peaks: list[float] = []
     target = law.days.calendar.version
-    async with httpx.AsyncClient(timeout=30) as http:
-        await until(lambda: _ready(http, running.urls["deadlines"]), "deadlines is ready")
-        before = usage.read(pids)
-        await calendar_change.apply(running.settings, law.days.calendar, law.pack.calendar)
-        started = time.perf_counter()
-        give_up = started + _BOUND_SECONDS
-        while (versions := await _versions(store)) != {target}:
+    await until(lambda: ready(running), "the services are ready")
+    before = usage.peak_mib(pid)
+    await calendar_change.apply(running.settings, law.days.calendar, law.pack.calendar)
+    started = time.perf_counter()
+    give_up = started + _BOUND_SECONDS
+    async with httpx.AsyncClient(timeout=30, base_url=running.urls["deadlines"]) as http:
+        while (versions := {count.calendar_version for count in await store.counts_in_use()}) != {target}:
             if time.perf_counter() > give_up:
                 raise TimeoutError(f"waited {_BOUND_SECONDS:.0f} s in vain for all clocks to go over to calendar {target}")
             if target not in versions:
@@ -94,45 +84,27 @@ async def engine(running: stack.Stack, store: DeadlinesStore, law: Law, cases: i
                 started = time.perf_counter()
             asked = time.perf_counter()
             code = f"PAKN.20260302.{len(answers) * 7919 % cases:06}"
-            (await http.get(f"{running.urls['deadlines']}/v1/feedback/{code}/deadlines")).raise_for_status()
+            (await http.get(f"/v1/feedback/{code}/deadlines")).raise_for_status()
             answers.append(time.perf_counter() - asked)
-            peaks.append(usage.read(pids).peak_mib["deadlines"])
+            peaks.append(usage.peak_mib(pid))
             await asyncio.sleep(0.2)
-        ended = time.perf_counter()
-    used = usage.read(pids)
-    return {
-        "seconds": ended - started,
-        "cpu_ms": used.since(before).cpu_ms["deadlines"],
-        # Before, and after each quarter of the time: memory that is flat has its peak in the first one.
-        "memory": [before.peak_mib["deadlines"], *(peaks[len(peaks) * quarter // 4 - 1] for quarter in (1, 2, 3, 4))],
-        "answers": sorted(answers),
-    }
-
-
-async def _ready(http: httpx.AsyncClient, url: str) -> bool:
-    try:
-        return (await http.get(f"{url}/ready")).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-async def _versions(store: DeadlinesStore) -> set[str]:
-    return {count.calendar_version for count in await store.counts_in_use()}
+    seconds = time.perf_counter() - started
+    # Before, and after each quarter of the time: memory that is flat has its peak in the first one.
+    return seconds, [before, *(peaks[len(peaks) * quarter // 4 - 1] for quarter in (1, 2, 3, 4))], sorted(answers)
 
 
 async def floor(settings: Settings, database: mongo.Database, law: Law, now: datetime) -> float:
     """Seconds for the same reads, records and writes with none of our code; decided before the clock starts."""
     cases = database["cases"]
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, acks="all", enable_idempotence=True, linger_ms=5)
-    await producer.start()
-    try:
-        batches = []
-        corrected = Law.of(law.pack, [(now, law.days)])
-        rows = await cases.find({}).sort("_id", 1).to_list(None)
-        for start in range(0, len(rows), _BATCH):
-            part = rows[start : start + _BATCH]
-            batches.append(([row["_id"] for row in part], *_decided(part, corrected, now, settings)))
-        del rows
+    batches = []
+    corrected = Law.of(law.pack, [(now, law.days)])
+    rows = await cases.find({}).sort("_id", 1).to_list(None)
+    for start in range(0, len(rows), _BATCH):
+        part = rows[start : start + _BATCH]
+        batches.append(([row["_id"] for row in part], *_decided(part, corrected, now, settings)))
+    del rows
+    bootstrap = settings.kafka.bootstrap
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=5) as producer:
         began = time.perf_counter()
         for ids, records, writes in batches:
             await cases.find({"_id": {"$in": ids}}).to_list(None)
@@ -140,14 +112,11 @@ async def floor(settings: Settings, database: mongo.Database, law: Law, now: dat
             await asyncio.gather(*sent)
             await cases.bulk_write(writes, ordered=False)
         return time.perf_counter() - began
-    finally:
-        await producer.stop()
 
 
 def _decided(rows: Sequence[dict[str, Any]], law: Law, now: datetime, settings: Settings) -> tuple[list[Any], list[UpdateOne]]:
     records, writes = [], []
     for row in rows:
-        case: Case
         case, steps = decide.advance(law, read_case(row), now)
         facts = [step.fact for step in steps]
         for fact in facts:
@@ -168,7 +137,7 @@ async def measure(clocks: int, runs: int, folder: Path) -> None:
     per_case = len(opened(law, 0, 1).fields["clocks"])
     cases = -(-clocks // per_case)
     clock_file = folder / "clock"
-    from_now_on(clock_file, legal=SENT + timedelta(hours=1), rate=0, until=_FAR)
+    from_now_on(clock_file, legal=SENT + timedelta(hours=1), rate=0, until=FAR)
     environment = {"PAKN_NAMESPACE": "law", "PAKN_PACK": "vn", "PAKN_CLOCK__FILE": str(clock_file), "PAKN_GAUGE_SECONDS": "2"}
     environment |= {"PAKN_DEADLINES__GRACE_SECONDS": "0", "PAKN_DEADLINES__LAW_SECONDS": "1"}
     with Servers.start(folder / "servers", fresh=True, speed=True) as servers:
@@ -182,19 +151,15 @@ async def measure(clocks: int, runs: int, folder: Path) -> None:
                 await filled.prepare()
                 await fill(filled, law, cases, running.settings.kafka.partitions)
             print(f"clocks    {cases * per_case:,} open ones in {cases:,} cases; each run moves all of them by one day", flush=True)
-            speeds: list[float] = []
-            bare: list[float] = []
             for number in range(1, runs + 1):
                 # Every other run takes the day off away again.
                 corrected = with_days_off(law, f"2026-09-z{number}", *[OFF][: number % 2])
-                result = await engine(running, store, corrected, cases)
-                seconds = await floor(running.settings, bare_store, corrected, SENT + timedelta(hours=2))
-                speeds.append(cases * per_case / result["seconds"])
-                bare.append(cases * per_case / seconds)
-                answers, memory = result["answers"], ", ".join(f"{mib:.0f}" for mib in result["memory"])
+                seconds, memory, answers = await engine(running, store, corrected, cases)
+                speed = cases * per_case / seconds
+                bare = cases * per_case / await floor(running.settings, bare_store, corrected, SENT + timedelta(hours=2))
                 print(
-                    f"run {number}: engine {speeds[-1]:,.0f} clocks/s, floor {bare[-1]:,.0f}, ratio {speeds[-1] / bare[-1]:.2f};"
-                    f" deadlines' peak memory, before and after each quarter: {memory} MiB;"
+                    f"run {number}: engine {speed:,.0f} clocks/s, floor {bare:,.0f}, ratio {speed / bare:.2f};"
+                    f" deadlines' peak memory, before and after each quarter: {', '.join(f'{mib:.0f}' for mib in memory)} MiB;"
                     f" answered {len(answers)} questions meanwhile, p50 {answers[len(answers) // 2] * 1000:.0f} ms,"
                     f" longest {answers[-1] * 1000:.0f} ms",
                     flush=True,
@@ -213,7 +178,7 @@ def bench_law(
     (folder / "clock").unlink(missing_ok=True)
     try:
         asyncio.run(measure(clocks, runs, folder))
-    except (CannotStart, TimeoutError) as error:
+    except (CannotStart, AssertionError, TimeoutError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 

@@ -1,19 +1,18 @@
 """One process of the bare floor: does what one process of the engine did, with plain aiokafka and PyMongo and none of our code.
 
-Run as `python -m tests.bench.replay FILE OLD NEW BOOTSTRAP URI`: it prints `ready`, waits for a line, and prints its counts as
-JSON at the end. Commands become the driver's own calls before the clock starts. An operation begins when all that had ended
-before it began in the recording has ended, so as much runs at once as in the engine; reading from Kafka waits for nothing, in
-batches of the recorded mean size.
+Run as `python -m tests.bench.replay FILE OLD NEW BOOTSTRAP URI`: it prints `ready`, waits for a line, and prints `done` at the
+end. Commands become the driver's own calls before the clock starts. An operation begins when all that had ended before it began
+in the recording has ended, so as much runs at once as in the engine; reading from Kafka waits for nothing, in batches of the
+recorded mean size.
 """
 
 import asyncio
 import contextlib
-import json
+import itertools
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import bson
 import uvloop
@@ -28,10 +27,10 @@ from pymongo.write_concern import WriteConcern
 _MAX_BYTES = 8 * 1024 * 1024
 _READ_WAIT_MS = 20
 Call = Callable[[], Awaitable[Any]]
+Operations = list[dict[str, Any]]
 
 
-@dataclass(slots=True)
-class Step:
+class Step(NamedTuple):
     """Something to do: it began and ended at these moments of the recording."""
 
     begin: int
@@ -39,60 +38,35 @@ class Step:
     call: Call
 
 
-@dataclass(slots=True)
-class Plan:
-    """What a recording asks for: indexes to make before the clock starts, steps, and what to read from Kafka."""
-
-    indexes: list[Call] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    topics: set[str] = field(default_factory=set)
-    records: int = 0
-    batches: int = 0
-    commits: int = 0
-    commits_all: bool = False
-    sent: int = 0
+def sending(operations: Operations, producer: AIOKafkaProducer, rename: Callable[[str], str]) -> list[Step]:
+    """Records that were sent one after the other, with nothing in between, are one step."""
+    sends = enumerate(row for row in operations if row["kind"] == "send")
+    groups = itertools.groupby(sends, lambda numbered: numbered[1]["begin"] - numbered[0])
+    return [_send([row for _, row in group], producer, rename) for _, group in groups]
 
 
-def plan(
-    operations: list[dict[str, Any]], database: Callable[[str], Any], producer: AIOKafkaProducer, rename: Callable[[str], str]
-) -> Plan:
-    """Turn recorded operations into calls. Records that were sent one after the other, with nothing in between, are one step."""
-    made = Plan()
-    group: list[dict[str, Any]] = []
-    for operation in [*operations, {"kind": "nothing", "begin": -1, "end": -1}]:
-        if group and not (operation["kind"] == "send" and operation["begin"] == group[-1]["begin"] + 1):
-            ends = max(row["end"] for row in group)
-            made.steps.append(Step(group[0]["begin"], ends, _sending(producer, [_record(row, rename) for row in group])))
-            group = []
-        match operation["kind"]:
-            case "send":
-                group.append(operation)
-                made.sent += 1
-            case "read":
-                made.records, made.batches = made.records + operation["count"], made.batches + 1
-                made.topics |= {rename(topic) for topic in operation["topics"]}
-            case "commit":
-                made.commits, made.commits_all = made.commits + 1, operation["all_owned"]
-            case "command":
-                command: dict[str, Any] = bson.decode(operation["command"], CodecOptions(tz_aware=True))
-                call = _command(database(rename(operation["database"])), command)
-                if "createIndexes" in command:
-                    made.indexes.append(call)
-                else:
-                    made.steps.append(Step(operation["begin"], operation["end"], call))
-    return made
+def _send(rows: Operations, producer: AIOKafkaProducer, rename: Callable[[str], str]) -> Step:
+    records = [(rename(row["topic"]), row["value"], row["key"], [tuple(line) for line in row["headers"]]) for row in rows]
 
-
-def _record(row: Mapping[str, Any], rename: Callable[[str], str]) -> tuple[str, Any, Any, list[tuple[str, bytes]]]:
-    return rename(row["topic"]), row["value"], row["key"], [(name, value) for name, value in row["headers"]]
-
-
-def _sending(producer: AIOKafkaProducer, records: list[tuple[str, Any, Any, list[tuple[str, bytes]]]]) -> Call:
     async def send() -> None:
         waiting = [await producer.send(topic, value, key=key, headers=headers) for topic, value, key, headers in records]
         await asyncio.gather(*waiting)
 
-    return send
+    return Step(rows[0]["begin"], max(row["end"] for row in rows), send)
+
+
+def commanding(operations: Operations, database: Callable[[str], Any]) -> tuple[list[Call], list[Step]]:
+    """Indexes to make before the clock starts, and the other commands."""
+    indexes, steps = [], []
+    for row in operations:
+        if row["kind"] == "command":
+            command: dict[str, Any] = bson.decode(row["command"], CodecOptions(tz_aware=True))
+            call = _command(database(row["database"]), command)
+            if "createIndexes" in command:
+                indexes.append(call)
+            else:
+                steps.append(Step(row["begin"], row["end"], call))
+    return indexes, steps
 
 
 def _command(database: Any, command: dict[str, Any]) -> Call:
@@ -109,14 +83,8 @@ def _command(database: Any, command: dict[str, Any]) -> Call:
             ]
             return lambda: collection.bulk_write(updates, ordered=command["ordered"])
         case "find":
-            sort, limit = list(command.get("sort", {}).items()) or None, command.get("limit", 0)
-
-            def find() -> Awaitable[Any]:
-                cursor = collection.find(command["filter"], command.get("projection"), sort=sort, limit=limit)
-                result: Awaitable[Any] = cursor.to_list(None)
-                return result
-
-            return find
+            options = {"sort": list(command.get("sort", {}).items()) or None, "limit": command.get("limit", 0)}
+            return lambda: collection.find(command["filter"], command.get("projection"), **options).to_list(None)
         case "findAndModify":
             options = {"upsert": command.get("upsert", False), "return_document": command.get("new", False)}
             return lambda: collection.find_one_and_update(command["query"], command["update"], **options)
@@ -126,22 +94,19 @@ def _command(database: Any, command: dict[str, Any]) -> Call:
             return lambda: database.command(command)
 
 
-async def play(steps: list[Step]) -> int:
-    """Take the steps in the order in which they began. Returns how many of them the database refused.
+async def play(steps: list[Step]) -> None:
+    """Take the steps in the order in which they began.
 
-    Two upserts that overlap may both try to insert, and one is refused; the engine tries it again, or knows that it is done.
+    The database may refuse one: two upserts that overlap may both try to insert. The engine tries it again, or knows that it is
+    done.
     """
     running: dict[asyncio.Task[Any], int] = {}
-    refused = 0
 
     async def take(call: Call) -> None:
-        nonlocal refused
-        try:
+        with contextlib.suppress(OperationFailure):
             await call()
-        except OperationFailure:
-            refused += 1
 
-    for step in sorted(steps, key=lambda step: step.begin):
+    for step in sorted(steps):
         before = [task for task, end in running.items() if end < step.begin]
         if before:
             await asyncio.gather(*before)
@@ -149,58 +114,53 @@ async def play(steps: list[Step]) -> int:
                 del running[task]
         running[asyncio.create_task(take(step.call))] = step.end
     await asyncio.gather(*running)
-    return refused
 
 
-async def read(consumer: AIOKafkaConsumer, made: Plan) -> int:
+async def read(consumer: AIOKafkaConsumer, operations: Operations) -> None:
     """Read as many records as were read; commit after each batch as the recorded process did."""
-    count, size = 0, max(1, -(-made.records // max(made.batches, 1)))
-    while count < made.records:
-        batch = await consumer.getmany(timeout_ms=_READ_WAIT_MS, max_records=size)
+    sizes = [row["count"] for row in operations if row["kind"] == "read"]
+    commits = [row["all_owned"] for row in operations if row["kind"] == "commit"]
+    count, wanted = 0, sum(sizes)
+    while count < wanted:
+        batch = await consumer.getmany(timeout_ms=_READ_WAIT_MS, max_records=-(-wanted // len(sizes)))
         count += sum(map(len, batch.values()))
-        if batch and made.commits:
+        if batch and commits:
             read_up_to = {partition: records[-1].offset + 1 for partition, records in batch.items()}
             # On a machine that is too busy the group may have lost its only member for a moment; the engine goes on as well.
             with contextlib.suppress(KafkaError):
-                await consumer.commit(None if made.commits_all else read_up_to)
-    return count
+                await consumer.commit(None if commits[-1] else read_up_to)
 
 
-async def main(process: str, operations: list[dict[str, Any]], old: str, new: str, bootstrap: str, uri: str) -> None:
-    """Prepare, wait for the word, do it all, report."""
+async def main(process: str, operations: Operations, old: str, new: str, bootstrap: str, uri: str) -> None:
+    """Prepare, wait for the word, do it all, say so."""
+
+    def rename(name: str) -> str:
+        return new + name.removeprefix(old)
+
     concerns = {"read_concern": ReadConcern("majority"), "write_concern": WriteConcern(w="majority", j=True)}
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(uri, tz_aware=True)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_request_size=_MAX_BYTES)
-    made = plan(
-        operations,
-        lambda name: client.get_database(name, **concerns),  # type: ignore[arg-type]
-        producer,
-        lambda name: new + name.removeprefix(old),
-    )
     consumer = AIOKafkaConsumer(
-        *made.topics,
+        *{rename(topic) for row in operations if row["kind"] == "read" for topic in row["topics"]},
         bootstrap_servers=bootstrap,
         group_id=f"{new}.{process}",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=_MAX_BYTES,
     )
-    await producer.start()
-    await consumer.start()
-    for index in made.indexes:
-        await index()
-    while not consumer.assignment():
-        await consumer.getmany(timeout_ms=_READ_WAIT_MS)
-    print("ready", flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-    refused, count = await asyncio.gather(play(made.steps), read(consumer, made))
-    did = {"read": count, "sent": made.sent, "commands": len(made.steps), "batches": made.batches, "refused": refused}
-    print(json.dumps(did), flush=True)
-    # What this process has used is read from outside before it may end.
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-    await consumer.stop()
-    await producer.stop()
-    await client.close()
+    indexes, commands = commanding(operations, lambda name: client.get_database(rename(name), **concerns))  # type: ignore[arg-type]
+    steps = [*commands, *sending(operations, producer, rename)]
+    async with producer, consumer:
+        for index in indexes:
+            await index()
+        while not consumer.assignment():
+            await consumer.getmany(timeout_ms=_READ_WAIT_MS)
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        await asyncio.gather(play(steps), read(consumer, operations))
+        print("done", flush=True)
+        # What this process has used is read from outside, which then ends it.
+        await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ honest: real HTTP/1.1 and Kafka over sockets, the former by hand since a client 
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,29 +46,26 @@ class World:
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.refused = 0
 
-    async def start(self, partitions: Sequence[TopicPartition]) -> None:
-        """Connect; `partitions` are all of the namespace, of which portals and agencies read their own."""
-        await self._producer.start()
-        await self._consumer.start()
-        await self._watcher.start()
-        mine = [row for row in partitions if row.topic[self._prefix :].startswith(("assignments.", "outbox."))]
-        self._consumer.assign(mine)
-        await self._consumer.seek_to_beginning()
-        # Ends of topics that a consumer is not assigned to take it seconds to find, one topic after the other.
-        self._watcher.assign(list(partitions))
-        self._watcher.pause(*partitions)
-        await self.ends()
-        self._following = asyncio.create_task(self._follow())
+    @contextlib.asynccontextmanager
+    async def running(self, partitions: Sequence[TopicPartition]) -> AsyncIterator[None]:
+        """Answer until the block ends; `partitions` are all of the namespace, of which portals and agencies read their own.
 
-    async def stop(self) -> None:
-        """Disconnect. Raises what stopped the agencies, if anything did."""
-        self._following.cancel()
-        result = (await asyncio.gather(self._following, return_exceptions=True))[0]
-        await self._producer.stop()
-        await self._consumer.stop()
-        await self._watcher.stop()
-        if isinstance(result, Exception):
-            raise result
+        Raises what stopped the agencies, if anything did.
+        """
+        async with self._producer, self._consumer, self._watcher:
+            self._consumer.assign([row for row in partitions if row.topic[self._prefix :].startswith(("assignments.", "outbox."))])
+            await self._consumer.seek_to_beginning()
+            # Ends of topics that a consumer is not assigned to take it seconds to find, one topic after the other.
+            self._watcher.assign(list(partitions))
+            self._watcher.pause(*partitions)
+            await self.ends()
+            following = asyncio.create_task(self._follow())
+            try:
+                yield
+            finally:
+                following.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await following
 
     async def ends(self) -> dict[TopicPartition, int]:
         """Up to which offset each partition of the namespace is filled."""
@@ -78,10 +76,8 @@ class World:
         """Submit everything as fast as it is taken; returns when each submission has its answer or stands in Kafka."""
         by_http = ((number, body) for number, body in enumerate(self._bodies) if number % 2 == 0)
         by_portal = ((number, body) for number, body in enumerate(self._bodies) if number % 2)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(_CONNECTIONS):
-                group.create_task(self._http_sender(by_http))
-            group.create_task(self._portal_sender(by_portal))
+        senders = [self._http_sender(by_http) for _ in range(_CONNECTIONS)]
+        await asyncio.gather(*senders, self._portal_sender(by_portal))
 
     async def _http_sender(self, work: Iterator[tuple[int, dict[str, Any]]]) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -98,7 +94,8 @@ class World:
             content = json.loads(await reader.readexactly(length))
             if not answer.startswith(b"HTTP/1.1 201"):
                 raise RuntimeError(f"intake answered {answer[:40]!r}: {content}")
-            self._note(number, content, started)
+            self.submitted.setdefault(content["feedback_id"], started)
+            self.outcomes[str(number)] = content
         writer.close()
 
     async def _portal_sender(self, work: Iterator[tuple[int, dict[str, Any]]]) -> None:
@@ -110,10 +107,6 @@ class World:
             feedback_id = derived_id(derived_id(portal, f"bench-{number}"), "feedback")
             self.submitted[feedback_id] = time.time()
             await self._post(f"inbox.{portal}", f"bench-{number}", "PortalSubmission", f"bench-{number}", data)
-
-    def _note(self, number: int, answer: dict[str, Any], started: float) -> None:
-        self.submitted.setdefault(answer["feedback_id"], started)
-        self.outcomes[str(number)] = answer
 
     async def _follow(self) -> None:
         while True:
@@ -141,17 +134,9 @@ class World:
 
     async def _answer(self, agency: str, feedback_id: str) -> None:
         """Accept, reply and publish at once; the check of the reply is a second person's."""
-        steps: tuple[dict[str, str], ...] = (
-            {"action": "accept", "actor": "officer-1"},
-            {
-                "action": "reply",
-                "actor": "officer-1",
-                "reply": "Đã kiểm tra thực tế và xử lý xong. " * 6,
-                "document_number": "1/TB",
-            },
-            {"action": "publish", "actor": "officer-2"},
-        )
-        for step in steps:
+        reply = {"reply": "Đã kiểm tra thực tế và xử lý xong. " * 6, "document_number": "1/TB"}
+        for action, actor, more in (("accept", "officer-1", {}), ("reply", "officer-1", reply), ("publish", "officer-2", {})):
+            step = {"action": action, "actor": actor} | more
             data = json.dumps(step | {"feedback_id": feedback_id}, ensure_ascii=False).encode()
             await self._post(f"actions.{agency}", f"bench-{next(self._action_ids)}", "AgencyAction", feedback_id, data)
 

@@ -1,7 +1,5 @@
 """Deadlines is killed while a corrected calendar moves the clocks: each moves once, by the same fact, and the stores agree."""
 
-import asyncio
-import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from typing import Any
@@ -29,13 +27,7 @@ async def own(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Asy
 
 
 async def test_two_instances_one_of_them_killed_move_every_clock_once(own: Deployment) -> None:
-    several, mark = asyncio.Semaphore(16), uuid.uuid4().hex[:6]
-
-    async def one(number: int) -> str:
-        async with several:
-            return str((await own.submit(key=f"{mark}-{number}"))["feedback_id"])
-
-    feedback_ids = set(await asyncio.gather(*(one(number) for number in range(COUNT))))
+    feedback_ids = set(await own.submit_many(COUNT))
 
     def found(name: str) -> dict[str, dict[str, Any]]:
         """By feedback and id of the fact: what was told of the clock for the reply."""

@@ -25,20 +25,15 @@ def make_system(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> M
     return make
 
 
-@pytest.fixture(scope="module")
-async def system(make_system: MakeSystem) -> AsyncIterator[System]:
-    """Intake, routing and deadlines, running for all tests of a file; tests keep apart by their feedback ids."""
+async def _running(make_system: MakeSystem) -> AsyncIterator[System]:
     async with make_system() as made:
         await made.start("intake", "routing", "deadlines")
         yield made
 
 
-@pytest.fixture
-async def own(make_system: MakeSystem) -> AsyncIterator[System]:
-    """A system of the test's own with its own clock, in which time may pass."""
-    async with make_system() as made:
-        await made.start("intake", "routing", "deadlines")
-        yield made
+# Running for all tests of a file, which keep apart by their feedback ids; or the test's own, in which time may pass.
+system = pytest.fixture(_running, scope="module")
+own = pytest.fixture(_running)
 
 
 @pytest.fixture

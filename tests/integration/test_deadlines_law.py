@@ -3,20 +3,22 @@
 import asyncio
 import json
 import os
+import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 
 import pytest
 from pymongo.errors import AutoReconnect
 
 from pakn.legal_time import machine_now, make_legal_time
+from pakn.packs.models import Calendar
 from services.deadlines import calendar_change
-from services.deadlines.law.known import Law
 from services.deadlines.lawbook import lead
 from services.deadlines.replay import from_topic
 from services.deadlines.store import DeadlinesStore
-from tests.support.clock_story import with_days, with_days_off
+from tests.support.clock_story import with_days
 from tests.support.outside_world import until
 from tests.support.system import START, System
 
@@ -24,14 +26,13 @@ from tests.support.system import START, System
 AFTER_DUE = datetime(2026, 3, 24, 3, 0, tzinfo=UTC)
 
 
-def law_of(system: System) -> Law:
-    return Law.of(system.pack)
+def corrected(system: System, version: str, *days_off: str) -> Calendar:
+    """The calendar of the system's pack with more days off."""
+    return with_days(system.pack.calendar, version, map(date.fromisoformat, days_off))
 
 
 async def test_a_corrected_calendar_moves_running_clocks_once_and_topic_and_database_agree(own: System) -> None:
-    late, answered, other = [await own.assigned() for _ in range(2)] + [await own.assigned("da-nang", province="da-nang")]
-    for body in (late, answered, other):
-        await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
+    late, answered, other = await own.timed(), await own.timed(), await own.timed("da-nang", province="da-nang")
     await own.post.act("gia-lai", answered["feedback_id"], "reply", reply="Đã sửa")
     await own.observer.wait("DeadlineMet", subject=answered["feedback_id"], rule="handle_reply")
     own.set_clock(AFTER_DUE)
@@ -39,8 +40,7 @@ async def test_a_corrected_calendar_moves_running_clocks_once_and_topic_and_data
         await own.observer.wait("FeedbackOverdue", subject=body["feedback_id"], rule="handle_reply")
     await own.settled()
 
-    corrected = with_days_off(law_of(own), "2026-09-z1", "2026-03-20")
-    calendar = corrected.days.calendar
+    calendar = corrected(own, "2026-09-z1", "2026-03-20")
     seen = await calendar_change.preview(own.settings, own.pack, calendar)
     assert seen.by_agency["gia-lai"]["overdue taken back"] == seen.by_agency["da-nang"]["overdue taken back"] == 1
     assert not own.observer.found("DeadlineMoved"), "a preview changes nothing"
@@ -73,11 +73,9 @@ async def test_a_corrected_calendar_moves_running_clocks_once_and_topic_and_data
 
 
 async def test_a_calendar_applied_while_nothing_runs_is_taken_up_at_the_next_start(own: System) -> None:
-    body = await own.assigned()
-    await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
+    body = await own.timed()
     await own.stop("deadlines")
-    law = with_days_off(law_of(own), "2026-09-z1", "2026-03-10")
-    await calendar_change.apply(own.settings, law.days.calendar, own.pack.calendar)
+    await calendar_change.apply(own.settings, corrected(own, "2026-09-z1", "2026-03-10"), own.pack.calendar)
     await own.start("deadlines")
     (moved,) = await own.observer.wait("DeadlineMoved", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
     assert moved.data["due_date"] == "2026-03-24"
@@ -88,8 +86,7 @@ async def test_a_calendar_applied_while_nothing_runs_is_taken_up_at_the_next_sta
 
 async def test_a_reply_that_waits_in_kafka_is_judged_by_the_day_that_was_known_when_it_was_sent(own: System) -> None:
     """The day moves nearer while nobody is there to make a fact of an action that came in time."""
-    body = await own.assigned()
-    await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
+    body = await own.timed()
     await own.stop("routing")
     own.set_clock(datetime(2026, 3, 19, 3, 0, tzinfo=UTC))
     await own.post.act("gia-lai", body["feedback_id"], "reply", reply="Đã sửa")
@@ -114,9 +111,7 @@ async def test_an_instance_that_cannot_read_the_law_tells_nothing_until_it_can(
     own: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it would tell by a law that no longer holds could not be taken back if it was killed then."""
-    silent, answered = await own.assigned(), await own.assigned()
-    for body in (silent, answered):
-        await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
+    silent, answered = await own.timed(), await own.timed()
     readings = []
     read = DeadlinesStore.calendar_versions
 
@@ -126,8 +121,7 @@ async def test_an_instance_that_cannot_read_the_law_tells_nothing_until_it_can(
 
     monkeypatch.setattr(DeadlinesStore, "calendar_versions", cannot_read)
     await until(lambda: readings and readings[-1] - readings[0] > lead(own.settings.deadlines.law_seconds), "its law is old")
-    calendar = with_days_off(law_of(own), "2026-09-z1", "2026-03-20").days.calendar
-    await DeadlinesStore(own.documents("deadlines")).keep_calendar(calendar, machine_now())
+    await DeadlinesStore(own.documents("deadlines")).keep_calendar(corrected(own, "2026-09-z1", "2026-03-20"), machine_now())
     own.set_clock(AFTER_DUE)
 
     async def several_times() -> None:
@@ -146,20 +140,15 @@ async def test_an_instance_that_cannot_read_the_law_tells_nothing_until_it_can(
     assert not own.observer.found("FeedbackOverdue", rule="handle_reply"), "by the corrected day nothing is overdue"
 
 
-async def test_an_earlier_version_or_another_calendar_of_the_same_version_is_refused(own: System) -> None:
-    law = law_of(own)
-    await calendar_change.apply(own.settings, with_days_off(law, "2026-09-z1").days.calendar, own.pack.calendar)
-    for corrected in (with_days_off(law, "2026-09-a"), with_days_off(law, "2026-09-z1", "2026-03-10")):
-        with pytest.raises(calendar_change.CannotApply, match="later"):
-            await calendar_change.apply(own.settings, corrected.days.calendar, own.pack.calendar)
-
-
-async def test_a_preview_says_which_calendar_clocks_have_still_to_be_counted_by(own: System) -> None:
+async def test_a_preview_says_which_calendar_was_applied_last_and_only_a_later_one_is_taken_after_it(own: System) -> None:
     slow = own.settings.model_copy(update={"deadlines": own.settings.deadlines.model_copy(update={"law_seconds": 100})})
-    first, second = (with_days_off(law_of(own), f"2026-09-z{number}").days.calendar for number in (1, 2))
+    first, second = corrected(own, "2026-09-z1"), corrected(own, "2026-09-z2")
     assert (await calendar_change.preview(slow, own.pack, first)).announced == []
     await calendar_change.apply(slow, first, own.pack.calendar)
     assert (await calendar_change.preview(slow, own.pack, second)).announced == ["2026-09-z1"]
+    for refused in (corrected(own, "2026-09-a"), corrected(own, "2026-09-z1", "2026-03-10")):
+        with pytest.raises(calendar_change.CannotApply, match="later"):
+            await calendar_change.apply(own.settings, refused, own.pack.calendar)
 
 
 async def pakn(system: System, *arguments: str) -> tuple[int, str]:
@@ -173,46 +162,31 @@ async def pakn(system: System, *arguments: str) -> tuple[int, str]:
         "PAKN_CLOCK__FILE": str(system.clock_file),
         "PAKN_DEADLINES__LAW_SECONDS": str(settings.deadlines.law_seconds),
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "pakn",
-        *arguments,
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    return process.returncode or 0, output.decode()
+    command = [sys.executable, "-m", "pakn", *arguments]
+    result = await asyncio.to_thread(subprocess.run, command, env=environment, stdout=PIPE, stderr=STDOUT, text=True)
+    return result.returncode, result.stdout
 
 
 async def test_an_operator_applies_a_calendar_and_replays_the_clocks(own: System, tmp_path: Path) -> None:
-    body = await own.assigned()
-    await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
-    text = (Path(own.settings.pack) / "calendar.yaml").read_text()
-    day = '      - {date: 2026-03-20, kind: holiday, name: "Nghỉ thêm", source: "test"}\n'
-    file = tmp_path / "calendar.yaml"
-    file.write_text(
-        text.replace('version: "2026-09"', 'version: "2026-09-z1"').replace(
-            "  - year: 2026\n    days_off:\n", f"  - year: 2026\n    days_off:\n{day}"
-        )
-    )
-    code, said = await pakn(own, "calendar", "apply", str(file), "--dry-run")
-    assert (code, "gia-lai" in said, "Nothing was changed" in said) == (0, True, True), said
-    code, said = await pakn(own, "calendar", "apply", str(file))
-    assert (code, "Applied." in said) == (0, True), said
+    body = await own.timed()
+    before, file = Path(own.settings.pack) / "calendar.yaml", tmp_path / "calendar.yaml"
+    days = "  - year: 2026\n    days_off:\n"
+    more = days + '      - {date: 2026-03-20, kind: holiday, name: "Nghỉ thêm", source: "test"}\n'
+    file.write_text(before.read_text().replace('version: "2026-09"', 'version: "2026-09-z1"').replace(days, more))
+
+    async def says(wanted: str, code: int, *arguments: str) -> str:
+        found, said = await pakn(own, *arguments)
+        assert (found, wanted in said) == (code, True), said
+        return said
+
+    assert "gia-lai" in await says("Nothing was changed", 0, "calendar", "apply", str(file), "--dry-run")
+    await says("Applied.", 0, "calendar", "apply", str(file))
     (moved,) = await own.observer.wait("DeadlineMoved", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
     assert moved.data["due_date"] == "2026-03-24"
     await own.settled()
-    code, said = await pakn(own, "calendar", "apply", str(file))
-    assert (code, "applied already" in said) == (0, True), said
-    code, said = await pakn(own, "calendar", "apply", str(Path(own.settings.pack) / "calendar.yaml"))
-    assert (code, "give a later one" in said) == (2, True), said
-    code, said = await pakn(own, "replay-clocks", "--at", "2026-03-02", "--compare", "--json")
-    assert code == 0, said
-    told = json.loads(said)
+    await says("applied already", 0, "calendar", "apply", str(file))
+    await says("give a later one", 2, "calendar", "apply", str(before))
+    told = json.loads(await says("{", 0, "replay-clocks", "--at", "2026-03-02", "--compare", "--json"))
     assert (told["rules"]["handle_reply"], told["differences"]) == ({"open": 1}, [])
-    code, said = await pakn(own, "replay-clocks", "--at", "2026-03-01", "--compare")
-    assert (code, "the database of now" in said) == (2, True), said
-    code, said = await pakn(own, "replay-clocks", "--at", "soon")
-    assert (code, "is not a time" in said) == (2, True), said
+    await says("the database of now", 2, "replay-clocks", "--at", "2026-03-01", "--compare")
+    await says("is not a time", 2, "replay-clocks", "--at", "soon")

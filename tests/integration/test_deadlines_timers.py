@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import RecordsToDelete
 
 from pakn import metrics
+from pakn.engine import kafka
 from services.deadlines import calendar_change
 from services.deadlines.replay import from_topic
 from tests.support.outside_world import until
@@ -52,88 +54,54 @@ async def fired_until(system: System, instant: datetime) -> None:
     await system.observer.all_read()
 
 
-async def test_rungs_fire_once_each_and_in_order_as_time_passes(own: System) -> None:
-    body = await own.assigned()
-    await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
-    now = START
-    while now < SECOND_PROGRESS:
-        now += timedelta(days=4)
+async def test_each_rung_fires_once_and_in_order_as_time_passes_and_after_weeks_of_downtime(own: System) -> None:
+    bodies = [await own.timed() for _ in range(5)]
+    for days in (4, 8, 12, 16):
+        now = START + timedelta(days=days)
         own.set_clock(now)
         await fired_until(own, now)
-    assert rungs(own, body) == LADDER
-    assert rungs(own, body, "assignments.gia-lai") == LADDER
-    copies = [row.id for row in own.observer.found("FeedbackOverdue", topic="feedback", subject=body["feedback_id"])]
-    assert len(copies) == len(set(copies)), "with one instance and no crash nothing is published twice"
-
-
-async def test_after_weeks_of_downtime_every_rung_fires_once_and_in_order(own: System) -> None:
-    bodies = [await own.assigned() for _ in range(5)]
-    for body in bodies:
-        await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
+    assert rungs(own, bodies[0]) == LADDER[:1]
     await own.stop("deadlines")
     own.set_clock(SECOND_PROGRESS + timedelta(hours=1))
-    await own.start("deadlines")
-    await fired_until(own, SECOND_PROGRESS)
+    for _ in range(2):
+        await own.start("deadlines")
+        await fired_until(own, SECOND_PROGRESS)
+        await own.stop("deadlines")
     for body in bodies:
-        assert rungs(own, body) == LADDER
-    await own.stop("deadlines")
-    await own.start("deadlines")
-    await fired_until(own, SECOND_PROGRESS)
+        assert rungs(own, body) == rungs(own, body, "assignments.gia-lai") == LADDER
     copies = [row.id for row in own.observer.found("FeedbackOverdue", topic="feedback")]
     assert len(copies) == len(set(copies)), "a restart fires nothing again"
 
 
-async def test_a_closed_case_is_never_warned_of_nor_overdue(own: System) -> None:
-    published, refused = await own.assigned(), await own.assigned()
-    await own.post.act("gia-lai", published["feedback_id"], "reply", reply="Đã sửa")
-    await own.post.act("gia-lai", published["feedback_id"], "publish", "cb2")
-    await own.post.act("gia-lai", refused["feedback_id"], "refuse", reason="Không thuộc phạm vi")
-    await own.observer.wait("ReplyPublished", subject=published["feedback_id"])
-    await own.observer.wait("FeedbackNotAccepted", subject=refused["feedback_id"])
-    await own.settled()
-    own.set_clock(datetime(2026, 12, 1, tzinfo=UTC))
-    await fired_until(own, datetime(2026, 12, 1, tzinfo=UTC))
-    assert not own.observer.found("DeadlineWarning")
-    assert not own.observer.found("FeedbackOverdue")
+IN_TIME, TOO_LATE = datetime(2026, 3, 23, 16, 59, tzinfo=UTC), datetime(2026, 3, 25, 3, 0, tzinfo=UTC)
 
 
-async def test_a_reply_in_time_that_is_handled_after_downtime_is_not_overdue(own: System) -> None:
-    """The fact was in the lifecycle topic before the deadline; only deadlines itself was down."""
-    body = await own.assigned()
-    await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
-    await own.stop("deadlines")
-    own.set_clock(datetime(2026, 3, 23, 16, 59, tzinfo=UTC))
+@pytest.mark.parametrize(
+    ("down", "sent_at"),
+    [(["deadlines"], IN_TIME), (["routing", "deadlines"], IN_TIME), (["deadlines"], TOO_LATE)],
+    ids=["fact in time", "only the action in time", "late"],
+)
+async def test_a_reply_is_judged_by_when_it_was_sent_whoever_was_down_then(own: System, down: list[str], sent_at: datetime) -> None:
+    """The action or its fact was in a topic before or after the deadline, which passed while nobody handled it."""
+    body = await own.timed()
+    await own.stop(*down)
+    own.set_clock(sent_at)
     await own.post.act("gia-lai", body["feedback_id"], "reply", reply="Đã sửa")
-    await own.observer.wait("FeedbackReplied", subject=body["feedback_id"])
-    own.set_clock(SECOND_PROGRESS)
-    await own.start("deadlines")
-    (met,) = await own.observer.wait("DeadlineMet", subject=body["feedback_id"], rule="handle_reply")
-    assert met.data["late"] is False
-    await fired_until(own, SECOND_PROGRESS)
-    assert [name for name, _, _ in rungs(own, body)] == ["DeadlineWarning", "DeadlineWarning"]
-
-
-async def test_a_reply_in_time_is_not_overdue_when_everything_was_down(own: System) -> None:
-    """The action was in the agency's topic before the deadline, and nobody was there to make a fact of it."""
-    body = await own.assigned()
-    await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
-    await own.stop("routing", "deadlines")
-    own.set_clock(datetime(2026, 3, 23, 16, 59, tzinfo=UTC))
-    await own.post.act("gia-lai", body["feedback_id"], "reply", reply="Đã sửa")
+    if "routing" not in down:
+        await own.observer.wait("FeedbackReplied", subject=body["feedback_id"])
     own.set_clock(SECOND_PROGRESS)
     await own.start("deadlines")
     await own.settled("deadlines")
-    await own.start("routing")
+    await own.start(*(name for name in down if name != "deadlines"))
     (met,) = await own.observer.wait("DeadlineMet", subject=body["feedback_id"], rule="handle_reply")
-    assert met.data["late"] is False
+    assert met.data["late"] is (sent_at == TOO_LATE)
     await fired_until(own, SECOND_PROGRESS)
-    assert [name for name, _, _ in rungs(own, body)] == ["DeadlineWarning", "DeadlineWarning"]
+    assert rungs(own, body) == LADDER[: 3 if met.data["late"] else 2]
 
 
 async def test_the_end_of_a_transaction_or_removed_records_in_one_agencys_topic_hold_no_timer_back(own: System) -> None:
     """Both leave offsets that nobody ever commits; the timers of all agencies once waited for them for ever."""
-    body = await own.assigned()
-    await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
+    await own.timed()
     bootstrap, topic = own.settings.kafka.bootstrap, f"{own.settings.namespace}.actions.da-nang"
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=topic)
     async with producer, producer.transaction():
@@ -146,27 +114,11 @@ async def test_the_end_of_a_transaction_or_removed_records_in_one_agencys_topic_
     await own.stop("routing")
     other = f"{own.settings.namespace}.actions.bo-noi-vu"
     await own.post.raw("actions.bo-noi-vu", b"not an action either")
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    await admin.delete_records({TopicPartition(other, 0): RecordsToDelete(before_offset=1)})
-    await admin.close()
+    async with kafka.administering(own.settings.kafka) as admin:
+        await admin.delete_records({TopicPartition(other, 0): RecordsToDelete(before_offset=1)})
     now += timedelta(days=1)
     own.set_clock(now)
     await timers_at(own, now)
-
-
-async def test_a_late_reply_is_overdue_even_when_both_are_handled_in_one_batch(own: System) -> None:
-    body = await own.assigned()
-    await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
-    await own.stop("deadlines")
-    own.set_clock(datetime(2026, 3, 25, 3, 0, tzinfo=UTC))
-    await own.post.act("gia-lai", body["feedback_id"], "reply", reply="Đã sửa")
-    await own.observer.wait("FeedbackReplied", subject=body["feedback_id"])
-    await own.start("deadlines")
-    (met,) = await own.observer.wait("DeadlineMet", subject=body["feedback_id"], rule="handle_reply")
-    assert met.data["late"] is True
-    await fired_until(own, datetime(2026, 3, 25, 3, 0, tzinfo=UTC))
-    assert rungs(own, body) == LADDER[:3]
 
 
 async def test_a_limit_that_the_calendar_does_not_reach_waits_for_one_that_does(own: System) -> None:

@@ -1,32 +1,20 @@
 """Intake's store and files on a real database, by PyMongo's async driver and by Motor: codes, repetitions, views, marks."""
 
 import asyncio
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 import stamina
 
-import schemas
 from pakn.engine import mongo
 from pakn.errors import TryAgain
-from schemas import Fact
 from schemas.values import Attachment
 from services.intake import attachments
 from services.intake.domain import File
 from services.intake.feedback import Due, Feedback, Recorded, SenderDetails, Step
 from services.intake.store import IntakeStore, OutboxPlace, Projection
-
-NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
-# Many documents, so that positions in a batch and in the server's answer cannot be confused.
-MANY = 40
-
-
-def rated(case_id: str, cause: str) -> Fact:
-    """Any fact of a feedback."""
-    feedback_id = schemas.derived_id(case_id, "feedback")
-    event = schemas.FeedbackRated(feedback_id=feedback_id, code="PAKN.20261102.0042", satisfied=True, rated_at=NOW)
-    return schemas.fact(event, cause=cause, subject=case_id, time=NOW, source="/test")
+from tests.integration.test_stores import MANY, NOW, rated
 
 
 @pytest.fixture

@@ -24,6 +24,13 @@ def store(database: mongo.Database) -> DeadlinesStore:
     return DeadlinesStore(database)
 
 
+async def prepared(pack: Pack, store: DeadlinesStore) -> Lawbook:
+    """The lawbook of an instance that has started."""
+    lawbook = Lawbook(pack, store, HandTime(), LEAD)
+    await lawbook.prepare()
+    return lawbook
+
+
 def with_version(pack: Pack, version: str, *days_off: str) -> Pack:
     """The pack with another calendar."""
     return pack.model_copy(update={"calendar": with_days_off(LAW, version, *days_off).days.calendar})
@@ -66,8 +73,7 @@ async def test_a_reading_that_is_cut_short_is_done_again(database: mongo.Databas
 
     failures: list[Exception] = []
     store = CutShort(database)
-    lawbook = Lawbook(VN, store, HandTime(), LEAD)
-    await lawbook.prepare()
+    lawbook = await prepared(VN, store)
     await store.keep_calendar(with_version(VN, "2026-09-z1").calendar, datetime(2026, 11, 2, tzinfo=UTC))
     failures.append(AutoReconnect("the primary has stepped down"))
     with pytest.raises(AutoReconnect):
@@ -112,58 +118,48 @@ async def test_a_law_that_the_database_took_too_long_to_keep_is_told_of(database
 
 
 async def test_a_pack_that_counts_otherwise_under_the_same_name_stops_the_start_with_every_fault(store: DeadlinesStore) -> None:
-    await Lawbook(VN, store, HandTime(), LEAD).prepare()
+    await prepared(VN, store)
     changed = with_limit(with_version(VN, VN.calendar.version, "2026-12-04"), 14)
     with pytest.raises(CannotRun, match=r"calendar\.yaml has other days than calendar '2026-09'") as caught:
-        await Lawbook(changed, store, HandTime(), LEAD).prepare()
+        await prepared(changed, store)
     assert "rules.yaml: rule set 'qd29-2026' has another handle_reply.limit than its revision 1" in str(caught.value)
     assert len(await store.calendar_versions()) == 1, "nothing of it is written down"
 
 
-async def test_other_words_need_no_new_revision_and_are_shown_at_once(store: DeadlinesStore) -> None:
-    await Lawbook(VN, store, HandTime(), LEAD).prepare()
+async def test_other_words_and_names_of_days_need_no_new_revision_and_are_shown_at_once(store: DeadlinesStore) -> None:
+    await prepared(VN, store)
     *others, last = VN.rule_sets
-    verified = VN.model_copy(update={"rule_sets": (*others, last.model_copy(update={"verified": True}))})
-    lawbook = Lawbook(verified, store, HandTime(), LEAD)
-    await lawbook.prepare()
-    assert lawbook.current().rule_set(last.id, 1).verified
+    years = tuple(year.model_copy(update={"provisional": False}) for year in VN.calendar.years)
+    settled = VN.calendar.model_copy(update={"years": years})
+    rule_sets = (*others, last.model_copy(update={"verified": True}))
+    law = (await prepared(VN.model_copy(update={"calendar": settled, "rule_sets": rule_sets}), store)).current()
+    assert law.rule_set(last.id, 1).verified
+    assert not any(year.provisional for year in law.calendar(VN.calendar.version).calendar.years)
 
 
 async def test_a_later_calendar_that_lacks_years_stops_the_start(store: DeadlinesStore) -> None:
-    await Lawbook(VN, store, HandTime(), LEAD).prepare()
+    await prepared(VN, store)
     years = tuple(year for year in VN.calendar.years if year.year != 2027)
     shorter = VN.model_copy(update={"calendar": VN.calendar.model_copy(update={"version": "2026-10", "years": years})})
     with pytest.raises(CannotRun, match="lacks years that '2026-09' has: 2027; add them"):
-        await Lawbook(shorter, store, HandTime(), LEAD).prepare()
+        await prepared(shorter, store)
 
 
 async def test_a_rule_set_that_the_pack_has_no_longer_is_still_known(store: DeadlinesStore) -> None:
-    await Lawbook(VN, store, HandTime(), LEAD).prepare()
+    await prepared(VN, store)
     without = VN.model_copy(update={"rule_sets": VN.rule_sets[1:]})
-    lawbook = Lawbook(without, store, HandTime(), LEAD)
-    await lawbook.prepare()
-    assert lawbook.current().rule_set(VN.rule_sets[0].id, 1) == VN.rule_sets[0]
+    assert (await prepared(without, store)).current().rule_set(VN.rule_sets[0].id, 1) == VN.rule_sets[0]
 
 
 async def test_what_a_later_image_has_written_in_another_shape_is_unknown_and_stops_nothing(
     store: DeadlinesStore, database: mongo.Database
 ) -> None:
-    lawbook = Lawbook(VN, store, HandTime(), LEAD)
-    await lawbook.prepare()
+    lawbook = await prepared(VN, store)
     later = with_limit(VN, 9, 2).rule_sets[-1]
     await store.keep_rule_set(later, datetime(2026, 11, 2, tzinfo=UTC))
     await database["rule_sets"].update_one({"_id": f"{later.id}/2"}, {"$set": {"rule_set.what_nobody_knows_yet": 1}})
-    for started in (lawbook, Lawbook(VN, store, HandTime(), LEAD)):
-        await started.prepare()
+    await lawbook.read()
+    for started in (lawbook, await prepared(VN, store)):
         with pytest.raises(TryAgain):
             started.current().rule_set(later.id, 2)
         assert started.current().rule_set(later.id, 1) == VN.rule_sets[-1]
-
-
-async def test_names_and_sources_of_days_are_the_packs_own(store: DeadlinesStore) -> None:
-    await Lawbook(VN, store, HandTime(), LEAD).prepare()
-    years = tuple(year.model_copy(update={"provisional": False}) for year in VN.calendar.years)
-    settled = VN.model_copy(update={"calendar": VN.calendar.model_copy(update={"years": years})})
-    lawbook = Lawbook(settled, store, HandTime(), LEAD)
-    await lawbook.prepare()
-    assert not any(year.provisional for year in lawbook.current().calendar(VN.calendar.version).calendar.years)

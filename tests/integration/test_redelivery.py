@@ -9,6 +9,7 @@ import pytest
 
 from pakn.demo.mailbox import Mailbox
 from pakn.local.child_process import free_ports
+from pakn.operations.evidence import letters_waiting
 from pakn.settings import SmtpSettings
 from tests.integration.conftest import MakeSystem
 from tests.support.outside_world import GOOD, read_again, until
@@ -54,12 +55,9 @@ async def play(system: System) -> None:
 
 async def quiet(system: System) -> None:
     """Wait until nothing more happens: all is handled, no letter waits, no fact comes that was not there before."""
-    letters = system.documents("notify")["letters"]
 
     async def no_letter_waits() -> bool:
-        return bool(
-            await letters.count_documents({"$or": [{"state": {"$in": ["queued", "sending"]}}, {"announce": {"$gt": ""}}]}) == 0
-        )
+        return not await letters_waiting(system.client, system.settings.namespace)
 
     while True:
         before = len(system.observer.records)

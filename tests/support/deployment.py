@@ -87,6 +87,21 @@ class Deployment(World):
 
         return await until(answered, "a submission is answered", 180)
 
+    async def submit_many(self, count: int) -> list[str]:
+        """Submit, sixteen at a time; the ids of all feedbacks."""
+        several = asyncio.Semaphore(16)
+
+        async def one() -> str:
+            async with several:
+                return str((await self.submit())["feedback_id"])
+
+        return list(await asyncio.gather(*(one() for _ in range(count))))
+
+    async def sees_more(self, name: str, count: int) -> None:
+        """Wait for `count` more of these facts, so that whoever makes them is in the middle of its work."""
+        before = len(self.observer.found(name, topic="feedback"))
+        await until(lambda: len(self.observer.found(name, topic="feedback")) > before + count, f"{count} more {name}")
+
 
 @contextlib.asynccontextmanager
 async def deployed(servers: Servers, folder: Path, **settings: str) -> AsyncIterator[Deployment]:

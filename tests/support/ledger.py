@@ -40,7 +40,7 @@ async def answering(deployment: Deployment) -> AsyncIterator[None]:
         task.cancel()
 
 
-async def all_published(deployment: Deployment, feedback_ids: Iterable[str], seconds: float = 240) -> None:
+async def all_published(deployment: Deployment, feedback_ids: Iterable[str]) -> None:
     """Wait until every feedback has its published reply and every clock of it is closed."""
     wanted = set(feedback_ids)
 
@@ -49,12 +49,11 @@ async def all_published(deployment: Deployment, feedback_ids: Iterable[str], sec
         closed = {row.subject for row in deployment.observer.found("DeadlineMet", topic="feedback", rule="publish")}
         return {name: len(wanted - subjects) for name, subjects in (found | {"closed": closed}).items() if wanted - subjects}
 
-    await until_empty(left, f"all of {len(wanted)} feedbacks are published", seconds, deployment.status)
+    await until_empty(left, f"all of {len(wanted)} feedbacks are published", 240, deployment.status)
 
 
-async def all_written(deployment: Deployment, feedback_ids: Iterable[str], seconds: float = 180) -> None:
+async def _all_written(deployment: Deployment, wanted: set[str]) -> None:
     """Wait until no letter about these feedbacks waits and what became of each is announced."""
-    wanted = set(feedback_ids)
     letters = deployment.documents("notify")["letters"]
 
     async def left() -> dict[str, Any]:
@@ -64,13 +63,14 @@ async def all_written(deployment: Deployment, feedback_ids: Iterable[str], secon
         states += Counter({"not written": LETTERS * len(wanted) - len(rows)})
         return states
 
-    await until_empty(left, "all letters are settled", seconds, deployment.status)
+    await until_empty(left, "all letters are settled", 180, deployment.status)
 
 
 async def check(deployment: Deployment, feedback_ids: Iterable[str]) -> None:
-    """Nothing lost, nothing doubled, nothing left over."""
-    await deployment.observer.all_read()
+    """Nothing lost, nothing doubled, nothing left over, once all letters are settled."""
     wanted = set(feedback_ids)
+    await _all_written(deployment, wanted)
+    await deployment.observer.all_read()
     orders: dict[str, dict[str, str]] = {subject: {} for subject in wanted}
     for row in deployment.observer.found(topic="feedback"):
         if row.subject in wanted and row.name in FACTS:

@@ -16,8 +16,9 @@ from inspect import isawaitable
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
 
+from pakn.engine import kafka
+from pakn.settings import KafkaSettings
 from schemas.envelope import binary_headers
 
 T = TypeVar("T")
@@ -168,44 +169,38 @@ class Poster:
         """Any bytes with any headers."""
         await self._producer.send_and_wait(f"{self._namespace}.{topic}", value, key=key, headers=list(headers))
 
-    async def event(self, topic: str, kind: str, data: Any, event_id: str | None = None, key: str = "", **headers: str) -> str:
+    async def event(self, topic: str, kind: str, data: Any, event_id: str | None, key: str = "") -> str:
         """A CloudEvent of the type `kind`; returns its id."""
         own_id = event_id or str(uuid.uuid4())
-        lines = [(name, text.encode()) for name, text in envelope(kind, own_id, **headers).items()]
-        await self.raw(topic, json.dumps(data, ensure_ascii=False).encode(), lines, key.encode())
+        await self.raw(topic, json.dumps(data, ensure_ascii=False).encode(), lines(kind, own_id), key.encode())
         return own_id
 
     async def portal(self, portal: str, submission: dict[str, Any], event_id: str | None = None) -> str:
         """Post a submission as `portal`."""
-        return await self.event(f"inbox.{portal}", "pakn.PortalSubmission.v1", submission, event_id)
+        return await self.event(f"inbox.{portal}", "PortalSubmission", submission, event_id)
 
     async def act(
         self, agency: str, feedback_id: str, action: str, actor: str = "cb1", event_id: str | None = None, **more: Any
     ) -> str:
         """Post an action as `agency`."""
         data = {"action": action, "feedback_id": feedback_id, "actor": actor} | more
-        return await self.event(f"actions.{agency}", "pakn.AgencyAction.v1", data, event_id, key=feedback_id)
+        return await self.event(f"actions.{agency}", "AgencyAction", data, event_id, key=feedback_id)
 
 
 async def read_again(bootstrap: str, namespace: str, services: Iterable[str]) -> None:
     """Set the committed offsets of services that do not run back to the beginning, as an operator does with Kafka's tools."""
     for service in services:
         group = f"{namespace}.{service}"
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
         consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
-        await admin.start()
-        await consumer.start()
-        try:
+        async with kafka.administering(KafkaSettings(bootstrap=bootstrap)) as admin, consumer:
             committed = await admin.list_consumer_group_offsets(group)
             assert committed, f"{group} has committed nothing yet"
             consumer.assign(list(committed))
             await consumer.commit(dict.fromkeys(committed, 0))
-        finally:
-            await consumer.stop()
-            await admin.close()
 
 
-def envelope(kind: str, event_id: str, **more: str) -> dict[str, str]:
-    """The headers of a CloudEvent; `more` replaces some."""
+def lines(kind: str, event_id: str, **more: bytes | None) -> list[tuple[str, bytes | None]]:
+    """The headers of a CloudEvent about an event of the first version; `more` replaces some."""
     sent_at = datetime(2026, 3, 2, 3, tzinfo=UTC)
-    return binary_headers(id=event_id, type=kind, source="/outside", time=sent_at) | more
+    headers = binary_headers(id=event_id, type=f"pakn.{kind}.v1", source="/outside", time=sent_at)
+    return list(({name: text.encode() for name, text in headers.items()} | more).items())

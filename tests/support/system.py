@@ -75,7 +75,7 @@ class World:
         specs = topics.all_topics(agencies, [portal.id for portal in self.pack.header.portals])
         await provision(self.settings)
         address = (self.settings.kafka.bootstrap, self.settings.namespace)
-        self._client = mongo.make_client(self.settings.mongo)
+        self.client = mongo.make_client(self.settings.mongo)
         async with contextlib.AsyncExitStack() as stack:
             self.observer = await stack.enter_async_context(Observer(*address, [spec.name for spec in specs]))
             self.post = await stack.enter_async_context(Poster(*address))
@@ -84,8 +84,8 @@ class World:
 
     async def __aexit__(self, *_: object) -> None:
         for name in BUILDERS:
-            await self._client.drop_database(f"{self.settings.namespace}_{name}")
-        await mongo.close(self._client)
+            await self.client.drop_database(f"{self.settings.namespace}_{name}")
+        await mongo.close(self.client)
         await self._stack.aclose()
 
     def set_clock(self, legal: datetime, rate: float = 0) -> None:
@@ -94,7 +94,7 @@ class World:
 
     def documents(self, service: str) -> Any:
         """The database of a service, to look into."""
-        return mongo.database(self._client, self.settings.namespace, service)
+        return mongo.database(self.client, self.settings.namespace, service)
 
 
 async def owns(http: httpx.AsyncClient, url: str = "") -> bool:
@@ -172,6 +172,12 @@ class System(World):
         """Submit a feedback and wait until the agency has it in its own topic."""
         body = await self.submit(**more)
         await self.observer.wait("FeedbackAssigned", topic=f"assignments.{agency}", subject=body["feedback_id"])
+        return body
+
+    async def timed(self, agency: str = "gia-lai", **more: Any) -> dict[str, Any]:
+        """Submit a feedback and wait until the clock for its reply runs."""
+        body = await self.assigned(agency, **more)
+        await self.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
         return body
 
     async def view(self, body: dict[str, Any], *, secret: bool = False) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def test_a_record_that_was_read_twice_is_waited_for_once() -> None:
     assert recorder.not_read_before({"a": records(1, 2)}) == 1
 
 
-async def test_an_operation_that_the_database_refuses_is_counted_and_the_others_go_on() -> None:
+async def test_an_operation_that_the_database_refuses_does_not_stop_the_others() -> None:
     """Two upserts that overlapped ended the process with status 1."""
     done = []
 
@@ -32,7 +32,7 @@ async def test_an_operation_that_the_database_refuses_is_counted_and_the_others_
     async def taken() -> None:
         done.append(1)
 
-    assert await replay.play([replay.Step(0, 1, refused), replay.Step(2, 3, taken)]) == 1
+    await replay.play([replay.Step(0, 1, refused), replay.Step(2, 3, taken)])
     assert done == [1]
 
 

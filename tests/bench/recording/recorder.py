@@ -5,13 +5,14 @@ operations began, each with the moments (a common count) of its begin and its en
 """
 
 import atexit
-import functools
+import contextlib
 import itertools
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import bson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -27,22 +28,15 @@ class Recorder(monitoring.CommandListener):
 
     def __init__(self) -> None:
         self._moments = itertools.count()
-        self._operations: list[dict[str, Any]] = []
+        self.operations: list[dict[str, Any]] = []
         self._commands: dict[int, dict[str, Any]] = {}
         self._read_before: dict[Any, int] = {}
-        self.active = True
 
     def begin(self, kind: str, **what: Any) -> dict[str, Any]:
         """An operation begins now."""
         operation = {"kind": kind, "begin": next(self._moments), **what}
-        if self.active:
-            self._operations.append(operation)
+        self.operations.append(operation)
         return operation
-
-    def close(self, file: Path) -> None:
-        """Record no more, and write what was recorded."""
-        self.active = False
-        self.write(file)
 
     def end(self, operation: dict[str, Any]) -> None:
         """It has ended."""
@@ -59,7 +53,7 @@ class Recorder(monitoring.CommandListener):
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         """A command goes to MongoDB."""
-        if self.active and event.command_name not in _NO_OPERATIONS:
+        if event.command_name not in _NO_OPERATIONS:
             work = {key: value for key, value in event.command.items() if key not in _NOT_WORK}
             # Encoded at once: the process may change its documents later.
             self._commands[event.request_id] = self.begin("command", database=event.database_name, command=bson.encode(work))
@@ -73,33 +67,27 @@ class Recorder(monitoring.CommandListener):
         """MongoDB has refused, or did not answer."""
         self._commands.pop(event.request_id, None)
 
-    def write(self, file: Path) -> None:
-        """What has ended, into `file`."""
-        with file.open("wb") as out:
-            for operation in self._operations:
-                if "end" in operation:
-                    out.write(bson.encode(operation))
-
 
 def install(folder: str) -> None:
     """Record from now on, to the end of the process; the file in `folder` has the name of the service."""
     recorder = Recorder()
     monitoring.register(recorder)
-    hook_kafka(recorder, groups_only=True)
+    ending = contextlib.ExitStack()
+    ending.enter_context(recording_kafka(recorder, Path(folder) / f"{sys.orig_argv[-1]}.bson", groups_only=True))
     # The web server hands the signal that ended it on to whoever was there before; without this the process just dies of it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    atexit.register(recorder.close, Path(folder) / f"{sys.orig_argv[-1]}.bson")
+    atexit.register(ending.close)
 
 
-def hook_kafka(recorder: Recorder, *, groups_only: bool) -> Callable[[], None]:
-    """Record what goes to and comes from Kafka; the function that is returned undoes it.
+@contextlib.contextmanager
+def recording_kafka(recorder: Recorder, file: Path, *, groups_only: bool) -> Iterator[None]:
+    """Record what goes to and comes from Kafka in this block; at its end, write all that was recorded into `file`.
 
     With `groups_only` what is read outside of a consumer group is left out: single records that a service looks at again and
     again, to see how far another one has come.
     """
     send, getmany, commit = AIOKafkaProducer.send, AIOKafkaConsumer.getmany, AIOKafkaConsumer.commit
 
-    @functools.wraps(send)
     async def recorded_send(self: Any, topic: str, value: Any = None, key: Any = None, headers: Any = None, **options: Any) -> Any:
         rows = [[name, content] for name, content in headers or ()]
         operation = recorder.begin("send", topic=topic, value=value, key=key, headers=rows)
@@ -107,7 +95,6 @@ def hook_kafka(recorder: Recorder, *, groups_only: bool) -> Callable[[], None]:
         acknowledged.add_done_callback(lambda _: recorder.end(operation))
         return acknowledged
 
-    @functools.wraps(getmany)
     async def recorded_getmany(self: Any, *partitions: Any, **options: Any) -> Any:
         batches = await getmany(self, *partitions, **options)
         counts = not groups_only or self._group_id is not None
@@ -116,14 +103,15 @@ def hook_kafka(recorder: Recorder, *, groups_only: bool) -> Callable[[], None]:
             recorder.end(recorder.begin("read", count=count, topics=topics))
         return batches
 
-    @functools.wraps(commit)
     async def recorded_commit(self: Any, offsets: Any = None) -> None:
         operation = recorder.begin("commit", all_owned=offsets is None)
         await commit(self, offsets)
         recorder.end(operation)
 
-    def undo() -> None:
-        AIOKafkaProducer.send, AIOKafkaConsumer.getmany, AIOKafkaConsumer.commit = send, getmany, commit
-
-    AIOKafkaProducer.send, AIOKafkaConsumer.getmany, AIOKafkaConsumer.commit = recorded_send, recorded_getmany, recorded_commit
-    return undo
+    with (
+        patch.object(AIOKafkaProducer, "send", recorded_send),
+        patch.multiple(AIOKafkaConsumer, getmany=recorded_getmany, commit=recorded_commit),
+    ):
+        yield
+    with file.open("wb") as out:
+        out.writelines(bson.encode(operation) for operation in recorder.operations if "end" in operation)
