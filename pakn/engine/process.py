@@ -7,12 +7,10 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
 from aiokafka.errors import KafkaError
-from faststream.kafka import KafkaBroker
 from litestar import Litestar, Response, get
 from litestar.datastructures import ResponseHeader
 from litestar.types import ControllerRouterHandler
@@ -26,6 +24,7 @@ from pakn.engine.kafka import Record
 from pakn.errors import CannotRun, describe
 from pakn.logs import logger
 from pakn.settings import Settings
+from schemas import Fact
 from schemas.topics import ServiceName, TopicName
 
 log = logger(__name__)
@@ -38,31 +37,20 @@ _FATAL_STOP_SECONDS = 5.0
 Job = Callable[[], Awaitable[None]]
 
 
-@dataclass(slots=True)
-class Wiring:
-    """The concrete things that a service runs on."""
-
-    settings: Settings
-    client: mongo.Client
-    broker: KafkaBroker
-    subscriber: Any
-    prepare: Job
-    jobs: Sequence[Job] = ()
-    routes: Sequence[ControllerRouterHandler] = ()
-    litestar_options: dict[str, Any] = field(default_factory=dict)
-    # Intake takes feedback while Kafka is away, so it must get requests then too.
-    ready_without_kafka: bool = False
-
-
 class Service:
-    """Runs what `build` was given. `app` is the ASGI application."""
+    """The clients of a service, and what `build` gave it to run. `app` is the ASGI application."""
 
-    def __init__(self, name: ServiceName) -> None:
+    def __init__(self, name: ServiceName, settings: Settings) -> None:
+        """Connects to nothing."""
         self.name = name
+        self.client = mongo.make_client(settings.mongo)
+        self.database = mongo.database(self.client, settings.namespace, name)
+        self.broker = kafka.make_broker(settings, name)
         self.exit_code = 0
         self.prepared = asyncio.Event()
         self.connected = asyncio.Event()
         self.app: Litestar
+        self._settings = settings
         self._server: uvicorn.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._idle_or_done_at = time.monotonic()
@@ -75,27 +63,46 @@ class Service:
         if self._server is not None:
             self._server.should_exit = True
 
-    def build(self, wiring: Wiring) -> "Service":
-        """Wire the pages and the lifespan; connects to nothing."""
-        self._wiring = wiring
+    async def publish(self, facts: Sequence[Fact]) -> None:
+        """Publish facts, with the promise of `kafka.publish`."""
+        await kafka.publish(self.broker, self._settings.namespace, facts)
+
+    def build(
+        self,
+        subscriber: Any,
+        prepare: Job,
+        jobs: Sequence[Job] = (),
+        routes: Sequence[ControllerRouterHandler] = (),
+        *,
+        ready_without_kafka: bool = False,
+        **litestar_options: Any,
+    ) -> "Service":
+        """Wire the pages and the lifespan; connects to nothing.
+
+        `prepare` makes the database ready, and `jobs` run from then on. `ready_without_kafka`: it takes requests while Kafka
+        is away.
+        """
+        self._subscriber = subscriber
+        self._prepare = prepare
+        self._jobs = jobs
+        self._ready_without_kafka = ready_without_kafka
         self.app = Litestar(
-            [self._live(), self._ready(), self._metrics(), *wiring.routes],
+            [self._live(), self._ready(), self._metrics(), *routes],
             lifespan=[self._lifespan],
             plugins=[problems.plugin()],
             logging_config=None,
             # Answers hold secrets and what citizens wrote; no proxy or browser is to keep them.
             response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
-            **({"openapi_config": None} | wiring.litestar_options),
+            **({"openapi_config": None} | litestar_options),
         )
         return self
 
     def run(self) -> int:
         """Serve until a signal or a fatal error; returns the exit code."""
-        settings = self._wiring.settings
         config = uvicorn.Config(
             self.app,
-            host=settings.http.host,
-            port=settings.port(self.name),
+            host=self._settings.http.host,
+            port=self._settings.port(self.name),
             log_config=None,
             access_log=False,
             lifespan="on",
@@ -114,8 +121,8 @@ class Service:
             await self._end_tasks()
             with contextlib.suppress(TimeoutError):
                 # After a fatal error the batch in hand never ends; its partitions are to go to another instance at once.
-                await asyncio.wait_for(self._wiring.broker.stop(), _FATAL_STOP_SECONDS if self.exit_code else None)
-            await mongo.close(self._wiring.client)
+                await asyncio.wait_for(self.broker.stop(), _FATAL_STOP_SECONDS if self.exit_code else None)
+            await mongo.close(self.client)
 
     async def _end_tasks(self) -> None:
         """Cancel until all have ended: a client library that is cancelled while it connects may answer with its own error,
@@ -127,9 +134,9 @@ class Service:
 
     async def _connect(self) -> None:
         """Prepare the database, then join Kafka. Each is retried until it answers; readiness is false until then."""
-        await self._until_done("mongo", self._wiring.prepare, (PyMongoError,))
+        await self._until_done("mongo", self._prepare, (PyMongoError,))
         self.prepared.set()
-        self._tasks += [asyncio.create_task(self._guarded(job), name=getattr(job, "__name__", "job")) for job in self._wiring.jobs]
+        self._tasks += [asyncio.create_task(self._guarded(job), name=getattr(job, "__name__", "job")) for job in self._jobs]
         await self._until_done("kafka", self._join, (KafkaError, OSError))
         self.connected.set()
         self._tasks.append(asyncio.create_task(self._guarded(self._watch), name="watch"))
@@ -147,14 +154,13 @@ class Service:
                 return
 
     async def _join(self) -> None:
-        settings = self._wiring.settings
-        read = [TopicName.parse(name).topic for name in self._wiring.subscriber.topic_names]
-        await kafka.check_topics(settings, read)
+        read = [TopicName.parse(name).topic for name in self._subscriber.topic_names]
+        await kafka.check_topics(self._settings, read)
         try:
-            await self._wiring.broker.start()
+            await self.broker.start()
         except BaseException:
             # A half-started broker holds a producer or a consumer; the next attempt needs a clean one.
-            await self._wiring.broker.stop()
+            await self.broker.stop()
             raise
 
     async def _guarded(self, job: Job) -> None:
@@ -187,7 +193,7 @@ class Service:
             await asyncio.sleep(_WATCH_SECONDS)
 
     async def _measure_lag(self) -> None:
-        consumer = self._wiring.subscriber.consumer
+        consumer = self._subscriber.consumer
         assigned = list(consumer.assignment()) if consumer is not None else []
         metrics.partitions_assigned.set(len(assigned))
         ends = await consumer.end_offsets(assigned) if assigned else {}
@@ -214,7 +220,7 @@ class Service:
     def _ready(self) -> ControllerRouterHandler:
         @get("/ready", include_in_schema=False)
         async def ready() -> Response[dict[str, Any]]:
-            consumer = self._wiring.subscriber.consumer
+            consumer = self._subscriber.consumer
             seconds = time.monotonic() - self._idle_or_done_at
             state = {
                 "service": self.name,
@@ -224,7 +230,7 @@ class Service:
                 "lag": self._lag,
                 "seconds_since_progress": round(seconds, 1),
             }
-            kafka_ok = self.connected.is_set() or self._wiring.ready_without_kafka
+            kafka_ok = self.connected.is_set() or self._ready_without_kafka
             ok = self.prepared.is_set() and kafka_ok and seconds < _STALL_SECONDS
             return Response(state, status_code=200 if ok else 503)
 
@@ -244,5 +250,5 @@ async def every(seconds: float, action: Job) -> None:
         try:
             await action()
         except (PyMongoError, KafkaError, OSError) as error:
-            log.warning("periodic_work_failed", action=getattr(action, "__name__", ""), error=describe(error))
+            log.warning("periodic_work_failed", action=getattr(action, "func", action).__name__, error=describe(error))
         await asyncio.sleep(seconds)

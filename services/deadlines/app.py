@@ -2,21 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final, get_args
 
 from faststream.kafka import KafkaMessage
 
 from pakn import metrics
-from pakn.engine import kafka, mongo
+from pakn.engine import kafka
 from pakn.engine.case_handler import CaseHandler
 from pakn.engine.kafka import Record
-from pakn.engine.process import Service, Wiring, every
+from pakn.engine.process import Service, every
 from pakn.engine.turn import Turn
 from pakn.errors import CannotRun
 from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings
-from schemas import Fact, topics
+from schemas import topics
 from schemas.values import RuleName
 from services.deadlines.decisions import WANTED, Decisions
 from services.deadlines.doors.http import Api
@@ -32,15 +33,10 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
     """Wire the service; connects to nothing. Raises PackError when the pack has faults."""
     pack = pack or load_pack(settings.pack)
     time = time or make_legal_time(settings.clock.file)
-    service = Service(NAME)
-    client = mongo.make_client(settings.mongo)
-    store = DeadlinesStore(mongo.database(client, settings.namespace, NAME))
+    service = Service(NAME, settings)
+    store = DeadlinesStore(service.database)
     lawbook = Lawbook(pack, store, time, lead(settings.deadlines.law_seconds))
-    broker = kafka.make_broker(settings, NAME)
     ownership = Ownership()
-
-    async def publish(facts: Sequence[Fact]) -> None:
-        await kafka.publish(broker, settings.namespace, facts)
 
     def progress(records: Sequence[Record]) -> None:
         ownership.note(records)
@@ -50,7 +46,7 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
     ticker = Ticker(
         lawbook,
         store,
-        publish,
+        service.publish,
         time,
         ownership,
         backlog,
@@ -59,13 +55,13 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
         batch=settings.deadlines.batch,
     )
     handler = CaseHandler(store.cases, Decisions(lawbook).decide, read_case, write_case)
-    turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, progress)
+    turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, progress)
 
     async def on_message(message: KafkaMessage) -> None:
         async with ticker.turn_lock:
             await turn.on_message(message)
 
-    subscriber = kafka.subscribe(broker, settings, NAME, topics.read_by(NAME, (), ()), on_message, ownership)
+    subscriber = kafka.subscribe(service.broker, settings, NAME, topics.read_by(NAME, (), ()), on_message, ownership)
 
     async def prepare() -> None:
         await store.prepare()
@@ -83,9 +79,6 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
         finally:
             await backlog.close()
 
-    async def reading() -> None:
-        await every(settings.deadlines.law_seconds, lawbook.read)
-
     kinds = [f"{rule}:{state}" for rule in get_args(RuleName) for state in ("open", "late", "uncounted")]
 
     async def measure() -> None:
@@ -93,17 +86,6 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
             rule, _, state = kind.partition(":")
             metrics.clocks.labels(rule, state).set(count)
 
-    async def measuring() -> None:
-        await every(settings.gauge_seconds, measure)
-
-    return service.build(
-        Wiring(
-            settings=settings,
-            client=client,
-            broker=broker,
-            subscriber=subscriber,
-            prepare=prepare,
-            jobs=(ticking, reading, measuring),
-            routes=Api(lawbook, store).routes(),
-        )
-    )
+    reading = partial(every, settings.deadlines.law_seconds, lawbook.read)
+    measuring = partial(every, settings.gauge_seconds, measure)
+    return service.build(subscriber, prepare, [ticking, reading, measuring], Api(lawbook, store).routes())

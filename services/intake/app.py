@@ -1,19 +1,19 @@
 """Puts intake together: the only file of this service that picks concrete classes."""
 
 import uuid
-from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 from pydantic import BaseModel
 from uuid_utils import compat as uuid_utils
 
 from pakn.engine import kafka, mongo
-from pakn.engine.process import Service, Wiring, every
+from pakn.engine.process import Service, every
 from pakn.engine.turn import Turn
 from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings
-from schemas import Fact, topics
+from schemas import topics
 from services.intake.doors import openapi
 from services.intake.doors.http import Api
 from services.intake.doors.portals import WANTED, IntakeHandler
@@ -42,23 +42,16 @@ def build_app(
         raise ValueError("PAKN_INTAKE__SECRET_KEY must have at least 32 characters; make one with: openssl rand -hex 32")
     pack = pack or load_pack(settings.pack)
     time = time or make_legal_time(settings.clock.file)
-    service = Service(NAME)
-    client = mongo.make_client(settings.mongo)
-    database = mongo.database(client, settings.namespace, NAME)
-    store = IntakeStore(database)
-    bucket = mongo.file_bucket(database)
-    broker = kafka.make_broker(settings, NAME)
-
-    async def publish(facts: Sequence[Fact]) -> None:
-        await kafka.publish(broker, settings.namespace, facts)
-
-    outbox = Outbox(store, publish, time, instance or str(uuid.uuid4()))
+    service = Service(NAME, settings)
+    store = IntakeStore(service.database)
+    bucket = mongo.file_bucket(service.database)
+    outbox = Outbox(store, service.publish, time, instance or str(uuid.uuid4()))
     registrar = Registrar(store, pack, secret_key)
     group_commit = GroupCommit(registrar, outbox, settings.intake.flush_milliseconds / 1000, settings.intake.flush_documents)
     handler = IntakeHandler(pack, store, Reception(pack, bucket, registrar.register), time)
-    turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, service.note_progress, handler.refuse)
+    turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, service.note_progress, handler.refuse)
     wanted = topics.read_by(NAME, (), [portal.id for portal in pack.header.portals])
-    subscriber = kafka.subscribe(broker, settings, NAME, wanted, turn.on_message, gather_ms=_GATHER_MS)
+    subscriber = kafka.subscribe(service.broker, settings, NAME, wanted, turn.on_message, gather_ms=_GATHER_MS)
     api = Api(
         pack=pack,
         store=store,
@@ -74,10 +67,8 @@ def build_app(
 
     async def prepare() -> None:
         await store.prepare()
-        await outbox.prepare()
-
-    async def heartbeat() -> None:
-        await every(settings.intake.sweep_seconds, outbox.heartbeat)
+        # A place without a mark would never be swept, so this instance is known before it stores anything.
+        await outbox.heartbeat()
 
     async def sweep() -> None:
         await service.connected.wait()
@@ -85,17 +76,14 @@ def build_app(
         await every(settings.intake.sweep_seconds, outbox.sweep)
 
     service.build(
-        Wiring(
-            settings=settings,
-            client=client,
-            broker=broker,
-            subscriber=subscriber,
-            prepare=prepare,
-            jobs=(group_commit.run, outbox.run, heartbeat, sweep),
-            ready_without_kafka=True,
-            routes=api.routes(),
-            litestar_options={"openapi_config": openapi.config(), "type_encoders": {BaseModel: _answer}},
-        )
+        subscriber,
+        prepare,
+        [group_commit.run, outbox.run, partial(every, settings.intake.sweep_seconds, outbox.heartbeat), sweep],
+        api.routes(),
+        # Intake takes feedback while Kafka is away, so it must get requests then too.
+        ready_without_kafka=True,
+        openapi_config=openapi.config(),
+        type_encoders={BaseModel: _answer},
     )
     openapi.add_schemas(service.app)
     return service

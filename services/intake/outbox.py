@@ -53,10 +53,6 @@ class Outbox:
         self._something_offered = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
 
-    async def prepare(self) -> None:
-        """Make this instance known before it stores anything: a place without a mark would never be swept."""
-        await self.heartbeat()
-
     def take_places(self, count: int) -> int:
         """Take `count` places and return the first. Each take must be settled by `offer` or `abandon`."""
         first = self._given + 1

@@ -1,16 +1,16 @@
 """Puts notify together: the only file of this service that picks concrete classes."""
 
 import uuid
-from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
-from pakn.engine import kafka, mongo
-from pakn.engine.process import Service, Wiring, every
+from pakn.engine import kafka
+from pakn.engine.process import Service, every
 from pakn.engine.turn import Tombstone, Turn
 from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings
-from schemas import Fact, topics
+from schemas import topics
 from services.notify import domain
 from services.notify.channels.email import Pool
 from services.notify.decisions import LetterHandler
@@ -31,23 +31,16 @@ def build_app(
     """Wire the service; connects to nothing. Raises PackError when the pack has faults, ValueError on a bad sender address."""
     pack = pack or load_pack(settings.pack)
     time = time or make_legal_time(settings.clock.file)
-    service = Service(NAME)
-    client = mongo.make_client(settings.mongo)
-    store = NotifyStore(mongo.database(client, settings.namespace, NAME))
-    broker = kafka.make_broker(settings, NAME)
+    service = Service(NAME, settings)
+    store = NotifyStore(service.database)
     composer = Composer(pack, settings.smtp.sender, settings.intake.public_url)
     pool = Pool(settings.smtp, settings.notify.lease_seconds * _PART_OF_LEASE)
     mailer = Mailer(store, composer, transport or pool, settings.notify, settings.smtp.sender, time, lambda: uuid.uuid4().hex)
     handler = LetterHandler(store, pack.letters, composer.version, time.machine)
     wanted = domain.wanted(pack.letters) | {Tombstone.__name__}
-    turn = Turn(settings, NAME, broker, handler, wanted, service.fatal, service.note_progress)
-    subscriber = kafka.subscribe(broker, settings, NAME, topics.read_by(NAME, (), ()), turn.on_message, gather_ms=_GATHER_MS)
-
-    async def prepare() -> None:
-        await store.prepare(composer.version, pack.templates)
-
-    async def publish(facts: Sequence[Fact]) -> None:
-        await kafka.publish(broker, settings.namespace, facts)
+    turn = Turn(settings, NAME, service.broker, handler, wanted, service.fatal, service.note_progress)
+    read = topics.read_by(NAME, (), ())
+    subscriber = kafka.subscribe(service.broker, settings, NAME, read, turn.on_message, gather_ms=_GATHER_MS)
 
     async def send() -> None:
         try:
@@ -55,24 +48,10 @@ def build_app(
         finally:
             await pool.close()
 
-    async def announce_settled() -> None:
-        await mailer.announce(publish)
-
     async def announce() -> None:
         # Letters go out without Kafka; only what became of them has to wait for it.
         await service.connected.wait()
-        await every(settings.notify.tick_seconds, announce_settled)
+        await every(settings.notify.tick_seconds, partial(mailer.announce, service.publish))
 
-    async def count() -> None:
-        await every(settings.gauge_seconds, mailer.count)
-
-    return service.build(
-        Wiring(
-            settings=settings,
-            client=client,
-            broker=broker,
-            subscriber=subscriber,
-            prepare=prepare,
-            jobs=(send, announce, count),
-        )
-    )
+    prepare = partial(store.prepare, composer.version, pack.templates)
+    return service.build(subscriber, prepare, [send, announce, partial(every, settings.gauge_seconds, mailer.count)])

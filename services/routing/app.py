@@ -4,9 +4,9 @@ from functools import partial
 from typing import Final, get_args
 
 from pakn import metrics
-from pakn.engine import kafka, mongo
+from pakn.engine import kafka
 from pakn.engine.case_handler import CaseHandler
-from pakn.engine.process import Service, Wiring, every
+from pakn.engine.process import Service, every
 from pakn.engine.turn import Turn
 from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
@@ -25,30 +25,16 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
     """Wire the service; connects to nothing. Raises PackError when the pack has faults."""
     pack = pack or load_pack(settings.pack)
     time = time or make_legal_time(settings.clock.file)
-    service = Service(NAME)
-    client = mongo.make_client(settings.mongo)
-    store = RoutingStore(mongo.database(client, settings.namespace, NAME))
-    broker = kafka.make_broker(settings, NAME)
+    service = Service(NAME, settings)
+    store = RoutingStore(service.database)
     handler = CaseHandler(store.cases, Decisions(pack, time).decide, read_case, write_case, case_id, cause_id)
-    turn = Turn(settings, NAME, broker, handler, WANTED, service.fatal, service.note_progress, partial(refuse, time))
+    turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, service.note_progress, partial(refuse, time))
     agencies = pack.agencies_not_ended(time.now().date())
     wanted = topics.read_by(NAME, [agency.id for agency in agencies], ())
-    subscriber = kafka.subscribe(broker, settings, NAME, wanted, turn.on_message)
+    subscriber = kafka.subscribe(service.broker, settings, NAME, wanted, turn.on_message)
 
     async def measure() -> None:
         for state, count in (await store.count_by_state(OPEN_STATES)).items():
             metrics.cases.labels(state).set(count)
 
-    async def measuring() -> None:
-        await every(settings.gauge_seconds, measure)
-
-    return service.build(
-        Wiring(
-            settings=settings,
-            client=client,
-            broker=broker,
-            subscriber=subscriber,
-            prepare=store.prepare,
-            jobs=(measuring,),
-        )
-    )
+    return service.build(subscriber, store.prepare, [partial(every, settings.gauge_seconds, measure)])

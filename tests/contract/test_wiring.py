@@ -57,7 +57,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> dict[str, Mock]:
 
 async def started(name: ServiceName) -> Service:
     service = build(name)
-    broker = service._wiring.broker
+    broker = service.broker
     await broker.start()
     await broker.stop()
     return service
@@ -67,8 +67,8 @@ async def started(name: ServiceName) -> Service:
 async def test_a_consumer_loses_nothing_and_passes_over_nothing(name: ServiceName, clients: dict[str, Mock]) -> None:
     """Committed after handling only, by hand; a new group begins at the oldest record."""
     service = await started(name)
-    (subscriber,) = service._wiring.broker.subscribers
-    assert subscriber is service._wiring.subscriber
+    (subscriber,) = service.broker.subscribers
+    assert subscriber is service._subscriber
     assert subscriber.ack_policy is AckPolicy.MANUAL
     assert type(subscriber).__name__.startswith("Batch")
     clients["consumer"].assert_called_once()
@@ -77,7 +77,7 @@ async def test_a_consumer_loses_nothing_and_passes_over_nothing(name: ServiceNam
     assert options["enable_auto_commit"] is False
     assert options["auto_offset_reset"] == "earliest"
     assert options["max_partition_fetch_bytes"] >= 8 * 1024 * 1024
-    assert options["max_poll_interval_ms"] > service._wiring.settings.retry_seconds * 1000
+    assert options["max_poll_interval_ms"] > service._settings.retry_seconds * 1000
     assert all(topic.startswith("wiring.") for topic in options["topics"])
     assert not options["pattern"]
 
@@ -98,7 +98,7 @@ async def test_a_producer_waits_for_all_replicas_and_keeps_the_order(name: Servi
 async def test_a_service_makes_no_topic(name: ServiceName, clients: dict[str, Mock]) -> None:
     """The library would make what is missing with one partition and one replica, and so break the order for ever."""
     service = await started(name)
-    assert service._wiring.broker.config.allow_auto_create_topics is False
+    assert service.broker.config.allow_auto_create_topics is False
     clients["admin"].return_value.create_topics.assert_not_called()
 
 
@@ -107,7 +107,7 @@ def test_each_group_reads_its_own_topics_and_together_they_read_all_that_others_
     groups: dict[str, list[frozenset[str]]] = defaultdict(list)
     subscriber: Any
     for name in NAMES:
-        for subscriber in build(name)._wiring.broker.subscribers:
+        for subscriber in build(name).broker.subscribers:
             assert subscriber.group_id
             groups[subscriber.group_id].append(frozenset(topic.removeprefix("wiring.") for topic in subscriber.topic_names))
     assert all(len(set(read)) == 1 for read in groups.values())
@@ -205,7 +205,7 @@ def test_a_service_ends_though_a_client_library_swallows_its_cancellation() -> N
         except asyncio.CancelledError:
             raise AutoReconnect("connection closed") from None
 
-    service._wiring.prepare = prepare
+    service._prepare = prepare
     with TestClient(service.app) as client:
         assert client.get("/ready").status_code == 503
     assert all(task.done() for task in service._tasks)
@@ -220,7 +220,7 @@ def test_a_service_that_cannot_be_prepared_ends_instead_of_only_looking_alive() 
         failed.set()
         raise TypeError("a fault of ours")
 
-    service._wiring.prepare = prepare
+    service._prepare = prepare
     with TestClient(service.app):
         assert failed.wait(10)
     assert service.exit_code == 1

@@ -202,7 +202,7 @@ class System(World):
         await asyncio.gather(*(self._settled(name) for name in names or tuple(self.services)))
 
     async def _settled(self, name: str) -> None:
-        consumer = self.services[name]._wiring.subscriber.consumer
+        consumer = self.services[name]._subscriber.consumer
 
         async def done() -> bool:
             partitions = list(consumer.assignment())
