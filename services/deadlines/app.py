@@ -19,7 +19,8 @@ from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings
 from schemas import topics
 from schemas.values import RuleName
-from services.deadlines.decisions import WANTED, Decisions
+from services.deadlines.clocks.decide import WANTED
+from services.deadlines.decisions import Decisions
 from services.deadlines.doors.http import Api
 from services.deadlines.lawbook import Lawbook, lead
 from services.deadlines.store import DeadlinesStore, read_case, write_case

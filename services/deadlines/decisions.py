@@ -6,21 +6,6 @@ from services.deadlines.clocks import decide
 from services.deadlines.clocks.clock import Case
 from services.deadlines.lawbook import Lawbook
 
-WANTED = frozenset(
-    {
-        "FeedbackAssigned",
-        "FeedbackAccepted",
-        "FeedbackNotAccepted",
-        "FeedbackReturned",
-        "FeedbackTransferred",
-        "MoreRequested",
-        "FeedbackSupplemented",
-        "FeedbackReplied",
-        "ReplySentBack",
-        "ReplyPublished",
-    }
-)
-
 
 class Decisions:
     """Decides one fact of one case by the law that holds."""
@@ -29,5 +14,5 @@ class Decisions:
         self._lawbook = lawbook
 
     def decide(self, case: Case | None, received: Received) -> tuple[Case | None, list[Fact]]:
-        """Raises GiveUp as `domain.decide` does, and TryAgain as `up_to_date` does too."""
+        """Raises GiveUp as `decide.apply_event` does, and TryAgain as `up_to_date` does too."""
         return decide.apply_event(self._lawbook.up_to_date(), case, received.event, received.envelope.id, received.partition)

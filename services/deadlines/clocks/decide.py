@@ -4,7 +4,7 @@ A rule set of the pack names the moments (sent, transferred in, reply ready, ...
 keeps to the rule set in force on its start day. `apply_event` applies an event to the clocks, `advance` the passing of time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -21,34 +21,33 @@ from services.deadlines.clocks.facts import about, clock_fact, last_day, set_fac
 from services.deadlines.clocks.ladder import with_next_rung
 from services.deadlines.law.known import Law, NoRuleSet
 
+# The events that concern clocks: the moment of the law that each is, and the field with its instant. The first limits count
+# from the day on which the sender sent the feedback, however long the assignment took.
+_MOMENTS: Mapping[type[BaseModel], tuple[Moment, str]] = {
+    schemas.FeedbackAssigned: ("sent", "submitted_at"),
+    schemas.FeedbackAccepted: ("received", "accepted_at"),
+    schemas.FeedbackNotAccepted: ("refused", "decided_at"),
+    schemas.FeedbackReturned: ("returned", "returned_at"),
+    schemas.FeedbackTransferred: ("transferred_out", "transferred_at"),
+    schemas.MoreRequested: ("more_requested", "requested_at"),
+    schemas.FeedbackSupplemented: ("supplemented", "supplemented_at"),
+    schemas.FeedbackReplied: ("reply_ready", "replied_at"),
+    schemas.ReplySentBack: ("reply_sent_back", "sent_back_at"),
+    schemas.ReplyPublished: ("published", "published_at"),
+}
+WANTED = frozenset(model.__name__ for model in _MOMENTS)
+
 
 def moment_of(event: BaseModel) -> tuple[Moment, datetime] | None:
     """The moment of the law that an event is, and its instant; none if the event does not concern clocks."""
-    match event:
-        case schemas.FeedbackAssigned():
-            # The first limits count from the day on which the sender sent the feedback, however long the assignment took.
-            return ("sent", event.submitted_at) if event.previous_agency is None else ("transferred_in", event.assigned_at)
-        case schemas.FeedbackAccepted():
-            return "received", event.accepted_at
-        case schemas.FeedbackNotAccepted():
-            return "refused", event.decided_at
-        case schemas.FeedbackReturned():
-            return "returned", event.returned_at
-        case schemas.FeedbackTransferred():
-            # A transfer to a unit inside the agency is no moment of the law: no clock restarts.
-            return None if event.to_agency == event.agency else ("transferred_out", event.transferred_at)
-        case schemas.MoreRequested():
-            return "more_requested", event.requested_at
-        case schemas.FeedbackSupplemented():
-            return "supplemented", event.supplemented_at
-        case schemas.FeedbackReplied():
-            return "reply_ready", event.replied_at
-        case schemas.ReplySentBack():
-            return "reply_sent_back", event.sent_back_at
-        case schemas.ReplyPublished():
-            return "published", event.published_at
-        case _:
-            return None
+    if isinstance(event, schemas.FeedbackAssigned) and event.previous_agency is not None:
+        return "transferred_in", event.assigned_at
+    # A transfer to a unit inside the agency is no moment of the law: no clock restarts.
+    inside = isinstance(event, schemas.FeedbackTransferred) and event.to_agency == event.agency
+    if inside or type(event) not in _MOMENTS:
+        return None
+    moment, field = _MOMENTS[type(event)]
+    return moment, getattr(event, field)
 
 
 class Occurrence(NamedTuple):
