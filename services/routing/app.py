@@ -14,8 +14,8 @@ from pakn.settings import Settings
 from schemas import topics
 from schemas.states import CLOSED_STATES, CaseState
 from services.routing.decisions import WANTED, Decisions, case_id, cause_id
-from services.routing.refusals import refuse
-from services.routing.store import RoutingStore, read_case, write_case
+from services.routing.domain import Case
+from services.routing.store import RoutingStore
 
 NAME: Final = "routing"
 OPEN_STATES = tuple(state for state in get_args(CaseState) if state not in CLOSED_STATES)
@@ -27,8 +27,9 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
     time = time or make_legal_time(settings.clock.file)
     service = Service(NAME, settings)
     store = RoutingStore(service.database)
-    handler = CaseHandler(store.cases, Decisions(pack, time).decide, read_case, write_case, case_id, cause_id)
-    turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, service.note_progress, partial(refuse, time))
+    decisions = Decisions(pack, time)
+    handler = CaseHandler(store.cases, decisions.decide, Case.model_validate, Case.model_dump, case_id, cause_id)
+    turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, service.note_progress, decisions.refuse)
     agencies = pack.agencies_not_ended(time.now().date())
     wanted = topics.read_by(NAME, [agency.id for agency in agencies], ())
     subscriber = kafka.subscribe(service.broker, settings, NAME, wanted, turn.on_message)

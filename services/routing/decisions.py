@@ -2,11 +2,11 @@
 
 import hashlib
 
-from pakn.engine.turn import Received
+from pakn.engine.turn import GivenUp, Received, appended_at
 from pakn.errors import GiveUp
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
-from schemas import AgencyAction, Fact, FeedbackSubmitted, FeedbackSupplemented
+from schemas import AgencyAction, Fact, FeedbackSubmitted, FeedbackSupplemented, topics
 from schemas.values import Fault
 from services.routing import domain
 
@@ -23,7 +23,7 @@ def cause_id(received: Received) -> str:
         agency = received.topic.party
         action = received.event.root
         content = hashlib.sha256(action.model_dump_json().encode()).hexdigest()[:16]
-        return action_cause(agency, received.envelope.id, action.feedback_id, action.action, content)
+        return _action_cause(agency, received.envelope.id, action.feedback_id, action.action, content)
     return received.envelope.id
 
 
@@ -75,7 +75,15 @@ class Decisions:
             return None, [domain.refusal(cause, event.root.action, event.root.feedback_id, agency, [fault])]
         return domain.act(self._pack, case, agency, event.root, cause)
 
+    def refuse(self, given_up: GivenUp) -> list[Fact]:
+        """The answer to an agency whose record was given up, in its own topic; none for records of other topics."""
+        if given_up.topic.family != topics.ACTIONS:
+            return []
+        agency, at = given_up.topic.party, self._time.at(appended_at(given_up.record))
+        cause = domain.Cause(_action_cause(agency, given_up.own_id or given_up.place), at, given_up.own_id)
+        return [domain.refusal(cause, "unknown", None, agency, list(given_up.faults))]
 
-def action_cause(agency: str, action_id: str, *what: str) -> str:
+
+def _action_cause(agency: str, action_id: str, *what: str) -> str:
     """The id under which the history of a case has an agency's action."""
     return "/".join((agency, *what, action_id))

@@ -1,8 +1,7 @@
 """Routing's documents: one case a feedback. Uses only what PyMongo's async driver and Motor share."""
 
 from pakn.engine.case_store import CaseStore
-from pakn.engine.mongo import Database, Document
-from services.routing.domain import Case
+from pakn.engine.mongo import Database
 
 
 class RoutingStore:
@@ -19,13 +18,3 @@ class RoutingStore:
     async def count_by_state(self, states: tuple[str, ...]) -> dict[str, int]:
         """How many cases are in each of these states."""
         return {state: await self._cases.count_documents({"state": state}) for state in states}
-
-
-def read_case(document: Document) -> Case:
-    """The domain's case in a document."""
-    return Case.model_validate(document)
-
-
-def write_case(case: Case) -> Document:
-    """The document's fields of a case."""
-    return case.model_dump()
