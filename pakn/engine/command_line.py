@@ -1,11 +1,15 @@
 """How every command of `pakn` reads the settings and stops: with every fault on its own line, on standard error."""
 
-from typing import NoReturn
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, NoReturn, TypeVar
 
 import typer
 from pymongo.errors import PyMongoError
 
 from pakn.settings import Settings, SettingsError, read_settings
+
+ResultT = TypeVar("ResultT")
 
 
 def settings_or_stop() -> Settings:
@@ -22,7 +26,10 @@ def stop(text: str) -> NoReturn:
     raise typer.Exit(2)
 
 
-def stop_without_database(error: PyMongoError) -> NoReturn:
-    """End the process because the database does not answer."""
-    # The driver's text goes on with its timeouts and the state of every server, which help nobody here.
-    stop(f"The database at PAKN_MONGO__URI does not answer: {str(error).partition(' (configured')[0]}")
+def run_on_database(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """The result of `work`; ends the process if the database does not answer."""
+    try:
+        return asyncio.run(work)
+    except PyMongoError as error:
+        # The driver's text goes on with its timeouts and the state of every server, which help nobody here.
+        stop(f"The database at PAKN_MONGO__URI does not answer: {str(error).partition(' (configured')[0]}")

@@ -1,8 +1,7 @@
 """The commands about the law: when a limit ends, the working calendar, and the clocks of any date."""
 
-import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -10,12 +9,11 @@ from zoneinfo import ZoneInfo
 
 import typer
 from aiokafka.errors import KafkaError
-from pymongo.errors import PyMongoError
 from rich.console import Console
 from rich.table import Table
 
 from pakn import legal_time
-from pakn.engine.command_line import settings_or_stop, stop, stop_without_database
+from pakn.engine.command_line import run_on_database, settings_or_stop, stop
 from pakn.errors import TryAgain
 from pakn.packs.load import Pack, PackError, load_pack
 from schemas.values import RuleName
@@ -125,18 +123,16 @@ def apply_calendar(
     settings, loaded = settings_or_stop(), _pack(pack)
     corrected = _pack(pack, file)
     try:
-        if asyncio.run(calendar_change.is_known(settings, corrected.calendar, loaded.calendar)):
+        if run_on_database(calendar_change.is_known(settings, corrected.calendar, loaded.calendar)):
             typer.echo(f"Version {corrected.calendar.version} is applied already; nothing is changed.")
             return
-        _show_preview(asyncio.run(calendar_change.preview(settings, loaded, corrected.calendar)), corrected.calendar.version)
+        _show_preview(run_on_database(calendar_change.preview(settings, loaded, corrected.calendar)), corrected.calendar.version)
         if dry_run:
             typer.echo("Nothing was changed (--dry-run).")
             return
-        asyncio.run(calendar_change.apply(settings, corrected.calendar, loaded.calendar))
+        run_on_database(calendar_change.apply(settings, corrected.calendar, loaded.calendar))
     except (calendar_change.CannotApply, TryAgain) as error:
         stop(str(error))
-    except PyMongoError as error:
-        stop_without_database(error)
     holds_in, grace = lead(settings.deadlines.law_seconds).total_seconds(), settings.deadlines.grace_seconds
     typer.echo(
         f"Applied. It holds in {holds_in:g} s; running clocks are counted by it from {holds_in + grace:g} s on. "
@@ -145,13 +141,12 @@ def apply_calendar(
 
 
 def _show_preview(seen: Any, version: str) -> None:
-    table = Table(title=f"What calendar {version} moves, of {seen.clocks} running clocks", title_justify="left")
-    columns = ("later", "nearer", "overdue taken back", "first counted")
-    for name in ("agency", *columns):
-        table.add_column(name, justify="left" if name == "agency" else "right")
-    for agency, counts in sorted(seen.by_agency.items()):
-        table.add_row(agency, *(str(counts[name]) for name in columns))
-    Console().print(table if seen.by_agency else f"Calendar {version} moves none of the clocks that run.", highlight=False)
+    if seen.by_agency:
+        title = f"What calendar {version} moves, of {seen.clocks} running clocks"
+        columns = ("later", "nearer", "overdue taken back", "first counted")
+        _show_table(title, "agency", columns, dict(sorted(seen.by_agency.items())))
+    else:
+        typer.echo(f"Calendar {version} moves none of the clocks that run.")
     for line in seen.beyond:
         typer.echo(f"Not counted: {line}")
     for announced in seen.announced:
@@ -170,19 +165,18 @@ def replay_clocks(
         instant = _end_of_day(at, ZoneInfo(loaded.calendar.timezone)) if len(at) == 10 else _moment(at)
         if compare and instant < legal_time.make_legal_time(settings.clock.file).now():
             raise ValueError("--compare sets the topic beside the database of now; leave it out, or give today with --at")
-        replay = asyncio.run(from_topic.replay(settings, instant))
-        faults = asyncio.run(from_topic.differences(settings, replay)) if compare else []
+        replay = run_on_database(from_topic.replay(settings, instant))
+        faults = run_on_database(from_topic.differences(settings, replay)) if compare else []
     except ValueError as error:
         stop(str(error))
-    except PyMongoError as error:
-        stop_without_database(error)
     except (KafkaError, OSError, TimeoutError) as error:
         stop(f"The lifecycle topic on the Kafka at {settings.kafka.bootstrap} (PAKN_KAFKA__BOOTSTRAP) cannot be read: {error}")
     counts = {rule: dict(row) for rule, row in sorted(replay.counts().items())}
     if as_json:
         typer.echo(json.dumps({"at": instant.isoformat(), "rules": counts, "differences": faults}, ensure_ascii=False))
     else:
-        _show_replay(counts, instant)
+        title = f"Clocks at {instant:%Y-%m-%d %H:%M:%S %z}"
+        _show_table(title, "rule", ("open", "past", "met", "met late", "cancelled"), counts)
         if instant > legal_time.make_legal_time(settings.clock.file).now():
             typer.echo("That is still to come: so it stands if nothing more is done until then.")
         for fault in faults:
@@ -201,11 +195,11 @@ def _end_of_day(text: str, zone: ZoneInfo) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), zone) - timedelta(microseconds=1)
 
 
-def _show_replay(counts: Mapping[str, Mapping[str, int]], instant: datetime) -> None:
-    table = Table(title=f"Clocks at {instant:%Y-%m-%d %H:%M:%S %z}", title_justify="left")
-    columns = ("open", "past", "met", "met late", "cancelled")
-    for name in ("rule", *columns):
-        table.add_column(name, justify="left" if name == "rule" else "right")
-    for rule, row in counts.items():
-        table.add_row(rule, *(str(row.get(name, 0)) for name in columns))
+def _show_table(title: str, of: str, columns: Sequence[str], rows: Mapping[str, Mapping[str, int]]) -> None:
+    table = Table(title=title, title_justify="left")
+    table.add_column(of)
+    for name in columns:
+        table.add_column(name, justify="right")
+    for first, counts in rows.items():
+        table.add_row(first, *(str(counts.get(name, 0)) for name in columns))
     Console().print(table, highlight=False)

@@ -1,6 +1,5 @@
 """The commands about senders: who may read their details, and erasing them."""
 
-import asyncio
 import uuid
 from datetime import timedelta
 from typing import Annotated
@@ -8,10 +7,9 @@ from typing import Annotated
 import typer
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from pymongo.errors import PyMongoError
 
 from pakn.engine import mongo
-from pakn.engine.command_line import settings_or_stop, stop, stop_without_database
+from pakn.engine.command_line import run_on_database, settings_or_stop, stop
 from pakn.engine.kafka import client_options, topic_name
 from pakn.legal_time import machine_now
 from pakn.packs.load import PackError, load_pack
@@ -40,9 +38,7 @@ def token(agency: str, days: Annotated[int, typer.Option(min=1, max=3650)] = 90)
 def erase(code: str) -> None:
     """Erase name, address, phone and email of a feedback's sender for good; the matter itself stays."""
     try:
-        erased = asyncio.run(erase_sender(settings_or_stop(), code))
-    except PyMongoError as error:
-        stop_without_database(error)
+        erased = run_on_database(erase_sender(settings_or_stop(), code))
     except KafkaError as error:
         stop(f"Intake has erased them, but Kafka at PAKN_KAFKA__BOOTSTRAP does not answer: do it again. {error}")
     if not erased:

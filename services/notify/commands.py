@@ -1,13 +1,11 @@
 """The commands about letters."""
 
-import asyncio
 import json
 from typing import Annotated, Literal
 
 import typer
-from pymongo.errors import PyMongoError
 
-from pakn.engine.command_line import settings_or_stop, stop, stop_without_database
+from pakn.engine.command_line import run_on_database, settings_or_stop, stop
 from services.notify import letters_by_hand
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Letters that need a person: list them, settle one.")
@@ -19,10 +17,7 @@ def list_letters(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> None:
     """List letters of which nobody knows whether they arrived, with the Message-ID to look for."""
-    try:
-        rows = asyncio.run(letters_by_hand.list_letters(settings_or_stop(), state))
-    except PyMongoError as error:
-        stop_without_database(error)
+    rows = run_on_database(letters_by_hand.list_letters(settings_or_stop(), state))
     for row in rows:
         values = row._asdict() | {"since": row.since.isoformat()}
         typer.echo(json.dumps(values) if as_json else "  ".join(values.values()))
@@ -33,9 +28,5 @@ def list_letters(
 @cli.command("settle")
 def settle_letter(letter_id: str, verdict: Annotated[Literal["sent", "resend"], typer.Argument()]) -> None:
     """Decide on one letter: it counts as sent, or it is sent again with the same Message-ID."""
-    try:
-        settled = asyncio.run(letters_by_hand.settle_letter(settings_or_stop(), letter_id, verdict))
-    except PyMongoError as error:
-        stop_without_database(error)
-    if not settled:
+    if not run_on_database(letters_by_hand.settle_letter(settings_or_stop(), letter_id, verdict)):
         stop(f"No uncertain or failed letter has the id {letter_id!r}.")
