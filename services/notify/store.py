@@ -19,12 +19,12 @@ from pymongo.errors import BulkWriteError
 
 from pakn.engine.mongo import Database, Document, duplicates
 from pakn.errors import TryAgain
-from services.notify.domain import TO_BE_SETTLED, Case, Contact, Deadline, Letter, Settlement
+from services.notify.domain import TO_BE_SETTLED, Case, Letter, Settlement
 
 ANY_INSTANCE = "any"
 # The changed fields of a case, and the ids of the facts that changed them, in their order.
 CaseNews: TypeAlias = tuple[Document, list[str]]
-_DEADLINE = TypeAdapter(Deadline)
+_CASE = TypeAdapter(Case)
 _LETTER_FIELDS = tuple(field.name for field in fields(Letter) if field.name != "id")
 
 
@@ -93,7 +93,7 @@ class NotifyStore:
     async def cases(self, feedback_ids: Iterable[str]) -> dict[str, Case]:
         """The known cases among these ids."""
         rows = await self._cases.find({"_id": {"$in": list(set(feedback_ids))}}).to_list(None)
-        return {row["_id"]: _case(row) for row in rows}
+        return {row["_id"]: _CASE.validate_python(row) for row in rows}
 
     async def claim(self, token: str, now: datetime, until: datetime, limit: int) -> list[Letter]:
         """Claim up to `limit` due letters until `until`, the longest due first."""
@@ -189,16 +189,3 @@ def _settlement(settlement: Settlement, *, now: datetime, legal: datetime, insta
 
 def _letter(row: Document) -> Letter:
     return Letter(id=row["_id"], **{name: row[name] for name in _LETTER_FIELDS})
-
-
-def _case(row: Document) -> Case:
-    deadline, contact = row.get("deadline"), row.get("contact")
-    return Case(
-        title=row.get("title", ""),
-        category=row.get("category", ""),
-        submitted_at=row.get("submitted_at"),
-        agency=row.get("agency"),
-        deadline=_DEADLINE.validate_python(deadline) if deadline else None,
-        contact=Contact(**contact) if contact else None,
-        contact_known=row.get("contact_known", False),
-    )
