@@ -8,7 +8,7 @@ uncertain, and only a person's decision sends it again.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -42,51 +42,46 @@ class Transport(Protocol):
         ...
 
 
+@dataclass
 class Mailer:
-    """Sends due letters; several may run on one database."""
+    """Sends due letters; several may run on one database.
 
-    def __init__(
-        self,
-        store: NotifyStore,
-        composer: Composer,
-        transport: Transport,
-        settings: NotifySettings,
-        sender: str,
-        time: LegalTime,
-        new_token: Callable[[], str],
-    ) -> None:
-        """`new_token` gives a new id for each claim; its first id names this instance."""
-        self._store = store
-        self._composer = composer
-        self._transport = transport
-        self._settings = settings
-        self._sender = sender
-        self._time = time
-        self._new_token = new_token
-        self._instance = new_token()
+    `new_token` gives a new id for each claim; its first id names this instance.
+    """
+
+    store: NotifyStore
+    composer: Composer
+    transport: Transport
+    settings: NotifySettings
+    sender: str
+    time: LegalTime
+    new_token: Callable[[], str]
+
+    def __post_init__(self) -> None:
+        self._instance = self.new_token()
 
     async def tick(self) -> None:
         """Send all due letters, batch after batch; stops early if the mail server cannot be reached."""
-        now = self._time.machine()
-        if lost := await self._store.expire(now=now, legal=self._time.now()):
+        now = self.time.machine()
+        if lost := await self.store.expire(now=now, legal=self.time.now()):
             metrics.letter_attempts.labels("uncertain").inc(lost)
             log.warning("letters_uncertain", count=lost)
         while True:
-            token = self._new_token()
-            now = self._time.machine()
-            batch = await self._store.claim(token, now, now + self._lease, self._settings.batch)
+            token = self.new_token()
+            now = self.time.machine()
+            batch = await self.store.claim(token, now, now + self._lease, self.settings.batch)
             reachable = await self._send(token, batch)
-            if not reachable or len(batch) < self._settings.batch:
+            if not reachable or len(batch) < self.settings.batch:
                 return
 
     @property
     def _lease(self) -> timedelta:
-        return timedelta(seconds=self._settings.lease_seconds)
+        return timedelta(seconds=self.settings.lease_seconds)
 
     async def _send(self, token: str, batch: Sequence[domain.Letter]) -> bool:
         """Send one claimed batch; false if the mail server could not be reached."""
-        cases = await self._store.cases(letter.feedback_id for letter in batch)
-        now = self._time.machine()
+        cases = await self.store.cases(letter.feedback_id for letter in batch)
+        now = self.time.machine()
         claim_ends = now + self._lease
         settled: list[Settled] = []
         ready: list[domain.Letter] = []
@@ -98,13 +93,13 @@ class Mailer:
                 settled.append((letter, settlement))
         await self._record(token, settled)
         await self._look_again([letter for letter, settlement in settled if settlement.waiting])
-        for first in range(0, len(ready), self._transport.size):
+        for first in range(0, len(ready), self.transport.size):
             # After its end another instance may claim these letters; those left are due again by themselves.
-            if self._time.machine() >= claim_ends:
+            if self.time.machine() >= claim_ends:
                 break
-            group = ready[first : first + self._transport.size]
+            group = ready[first : first + self.transport.size]
             if not await self._unbroken(self._send_group(token, group, cases)):
-                rest = ready[first + self._transport.size :]
+                rest = ready[first + self.transport.size :]
                 await self._record(token, [(letter, self._settle(letter, Attempt("unreachable", "connect"))) for letter in rest])
                 return False
         return True
@@ -116,11 +111,11 @@ class Mailer:
         """
         if not waiting:
             return
-        cases = await self._store.cases(letter.feedback_id for letter in waiting)
-        now = self._time.machine()
+        cases = await self.store.cases(letter.feedback_id for letter in waiting)
+        now = self.time.machine()
         looks = [(letter, domain.readiness(letter, cases.get(letter.feedback_id, domain.Case()), now)) for letter in waiting]
         released = [letter.feedback_id for letter, settlement in looks if settlement is None or not settlement.waiting]
-        await self._store.save_letters([], released, now)
+        await self.store.save_letters([], released, now)
 
     async def _unbroken(self, work: Awaitable[bool]) -> bool:
         """Finish `work` even if the service stops: a letter half handed over would be uncertain for nothing."""
@@ -129,7 +124,7 @@ class Mailer:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             # The service may be cancelled several times. Each hand-over ends before its lease does.
-            ends = asyncio.get_running_loop().time() + self._settings.lease_seconds
+            ends = asyncio.get_running_loop().time() + self.settings.lease_seconds
             while not task.done() and asyncio.get_running_loop().time() < ends:
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.wait({task}, timeout=1)
@@ -142,13 +137,13 @@ class Mailer:
         for letter in group:
             try:
                 current = await self._with_templates(letter)
-                composed[letter.id] = (current, *self._composer.compose(current, cases[letter.feedback_id], self._time.machine()))
+                composed[letter.id] = (current, *self.composer.compose(current, cases[letter.feedback_id], self.time.machine()))
             except CannotCompose as error:
                 log.error("letter_not_composed", letter=letter.id, code=letter.code, moment=letter.moment, reason=str(error))
                 settled.append((letter, self._settle(letter, Attempt("failed", str(error)))))
-        mine = await self._store.start_sending(token, list(composed), self._time.machine() + self._lease) if composed else set()
+        mine = await self.store.start_sending(token, list(composed), self.time.machine() + self._lease) if composed else set()
         sending = [row for letter_id, row in composed.items() if letter_id in mine]
-        attempts = await asyncio.gather(*(self._transport.hand_over(recipient, data) for _, recipient, data in sending))
+        attempts = await asyncio.gather(*(self.transport.hand_over(recipient, data) for _, recipient, data in sending))
         settled += [(letter, self._settle(letter, attempt)) for (letter, _, _), attempt in zip(sending, attempts, strict=True)]
         await self._record(token, settled)
         for (letter, _, _), attempt in zip(sending, attempts, strict=True):
@@ -159,11 +154,11 @@ class Mailer:
     async def _with_templates(self, letter: domain.Letter) -> domain.Letter:
         """The letter with a version whose templates are loaded: its own, unless no instance ever kept that."""
         version = letter.template_version
-        if not self._composer.knows(version):
-            templates = await self._store.templates(version)
+        if not self.composer.knows(version):
+            templates = await self.store.templates(version)
             if not templates:
-                return replace(letter, template_version=self._composer.version)
-            self._composer.learn(version, templates)
+                return replace(letter, template_version=self.composer.version)
+            self.composer.learn(version, templates)
         return letter
 
     def _settle(self, letter: domain.Letter, attempt: Attempt) -> domain.Settlement:
@@ -171,9 +166,9 @@ class Mailer:
             letter,
             attempt.result,
             attempt.reason,
-            self._time.machine(),
-            attempts=self._settings.attempts,
-            backoff=timedelta(seconds=self._settings.backoff_seconds),
+            self.time.machine(),
+            attempts=self.settings.attempts,
+            backoff=timedelta(seconds=self.settings.backoff_seconds),
         )
         metrics.letter_attempts.labels("retry" if settlement.state == "queued" else settlement.state).inc()
         if attempt.result != "sent":
@@ -183,25 +178,25 @@ class Mailer:
     async def _record(self, token: str, settled: Sequence[Settled]) -> None:
         if not settled:
             return
-        now, legal = self._time.machine(), self._time.now()
+        now, legal = self.time.machine(), self.time.now()
         # The outcome of a hand-over must not be lost if the database is away for a moment.
-        async for attempt in stamina.retry_context(on=PyMongoError, attempts=None, timeout=self._settings.lease_seconds / 2):
+        async for attempt in stamina.retry_context(on=PyMongoError, attempts=None, timeout=self.settings.lease_seconds / 2):
             with attempt:
-                await self._store.record(token, settled, now=now, legal=legal, instance=self._instance)
+                await self.store.record(token, settled, now=now, legal=legal, instance=self._instance)
 
     async def announce(self, publish: Callable[[Sequence[Fact]], Awaitable[None]]) -> None:
         """Publish what became of letters, then mark them; after a crash in between the same facts are published again."""
-        rows = await self._store.to_announce(_ANNOUNCE_LIMIT)
-        stale = self._time.machine() - _ANNOUNCED_BY_OTHERS_AFTER
+        rows = await self.store.to_announce(_ANNOUNCE_LIMIT)
+        stale = self.time.machine() - _ANNOUNCED_BY_OTHERS_AFTER
         mine = [row for row in rows if row["announce"] in (self._instance, ANY_INSTANCE) or row["settled_at"] < stale]
         if mine:
             await publish([self._fact(row["letter"], row["state"], row["reason"], row["settled_legal"]) for row in mine])
-            await self._store.announced(mine)
+            await self.store.announced(mine)
 
     def _fact(self, letter: domain.Letter, state: domain.Announced, reason: str, at: datetime) -> Fact:
-        return domain.announcement(letter, state, reason, at, message_id(letter.id, self._sender))
+        return domain.announcement(letter, state, reason, at, message_id(letter.id, self.sender))
 
     async def count(self) -> None:
         """Refresh the gauge of letters by state."""
-        for state, number in (await self._store.counts()).items():
+        for state, number in (await self.store.counts()).items():
             metrics.letters.labels(state).set(number)

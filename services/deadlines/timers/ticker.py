@@ -9,7 +9,7 @@ mark: after a crash in between the same facts, with the same ids, are published 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -74,48 +74,37 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
                 self.handled[partition] = record.offset + 1
 
 
+@dataclass(slots=True)
 class Ticker:
     """Fires due rungs. `consumer` gives the subscriber's consumer once it is connected."""
 
-    def __init__(
-        self,
-        lawbook: Lawbook,
-        store: DeadlinesStore,
-        publish: Publish,
-        time: LegalTime,
-        ownership: Ownership,
-        backlog: Backlog,
-        consumer: Callable[[], Any],
-        grace: timedelta,
-        batch: int,
-    ) -> None:
-        self._lawbook = lawbook
-        self._store = store
-        self._publish = publish
-        self._time = time
-        self._ownership = ownership
-        self._backlog = backlog
-        self._consumer = consumer
-        self._grace = grace
-        self._batch = batch
-        # Per partition: the end of the log at an earlier tick, and the legal instant of that tick.
-        self._seen: dict[TopicPartition, tuple[int, datetime]] = {}
-        # The turn and the tick change the same cases; in one process they take turns instead of meeting in the store.
-        self.turn_lock = asyncio.Lock()
+    lawbook: Lawbook
+    store: DeadlinesStore
+    publish: Publish
+    time: LegalTime
+    ownership: Ownership
+    backlog: Backlog
+    consumer: Callable[[], Any]
+    grace: timedelta
+    batch: int
+    # The turn and the tick change the same cases; in one process they take turns instead of meeting in the store.
+    turn_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # Per partition: the end of the log at an earlier tick, and the legal instant of that tick.
+    _seen: dict[TopicPartition, tuple[int, datetime]] = field(default_factory=dict)
 
     async def tick(self) -> None:
         """Fire what is due in every owned partition whose facts are all handled."""
-        consumer = self._consumer()
-        partitions = list(self._ownership.handled)
+        consumer = self.consumer()
+        partitions = list(self.ownership.handled)
         if consumer is None or not partitions:
             return
         # The end of the lifecycle topic is asked for after routing's progress: what it made of the actions is below it.
         # Nothing is told of a time in which another law may hold that is not read yet.
-        now = min(self._time.machine() - self._grace, self._lawbook.complete_until)
-        until = await self._backlog.read_until(self._time.at(now))
+        now = min(self.time.machine() - self.grace, self.lawbook.complete_until)
+        until = await self.backlog.read_until(self.time.at(now))
         if until is None:
             return
-        ends = await self._backlog.ends(partitions)
+        ends = await self.backlog.ends(partitions)
         fired_until: dict[TopicPartition, datetime] = {}
         for partition in partitions:
             seen = self._seen.get(partition, (ends[partition], until))
@@ -138,10 +127,10 @@ class Ticker:
 
     async def _handled(self, consumer: Any, partition: TopicPartition) -> int | None:
         """Up to which offset the partition is handled; none when it is no longer owned."""
-        if partition not in self._ownership.handled:
+        if partition not in self.ownership.handled:
             self._seen.pop(partition, None)
             return None
-        handled = self._ownership.handled[partition]
+        handled = self.ownership.handled[partition]
         if handled is None:
             handled = await consumer.committed(partition)
         if handled is None:
@@ -153,7 +142,7 @@ class Ticker:
         failed: set[str] = set()
         while True:
             async with self.turn_lock:
-                documents = await self._store.due(partition, until, self._batch, sorted(failed))
+                documents = await self.store.due(partition, until, self.batch, sorted(failed))
                 rows, conflicts = await self._advance(documents, until)
             if rows:
                 log.info("timers_fired", partition=partition, cases=len(rows), conflicts=len(conflicts))
@@ -165,18 +154,18 @@ class Ticker:
 
     async def _correct(self, partition: TopicPartition, until: datetime) -> None:
         """Let a batch of running clocks go through the corrections that are known by `until`; the next tick takes the next."""
-        outdated = self._lawbook.current().outdated(until)
-        walk = self._ownership.walks.get(partition)
-        if walk is None or walk.outdated != outdated or (walk.ended_at and self._time.machine() - walk.ended_at > _LOOK_AGAIN):
-            walk = self._ownership.walks[partition] = Walk(outdated)
+        outdated = self.lawbook.current().outdated(until)
+        walk = self.ownership.walks.get(partition)
+        if walk is None or walk.outdated != outdated or (walk.ended_at and self.time.machine() - walk.ended_at > _LOOK_AGAIN):
+            walk = self.ownership.walks[partition] = Walk(outdated)
         if not outdated or walk.ended_at:
             return
         async with self.turn_lock:
-            documents = await self._store.counted_by(outdated, partition.partition, walk.after, self._batch)
+            documents = await self.store.counted_by(outdated, partition.partition, walk.after, self.batch)
             rows, conflicts = await self._advance(documents, until)
         if not documents:
             # Where another instance came first, after a rebalance, what is left is looked at once more.
-            walk.after, walk.ended_at, walk.conflicts = "", None if walk.conflicts else self._time.machine(), 0
+            walk.after, walk.ended_at, walk.conflicts = "", None if walk.conflicts else self.time.machine(), 0
             return
         walk.after, walk.cases, walk.conflicts = documents[-1]["_id"], walk.cases + len(documents), walk.conflicts + len(conflicts)
         walk.moved += sum(step.fact.name == "DeadlineMoved" for _, _, steps in rows for step in steps)
@@ -185,7 +174,7 @@ class Ticker:
     async def _advance(self, documents: Sequence[Document], until: datetime) -> tuple[list[Advanced], set[str]]:
         """Publish and save what happens to these cases until then; the cases that changed, and where another writer was first."""
         rows = [row for document in documents if (row := self._advance_case(document, until))]
-        await self._publish([step.fact for _, _, steps in rows for step in steps])
+        await self.publish([step.fact for _, _, steps in rows for step in steps])
         changes = [
             Change(
                 document["_id"],
@@ -195,8 +184,8 @@ class Ticker:
             )
             for document, case, steps in rows
         ]
-        conflicts = await self._store.cases.save(changes)
-        now = self._time.now()
+        conflicts = await self.store.cases.save(changes)
+        now = self.time.now()
         for step in (step for _, _, steps in rows for step in steps):
             if step.rung:
                 metrics.timers_fired.labels(step.rule, step.rung.kind).inc()
@@ -209,7 +198,7 @@ class Ticker:
         """None for a case to which nothing happens, or which cannot be decided on, which must not stop the others."""
         try:
             before = read_case(document)
-            case, steps = decide.advance(self._lawbook.current(), before, until)
+            case, steps = decide.advance(self.lawbook.current(), before, until)
         except TryAgain as error:
             log.warning("timer_waits", case=document["_id"], error=describe(error))
             return None
