@@ -6,6 +6,7 @@ import hashlib
 import mimetypes
 from collections.abc import Sequence
 from pathlib import PurePath
+from typing import Any
 
 import puremagic
 from gridfs.errors import FileExists, NoFile
@@ -97,7 +98,8 @@ async def store(bucket: FileBucket, attachments: Sequence[Attachment], files: Se
         try:
             await _upload(bucket, attachment, file)
         except (FileExists, DuplicateKeyError):
-            if await _is_whole(bucket, attachment.id):
+            # The document of a file is written last, after all its pieces.
+            if await _stream(bucket, attachment.id) is not None:
                 continue
             # A crash left pieces of it: they are removed, and the file is stored whole.
             with contextlib.suppress(NoFile):
@@ -109,20 +111,14 @@ async def _upload(bucket: FileBucket, attachment: Attachment, file: File) -> Non
     await bucket.upload_from_stream_with_id(attachment.id, attachment.name, file.content, metadata={"sha256": attachment.sha256})
 
 
-async def _is_whole(bucket: FileBucket, attachment_id: str) -> bool:
-    # The document of a file is written last, after all its pieces.
+async def _stream(bucket: FileBucket, attachment_id: str) -> Any | None:
     try:
-        await bucket.open_download_stream(attachment_id)
+        return await bucket.open_download_stream(attachment_id)
     except NoFile:
-        return False
-    return True
+        return None
 
 
 async def read(bucket: FileBucket, attachment_id: str) -> bytes | None:
     """The bytes of a file; none when there is no such file."""
-    try:
-        stream = await bucket.open_download_stream(attachment_id)
-    except NoFile:
-        return None
-    content: bytes = await stream.read()
-    return content
+    stream = await _stream(bucket, attachment_id)
+    return None if stream is None else bytes(await stream.read())

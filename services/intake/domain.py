@@ -237,6 +237,9 @@ def _not_accepted(feedback: Feedback, arrival: Arrival) -> Fact:
     return _fact(arrival, refused, arrival.received_at)
 
 
+_AS_SENT = {"title", "content", "submitter_type", "province", "level", "unit", "place"}
+
+
 def _submitted(pack: Pack, draft: Draft, code: str) -> Fact:
     arrival, submission = draft.arrival, draft.submission
     # An agency that has ended answers through its successor from the first day on.
@@ -248,16 +251,10 @@ def _submitted(pack: Pack, draft: Draft, code: str) -> Fact:
         channel=arrival.channel,
         portal=arrival.portal,
         portal_reference=arrival.reference,
+        **submission.model_dump(include=_AS_SENT),
         category=draft.category.id,
-        title=submission.title,
-        content=submission.content,
         language=draft.language,
-        submitter_type=submission.submitter_type,
-        province=submission.province,
-        level=submission.level,
         addressed_to=addressed,
-        unit=submission.unit,
-        place=submission.place,
         attachments=draft.attachments,
         submitted_at=draft.submitted_at,
         received_at=arrival.received_at,

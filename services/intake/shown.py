@@ -101,7 +101,6 @@ class RatingTaken(BaseModel):
 
 
 PRIVATE = frozenset({"title", "content", "attachments", "question", "unit", "satisfied"})
-_PUBLIC = frozenset(ShownFeedback.model_fields) - PRIVATE - {"timeline"}
 
 
 def registered(feedback: Feedback, secret: str, public_url: str) -> Registered:
@@ -120,19 +119,14 @@ def registered(feedback: Feedback, secret: str, public_url: str) -> Registered:
 
 def public_view(feedback: Feedback) -> ShownFeedback:
     """What anybody with the code may see: the state and the published reply, no personal data, no text of the sender's."""
-    return _view(feedback, _PUBLIC)
+    return private_view(feedback).model_copy(update=dict.fromkeys(PRIVATE))
 
 
 def private_view(feedback: Feedback) -> ShownFeedback:
     """What the sender sees with the secret: also the own text, the files and what the agency asked."""
-    return _view(feedback, _PUBLIC | PRIVATE)
-
-
-def _view(feedback: Feedback, fields: frozenset[str]) -> ShownFeedback:
     # Working steps of the clocks are no news to the public; the due date itself is shown above.
     steps = [step for step in feedback.timeline if not step.type.startswith("Deadline")]
-    timeline = [TimelineEntry(type=step.type, at=step.at, agency=step.agency) for step in steps]
-    return ShownFeedback(timeline=timeline, **{name: getattr(feedback, name) for name in fields})
+    return ShownFeedback.model_validate(feedback.model_copy(update={"timeline": steps}), from_attributes=True)
 
 
 def sender_view(feedback: Feedback) -> ShownSender:
@@ -142,8 +136,7 @@ def sender_view(feedback: Feedback) -> ShownSender:
 
 def view_changes(name: str, event: BaseModel) -> dict[str, Any]:
     """The fields of `Feedback` that a lifecycle fact called `name` changes, with their new values."""
-    state = STATE_AFTER.get(name)
-    return _details(event) | ({"state": state} if state else {})
+    return _details(event) | ({"state": STATE_AFTER[name]} if name in STATE_AFTER else {})
 
 
 def _details(event: BaseModel) -> dict[str, Any]:
