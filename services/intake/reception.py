@@ -85,7 +85,7 @@ def check(pack: Pack, arrival: Arrival) -> Draft | tuple[Fault, ...]:
 
 
 def _same_or_refused(draft: Draft, registration: Registration) -> Registration | Refused:
-    if registration.same:
+    if registration.feedback.fingerprint == draft.fingerprint:
         return registration
     message = "was used before for another submission; a new submission needs a new id"
     return Refused((Fault(field=draft.arrival.id_field, code="id_reused", message=message),))

@@ -20,12 +20,10 @@ from services.intake.store import IntakeStore, OutboxPlace
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """The stored feedback, whether it was there before, and whether it is the same submission as before."""
+    """The stored feedback, and whether it was there before."""
 
     feedback: Feedback
-    secret: str
     repeated: bool
-    same: bool
 
 
 class Registrar:
@@ -60,8 +58,7 @@ class Registrar:
             feedback = known[draft.arrival.feedback_id]
             repeated = feedback.id not in new
             new.discard(feedback.id)
-            same = feedback.fingerprint == draft.fingerprint
-            result.append(Registration(feedback, self._secret(feedback.id), repeated, same))
+            result.append(Registration(feedback, repeated))
             outcome = "repeated" if repeated else ("accepted" if feedback.accepted else "not_accepted")
             metrics.submissions.labels(draft.arrival.channel, outcome).inc()
         return result
@@ -73,11 +70,9 @@ class Registrar:
         for draft, day in zip(drafts, days, strict=True):
             code = f"{self._pack.header.code_prefix}.{day}.{next_number[day]:04d}"
             next_number[day] += 1
-            made.append(domain.register(self._pack, draft, code, self._secret(draft.arrival.feedback_id)))
+            secret = domain.lookup_secret(self._secret_key, draft.arrival.feedback_id)
+            made.append(domain.register(self._pack, draft, code, secret))
         return made
-
-    def _secret(self, feedback_id: str) -> str:
-        return domain.lookup_secret(self._secret_key, feedback_id)
 
 
 class GroupCommit:

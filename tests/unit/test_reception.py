@@ -46,7 +46,9 @@ def reception(bucket: Bucket, used: Sequence[str] = ()) -> Reception:
     async def register(drafts: Sequence[Draft]) -> list[Registration]:
         assert all(file.id in bucket.kept for draft in drafts for file in draft.attachments), "files are kept first"
         made = [domain.register(VN, draft, "PAKN.20260302.0001", "s") for draft in drafts]
-        return [Registration(one, "s", False, draft.arrival.cause not in used) for one, draft in zip(made, drafts, strict=True)]
+        other = {"fingerprint": "another"}
+        stored = [one.model_copy(update=other) if one.history[0].cause in used else one for one in made]
+        return [Registration(one, False) for one in stored]
 
     return Reception(VN, bucket, register)
 

@@ -71,7 +71,7 @@ class Api:
                 raise Problem(422, "invalid-submission", "Correct every place listed in errors and send it again.", faults)
             case Failed(error):
                 raise error
-        registered = shown.registered(answer.feedback, answer.secret, self.public_url)
+        registered = shown.registered(answer.feedback, self._secret(answer.feedback), self.public_url)
         headers = {"Location": links.feedback_path(registered.code)}
         return Response(registered, status_code=200 if answer.repeated else 201, headers=headers)
 
@@ -153,8 +153,11 @@ class Api:
 
     def _check_secret(self, feedback: Feedback, secret: str | None, secret_in_link: str | None) -> None:
         given = secret or secret_in_link or ""
-        if not hmac.compare_digest(given.encode(), domain.lookup_secret(self.secret_key, feedback.id).encode()):
+        if not hmac.compare_digest(given.encode(), self._secret(feedback).encode()):
             raise Problem(403, "wrong-secret", "The secret is in the answer to the submission and in the first letter.")
+
+    def _secret(self, feedback: Feedback) -> str:
+        return domain.lookup_secret(self.secret_key, feedback.id)
 
     def _claims(self, request: AnyRequest) -> dict[str, Any]:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
