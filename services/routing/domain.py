@@ -1,6 +1,5 @@
 """Decisions of the agencies' side: who is responsible, and what an agency may do with a case in which state. Pure."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -112,7 +111,7 @@ def act(pack: Pack, case: Case, agency: str, action: agency_action.AnyAction, ca
     faults = _unlawful(pack, case, agency, action, cause)
     if faults:
         return case, [refusal(cause, action.action, case.feedback.feedback_id, agency, faults)]
-    return _DO[action.action](pack, case, action, cause)
+    return _do(pack, case, action, cause)
 
 
 def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyAction, cause: Cause) -> list[Fault]:
@@ -168,15 +167,6 @@ def _fact(event: schemas.Event, case: Case, cause: Cause, to: tuple[str, ...] = 
     return schemas.fact(event, cause=cause.id, subject=case.feedback.feedback_id, time=cause.time, source=SOURCE, topics=to)
 
 
-def _common(case: Case, action: Any) -> dict[str, Any]:
-    return {
-        "feedback_id": case.feedback.feedback_id,
-        "code": case.feedback.code,
-        "agency": case.agency,
-        "actor": action.actor,
-    }
-
-
 def _assigned(pack: Pack, case: Case, previous: str | None, rule: str, reason: str, cause: Cause) -> Fact:
     shared = {"feedback_id", "code", "category", "title", "content", "province", "level", "place", "attachments", "submitted_at"}
     event = schemas.FeedbackAssigned(
@@ -192,92 +182,63 @@ def _assigned(pack: Pack, case: Case, previous: str | None, rule: str, reason: s
     return _fact(event, case, cause, (topics.FEEDBACK, topics.assignments(case.agency)))
 
 
-def _accept(_pack: Pack, case: Case, action: agency_action.Accept, cause: Cause) -> tuple[Case, list[Fact]]:
-    unit = action.unit or case.unit
-    event = schemas.FeedbackAccepted(**_common(case, action), unit=unit, accepted_at=cause.time)
-    return case.model_copy(update={"state": "accepted", "unit": unit}), [_fact(event, case, cause)]
-
-
-def _refuse(_pack: Pack, case: Case, action: agency_action.Refuse, cause: Cause) -> tuple[Case, list[Fact]]:
-    event = schemas.FeedbackNotAccepted(
-        feedback_id=case.feedback.feedback_id,
-        code=case.feedback.code,
-        category=case.feedback.category,
-        refused_by=case.agency,
-        actor=action.actor,
-        reason=action.reason,
-        right_channel=action.right_channel,
-        title=case.feedback.title,
-        submitted_at=case.feedback.submitted_at,
-        decided_at=cause.time,
-    )
-    return case.model_copy(update={"state": "not_accepted"}), [_fact(event, case, cause)]
-
-
-def _return(pack: Pack, case: Case, action: agency_action.Return, cause: Cause) -> tuple[Case, list[Fact]]:
-    returned = schemas.FeedbackReturned(**_common(case, action), reason=action.reason, returned_at=cause.time)
-    moved = case.model_copy(update={"state": "assigned", "agency": _on_day(pack, pack.header.coordinator, cause), "unit": None})
-    return moved, [_fact(returned, case, cause), _assigned(pack, moved, case.agency, "return", action.reason, cause)]
-
-
-def _transfer(pack: Pack, case: Case, action: agency_action.Transfer, cause: Cause) -> tuple[Case, list[Fact]]:
-    to_agency = _on_day(pack, action.to_agency, cause)
-    event = schemas.FeedbackTransferred(
-        **_common(case, action), to_agency=to_agency, to_unit=action.to_unit, reason=action.reason, transferred_at=cause.time
-    )
-    transferred = _fact(event, case, cause, (topics.FEEDBACK, topics.assignments(case.agency)))
-    if to_agency == case.agency:
-        # Inside one agency nothing begins anew: the same agency stays responsible and its limit runs on.
-        return case.model_copy(update={"unit": action.to_unit}), [transferred]
-    moved = case.model_copy(update={"state": "assigned", "agency": to_agency, "unit": action.to_unit})
-    return moved, [transferred, _assigned(pack, moved, case.agency, "transfer", action.reason, cause)]
-
-
-def _request_more(_pack: Pack, case: Case, action: agency_action.RequestMore, cause: Cause) -> tuple[Case, list[Fact]]:
-    event = schemas.MoreRequested(**_common(case, action), question=action.question, requested_at=cause.time)
-    return case.model_copy(update={"state": "waiting_for_supplement"}), [_fact(event, case, cause)]
-
-
-def _reply(_pack: Pack, case: Case, action: agency_action.Reply, cause: Cause) -> tuple[Case, list[Fact]]:
-    event = schemas.FeedbackReplied(
-        **_common(case, action), reply=action.reply, document_number=action.document_number, replied_at=cause.time
-    )
-    replied = {
-        "state": "reply_to_check",
-        "reply": action.reply,
-        "reply_by": action.actor,
-        "document_number": action.document_number,
-    }
-    return case.model_copy(update=replied), [_fact(event, case, cause)]
-
-
-def _send_back(_pack: Pack, case: Case, action: agency_action.SendBack, cause: Cause) -> tuple[Case, list[Fact]]:
-    event = schemas.ReplySentBack(**_common(case, action), reason=action.reason, sent_back_at=cause.time)
-    to = (topics.FEEDBACK, topics.assignments(case.agency))
-    return case.model_copy(update={"state": "accepted", "reply": None, "reply_by": None}), [_fact(event, case, cause, to)]
-
-
-def _publish(_pack: Pack, case: Case, action: agency_action.Publish, cause: Cause) -> tuple[Case, list[Fact]]:
-    assert case.reply is not None
-    event = schemas.ReplyPublished(
-        **_common(case, action),
-        title=case.feedback.title,
-        reply=case.reply,
-        document_number=case.document_number,
-        submitted_at=case.feedback.submitted_at,
-        published_at=cause.time,
-    )
-    return case.model_copy(update={"state": "published"}), [_fact(event, case, cause)]
-
-
-_Do = Callable[[Pack, Case, Any, Cause], tuple[Case, list[Fact]]]
-_DO: Mapping[str, _Do] = {
-    "accept": _accept,
-    "refuse": _refuse,
-    "return": _return,
-    "transfer": _transfer,
-    "request_more": _request_more,
-    "reply": _reply,
-    "send_back": _send_back,
-    "publish": _publish,
-}
+def _do(pack: Pack, case: Case, action: agency_action.AnyAction, cause: Cause) -> tuple[Case, list[Fact]]:
+    """The case after a lawful action, and the facts that follow."""
+    matter, now = case.feedback, cause.time
+    common = {"feedback_id": matter.feedback_id, "code": matter.code, "agency": case.agency, "actor": action.actor}
+    own: tuple[str, ...] = ()
+    # Why another agency gets the case, where one does.
+    why_assigned: str | None = None
+    change: dict[str, Any]
+    event: schemas.Event
+    match action:
+        case agency_action.Accept():
+            change = {"state": "accepted", "unit": action.unit or case.unit}
+            event = schemas.FeedbackAccepted(**common, unit=change["unit"], accepted_at=now)
+        case agency_action.Refuse():
+            change = {"state": "not_accepted"}
+            event = schemas.FeedbackNotAccepted(
+                feedback_id=matter.feedback_id,
+                code=matter.code,
+                category=matter.category,
+                refused_by=case.agency,
+                actor=action.actor,
+                reason=action.reason,
+                right_channel=action.right_channel,
+                title=matter.title,
+                submitted_at=matter.submitted_at,
+                decided_at=now,
+            )
+        case agency_action.Return():
+            why_assigned = action.reason
+            change = {"state": "assigned", "agency": _on_day(pack, pack.header.coordinator, cause), "unit": None}
+            event = schemas.FeedbackReturned(**common, reason=action.reason, returned_at=now)
+        case agency_action.Transfer():
+            own = (topics.assignments(case.agency),)
+            to_agency = _on_day(pack, action.to_agency, cause)
+            # Inside one agency nothing begins anew: the same agency stays responsible and its limit runs on.
+            why_assigned = action.reason if to_agency != case.agency else None
+            change = {"unit": action.to_unit} | ({"state": "assigned", "agency": to_agency} if why_assigned else {})
+            event = schemas.FeedbackTransferred(
+                **common, to_agency=to_agency, to_unit=action.to_unit, reason=action.reason, transferred_at=now
+            )
+        case agency_action.RequestMore():
+            change = {"state": "waiting_for_supplement"}
+            event = schemas.MoreRequested(**common, question=action.question, requested_at=now)
+        case agency_action.Reply():
+            entered = {"reply": action.reply, "document_number": action.document_number}
+            change = {"state": "reply_to_check", "reply_by": action.actor} | entered
+            event = schemas.FeedbackReplied(**common, **entered, replied_at=now)
+        case agency_action.SendBack():
+            own = (topics.assignments(case.agency),)
+            change = {"state": "accepted", "reply": None, "reply_by": None}
+            event = schemas.ReplySentBack(**common, reason=action.reason, sent_back_at=now)
+        case agency_action.Publish():
+            change = {"state": "published"}
+            shown = {"title": matter.title, "submitted_at": matter.submitted_at, "document_number": case.document_number}
+            event = schemas.ReplyPublished.model_validate(common | shown | {"reply": case.reply, "published_at": now})
+    facts = [_fact(event, case, cause, (topics.FEEDBACK, *own))]
+    after = case.model_copy(update=change)
+    if why_assigned:
+        facts.append(_assigned(pack, after, case.agency, action.action, why_assigned, cause))
+    return after, facts
