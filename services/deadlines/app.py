@@ -12,15 +12,15 @@ from pakn.engine import kafka
 from pakn.engine.case_handler import CaseHandler
 from pakn.engine.kafka import Record
 from pakn.engine.process import Service, every
-from pakn.engine.turn import Turn
+from pakn.engine.turn import Received, Turn
 from pakn.errors import CannotRun
 from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings
-from schemas import topics
+from schemas import Fact, topics
 from schemas.values import RuleName
-from services.deadlines.clocks.decide import WANTED
-from services.deadlines.decisions import Decisions
+from services.deadlines.clocks import decide
+from services.deadlines.clocks.clock import Case
 from services.deadlines.doors.http import Api
 from services.deadlines.lawbook import Lawbook, lead
 from services.deadlines.store import DeadlinesStore, read_case, write_case
@@ -55,8 +55,12 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
         grace=timedelta(seconds=settings.deadlines.grace_seconds),
         batch=settings.deadlines.batch,
     )
-    handler = CaseHandler(store.cases, Decisions(lawbook).decide, read_case, write_case)
-    turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, progress)
+
+    def decided(case: Case | None, received: Received) -> tuple[Case | None, list[Fact]]:
+        return decide.apply_event(lawbook.up_to_date(), case, received.event, received.envelope.id, received.partition)
+
+    handler = CaseHandler(store.cases, decided, read_case, write_case)
+    turn = Turn(settings, NAME, service.broker, handler, decide.WANTED, service.fatal, progress)
 
     async def on_message(message: KafkaMessage) -> None:
         async with ticker.turn_lock:

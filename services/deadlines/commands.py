@@ -58,7 +58,7 @@ def due(
     answers, faults = [], []
     for text in wanted:
         try:
-            answers.append(explain.answer(law, explain.Question(rule, _moment(text), category, agency)))
+            answers.append(explain.answer(law, rule, _moment(text), category, agency))
         except ValueError as error:
             faults.append(str(error))
     if faults:

@@ -79,7 +79,7 @@ def law_of(limit: int, unit: Unit) -> Law:
 
 def answer(vector: Vector) -> explain.Explained:
     """What the code says to whoever asks."""
-    return explain.answer(law_of(vector.limit, vector.unit), explain.Question("handle_reply", vector.start))
+    return explain.answer(law_of(vector.limit, vector.unit), "handle_reply", vector.start)
 
 
 def test_the_typed_days_off_make_the_published_number_of_working_days_a_year() -> None:

@@ -1,7 +1,6 @@
 """Answers "why is it due that day?" in data and English: the due instant, its law, every counted and skipped day. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -18,40 +17,30 @@ class CannotCount(ValueError):
     """No due date can be given. The text says what is missing and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A rule and a start, and the category and agency, by which a pack may shorten limits."""
-
-    rule: str
-    start: datetime
-    category: str = ""
-    agency: str = ""
-
-
-def answer(law: Law, question: Question) -> Explained:
-    """The due date of a clock that opens at `question.start`. Raises CannotCount."""
-    day = law.days.local_day(question.start)
+def answer(law: Law, name: str, start: datetime, category: str = "", agency: str = "") -> Explained:
+    """The due date of a clock of the rule `name` that opens at `start`; category and agency may shorten it. Raises CannotCount."""
+    day = law.days.local_day(start)
     try:
         rule_set = law.rule_set_on(day, law.days.start_of(day))
     except NoRuleSet as error:
         raise CannotCount(f"{error}; add a rule set to rules.yaml") from None
-    rule = rule_set.rules.get(question.rule)  # type: ignore[call-overload]
+    rule = rule_set.rules.get(name)  # type: ignore[call-overload]
     if rule is None:
-        raise CannotCount(f"rule set {rule_set.id} has no rule {question.rule!r}; it has: {', '.join(rule_set.rules)}")
-    limit = law.pack.limit(rule, question.category, question.agency)
+        raise CannotCount(f"rule set {rule_set.id} has no rule {name!r}; it has: {', '.join(rule_set.rules)}")
+    limit = law.pack.limit(rule, category, agency)
     try:
-        due_at, due_date = due(law.days, question.start, limit, rule.limit.unit)
+        due_at, due_date = due(law.days, start, limit, rule.limit.unit)
     except CalendarEnds as error:
         raise CannotCount(f"{error}; add the year to calendar.yaml") from None
     return {
-        "rule": question.rule,
-        "start": question.start.isoformat(),
+        "rule": name,
+        "start": start.isoformat(),
         "limit": limit,
         "unit": rule.limit.unit,
         "measured_as": rule.measured_as,
         "due_date": due_date.isoformat(),
         "due_at": due_at.astimezone(law.days.zone).isoformat(),
-        **_law(law, rule_set, question.rule),
+        **_law(law, rule_set, name),
         "calendar_version": law.days.calendar.version,
         "provisional": _provisional(law.days, day, due_date),
         "days": _days(law.days, DayCount(started_on=day, limit=limit, unit=rule.limit.unit), due_date),
