@@ -12,7 +12,7 @@ import schemas
 from schemas import Fact
 from schemas.values import MoveReason, WithdrawalReason
 from services.deadlines.clocks.clock import Case, Clock, Moved, Rung, counted
-from services.deadlines.clocks.facts import about, article, clock_fact, last_day, set_facts
+from services.deadlines.clocks.facts import about, by_law, clock_fact, last_day, set_facts
 from services.deadlines.clocks.ladder import ladder, with_next_rung
 from services.deadlines.law.known import Correction, Law
 
@@ -99,18 +99,15 @@ def facts(law: Law, case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
     moved = schemas.DeadlineMoved.model_validate(
         about(case, after)
         | last_day(after)
+        | by_law(law, after)
         | {
             "reason": reason(before, after),
             "previous_due_at": before.due_at,
             "previous_due_date": before.due_date,
             "nearer": after.due_at < before.due_at,
-            "rule_set": after.rule_set,
             "revision": after.revision,
             "previous_rule_set": before.rule_set,
             "previous_revision": before.revision,
-            "article": article(law, after),
-            "verified": law.rule_set(after.rule_set, after.revision).verified,
-            "calendar_version": after.calendar_version,
             "previous_calendar_version": before.calendar_version,
             "moved_at": after.last_event_at,
         }

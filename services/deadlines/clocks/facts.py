@@ -5,18 +5,24 @@ from typing import Any
 
 import schemas
 from schemas import Event, Fact, topics
-from services.deadlines.clocks.clock import Case, Clock, rule_of
+from services.deadlines.clocks.clock import Case, Clock
 from services.deadlines.law.known import Law
-
-
-def article(law: Law, clock: Clock) -> str:
-    """The article of the law behind a clock, in the pack's own language."""
-    return rule_of(law, clock).article[law.pack.header.default_language]
 
 
 def about(case: Case, clock: Clock) -> dict[str, Any]:
     """The fields of every event about a clock."""
     return {"feedback_id": case.feedback_id, "code": case.code, "clock_id": clock.id, "rule": clock.rule, "agency": clock.agency}
+
+
+def by_law(law: Law, clock: Clock) -> dict[str, Any]:
+    """The fields of every event that names the law by which a clock was counted."""
+    rule_set = law.rule_set(clock.rule_set, clock.revision)
+    return {
+        "rule_set": rule_set.id,
+        "article": rule_set.rules[clock.rule].article[law.pack.header.default_language],
+        "verified": rule_set.verified,
+        "calendar_version": clock.calendar_version,
+    }
 
 
 def last_day(clock: Clock) -> dict[str, Any]:
@@ -45,14 +51,6 @@ def set_facts(law: Law, case: Case, clock: Clock, at: datetime, cause: str) -> l
     if clock.due_at is None:
         return []
     event = schemas.DeadlineSet.model_validate(
-        about(case, clock)
-        | last_day(clock)
-        | {
-            "started_at": clock.started_at,
-            "rule_set": clock.rule_set,
-            "article": article(law, clock),
-            "verified": law.rule_set(clock.rule_set, clock.revision).verified,
-            "calendar_version": clock.calendar_version,
-        }
+        about(case, clock) | last_day(clock) | by_law(law, clock) | {"started_at": clock.started_at}
     )
     return [clock_fact(case, clock, event, at, cause, discriminator=clock.id)]
