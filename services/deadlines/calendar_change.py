@@ -18,9 +18,7 @@ from services.deadlines.clocks.clock import Case
 from services.deadlines.law.known import Law
 from services.deadlines.law.workdays import WorkDays
 from services.deadlines.lawbook import announce, lead, missing_years
-from services.deadlines.store import DeadlinesStore, read_case
-
-_BATCH = 500
+from services.deadlines.store import DeadlinesStore
 
 
 class CannotApply(ValueError):
@@ -43,7 +41,7 @@ class Preview:
 async def preview(settings: Settings, pack: Pack, corrected: Calendar) -> Preview:
     """What this calendar, together with all that was applied before it, would move if it held from now on.
 
-    Reads cases batch by batch and writes nothing. Raises PyMongoError.
+    Writes nothing. Raises PyMongoError.
     """
     time = make_legal_time(settings.clock.file)
     now, counted_until = time.now(), time.machine() - timedelta(seconds=settings.deadlines.grace_seconds)
@@ -57,12 +55,8 @@ async def preview(settings: Settings, pack: Pack, corrected: Calendar) -> Previe
         calendars = [WorkDays(await store.calendar(version)) for version in versions]
         rule_sets = [await store.rule_set(*revision) for revision in await store.revisions()]
         law = Law.of(pack, [(now, days) for days in (*calendars, WorkDays(corrected))], [(now, rule_set) for rule_set in rule_sets])
-        outdated = law.outdated(now)
-        after = ""
-        while outdated and (documents := await store.counted_by(outdated, None, after, _BATCH)):
-            after = documents[-1]["_id"]
-            for document in documents:
-                _look(result, law, read_case(document), now)
+        async for case in store.every_case(law.outdated(now)):
+            _look(result, law, case, now)
     return result
 
 

@@ -1,7 +1,7 @@
 """Deadlines' documents: one case a feedback with its clocks. Uses only what PyMongo's async driver and Motor share."""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 
 from pymongo.errors import DuplicateKeyError
@@ -42,21 +42,17 @@ class DeadlinesStore:
         """By what running clocks were counted."""
         return [LawVersion.parse(text) for text in await self._cases.distinct("counted_by")]
 
-    async def counted_by(self, counts: Iterable[LawVersion], partition: int | None, after: str, limit: int) -> list[Document]:
-        """Cases, in the order of their ids and above the id `after`, with running clocks that were counted so.
-
-        Without a partition it looks in all.
-        """
-        query: Document = {"counted_by": {"$in": [str(count) for count in counts]}, "_id": {"$gt": after}}
-        if partition is not None:
-            query["partition"] = partition
+    async def counted_by(self, counts: Iterable[LawVersion], partition: int, after: str, limit: int) -> list[Document]:
+        """Cases of a partition, in the order of their ids and above the id `after`, with running clocks that were counted so."""
+        query = {"counted_by": _any_of(counts), "_id": {"$gt": after}, "partition": partition}
         found: list[Document] = await self._cases.find(query).sort("_id", 1).limit(limit).to_list(None)
         return found
 
-    async def cases_after(self, after: str, limit: int) -> list[Document]:
-        """The next `limit` cases in the order of their ids."""
-        found: list[Document] = await self._cases.find({"_id": {"$gt": after}}).sort("_id", 1).limit(limit).to_list(None)
-        return found
+    async def every_case(self, counts: Iterable[LawVersion] | None = None) -> AsyncIterator[Case]:
+        """Every case, or every one with running clocks that were counted so, in the order of their ids."""
+        query = {} if counts is None else {"counted_by": _any_of(counts)}
+        async for document in self._cases.find(query).sort("_id", 1):
+            yield read_case(document)
 
     async def keep_calendar(self, calendar: Calendar, holds_at: datetime) -> None:
         """Keep a calendar that holds from `holds_at` on, in the machine's time; one that is known stays as it is."""
@@ -100,6 +96,10 @@ class DeadlinesStore:
     async def count_running(self, kinds: list[str]) -> dict[str, int]:
         """How many cases have an open clock of each kind (`rule:open`, `rule:late`, `rule:uncounted`)."""
         return {kind: await self._cases.count_documents({"running": kind}) for kind in kinds}
+
+
+def _any_of(counts: Iterable[LawVersion]) -> Document:
+    return {"$in": [str(count) for count in counts]}
 
 
 def _revision_id(rule_set: str, revision: int) -> str:

@@ -12,9 +12,7 @@ from pakn.settings import Settings
 from schemas import EnvelopeError, parse_envelope, topics
 from services.deadlines.clocks.clock import Clock
 from services.deadlines.replay.replay import READ, Replay, ReplayedClock
-from services.deadlines.store import DeadlinesStore, read_case
-
-_BATCH = 500
+from services.deadlines.store import DeadlinesStore
 
 
 async def replay(settings: Settings, at: datetime) -> Replay:
@@ -37,20 +35,15 @@ async def differences(settings: Settings, result: Replay) -> list[str]:
     found: list[str] = []
     stored: set[str] = set()
     async with mongo.opened(settings, "deadlines") as database:
-        store = DeadlinesStore(database)
-        after = ""
-        while documents := await store.cases_after(after, _BATCH):
-            after = documents[-1]["_id"]
-            for document in documents:
-                case = read_case(document)
-                # Of what is not counted yet the topic says nothing.
-                for clock in (row for row in case.clocks if row.due_at is not None):
-                    stored.add(clock.id)
-                    told = result.clocks.get(clock.id)
-                    in_topic = _standing(told) if told else "nothing"
-                    in_store = _standing(clock)
-                    if in_topic != in_store:
-                        found.append(f"{case.code} {clock.rule} of {clock.agency}: topic {in_topic}, database {in_store}")
+        async for case in DeadlinesStore(database).every_case():
+            # Of what is not counted yet the topic says nothing.
+            for clock in (row for row in case.clocks if row.due_at is not None):
+                stored.add(clock.id)
+                told = result.clocks.get(clock.id)
+                in_topic = _standing(told) if told else "nothing"
+                in_store = _standing(clock)
+                if in_topic != in_store:
+                    found.append(f"{case.code} {clock.rule} of {clock.agency}: topic {in_topic}, database {in_store}")
     missing = [f"{id}: in the topic only" for id in result.clocks if id not in stored]
     return found + missing
 
