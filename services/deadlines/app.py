@@ -21,7 +21,7 @@ from schemas import Fact, topics
 from schemas.values import RuleName
 from services.deadlines.clocks import decide
 from services.deadlines.clocks.clock import Case
-from services.deadlines.doors.http import Api
+from services.deadlines.doors import http
 from services.deadlines.lawbook import Lawbook, lead
 from services.deadlines.store import DeadlinesStore, read_case, write_case
 from services.deadlines.timers.backlog import Backlog
@@ -93,4 +93,4 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
 
     reading = partial(every, settings.deadlines.law_seconds, lawbook.read)
     measuring = partial(every, settings.gauge_seconds, measure)
-    return service.build(subscriber, prepare, [ticking, reading, measuring], Api(lawbook, store).routes())
+    return service.build(subscriber, prepare, [ticking, reading, measuring], http.routes(lawbook, store))

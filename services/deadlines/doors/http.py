@@ -1,6 +1,5 @@
 """The HTTP edge of deadlines: the clocks of a feedback, each with its whole count."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from litestar import get
@@ -14,26 +13,19 @@ from services.deadlines.lawbook import Lawbook
 from services.deadlines.store import DeadlinesStore, read_case
 
 
-@dataclass(frozen=True, slots=True)
-class Api:
-    """Everything that the route needs."""
+def routes(lawbook: Lawbook, store: DeadlinesStore) -> list[ControllerRouterHandler]:
+    """The route, version 1. It shows no personal data, so it needs no secret."""
 
-    lawbook: Lawbook
-    store: DeadlinesStore
+    @get("/v1/feedback/{code:str}/deadlines", tags=["deadlines"])
+    async def deadlines(code: FromPath[str]) -> dict[str, Any]:
+        document = await store.by_code(code)
+        if document is None:
+            raise Problem(404, "unknown-code", "No feedback with this code has been assigned yet.")
+        law, case = lawbook.current(), read_case(document)
+        waited = {"submitted_at": case.submitted_at.astimezone(law.days.zone).isoformat(), "agency": case.agency}
+        try:
+            return {"code": code, **waited, "clocks": explain.explain_clocks(law, case.clocks)}
+        except TryAgain as error:
+            raise Problem(503, "not-known-yet", f"{error}; ask again in a minute.") from None
 
-    def routes(self) -> list[ControllerRouterHandler]:
-        """The route, version 1. It shows no personal data, so it needs no secret."""
-
-        @get("/v1/feedback/{code:str}/deadlines", tags=["deadlines"])
-        async def deadlines(code: FromPath[str]) -> dict[str, Any]:
-            document = await self.store.by_code(code)
-            if document is None:
-                raise Problem(404, "unknown-code", "No feedback with this code has been assigned yet.")
-            law, case = self.lawbook.current(), read_case(document)
-            waited = {"submitted_at": case.submitted_at.astimezone(law.days.zone).isoformat(), "agency": case.agency}
-            try:
-                return {"code": code, **waited, "clocks": explain.explain_clocks(law, case.clocks)}
-            except TryAgain as error:
-                raise Problem(503, "not-known-yet", f"{error}; ask again in a minute.") from None
-
-        return [deadlines]
+    return [deadlines]
