@@ -74,20 +74,9 @@ def choose_agency(pack: Pack, feedback: FeedbackSubmitted) -> Assignment:
     for rule in pack.routing.rules:
         named = {"addressed_to": feedback.addressed_to, "province": feedback.province}
         agency = rule.assign.agency or named[rule.assign.from_ or "province"]
-        if agency is not None and _matches(rule, feedback):
+        if agency is not None and all(not fitting or getattr(feedback, name) in fitting for name, fitting in rule.when):
             return Assignment(pack.agency_on(agency, day).id, rule)
     raise GiveUp("unexpected", f"no routing rule matches feedback {feedback.code}; the pack's table lacks its catch-all")
-
-
-def _matches(rule: RoutingRule, feedback: FeedbackSubmitted) -> bool:
-    when = rule.when
-    pairs: tuple[tuple[tuple[str, ...], str | None], ...] = (
-        (when.category, feedback.category),
-        (when.province, feedback.province),
-        (when.level, feedback.level),
-        (when.addressed_to, feedback.addressed_to),
-    )
-    return all(not wanted or value in wanted for wanted, value in pairs)
 
 
 def assign_feedback(pack: Pack, feedback: FeedbackSubmitted, cause: Cause) -> tuple[Case, list[Fact]]:
