@@ -32,8 +32,11 @@ class LetterHandler:
         now = self._now()
         followed: list[tuple[str, str, domain.News]] = []
         for received in batch:
+            if isinstance(received.event, Tombstone):
+                followed.append((received.envelope.subject, received.envelope.id, domain.ERASED))
+                continue
             try:
-                news = self._follow(received, now)
+                news = domain.follow(self._letters, self._version, received.envelope, received.event, now)
             except Exception as error:  # A pure decision fails the same way at each repetition.
                 log.exception("decision_failed", event_id=received.envelope.id, type=received.envelope.name)
                 outcome.given_up.append((received, GiveUp("unexpected", type(error).__name__)))
@@ -61,8 +64,3 @@ class LetterHandler:
                 values.update(fields)
                 facts.append(fact_id)
         return cases
-
-    def _follow(self, received: Received, now: datetime) -> domain.News:
-        if isinstance(received.event, Tombstone):
-            return domain.erased()
-        return domain.follow(self._letters, self._version, received.envelope, received.event, now)

@@ -132,6 +132,10 @@ class News:
     releases: bool = False
 
 
+# What follows from a tombstone in the topic of contacts: the contact is erased, and no letter waits for it.
+ERASED = News(case={"contact": None, "contact_known": True}, releases=True)
+
+
 def wanted(letters: Letters) -> frozenset[str]:
     """The names of the events that matter with these letters."""
     return CASE_EVENTS | {letter.event for letter in letters.moments.values()}
@@ -189,11 +193,6 @@ def _case_news(event: BaseModel) -> dict[str, Any]:
             kept = {"name", "email", "language", "lookup_secret"}
             return {"contact": event.model_dump(mode="json", include=kept), "contact_known": True}
     return {}
-
-
-def erased() -> News:
-    """What follows from a tombstone in the topic of contacts: the contact is erased, and no letter waits for it."""
-    return News(case={"contact": None, "contact_known": True}, releases=True)
 
 
 def start(letter: Letter, case: Mapping[str, Any]) -> Settlement:

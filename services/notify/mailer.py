@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 import stamina
@@ -190,11 +190,14 @@ class Mailer:
         stale = self.time.machine() - _ANNOUNCED_BY_OTHERS_AFTER
         mine = [row for row in rows if row["announce"] in (self._instance, ANY_INSTANCE) or row["settled_at"] < stale]
         if mine:
-            await publish([self._fact(row["letter"], row["state"], row["reason"], row["settled_legal"]) for row in mine])
+            facts = [
+                domain.announcement(
+                    row["letter"], row["state"], row["reason"], row["settled_legal"], message_id(row["_id"], self.sender)
+                )
+                for row in mine
+            ]
+            await publish(facts)
             await self.store.announced(mine)
-
-    def _fact(self, letter: domain.Letter, state: domain.Announced, reason: str, at: datetime) -> Fact:
-        return domain.announcement(letter, state, reason, at, message_id(letter.id, self.sender))
 
     async def count(self) -> None:
         """Refresh the gauge of letters by state."""

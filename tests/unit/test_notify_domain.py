@@ -91,7 +91,7 @@ def test_only_the_limit_for_the_reply_is_told_to_the_sender() -> None:
 def test_contacts_deadlines_and_tombstones_let_waiting_letters_go() -> None:
     assert [news_of(event(name, email=None)).releases for name in ("ContactRecorded", "DeadlineSet")] == [True, True]
     assert not news_of(event("FeedbackSubmitted")).releases
-    assert domain.erased().releases
+    assert domain.ERASED.releases
 
 
 def test_the_letter_about_the_agency_waits_for_its_due_date_but_not_for_ever() -> None:
