@@ -28,6 +28,6 @@ def release() -> None:
     """Freeze the schema of each event's version that is not released yet; exit with 1 where one must not be."""
     try:
         typer.echo("\n".join(files.release()) or "Every version is released already.")
-    except files.Refused as error:
+    except files.NotReleasable as error:
         typer.echo(f"Nothing was released:\n{error}", err=True)
         raise typer.Exit(1) from None

@@ -23,7 +23,7 @@ _RELEASED = "released"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-class Refused(Exception):
+class NotReleasable(Exception):
     """The text names each place of a schema that forbids the release."""
 
 
@@ -61,10 +61,10 @@ def differences(folder: Path = FOLDER) -> list[str]:
 def release(folder: Path = FOLDER) -> list[str]:
     """Freeze each version of an event that is not released yet, and return the new files.
 
-    Raises Refused, before anything is written, where a released version has changed or a new minor version breaks readers.
+    Raises NotReleasable, before anything is written, where a released version has changed or a new minor version breaks readers.
     """
     if faults := [*_faults(folder)]:
-        raise Refused("\n".join(faults))
+        raise NotReleasable("\n".join(faults))
     new = {folder / _RELEASED / _file_name(model): text_of(schema_of(model)) for model in schemas.CATALOGUE.values()}
     return [path.name for path, text in new.items() if not path.exists() and _write(path, text)]
 

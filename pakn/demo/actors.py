@@ -39,7 +39,7 @@ _EFFECT = {
 }
 # The check of a reply is another person's.
 _OFFICER = {"publish": "officer-2", "send_back": "officer-2"}
-Outcome = dict[str, Any]
+Answer = dict[str, Any]
 
 
 class Actors:
@@ -55,7 +55,7 @@ class Actors:
             bootstrap_servers=settings.kafka.bootstrap, acks="all", enable_idempotence=True, max_request_size=MAX_RECORD_BYTES
         )
         self._at_once = asyncio.Semaphore(64)
-        self.outcomes: dict[str, Outcome] = {}
+        self.outcomes: dict[str, Answer] = {}
 
     async def start(self) -> None:
         """Connect."""
@@ -78,7 +78,7 @@ class Actors:
         finally:
             self._timekeeper.done()
 
-    async def _submit(self, request: DemoRequest) -> Outcome:
+    async def _submit(self, request: DemoRequest) -> Answer:
         async with self._at_once:
             if request.portal:
                 outcome = await self._submit_by_kafka(request, request.portal)
@@ -91,17 +91,17 @@ class Actors:
             )
         return outcome
 
-    async def _submit_by_http(self, request: DemoRequest) -> Outcome:
+    async def _submit_by_http(self, request: DemoRequest) -> Answer:
         headers = {"Idempotency-Key": f"demo-{request.source}"}
         form: dict[str, Any] = {"json": request.body}
         if request.files:
             files = [("attachments", (name, _bytes_of(kind))) for name, kind in request.files]
             form = {"data": {"feedback": json.dumps(request.body, ensure_ascii=False)}, "files": files}
         response = await self._try("/v1/feedback", headers, form)
-        body: Outcome = response.json()
+        body: Answer = response.json()
         return body if response.is_success else {"faults": body.get("errors") or [body.get("detail")]}
 
-    async def _submit_by_kafka(self, request: DemoRequest, portal: str) -> Outcome:
+    async def _submit_by_kafka(self, request: DemoRequest, portal: str) -> Answer:
         body = dict(request.body) | {"reference": request.source}
         if request.files:
             body["attachments"] = [
@@ -113,7 +113,7 @@ class Actors:
         )
         return self._observer.answers[request.source]
 
-    async def _act(self, request: DemoRequest, outcome: Outcome, step: Act) -> None:
+    async def _act(self, request: DemoRequest, outcome: Answer, step: Act) -> None:
         feedback_id = outcome["feedback_id"]
         before = len(self._observer.seen[feedback_id])
         if step.action in SENDER_STEPS:
@@ -131,7 +131,7 @@ class Actors:
 
         await self._observer.wait_for(feedback_id, f"{effect} of {outcome['code']}", shown)
 
-    async def _act_as_sender(self, request: DemoRequest, outcome: Outcome, step: Act) -> None:
+    async def _act_as_sender(self, request: DemoRequest, outcome: Answer, step: Act) -> None:
         code = outcome["code"]
         secret = outcome.get("lookup_secret") or await self._secret_by_letter(code)
         headers = {"Idempotency-Key": f"demo-{request.source}-{step.action}-{step.at.isoformat()}", "X-Lookup-Secret": secret}

@@ -80,7 +80,9 @@ def require_calendar(pack: Pack, requests: Sequence[DemoRequest], days: int) -> 
     first, last = (calendar.local_day(request.submitted_at) for request in (requests[0], requests[-1]))
     needed = set(range(first.year, (last + timedelta(days=days)).year + 1))
     limits = [rule.limit for rule_set in pack.rule_sets for rule in rule_set.rules.values()]
-    longest = max(n for limit in limits if limit.unit == "working_days" for n in (limit.n, *limit.by_category.values()))
+    longest = max(
+        (n for limit in limits if limit.unit == "working_days" for n in (limit.n, *limit.by_category.values())), default=0
+    )
     try:
         calendar.add(last, longest)
     except CalendarEnds:

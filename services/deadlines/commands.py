@@ -78,7 +78,7 @@ def _moment(text: str) -> datetime:
 
 
 def _due_text(row: Mapping[str, Any]) -> str:
-    mark = "" if row["verified"] else "  (chưa đối chiếu văn bản: not yet compared with the text of the law)"
+    mark = "" if row["verified"] else "  (not yet compared with the text of the law)"
     lines = [f"{row['rule']}: {row['limit']} {row['unit']} from {row['start']}: due {row['due_date']}, until {row['due_at']}"]
     lines.append(f"{row['rule_set']}: {row['article']}{mark}; calendar {row['calendar_version']}")
     if row["provisional"]:

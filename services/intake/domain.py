@@ -36,13 +36,11 @@ class File:
 class Arrival:
     """A submission as a door took it in, not checked yet.
 
-    `submission` is the document as sent, or as `model` where the door has read it already. `content` is what tells another
-    submission under the same id. `cause` is derived from the sender's own id, where there is one, and that id was given in
-    `id_field`. `faults` are those that the door itself found.
+    `submission` is the document as sent, or as `model` where the door has read it already. `cause` is derived from the sender's
+    own id, where there is one, and that id was given in `id_field`. `faults` are those that the door itself found.
     """
 
     submission: Submission | Mapping[str, Any]
-    content: bytes
     channel: Channel
     cause: str
     submission_id: str
@@ -74,8 +72,9 @@ class Draft:
 
     @property
     def fingerprint(self) -> str:
-        """What tells whether a repeated submission is the same one."""
-        return fingerprint(self.arrival.content, *(file.sha256.encode() for file in self.attachments))
+        """What tells whether a repeated submission is the same one: its values and its files, however both were written down."""
+        said = self.submission.model_dump_json(exclude={"attachments"})
+        return fingerprint(said.encode(), *(file.sha256.encode() for file in self.attachments))
 
 
 def draft(pack: Pack, arrival: Arrival, submission: Submission, files: tuple[Attachment, ...], submitted_at: datetime) -> Draft:

@@ -55,13 +55,17 @@ class Reception:
         prepared = [await self._prepare(arrival) for arrival in arrivals]
         drafts = [draft for draft in prepared if isinstance(draft, Draft)]
         registrations = iter(await self._register(drafts) if drafts else [])
-        return [_same_or_refused(draft, next(registrations)) if isinstance(draft, Draft) else draft for draft in prepared]
+        answers = [_same_or_refused(draft, next(registrations)) if isinstance(draft, Draft) else draft for draft in prepared]
+        # Counted at the end, since a batch that could not be registered comes again.
+        for arrival, answer in zip(arrivals, answers, strict=True):
+            if not isinstance(answer, Registration):
+                metrics.submissions.labels(arrival.channel, "refused").inc()
+        return answers
 
     async def _prepare(self, arrival: Arrival) -> Draft | Refused | Failed:
         try:
             found = check(self._pack, arrival)
             if not isinstance(found, Draft):
-                metrics.submissions.labels(arrival.channel, "refused").inc()
                 return Refused(found)
             await attachments.store(self._bucket, found.attachments, arrival.files)
         except (ValueError, LookupError, TypeError) as error:

@@ -17,7 +17,7 @@ from services.intake.outbox import Outbox, Placed
 from services.intake.store import IntakeStore, OutboxPlace
 
 # Stored (now or before), not possible in this state, or an id that was used for the answer to an earlier question.
-Outcome = Literal["taken", "not_now", "id_reused"]
+Taken = Literal["taken", "not_now", "id_reused"]
 
 
 class Supplement(BaseModel):
@@ -43,7 +43,7 @@ class SenderActs:
         self._bucket = bucket
         self._time = time
 
-    async def supplement(self, feedback: Feedback, act_id: str, act: Supplement, files: Sequence[File]) -> Outcome:
+    async def supplement(self, feedback: Feedback, act_id: str, act: Supplement, files: Sequence[File]) -> Taken:
         """Answer what the agency asked, with files that are in order.
 
         Law: a supplemented feedback waits to be received again, and a new limit starts (Decision 766/QĐ-TTg's measure).
@@ -62,7 +62,7 @@ class SenderActs:
         fields = {"state": "supplemented", "attachments": (*feedback.attachments, *described)}
         return await self._amend(feedback, act_id, event, now, fields)
 
-    async def rate(self, feedback: Feedback, act_id: str, act: Rating) -> Outcome:
+    async def rate(self, feedback: Feedback, act_id: str, act: Rating) -> Taken:
         """Rate the published reply, once."""
         if feedback.has_recorded(act_id):
             return "taken"
@@ -72,7 +72,7 @@ class SenderActs:
         event = schemas.FeedbackRated(feedback_id=feedback.id, code=feedback.code, satisfied=act.satisfied, rated_at=now)
         return await self._amend(feedback, act_id, event, now, {"satisfied": act.satisfied})
 
-    async def _amend(self, feedback: Feedback, act_id: str, event: schemas.Event, now: datetime, fields: dict[str, Any]) -> Outcome:
+    async def _amend(self, feedback: Feedback, act_id: str, event: schemas.Event, now: datetime, fields: dict[str, Any]) -> Taken:
         fact = schemas.fact(event, cause=act_id, subject=feedback.id, time=now, source=domain.SOURCE)
         seq = self._outbox.take_places(1)
         try:

@@ -114,7 +114,7 @@ def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyActi
         faults.append(Fault(field="action", code="not_in_this_state", message=message))
     is_check = isinstance(action, agency_action.Publish | agency_action.SendBack)
     if is_check and action.actor.casefold() == (case.reply_by or "").casefold():
-        message = "the check must be another person's than the reply's (Article 46)"
+        message = "the check must be another person's than the reply's"
         faults.append(Fault(field="actor", code="same_person", message=message))
     if isinstance(action, agency_action.Transfer):
         if action.to_agency not in {row.id for row in pack.agencies}:

@@ -226,7 +226,7 @@ def test_a_release_that_would_break_readers_is_refused_before_anything_is_writte
     files.release(tmp_path)
     (tmp_path / "released" / "FeedbackReplied-1.0.json").unlink()
     later(monkeypatch, version, **fields)
-    with pytest.raises(files.Refused, match=f"FeedbackRated {version}{said}"):
+    with pytest.raises(files.NotReleasable, match=f"FeedbackRated {version}{said}"):
         files.release(tmp_path)
     assert any(version in line for line in files.differences(tmp_path))
     assert not (tmp_path / "released" / "FeedbackReplied-1.0.json").exists()
@@ -235,7 +235,7 @@ def test_a_release_that_would_break_readers_is_refused_before_anything_is_writte
 def test_an_event_that_is_released_cannot_leave_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files.release(tmp_path)
     monkeypatch.delitem(schemas.CATALOGUE, "pakn.FeedbackRated.v1")
-    with pytest.raises(files.Refused, match=r"pakn\.FeedbackRated\.v1 is released"):
+    with pytest.raises(files.NotReleasable, match=r"pakn\.FeedbackRated\.v1 is released"):
         files.release(tmp_path)
 
 

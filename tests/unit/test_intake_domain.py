@@ -26,7 +26,7 @@ def codes_of(raw: dict[str, Any], pack: Any = VN) -> dict[str, str]:
 
 def registered(raw: dict[str, Any], *, portal: str | None = None, at: datetime = NOW) -> tuple[Feedback, dict[str, schemas.Fact]]:
     known: Any = {"cause": "cause", "submission_id": "own-1", "id_field": "ce_id", "received_at": at, "portal": portal}
-    arrival = domain.Arrival(raw, b"raw", channel="portal" if portal else "web", **known)
+    arrival = domain.Arrival(raw, channel="portal" if portal else "web", **known)
     submission, faults = domain.check(VN, arrival.submission)
     assert submission is not None, faults
     feedback = domain.register(VN, domain.draft(VN, arrival, submission, (), at), "PAKN.20260302.0001", "s" * 24)

@@ -20,7 +20,7 @@ PDF = File("a.pdf", b"%PDF-1.4\n%%EOF\n")
 
 def arrival(cause: str, submission: dict[str, Any] = GOOD, **more: Any) -> Arrival:
     known = {"channel": "portal", "submission_id": cause, "id_field": "ce_id", "received_at": NOW}
-    return Arrival(submission, b"", cause=cause, **(known | more))
+    return Arrival(submission, cause=cause, **(known | more))
 
 
 class Bucket:

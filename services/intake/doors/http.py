@@ -27,7 +27,7 @@ from services.intake.doors import bodies, openapi
 from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink
 from services.intake.feedback import Feedback
 from services.intake.reception import Failed, Reception, Refused
-from services.intake.sender_acts import Outcome, Rating, SenderActs, Supplement
+from services.intake.sender_acts import Rating, SenderActs, Supplement, Taken
 from services.intake.shown import RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
 from services.intake.store import IntakeStore
 
@@ -55,7 +55,6 @@ class Api:
         cause = schemas.derived_id("idempotency-key", _checked(key)) if key is not None else self.new_id()
         arrival = Arrival(
             document,
-            raw,
             channel="web" if channel == "web" else "api",
             cause=cause,
             submission_id=cause,
@@ -249,7 +248,7 @@ def _checked(key: str) -> str:
     return key
 
 
-def _check_taken(outcome: Outcome, kind: str, detail: str) -> None:
+def _check_taken(outcome: Taken, kind: str, detail: str) -> None:
     if outcome == "id_reused":
         detail = "This Idempotency-Key was used for the answer to an earlier question; send a new key with a new answer."
         raise Problem(422, "idempotency-key-reused", detail)

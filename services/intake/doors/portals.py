@@ -3,6 +3,7 @@
 What a portal sent wrongly is answered in its own topic with every fault.
 """
 
+import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -80,7 +81,6 @@ class IntakeHandler:
         files, faults = attachments.decode_inline(outer.attachments)
         return Arrival(
             submission,
-            record.value or b"",
             channel="portal",
             cause=_cause(portal, own_id, record),
             submission_id=own_id,
@@ -145,12 +145,17 @@ class IntakeHandler:
             return (Fault(field="body", code="not_json", message=f"is not JSON: {error}"[:500]),)
         if not isinstance(raw, dict):
             return (Fault(field="body", code="wrong_type", message="must be a JSON object"),)
-        try:
-            outer = _Outer.model_validate(raw)
-        except ValidationError:
-            outer = _Outer()  # Where these are wrong in shape, the check of the whole says so.
-        found = reception.check(self._pack, self._arrival(portal, own_id, raw, outer, record))
+        found = reception.check(self._pack, self._arrival(portal, own_id, raw, _outer(raw), record))
         return found if isinstance(found, tuple) else ()
+
+
+def _outer(raw: Mapping[str, Any]) -> _Outer:
+    """Each field by itself: one of a wrong shape, of which the check of the whole tells, hides no fault of another."""
+    read: dict[str, Any] = {}
+    for name in _Outer.model_fields.keys() & raw.keys():
+        with contextlib.suppress(ValidationError):
+            read[name] = getattr(_Outer.model_validate({name: raw[name]}), name)
+    return _Outer.model_construct(**read)
 
 
 def _projection(case_id: str, events: Sequence[Received], known: set[str]) -> Projection:
