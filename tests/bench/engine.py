@@ -32,6 +32,7 @@ from tests.bench.mail_sink import take_letters
 from tests.bench.recording import recorder
 from tests.bench.world import World
 from tests.support.outside_world import until
+from tests.support.system import owns
 
 PACK = "vn"
 LETTERS = ("received", "assigned", "reply_published")
@@ -136,11 +137,7 @@ def _findings(cases: int, world: World, evidence: Evidence, letters: Counter[str
 async def ready(running: stack.Stack) -> bool:
     """Whether every service is connected and owns partitions."""
     async with httpx.AsyncClient(timeout=5) as http:
-        try:
-            answers = [await http.get(f"{url}/ready") for url in running.urls.values()]
-        except httpx.TransportError:
-            return False
-    return all(answer.status_code == 200 and answer.json()["partitions"] for answer in answers)
+        return all([await owns(http, url) for url in running.urls.values()])
 
 
 async def _turns(url: str) -> tuple[float, float]:

@@ -24,7 +24,7 @@ class Meter:
     """Measures time and processor time of processes, all their threads included, from the moment it is made."""
 
     def __init__(self, pids: Mapping[str, int]) -> None:
-        self._pids = pids | server_pids()
+        self._pids = {**pids, **server_pids()}
         self._before = _cpu_ms(self._pids)
         self._started = time.perf_counter()
 
