@@ -1,6 +1,5 @@
 """The CloudEvents 1.0 envelope of every record, in Kafka's binary mode: attributes in headers, the event's data as the value.
 
-`pakn/engine/turn.py` reads envelopes with `parse_envelope` and publishes the `Fact`s that a service's `domain` decided.
 Source: CloudEvents 1.0.2, Kafka protocol binding, section 3.2 (binary content mode).
 """
 

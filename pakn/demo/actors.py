@@ -18,7 +18,7 @@ from pakn.demo.mailbox import Mailbox
 from pakn.demo.observer import Observer
 from pakn.demo.requests import SENDER_STEPS, Act, DemoRequest
 from pakn.demo.timekeeper import Timekeeper
-from pakn.engine.kafka import MAX_RECORD_BYTES, topic_name
+from pakn.engine.kafka import MAX_RECORD_BYTES, client_options, topic_name
 from pakn.settings import Settings
 from schemas.envelope import binary_headers
 
@@ -52,7 +52,7 @@ class Actors:
         self._mailbox = mailbox
         self._http = httpx.AsyncClient(base_url=intake_url, timeout=30, limits=httpx.Limits(max_connections=64))
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=settings.kafka.bootstrap, acks="all", enable_idempotence=True, max_request_size=MAX_RECORD_BYTES
+            acks="all", enable_idempotence=True, max_request_size=MAX_RECORD_BYTES, **client_options(settings.kafka)
         )
         self._at_once = asyncio.Semaphore(64)
         self.outcomes: dict[str, Answer] = {}

@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from pakn.engine.kafka import assign_paused
+from pakn.engine.kafka import assign_paused, client_options
 from pakn.engine.topic_reader import all_handled, partitions_of
 from pakn.settings import Settings
 from schemas import parse_envelope, topics
@@ -24,11 +24,10 @@ class Observer:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka.bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=50
-        )
-        self._lengths = AIOKafkaConsumer(bootstrap_servers=settings.kafka.bootstrap)
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap)
+        options = client_options(settings.kafka)
+        self._consumer = AIOKafkaConsumer(auto_offset_reset="earliest", fetch_max_wait_ms=50, **options)
+        self._lengths = AIOKafkaConsumer(**options)
+        self._admin = AIOKafkaAdminClient(**options)
         self._partitions: list[TopicPartition] = []
         self._waiting: dict[str, list[asyncio.Event]] = defaultdict(list)
         self.assigned_to: dict[str, str] = {}

@@ -133,7 +133,8 @@ class Scene:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "pakn", *arguments, env=self.stack.environment, stdout=asyncio.subprocess.PIPE
         )
-        output, _ = await process.communicate()
+        async with asyncio.timeout(_BOUND_SECONDS):
+            output, _ = await process.communicate()
         return output.decode()
 
     async def _ready(self) -> bool:

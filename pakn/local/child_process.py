@@ -14,7 +14,7 @@ import sys
 import time
 import weakref
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
@@ -31,6 +31,14 @@ _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 
 class CannotStart(Exception):
     """A server did not come up. The text says what to do and shows the end of its log."""
+
+
+def run(command: Sequence[str], seconds: float, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a tool to its end, whatever its status. Raises CannotStart when it takes longer than `seconds`."""
+    try:
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=seconds)
+    except subprocess.TimeoutExpired as error:
+        raise CannotStart(f"{' '.join(command)[:200]} did not end within {seconds:g} s.") from error
 
 
 class PortTaken(CannotStart):

@@ -8,7 +8,6 @@ import re
 import shutil
 import socket
 import struct
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from pakn.local import child_process
 PROJECT = Path(__file__).resolve().parents[2]
 _CLUSTER_ID = "UEFLTi1sb2NhbC1rYWZrYQ"
 _OLDEST_JAVA = 17
+_FETCH_SECONDS, _FORMAT_SECONDS = 600, 60
 SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -52,7 +52,7 @@ def find_java() -> tuple[str, str]:
     candidates += [found] if (found := shutil.which("java")) else []
     for java in candidates:
         with contextlib.suppress(OSError):
-            said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+            said = child_process.run([java, "-version"], _FORMAT_SECONDS).stderr
             version = re.search(r'version "(\d+)', said)
             if version and int(version[1]) >= _OLDEST_JAVA:
                 return java, f"Java {version[1]} of this machine"
@@ -83,7 +83,7 @@ def fetch_jars(tools: Path, say: Callable[[str], None]) -> Path:
     tools.mkdir(exist_ok=True)
     part = tools / f"{folder.name}.{os.getpid()}"
     options = ["--class-path-only", "--links", "copy", "--timeout", "60", "--cache-dir", str(part)]
-    done = subprocess.run([sys.executable, "-m", "jgo", *options, "sync"], cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = child_process.run([sys.executable, "-m", "jgo", *options, "sync"], _FETCH_SECONDS, cwd=PROJECT)
     try:
         _compare_with_lock(part, done.stdout + done.stderr)
         with contextlib.suppress(OSError):  # Another launcher was faster: its folder holds the same jars.
@@ -142,7 +142,7 @@ class KafkaServer(child_process.ServerProcess):
         settings.write_text("".join(f"{key}={value}\n" for key, value in (SETTINGS | own).items()))
         if not (data / "meta.properties").exists():
             tool = [*self._run, "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(settings)]
-            done = subprocess.run(tool, capture_output=True, text=True, check=False)
+            done = child_process.run(tool, _FORMAT_SECONDS)
             if done.returncode:
                 raise child_process.CannotStart(f"Kafka's storage could not be formatted:\n{(done.stdout + done.stderr)[-2000:]}")
         return [*self._run, "kafka.Kafka", str(settings)]

@@ -140,7 +140,7 @@ async def run_until_signal(folder: Path, settings: Settings) -> None:
     # A shell that holds the addresses printed below starts these same servers, and does not wait for them.
     local = settings.local
     own = {KAFKA: f"127.0.0.1:{local.kafka_port}", MONGO: f"mongodb://127.0.0.1:{local.mongo_port}/"}
-    given = {name: value for name, value in os.environ.items() if name not in own or not value.startswith(own[name])}
+    given = {name: value for name, value in os.environ.items() if value.partition("?")[0] != own.get(name)}
     ports = service_ports(settings)
     wanted: dict[str, Mapping[str, int]] = {
         "PAKN_HTTP__PORT (intake's; the others have the three after it)": dict[str, int](ports.items())

@@ -1,8 +1,7 @@
-"""Keeps the law up to date in a running instance: calendars and revisions of rule sets, each with since when it is known.
+"""Keeps the law up to date in a running instance: calendars and revisions of rule sets, each with the time since it is known.
 
-All of them are kept in deadlines' own database, whatever pack an instance has. What is new holds from an instant that lies
-a little ahead, so that every instance has read it by then and all judge by the same law at the same time. `app.py` runs
-`read`; handlers ask for `up_to_date`, the ticker how far the law is complete, pages for `current`.
+Deadlines' own database keeps all of them, whatever pack an instance has. A new calendar or revision takes effect a little
+later than it is written, so that every instance has read it by then and all decide by the same law at the same time.
 """
 
 import contextlib
@@ -103,7 +102,7 @@ class Lawbook:
             raise CannotRun("\n".join(faults))
 
     def _warn_of_what_is_later(self) -> None:
-        """The law does not go back with an image: who means it to must give it a later version or a higher revision."""
+        """Warn that rolling back the image does not roll back the law: an old limit needs a higher revision or a later version."""
         own = {rule_set.id: rule_set.revision for rule_set in self._pack.rule_sets}
         for (id, revision), (_, rule_set) in self._rule_sets.items():
             if revision > own.get(id, revision):

@@ -1,4 +1,4 @@
-"""Files of a feedback: their type is checked by content, their bytes are kept in GridFS. Called by the edges of intake."""
+"""Files of a feedback: their type is checked by content, their bytes are kept in GridFS."""
 
 import base64
 import contextlib

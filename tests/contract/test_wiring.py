@@ -47,8 +47,8 @@ def build(name: ServiceName, driver: str = "pymongo") -> Service:
 @pytest.fixture
 def clients(monkeypatch: pytest.MonkeyPatch) -> dict[str, Mock]:
     """What stands for aiokafka's clients from here on, by kind: it connects to nothing and gives nothing."""
-    kinds = {kind: Mock(return_value=AsyncMock(subscribe=Mock())) for kind in ("consumer", "producer", "admin")}
-    kinds["consumer"].return_value.getmany.side_effect = asyncio.Event().wait
+    client = AsyncMock(subscribe=Mock(), getmany=AsyncMock(side_effect=asyncio.Event().wait))
+    kinds = {kind: Mock(return_value=client) for kind in ("consumer", "producer", "admin")}
     monkeypatch.setattr(aiokafka, "AIOKafkaConsumer", kinds["consumer"])
     monkeypatch.setattr(aiokafka, "AIOKafkaProducer", kinds["producer"])
     monkeypatch.setattr(aiokafka.admin.client, "AIOKafkaAdminClient", kinds["admin"])

@@ -1,4 +1,4 @@
-"""Plays a file of `tests/scenarios/`: plain words go to the law's clocks as facts, and what they say is compared.
+"""Plays a file of `tests/unit/scenarios/`: plain words go to the law's clocks as facts, and what they say is compared.
 
 `tests/unit/test_scenarios.py` runs each file. Whatever means nothing here is refused with the file, the line and the word,
 since a misspelt expectation would be one that nobody checks.

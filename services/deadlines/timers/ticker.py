@@ -1,6 +1,6 @@
-"""The timers: lets legal time pass for the cases in the partitions that this instance owns. Kafka shards them; no leader, no locks.
+"""The timers: legal time passes for the cases in the partitions that this instance owns. Kafka shards them: no leader, no locks.
 
-Rungs that are due fire, and running clocks go through corrections of the law, batch after batch while the service goes on.
+Due warnings and overdues fire, and running clocks go through corrections of the law, batch by batch.
 
 A partition's timers wait until every action and every fact that was in Kafka at the instant in question has been handled:
 a reply that came in time is never overtaken by its own deadline, not even after hours of downtime. Publish first, then
@@ -39,7 +39,7 @@ Publish = Callable[[Sequence[Fact]], Awaitable[None]]
 
 @dataclass(slots=True)
 class Walk:
-    """One going through the clocks of a partition with outdated counts: from the case id `after` on, `ended_at` machine time."""
+    """Progress of one pass over a partition's outdated clocks: the last case id, counts, and when it ended (machine time)."""
 
     outdated: list[LawVersion]
     after: str = ""

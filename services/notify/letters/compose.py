@@ -58,7 +58,7 @@ class Composer:
         self._zone = ZoneInfo(pack.header.timezone)
         name, address = parseaddr(sender)
         self._from = str(Address(display_name=name, addr_spec=address))
-        self._domain = _domain(sender)
+        self._sender, self._domain = sender, _domain(sender)
         self._public_url = public_url
         self.version = template_version(pack)
         self._environments = {self.version: _environment(pack.templates)}
@@ -155,7 +155,7 @@ class Composer:
             ("To", to),
             ("Subject", subject),
             ("Date", format_datetime(now)),
-            ("Message-ID", f"<{letter.id}@{self._domain}>"),
+            ("Message-ID", message_id(letter.id, self._sender)),
             # A mailbox shows the letters of one feedback together.
             ("References", f"<{letter.feedback_id}@{self._domain}>"),
             # RFC 3834: answering machines do not answer an automatic message. It is no list, so it has no List headers.
