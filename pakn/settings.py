@@ -71,7 +71,7 @@ class SmtpSettings(BaseModel):
     timeout_seconds: float = Field(default=20, gt=0)
 
 
-class ClockSettings(BaseModel):
+class LegalTimeSettings(BaseModel):
     """`file` scales the legal clock for demos and tests; without it the legal clock is the machine's."""
 
     file: Path | None = None
@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     local: LocalSettings = LocalSettings()
     smtp: SmtpSettings = SmtpSettings()
-    clock: ClockSettings = ClockSettings()
+    legal_time: LegalTimeSettings = LegalTimeSettings()
     intake: IntakeSettings = IntakeSettings()
     deadlines: DeadlinesSettings = DeadlinesSettings()
     notify: NotifySettings = NotifySettings()

@@ -89,7 +89,7 @@ async def _scene(pack: Pack, requests: list[DemoRequest], folder: Path, servers:
     environment = {
         "PAKN_NAMESPACE": f"demo-{pack.id}",
         "PAKN_PACK": pack.id,
-        "PAKN_CLOCK__FILE": str(clock_file),
+        "PAKN_LEGAL_TIME__FILE": str(clock_file),
         "PAKN_SMTP__HOST": "127.0.0.1",
         "PAKN_SMTP__PORT": str(mailbox.port),
         "PAKN_DEADLINES__GRACE_SECONDS": "0",

@@ -21,19 +21,19 @@ class Timekeeper:
     """The demo's legal clock. `until` waits for a legal time; `play_day` lets one local day pass."""
 
     def __init__(self, file: Path, start: datetime, zone: ZoneInfo) -> None:
-        """`file` is what PAKN_CLOCK__FILE of the services names; the clock stands at `start` at first."""
+        """`file` is what PAKN_LEGAL_TIME__FILE of the services names; the clock stands at `start` at first."""
         self._file = file
         self._zone = zone
         file.write_text("")
         from_now_on(file, legal=start, rate=0, until=start)
-        self._clock = ScaledTime(file)
+        self._time = ScaledTime(file)
         self._waiting: list[tuple[datetime, int, asyncio.Event]] = []
         self._order = count()
         self._due_and_not_done = 0
 
     def now(self) -> datetime:
         """The legal time."""
-        return self._clock.now()
+        return self._time.now()
 
     async def until(self, moment: datetime) -> None:
         """Return when the legal clock has reached `moment`. The caller is counted as busy until it waits again or ends."""

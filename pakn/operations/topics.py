@@ -19,7 +19,7 @@ async def provision(settings: Settings) -> list[str]:
     Waits up to a minute for Kafka. Raises PackError; KafkaError where Kafka refuses a topic or does not answer.
     """
     pack = load_pack(settings.pack)
-    today = make_legal_time(settings.clock.file).now().date()
+    today = make_legal_time(settings.legal_time.file).now().date()
     specs = topics.all_topics([agency.id for agency in pack.agencies_not_ended(today)], [p.id for p in pack.header.portals])
     admin = AIOKafkaAdminClient(**client_options(settings.kafka))
     async for attempt in stamina.retry_context(on=(KafkaError, OSError), attempts=None, timeout=_KAFKA_WAIT_SECONDS, wait_max=3.0):

@@ -33,7 +33,7 @@ NAME: Final = "deadlines"
 def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack | None = None) -> Service:
     """Wire the service; connects to nothing. Raises PackError when the pack has faults."""
     pack = pack or load_pack(settings.pack)
-    time = time or make_legal_time(settings.clock.file)
+    time = time or make_legal_time(settings.legal_time.file)
     service = Service(NAME, settings)
     store = DeadlinesStore(service.database)
     lawbook = Lawbook(pack, store, time, lead(settings.deadlines.law_seconds))

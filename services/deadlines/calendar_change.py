@@ -43,7 +43,7 @@ async def preview(settings: Settings, pack: Pack, corrected: Calendar) -> Previe
 
     Writes nothing. Raises PyMongoError.
     """
-    time = make_legal_time(settings.clock.file)
+    time = make_legal_time(settings.legal_time.file)
     now, counted_until = time.now(), time.machine() - timedelta(seconds=settings.deadlines.grace_seconds)
     result = Preview()
     async with mongo.opened(settings, "deadlines") as database:
@@ -104,7 +104,7 @@ async def apply(settings: Settings, calendar: Calendar, pack: Calendar) -> bool:
     """
     if await is_known(settings, calendar, pack):
         return False
-    time, holds_after = make_legal_time(settings.clock.file), lead(settings.deadlines.law_seconds)
+    time, holds_after = make_legal_time(settings.legal_time.file), lead(settings.deadlines.law_seconds)
     async with mongo.opened(settings, "deadlines") as database:
         store = DeadlinesStore(database)
         await announce(time, holds_after, partial(store.keep_calendar, calendar))

@@ -163,7 +163,7 @@ def replay_clocks(
     settings, loaded = settings_or_stop(), _pack(pack)
     try:
         instant = _end_of_day(at, ZoneInfo(loaded.calendar.timezone)) if len(at) == 10 else _moment(at)
-        if compare and instant < legal_time.make_legal_time(settings.clock.file).now():
+        if compare and instant < legal_time.make_legal_time(settings.legal_time.file).now():
             raise ValueError("--compare sets the topic beside the database of now; leave it out, or give today with --at")
         replay = run_on_database(from_topic.replay(settings, instant))
         faults = run_on_database(from_topic.differences(settings, replay)) if compare else []
@@ -177,7 +177,7 @@ def replay_clocks(
     else:
         title = f"Clocks at {instant:%Y-%m-%d %H:%M:%S %z}"
         _show_table(title, "rule", ("open", "past", "met", "met late", "cancelled"), counts)
-        if instant > legal_time.make_legal_time(settings.clock.file).now():
+        if instant > legal_time.make_legal_time(settings.legal_time.file).now():
             typer.echo("That is still to come: so it stands if nothing more is done until then.")
         for fault in faults:
             typer.echo(fault)

@@ -41,7 +41,7 @@ def build_app(
     if len(secret_key) < 32:
         raise ValueError("PAKN_INTAKE__SECRET_KEY must have at least 32 characters; make one with: openssl rand -hex 32")
     pack = pack or load_pack(settings.pack)
-    time = time or make_legal_time(settings.clock.file)
+    time = time or make_legal_time(settings.legal_time.file)
     service = Service(NAME, settings)
     store = IntakeStore(service.database)
     bucket = mongo.file_bucket(service.database)

@@ -30,7 +30,7 @@ def build_app(
 ) -> Service:
     """Wire the service; connects to nothing. Raises PackError when the pack has faults, ValueError on a bad sender address."""
     pack = pack or load_pack(settings.pack)
-    time = time or make_legal_time(settings.clock.file)
+    time = time or make_legal_time(settings.legal_time.file)
     service = Service(NAME, settings)
     store = NotifyStore(service.database)
     composer = Composer(pack, settings.smtp.sender, settings.intake.public_url)

@@ -44,7 +44,7 @@ async def settle_letter(settings: Settings, letter_id: str, verdict: Verdict, ti
 
     A running notify announces or sends it at its next tick. False if no uncertain or failed letter has this id.
     """
-    time = time or make_legal_time(settings.clock.file)
+    time = time or make_legal_time(settings.legal_time.file)
     now, legal = time.machine(), time.now()
     if verdict == "sent":
         settlement = Settlement("sent", "found in the mailbox by an operator", announced=True)

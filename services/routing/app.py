@@ -24,7 +24,7 @@ OPEN_STATES = tuple(state for state in get_args(CaseState) if state not in CLOSE
 def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack | None = None) -> Service:
     """Wire the service; connects to nothing. Raises PackError when the pack has faults."""
     pack = pack or load_pack(settings.pack)
-    time = time or make_legal_time(settings.clock.file)
+    time = time or make_legal_time(settings.legal_time.file)
     service = Service(NAME, settings)
     store = RoutingStore(service.database)
     decisions = Decisions(pack, time)

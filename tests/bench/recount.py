@@ -138,7 +138,7 @@ async def measure(clocks: int, runs: int, folder: Path) -> None:
     cases = -(-clocks // per_case)
     clock_file = folder / "clock"
     from_now_on(clock_file, legal=SENT + timedelta(hours=1), rate=0, until=FAR)
-    environment = {"PAKN_NAMESPACE": "law", "PAKN_PACK": "vn", "PAKN_CLOCK__FILE": str(clock_file), "PAKN_GAUGE_SECONDS": "2"}
+    environment = {"PAKN_NAMESPACE": "law", "PAKN_PACK": "vn", "PAKN_LEGAL_TIME__FILE": str(clock_file), "PAKN_GAUGE_SECONDS": "2"}
     environment |= {"PAKN_DEADLINES__GRACE_SECONDS": "0", "PAKN_DEADLINES__LAW_SECONDS": "1"}
     with Servers.start(folder / "servers", fresh=True, speed=True) as servers:
         figures.print_stack(usage.machine(), servers.description)

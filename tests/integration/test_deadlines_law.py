@@ -159,7 +159,7 @@ async def pakn(system: System, *arguments: str) -> tuple[int, str]:
         "PAKN_PACK": settings.pack,
         "PAKN_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
         "PAKN_MONGO__URI": settings.mongo.uri.get_secret_value(),
-        "PAKN_CLOCK__FILE": str(system.clock_file),
+        "PAKN_LEGAL_TIME__FILE": str(system.clock_file),
         "PAKN_DEADLINES__LAW_SECONDS": str(settings.deadlines.law_seconds),
     }
     command = [sys.executable, "-m", "pakn", *arguments]

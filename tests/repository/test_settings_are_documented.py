@@ -16,7 +16,7 @@ COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
 
 # The image sets the address of the pages, the real stack runs on the real clock, and compose has its own servers.
-NOT_PASSED_ON = {"PAKN_HTTP__HOST", "PAKN_HTTP__PORT", "PAKN_CLOCK__FILE", "PAKN_LOCAL__KAFKA_PORT", "PAKN_LOCAL__MONGO_PORT"}
+NOT_PASSED_ON = {"PAKN_HTTP__HOST", "PAKN_HTTP__PORT", "PAKN_LEGAL_TIME__FILE", "PAKN_LOCAL__KAFKA_PORT", "PAKN_LOCAL__MONGO_PORT"}
 
 
 def settings(model: type[BaseModel] = Settings, prefix: str = "PAKN_") -> Iterator[tuple[str, str]]:

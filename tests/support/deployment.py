@@ -112,7 +112,7 @@ async def deployed(servers: Servers, folder: Path, **settings: str) -> AsyncIter
         "PAKN_NAMESPACE": f"t{uuid.uuid4().hex[:10]}",
         "PAKN_PACK": str(packs.FOLDER),
         "PAKN_KAFKA__PARTITIONS": "4",
-        "PAKN_CLOCK__FILE": str(clock_file),
+        "PAKN_LEGAL_TIME__FILE": str(clock_file),
         "PAKN_SMTP__HOST": "127.0.0.1",
         "PAKN_SMTP__PORT": str(mailbox.port),
         "PAKN_INTAKE__SECRET_KEY": SECRET_KEY,

@@ -23,10 +23,10 @@ from pakn.local.launcher import Servers
 from pakn.operations.topics import provision
 from pakn.packs.load import load_pack
 from pakn.settings import (
-    ClockSettings,
     DeadlinesSettings,
     IntakeSettings,
     KafkaSettings,
+    LegalTimeSettings,
     MongoSettings,
     NotifySettings,
     Settings,
@@ -53,7 +53,7 @@ def make_settings(servers: Servers, namespace: str, clock_file: Path, **more: An
         gauge_seconds=2,
         kafka=KafkaSettings(bootstrap=servers.kafka_bootstrap, partitions=3),
         mongo=MongoSettings.model_validate({"uri": servers.mongo_uri}),
-        clock=ClockSettings(file=clock_file),
+        legal_time=LegalTimeSettings(file=clock_file),
         intake=IntakeSettings.model_validate({"secret_key": SECRET_KEY, "sweep_seconds": 0.5}),
         deadlines=DeadlinesSettings(tick_seconds=0.1, grace_seconds=0, law_seconds=0.5),
         notify=NotifySettings(tick_seconds=0.1, backoff_seconds=0.2),
@@ -64,10 +64,10 @@ class World:
     """A namespace on real servers, empty at first: its legal clock, its documents, an `observer` of every topic and a `post`."""
 
     def __init__(self, settings: Settings) -> None:
-        assert settings.clock.file is not None
+        assert settings.legal_time.file is not None
         self.settings = settings
         self.pack = load_pack(settings.pack)
-        self.clock_file = settings.clock.file
+        self.clock_file = settings.legal_time.file
         self.set_clock(START)
 
     async def __aenter__(self) -> Self:
