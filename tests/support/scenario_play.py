@@ -1,7 +1,6 @@
-"""Plays a file of `tests/unit/scenarios/`: plain words go to the law's clocks as facts, and what they say is compared.
+"""Plays a file of `tests/unit/deadlines/scenarios/`: plain words go to the law's clocks as facts, and what they say is compared.
 
-`tests/unit/test_scenarios.py` runs each file. Whatever means nothing here is refused with the file, the line and the word,
-since a misspelt expectation would be one that nobody checks.
+A word that means nothing is refused with its file and line, since nobody would check a misspelt expectation.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Legal situations, each a file of `tests/unit/scenarios/` that a lawyer can read, correct and add to without code.
+"""Legal situations, each a file of `tests/unit/deadlines/scenarios/` that a lawyer can read, correct and add to without code.
 
 A file has a `title`, the `law` in one line, the `pack`, and `steps` in the order of time: what happened on which local day,
 and what is expected. `answered-in-time.yaml` is the one to begin from; a word that is not known is answered with those that are.
