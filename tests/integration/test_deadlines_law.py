@@ -96,7 +96,8 @@ async def test_a_reply_that_waits_in_kafka_is_judged_by_the_day_that_was_known_w
     await calendar_change.apply(own.settings, worked, own.pack.calendar)
     other = await own.submit()
 
-    await until(lambda: own.counts_by("2026-09-z1"), "deadlines counts by the corrected calendar")
+    counted_by = 'pakn_calendar_info{version="2026-09-z1"} 1.0'
+    await until(lambda: own.measures("deadlines", counted_by), "deadlines counts by the corrected calendar")
     await own.start("routing")
     (met,) = await own.observer.wait("DeadlineMet", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
     assert (met.data["late"], met.data["due_at"]) == (False, "2026-03-23T17:00:00Z")

@@ -51,7 +51,6 @@ async def fired_until(system: System, instant: datetime) -> None:
     """Wait until the timers have come to this instant and the facts are read."""
     await timers_at(system, instant)
     await system.settled()
-    await system.observer.all_read()
 
 
 async def test_each_rung_fires_once_and_in_order_as_time_passes_and_after_weeks_of_downtime(own: System) -> None:
@@ -138,12 +137,8 @@ async def test_a_limit_that_the_calendar_does_not_reach_waits_for_one_that_does(
         "request_more": "uncounted",
         "handle_reply": "uncounted",
     }
-
-    async def is_measured() -> bool:
-        text = (await own.https["deadlines"].get("/metrics")).text
-        return 'pakn_clocks{rule="handle_reply",state="uncounted"} 1.0' in text
-
-    await until(is_measured, "the metric says so")
+    uncounted = 'pakn_clocks{rule="handle_reply",state="uncounted"} 1.0'
+    await until(lambda: own.measures("deadlines", uncounted), "the metric says so")
     (last,) = [year for year in own.pack.calendar.years if year.year == 2027]
     years = (*own.pack.calendar.years, last.model_copy(update={"year": 2028, "days_off": (), "working_days": ()}))
     longer = own.pack.calendar.model_copy(update={"version": "2026-09-z1", "years": years})

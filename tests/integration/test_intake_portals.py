@@ -65,7 +65,6 @@ async def test_a_repeated_id_is_answered_the_same_and_registers_nothing_new(syst
     first = await registered(system, own_id)
     await system.post.portal("cdvcqg", GOOD, own_id)
     await system.settled("intake")
-    await system.observer.all_read()
     answers = system.observer.found("SubmissionRegistered", submission_id=own_id)
     assert {answer.id for answer in answers} == {first.id}
     assert {answer.value for answer in answers} == {first.value}
@@ -151,7 +150,6 @@ async def test_what_nobody_can_read_is_a_dead_letter_and_the_batch_goes_on(syste
     for own_id in (before, after):
         await registered(system, own_id, "hcm-1022")
     await system.settled("intake")
-    await system.observer.all_read()
     (dead,) = system.observer.found(topic="dead.intake")[seen:]
     assert dead.headers["reason"] == reason
     assert dead.headers["reason-text"]
@@ -179,7 +177,6 @@ async def test_a_compressed_record_that_unfolds_beyond_the_limit_is_named_withou
         await packed.send_and_wait(topic, b"x" * 20_000_000, b"packed", headers=headers())
     await registered(system, await system.post.portal("danang-1022", GOOD), "danang-1022")
     await system.settled("intake")
-    await system.observer.all_read()
     (dead,) = [row for row in system.observer.found(topic="dead.intake") if row.key == b"packed"]
     assert dead.value == b""
     assert dead.headers["value-left-out"] == "20000000"
@@ -189,7 +186,6 @@ async def test_a_compressed_record_that_unfolds_beyond_the_limit_is_named_withou
 async def test_nothing_of_a_sender_is_in_any_topic_but_contacts_and_the_portals_own(system: System) -> None:
     """Over everything that the tests of this file have brought about."""
     await system.settled()
-    await system.observer.all_read()
     for record in system.observer.records:
         if record.topic != "contacts" and not record.topic.startswith(("inbox.", "dead.")):
             leaked: list[Any] = [value for value in SENDER.values() if value.encode() in (record.value or b"")]

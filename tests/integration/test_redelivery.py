@@ -9,10 +9,9 @@ import pytest
 
 from pakn.demo.mailbox import Mailbox
 from pakn.local.child_process import free_ports
-from pakn.operations.evidence import letters_waiting
 from pakn.settings import SmtpSettings
 from tests.integration.conftest import MakeSystem
-from tests.support.outside_world import GOOD, read_again, until
+from tests.support.outside_world import GOOD, read_again
 from tests.support.system import BUILDERS, START, System
 
 
@@ -45,9 +44,8 @@ async def play(system: System) -> None:
     await system.post.raw("actions.gia-lai", b"garbage")
     await system.shows(bodies[0], "waiting_for_supplement")
     await system.shows(bodies[1], "published")
-    for body, path, act in ((bodies[0], "supplements", {"content": "Km 5"}), (bodies[1], "rating", {"satisfied": False})):
-        secret = {"X-Lookup-Secret": body["lookup_secret"]}
-        assert (await system.http.post(f"/v1/feedback/{body['code']}/{path}", json=act, headers=secret)).status_code == 202
+    await system.senders_act(bodies[0], "supplements", {"content": "Km 5"})
+    await system.senders_act(bodies[1], "rating", {"satisfied": False})
     await system.shows(bodies[0], "supplemented")
     system.set_clock(START + timedelta(days=40))
     await system.observer.wait("FeedbackOverdue", topic="feedback", count=10)
@@ -55,16 +53,11 @@ async def play(system: System) -> None:
 
 async def quiet(system: System) -> None:
     """Wait until nothing more happens: all is handled, no letter waits, no fact comes that was not there before."""
-
-    async def no_letter_waits() -> bool:
-        return not await letters_waiting(system.client, system.settings.namespace)
-
     while True:
         before = len(system.observer.records)
         await system.settled()
-        await until(no_letter_waits, "letters are sent")
+        await system.letters_settled()
         await system.settled()
-        await system.observer.all_read()
         if len(system.observer.records) == before:
             return
 

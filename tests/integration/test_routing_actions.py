@@ -22,7 +22,6 @@ async def test_a_repeated_action_has_one_effect_and_the_same_facts_again(system:
     (first,) = await system.observer.wait("MoreRequested", subject=body["feedback_id"])
     await system.post.act("gia-lai", body["feedback_id"], "request_more", event_id=own_id, question="Ở đâu?")
     await system.settled("routing")
-    await system.observer.all_read()
     again = system.observer.found("MoreRequested", subject=body["feedback_id"])
     assert {(row.id, row.value) for row in again} == {(first.id, first.value)}
     assert not system.observer.found("ActionRefused", subject=body["feedback_id"])
@@ -38,7 +37,6 @@ async def test_a_refused_action_stays_refused_under_its_id_when_it_has_become_la
     await system.observer.wait("FeedbackReplied", subject=body["feedback_id"])
     await system.post.act("gia-lai", body["feedback_id"], "publish", "cb2", event_id=own_id)
     await system.settled("routing")
-    await system.observer.all_read()
     assert {row.id for row in system.observer.found("ActionRefused", action_id=own_id)} == {first.id}
     assert not system.observer.found("ReplyPublished", subject=body["feedback_id"])
     assert not system.observer.found("ActionRefused", topic="feedback"), "it is the agency's business alone"
@@ -87,7 +85,6 @@ async def test_what_cannot_be_read_is_answered_and_a_dead_letter_and_the_batch_g
     for body in (before, after):
         await system.observer.wait("FeedbackAccepted", subject=body["feedback_id"])
     await system.settled("routing")
-    await system.observer.all_read()
     (dead,) = system.observer.found(topic="dead.routing")[seen[0] :]
     assert (dead.headers["reason"], dead.value or b"", dead.key) == (reason, value or b"", b"wrong")
     (refused,) = system.observer.found("ActionRefused", topic="assignments.da-nang")[seen[1] :]

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +21,7 @@ from pakn.engine import mongo
 from pakn.engine.process import Service
 from pakn.legal_time import from_now_on
 from pakn.local.launcher import Servers
+from pakn.operations.evidence import letters_waiting
 from pakn.operations.topics import provision
 from pakn.packs.load import load_pack
 from pakn.settings import (
@@ -33,7 +35,7 @@ from pakn.settings import (
 )
 from schemas import topics
 from tests.support import packs
-from tests.support.outside_world import GOOD, Observer, Poster, until
+from tests.support.outside_world import GOOD, Observer, Poster, until, until_empty
 
 SECRET_KEY = "a secret key of the tests, longer than 32 characters"
 # A Monday without days off around it; long before the packs' calendars end.
@@ -132,7 +134,7 @@ class System(World):
             transport = httpx.ASGITransport(service.app, raise_app_exceptions=False)  # type: ignore[arg-type]
             client = httpx.AsyncClient(transport=transport, base_url="http://service", timeout=30)
             self.https[name] = await stack.enter_async_context(client)
-        await asyncio.gather(*(until(lambda name=name: owns(self.https[name]), f"{name} is ready") for name in names))  # type: ignore[misc]
+        await asyncio.gather(*(until(partial(owns, self.https[name]), f"{name} is ready") for name in names))
 
     async def stop(self, *names: str) -> None:
         """End services as a signal does."""
@@ -140,10 +142,9 @@ class System(World):
         for name in names:
             assert self.services.pop(name).exit_code == 0, f"{name} gave up; its log says why"
 
-    async def counts_by(self, version: str) -> bool:
-        """Whether deadlines counts clocks that open by this calendar."""
-        answer = await self.https["deadlines"].get("/metrics")
-        return f'pakn_calendar_info{{version="{version}"}} 1.0' in answer.text
+    async def measures(self, name: str, series: str) -> bool:
+        """Whether a service has this line among its metrics: a series and its value."""
+        return series in (await self.https[name].get("/metrics")).text.splitlines()
 
     @property
     def http(self) -> httpx.AsyncClient:
@@ -180,6 +181,12 @@ class System(World):
         await self.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
         return body
 
+    async def senders_act(self, body: dict[str, Any], path: str, act: dict[str, Any]) -> None:
+        """Rate or supplement a feedback as its sender."""
+        headers = {"X-Lookup-Secret": body["lookup_secret"]}
+        answer = await self.http.post(f"/v1/feedback/{body['code']}/{path}", json=act, headers=headers)
+        assert answer.status_code == 202, answer.text
+
     async def view(self, body: dict[str, Any], *, secret: bool = False) -> dict[str, Any]:
         """What intake shows of a feedback."""
         headers = {"X-Lookup-Secret": body["lookup_secret"]} if secret else {}
@@ -198,15 +205,17 @@ class System(World):
         return await until(there, f"intake shows {state}")
 
     async def settled(self, *names: str) -> None:
-        """Wait until services have handled and committed everything that is in their topics."""
-        await asyncio.gather(*(self._settled(name) for name in names or tuple(self.services)))
+        """Wait until services have handled and committed everything in their topics, and the observer has read what they made."""
+        for name in names or tuple(self.services):
+            await until(partial(self._handled_all, name), f"{name} has handled everything")
+        await self.observer.all_read()
 
-    async def _settled(self, name: str) -> None:
+    async def _handled_all(self, name: str) -> bool:
         consumer = self.services[name]._subscriber.consumer
+        partitions = list(consumer.assignment())
+        ends = await consumer.end_offsets(partitions)
+        return bool(partitions) and all([(await consumer.committed(p) or 0) >= end for p, end in ends.items()])
 
-        async def done() -> bool:
-            partitions = list(consumer.assignment())
-            ends = await consumer.end_offsets(partitions)
-            return bool(partitions) and all([(await consumer.committed(p) or 0) >= end for p, end in ends.items()])
-
-        await until(done, f"{name} has handled everything")
+    async def letters_settled(self) -> None:
+        """Wait until no letter waits to be sent or announced."""
+        await until_empty(lambda: letters_waiting(self.client, self.settings.namespace), "no letter waits")
