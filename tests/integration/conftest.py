@@ -8,7 +8,7 @@ import pytest
 
 from pakn.local.launcher import Servers
 from pakn.settings import Settings
-from tests.support.mail_world import HandTime, MailServer, Notify
+from tests.support.mail_world import MailServer, Notify
 from tests.support.system import System, make_settings
 
 MakeSystem = Callable[..., System]
@@ -44,9 +44,5 @@ def server() -> MailServer:
 @pytest.fixture(params=["pymongo", "motor"])
 async def notify(request: pytest.FixtureRequest, settings: Settings, server: MailServer) -> AsyncIterator[Notify]:
     driver = settings.model_copy(update={"mongo": settings.mongo.model_copy(update={"driver": request.param})})
-    async with server.listening() as port:
-        parts = Notify(driver, port, HandTime())
-        await parts.prepare()
+    async with server.listening() as port, Notify(driver, port) as parts:
         yield parts
-        await parts.client.drop_database(parts.database.name)
-        await parts.close()

@@ -1,5 +1,6 @@
 """Letters on a real database and real SMTP: each goes out once, whatever the mail server or an operator does."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -8,7 +9,7 @@ from aiosmtpd.smtp import SMTP as SmtpServer
 from pakn.settings import Settings, SmtpSettings
 from services.notify import letters_by_hand
 from services.notify.channels.email import Pool
-from tests.support.mail_world import HandTime, MailServer, Notify, case_id, contact, cut, submitted
+from tests.support.mail_world import MailServer, Notify, case_id, contact, cut, submitted
 
 
 async def test_a_letter_goes_out_once_and_is_announced_once(notify: Notify, server: MailServer) -> None:
@@ -115,13 +116,13 @@ async def test_a_server_that_falls_silent_is_doubted_only_after_the_letter_went_
 ) -> None:
     """Both bounds end a hand-over before its lease: that of one answer, and the one of the whole."""
     for answer_seconds, whole_seconds in ((0.1, 10.0), (10.0, 0.1)):
-        server.silent_at = silent_at
-        server.speak_again.clear()
+        speak_again = asyncio.Event()
+        server.before[silent_at] = speak_again.wait
         async with server.listening() as port:
             settings = SmtpSettings(host="127.0.0.1", port=port, connections=1, timeout_seconds=answer_seconds)
             pool = Pool(settings, whole_seconds)
             attempt = await pool.hand_over("a@example.org", b"Subject: x\r\n\r\nx\r\n")
-            server.speak_again.set()
+            speak_again.set()
             assert attempt.result == result
             await pool.close()
 
@@ -129,17 +130,15 @@ async def test_a_server_that_falls_silent_is_doubted_only_after_the_letter_went_
 async def test_a_mail_server_that_is_away_is_asked_once_a_tick(settings: Settings, server: MailServer) -> None:
     async with server.listening() as port:
         pass
-    notify = Notify(settings, port, HandTime())
-    await notify.prepare()
-    await notify.take(*(event for number in range(30) for event in (contact(number), submitted(number))))
-    await notify.tick()
-    rows = await notify.letters()
-    assert {row["state"] for row in rows} == {"queued"}
-    assert {row["attempts"] for row in rows} == {0}  # Nobody refused a letter.
-    assert sum(bool(row["reason"]) for row in rows) == 20  # One batch was put off as a whole, the rest not even claimed.
-    async with server.listening(port):
-        notify.time.advance(seconds=5)
+    async with Notify(settings, port) as notify:
+        await notify.take(*(event for number in range(30) for event in (contact(number), submitted(number))))
         await notify.tick()
-        assert await notify.states() == ["sent"] * 30
+        rows = await notify.letters()
+        assert {row["state"] for row in rows} == {"queued"}
+        assert {row["attempts"] for row in rows} == {0}  # Nobody refused a letter.
+        assert sum(bool(row["reason"]) for row in rows) == 20  # One batch was put off as a whole, the rest not even claimed.
+        async with server.listening(port):
+            notify.time.advance(seconds=5)
+            await notify.tick()
+            assert await notify.states() == ["sent"] * 30
     assert len(set(server.message_ids())) == len(server.mailbox) == 30
-    await notify.close()

@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
-from email import message_from_bytes
-from email.policy import default as POLICY
 
 import pytest
 
 from pakn.engine.turn import Tombstone
 from services.notify import letters_by_hand
 from services.notify.domain import Case
+from tests.support.letters import read, texts
 from tests.support.mail_world import START, MailServer, Notify, assigned, contact, deadline_set, submitted
 
 
@@ -63,8 +62,8 @@ async def test_the_letter_about_the_agency_has_the_due_date_that_comes_after_it(
     await notify.take(deadline_set())
     await notify.tick()
     (data,) = server.mailbox
-    mail = message_from_bytes(data, policy=POLICY)
-    assert "23/03/2026" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    plain, _ = texts(read(data))
+    assert "23/03/2026" in plain
 
 
 async def test_two_instances_on_one_database_send_each_letter_once(notify: Notify, server: MailServer) -> None:
@@ -110,7 +109,7 @@ async def test_a_service_that_stops_finishes_the_letters_in_the_air(notify: Noti
         in_the_air.set()
         await answer.wait()
 
-    server.before_answer = wait
+    server.before["data"] = wait
     await notify.take(contact(), submitted())
     tick = asyncio.create_task(notify.mailer.tick())
     async with asyncio.timeout(10):

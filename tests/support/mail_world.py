@@ -4,12 +4,11 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.policy import default as POLICY
-from typing import Any
+from functools import partial
+from typing import Any, Self
 from unittest.mock import Mock
 
 from aiosmtpd.smtp import SMTP as SmtpServer
@@ -29,6 +28,7 @@ from services.notify.letters.compose import Composer
 from services.notify.mailer import Mailer
 from services.notify.store import NotifyStore
 from tests.support.examples import example
+from tests.support.letters import read
 from tests.support.packs import VN
 
 START = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
@@ -58,13 +58,11 @@ class MailServer:
 
     def __init__(self) -> None:
         self.mailbox: list[bytes] = []
-        self.connections = 0
         self.on_mail: Callable[[SmtpServer], str] = lambda _: "250 OK"
         self.on_rcpt: Callable[[SmtpServer], str] = lambda _: "250 OK"
         self.on_data: Callable[[SmtpServer], str] = lambda _: "250 OK"
-        self.before_answer: Callable[[], Any] | None = None
-        self.silent_at = ""
-        self.speak_again = asyncio.Event()
+        # What is waited for before the answer to "rcpt" or "data".
+        self.before: dict[str, Callable[[], Awaitable[object]]] = {}
 
     async def handle_MAIL(self, server: SmtpServer, _s: Session, envelope: MailEnvelope, address: str, _o: Any) -> str:
         envelope.mail_from = address
@@ -72,15 +70,13 @@ class MailServer:
 
     async def handle_RCPT(self, server: SmtpServer, _s: Session, envelope: MailEnvelope, address: str, _o: Any) -> str:
         envelope.rcpt_tos.append(address)
-        if self.silent_at == "rcpt":
-            await self.speak_again.wait()
+        if before := self.before.get("rcpt"):
+            await before()
         return self.on_rcpt(server)
 
     async def handle_DATA(self, server: SmtpServer, _s: Session, envelope: MailEnvelope) -> str:
-        if self.before_answer is not None:
-            await self.before_answer()
-        if self.silent_at == "data":
-            await self.speak_again.wait()
+        if before := self.before.get("data"):
+            await before()
         answer = self.on_data(server)
         if answer.startswith("250"):
             assert isinstance(envelope.content, bytes)
@@ -88,14 +84,11 @@ class MailServer:
         return answer
 
     def message_ids(self) -> list[str]:
-        return [str(message_from_bytes(data, policy=POLICY)["Message-ID"]) for data in self.mailbox]
+        return [str(read(data)["Message-ID"]) for data in self.mailbox]
 
     @asynccontextmanager
     async def listening(self, port: int = 0) -> AsyncIterator[int]:
-        def connect() -> SmtpServer:
-            self.connections += 1
-            return SmtpServer(self, enable_SMTPUTF8=False)
-
+        connect = partial(SmtpServer, self, enable_SMTPUTF8=False)
         server = await asyncio.get_running_loop().create_server(connect, "127.0.0.1", port)
         try:
             yield server.sockets[0].getsockname()[1]
@@ -113,20 +106,20 @@ def cut(server: SmtpServer) -> str:
 class Notify:
     """The service's parts without Kafka: `facts` is what would have been published."""
 
-    def __init__(self, settings: Settings, port: int, time: HandTime) -> None:
+    def __init__(self, settings: Settings, port: int) -> None:
         self.settings = settings.model_copy(
             update={
                 "smtp": SmtpSettings(host="127.0.0.1", port=port, connections=4, timeout_seconds=10),
                 "notify": NotifySettings(batch=20, attempts=3, backoff_seconds=5, lease_seconds=60),
             }
         )
-        self.time = time
+        self.time = HandTime()
         self.facts: list[Fact] = []
         self.client = mongo.make_client(settings.mongo)
         self.database = mongo.database(self.client, settings.namespace, "notify")
         self.store = NotifyStore(self.database)
         self.composer = Composer(VN, self.settings.smtp.sender, "https://pakn.example")
-        self.handler = LetterHandler(self.store, VN.letters, self.composer.version, time.machine)
+        self.handler = LetterHandler(self.store, VN.letters, self.composer.version, self.time.machine)
         self.pools: list[Pool] = []
         self.mailer = self.new_mailer()
 
@@ -138,12 +131,14 @@ class Notify:
         settings = self.settings
         return Mailer(self.store, self.composer, pool, settings.notify, settings.smtp.sender, self.time, lambda: next(tokens))
 
-    async def prepare(self) -> None:
+    async def __aenter__(self) -> Self:
         await self.store.prepare(self.composer.version, VN.templates)
+        return self
 
-    async def close(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for pool in self.pools:
             await pool.close()
+        await self.client.drop_database(self.database.name)
         await mongo.close(self.client)
 
     async def publish(self, facts: Sequence[Fact]) -> None:
@@ -174,11 +169,12 @@ def case_id(number: int) -> str:
     return f"01890a5d-ac96-774b-bcce-{number:012x}"
 
 
-def received(event: BaseModel) -> Received:
+def received(event: BaseModel, id: str = "", when: datetime = START, topic: str = "feedback") -> Received:
+    """An event as a handler gets it; one without an `id` has its own by its feedback and its name."""
     feedback_id = getattr(event, "feedback_id", case_id(1))
     name = type(event).__name__
-    envelope = Envelope(schemas.derived_id(feedback_id, name), f"pakn.{name}.v1", name, "/test", START, feedback_id, "")
-    return Received(envelope, event, TopicName.parse("t.feedback"), 0, 0, START, Mock())
+    envelope = Envelope(id or schemas.derived_id(feedback_id, name), f"pakn.{name}.v1", name, "/test", when, feedback_id, "")
+    return Received(envelope, event, TopicName.parse(f"t.{topic}"), 0, 0, when, Mock())
 
 
 def common(number: int) -> dict[str, Any]:
