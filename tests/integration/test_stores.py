@@ -21,6 +21,8 @@ from services.deadlines.store import DeadlinesStore
 from services.notify.domain import Letter, Settlement
 from services.notify.store import NotifyStore
 from services.routing.store import RoutingStore
+from tests.support import letters
+from tests.support.packs import VN
 
 NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 # Many documents, so that positions in a bulk and in its answer cannot be confused.
@@ -162,19 +164,7 @@ async def test_clocks_and_cases_are_counted_by_kind_and_state(database: mongo.Da
 
 
 def letter(number: int, case_id: str = "f1") -> Letter:
-    return Letter(
-        id=f"letter-{number}",
-        feedback_id=case_id,
-        code="PAKN.20261102.0042",
-        moment="received",
-        cause=f"c{number}",
-        event_type="pakn.FeedbackSubmitted.v1",
-        event={"title": "Đèn hỏng"},
-        agency=None,
-        needs_deadline=False,
-        template_version="v1",
-        created_at=NOW,
-    )
+    return dataclasses.replace(letters.letter(VN, "received"), id=f"letter-{number}", feedback_id=case_id, cause=f"c{number}")
 
 
 async def test_a_letter_is_kept_once_and_given_to_one_instance(database: mongo.Database) -> None:
@@ -182,15 +172,15 @@ async def test_a_letter_is_kept_once_and_given_to_one_instance(database: mongo.D
     store = NotifyStore(database)
     await store.prepare("v1", {"received.vi.txt.j2": "Kính gửi"})
     start = Settlement("queued", next_try_at=NOW)
-    letters = [(letter(number), start) for number in range(MANY)]
-    assert await store.save_letters(letters[::2], [], NOW) == 0
-    assert await store.save_letters(letters, [], NOW) == MANY // 2
+    queued = [(letter(number), start) for number in range(MANY)]
+    assert await store.save_letters(queued[::2], [], NOW) == 0
+    assert await store.save_letters(queued, [], NOW) == MANY // 2
     tokens = [f"t{n}" for n in range(4)]
     until = NOW + timedelta(minutes=2)
     claims = await asyncio.gather(*(store.claim(token, NOW, until, MANY) for token in tokens))
     started = [await store.start_sending(t, [row.id for row in rows], until) for t, rows in zip(tokens, claims, strict=True)]
-    assert sorted(row for rows in started for row in rows) == sorted(row.id for row, _ in letters)
-    assert all(dataclasses.replace(row) in [one for one, _ in letters] for rows in claims for row in rows)
+    assert sorted(row for rows in started for row in rows) == sorted(row.id for row, _ in queued)
+    assert all(dataclasses.replace(row) in [one for one, _ in queued] for rows in claims for row in rows)
     assert (await store.counts())["sending"] == MANY
     assert await store.templates("v1") == {"received.vi.txt.j2": "Kính gửi"}
     assert await store.templates("v2") == {}
