@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,11 +104,8 @@ def test_a_server_that_ends_at_once_is_reported_with_the_end_of_its_log(tmp_path
 
 async def test_data_of_a_former_run_is_there_again_on_the_same_ports_unless_it_is_to_be_fresh(tmp_path: Path) -> None:
     kafka_port, mongo_port = child_process.free_ports(2)
-
-    def start(fresh: bool) -> AbstractContextManager[launcher.Servers]:
-        return launcher.Servers.start(tmp_path, fresh=fresh, environment=OWN, kafka_port=kafka_port, mongo_port=mongo_port)
-
-    with start(True) as servers:
+    start = partial(launcher.Servers.start, tmp_path, environment=OWN, kafka_port=kafka_port, mongo_port=mongo_port)
+    with start(fresh=True) as servers:
         assert servers.own[launcher.KAFKA].address == f"127.0.0.1:{kafka_port}"
         assert f"//127.0.0.1:{mongo_port}/" in servers.own[launcher.MONGO].address
         await create_topic(servers.kafka_bootstrap, "kept")
@@ -116,7 +113,7 @@ async def test_data_of_a_former_run_is_there_again_on_the_same_ports_unless_it_i
         async with Client(servers.mongo_uri) as client:
             await client.launcher_test.kept.insert_one({"_id": 1})
     for fresh, kept in ((False, 1), (True, 0)):
-        with start(fresh) as servers:
+        with start(fresh=fresh) as servers:
             if kept:
                 assert await consume(servers.kafka_bootstrap, "kept", 1) == [b"record"]
             async with Client(servers.mongo_uri) as client:

@@ -1,6 +1,7 @@
 """What an instance knows of the law, on a real database by both drivers: read whole or not at all, and never contradicted."""
 
 from datetime import UTC, date, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
 from pymongo.errors import AutoReconnect
@@ -12,7 +13,7 @@ from pakn.packs.load import Pack
 from pakn.packs.models import Calendar
 from services.deadlines.lawbook import Lawbook
 from services.deadlines.store import DeadlinesStore
-from tests.support.clock_story import LAW, with_days_off
+from tests.support.clock_story import LAW, ending, with_days_off
 from tests.support.mail_world import HandTime
 from tests.support.packs import VN
 
@@ -62,21 +63,12 @@ async def test_what_a_later_image_brings_holds_for_all_instances_from_one_instan
     assert older.current().corrections == newer.current().corrections
 
 
-async def test_a_reading_that_is_cut_short_is_done_again(database: mongo.Database) -> None:
+async def test_a_reading_that_is_cut_short_is_done_again(store: DeadlinesStore) -> None:
     """Taken for known before the rest was read, a calendar would have been passed over until the next restart."""
-
-    class CutShort(DeadlinesStore):
-        async def revisions(self) -> dict[tuple[str, int], datetime]:
-            if failures:
-                raise failures.pop()
-            return await super().revisions()
-
-    failures: list[Exception] = []
-    store = CutShort(database)
     lawbook = await prepared(VN, store)
     await store.keep_calendar(with_version(VN, "2026-09-z1").calendar, datetime(2026, 11, 2, tzinfo=UTC))
-    failures.append(AutoReconnect("the primary has stepped down"))
-    with pytest.raises(AutoReconnect):
+    cut_short = patch.object(store, "revisions", side_effect=AutoReconnect("the primary has stepped down"))
+    with cut_short, pytest.raises(AutoReconnect):
         await lawbook.read()
     assert lawbook.current().days.calendar.version == VN.calendar.version
     await lawbook.read()
@@ -139,8 +131,7 @@ async def test_other_words_and_names_of_days_need_no_new_revision_and_are_shown_
 
 async def test_a_later_calendar_that_lacks_years_stops_the_start(store: DeadlinesStore) -> None:
     await prepared(VN, store)
-    years = tuple(year for year in VN.calendar.years if year.year != 2027)
-    shorter = VN.model_copy(update={"calendar": VN.calendar.model_copy(update={"version": "2026-10", "years": years})})
+    shorter = VN.model_copy(update={"calendar": ending(LAW, 2026, "2026-10").days.calendar})
     with pytest.raises(CannotRun, match="lacks years that '2026-09' has: 2027; add them"):
         await prepared(shorter, store)
 
