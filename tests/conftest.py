@@ -31,11 +31,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Confi
     if os.environ.get("TEST_STACK") == "docker":
         from tests.support.docker_stack import docker_servers
 
-        with docker_servers() as started:
-            say(f"Test servers: {started.description}")
-            yield started
-        return
-    with Servers.start(tmp_path_factory.mktemp("servers"), fresh=True, say=say) as started:
+        starting = docker_servers()
+    else:
+        starting = Servers.start(tmp_path_factory.mktemp("servers"), fresh=True, say=say)
+    with starting as started:
         say(f"Test servers: {started.description}")
         yield started
 

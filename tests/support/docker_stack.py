@@ -1,8 +1,7 @@
-"""Kafka and MongoDB as containers for the tests (`TEST_STACK=docker`), with what the tests read of `launcher.Servers`.
+"""Kafka and MongoDB as containers for the tests (`TEST_STACK=docker`).
 
-`tests/conftest.py` calls `docker_servers`. Tests that kill servers start their own through the launcher,
-here too. Containers are removed at the end; where testcontainers' own clean-up container
-cannot be had, set TESTCONTAINERS_RYUK_DISABLED=true.
+Tests that kill servers start their own through the launcher, here too. Containers are removed at the end; where testcontainers'
+own clean-up container cannot be had, set TESTCONTAINERS_RYUK_DISABLED=true.
 """
 
 import contextlib
@@ -16,6 +15,7 @@ from testcontainers.core.container import DockerContainer
 
 from pakn.local.child_process import CannotStart, free_ports
 from pakn.local.kafka_process import answers
+from pakn.local.launcher import KAFKA, MONGO, Servers
 
 KAFKA_IMAGE = "apache/kafka:4.4.0"
 MONGO_IMAGE = "mongo:8.0"
@@ -30,39 +30,12 @@ _SETTINGS = {
     "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "KAFKA_INTER_BROKER_LISTENER_NAME": "PLAINTEXT",
     "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
-    # A broker that was killed is let in again when its old session is over: 3 s instead of 9.
-    "KAFKA_BROKER_SESSION_TIMEOUT_MS": "3000",
-    "KAFKA_BROKER_HEARTBEAT_INTERVAL_MS": "500",
     "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
     "KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS": "4",
     "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
     "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
     "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
 }
-
-
-class DockerServers:
-    """One broker and one replica set of one, on fixed ports of 127.0.0.1, so that a container that starts again is found."""
-
-    def __init__(self) -> None:
-        self._kafka_port, self._mongo_port = free_ports(2)
-        self.kafka_bootstrap = f"127.0.0.1:{self._kafka_port}"
-        self.mongo_uri = f"mongodb://127.0.0.1:{self._mongo_port}/?directConnection=true&w=majority&journal=true"
-        self.description = f"{KAFKA_IMAGE} on {self.kafka_bootstrap}; {MONGO_IMAGE} on 127.0.0.1:{self._mongo_port}; Docker"
-        self.kafka = DockerContainer(KAFKA_IMAGE).with_envs(
-            **_SETTINGS, KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://{self.kafka_bootstrap}"
-        )
-        self.mongo = DockerContainer(MONGO_IMAGE).with_command("mongod --replSet rs0 --bind_ip_all")
-        # `with_bind_ports` would open both, which ask for no password, to the whole network.
-        self.kafka.ports = {"9092/tcp": ("127.0.0.1", self._kafka_port)}  # type: ignore[dict-item]
-        self.mongo.ports = {"27017/tcp": ("127.0.0.1", self._mongo_port)}  # type: ignore[dict-item]
-
-    def wait_for_kafka(self) -> None:
-        _wait(KAFKA_IMAGE, self.kafka, lambda: answers(self._kafka_port))
-
-    def wait_for_mongo(self) -> None:
-        with pymongo.MongoClient[dict[str, Any]](self.mongo_uri, serverSelectionTimeoutMS=500) as client:
-            _wait(MONGO_IMAGE, self.mongo, lambda: _takes_writes(client))
 
 
 def _takes_writes(client: "pymongo.MongoClient[dict[str, Any]]") -> bool:
@@ -89,17 +62,24 @@ def _wait(name: str, container: DockerContainer, ready: Callable[[], bool]) -> N
 
 
 @contextlib.contextmanager
-def docker_servers() -> Iterator[DockerServers]:
-    """Both servers until the block ends, then they are removed with their data.
+def docker_servers() -> Iterator[Servers]:
+    """One broker and one replica set of one until the block ends, then they are removed with their data.
 
     Raises CannotStart with the end of a container's log, or the Docker client's error where none answers.
     """
-    servers = DockerServers()
+    kafka_port, mongo_port = free_ports(2)
+    bootstrap = f"127.0.0.1:{kafka_port}"
+    uri = f"mongodb://127.0.0.1:{mongo_port}/?directConnection=true&w=majority&journal=true"
+    kafka = DockerContainer(KAFKA_IMAGE).with_envs(**_SETTINGS, KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://{bootstrap}")
+    mongo = DockerContainer(MONGO_IMAGE).with_command("mongod --replSet rs0 --bind_ip_all")
+    # `with_bind_ports` would open both, which ask for no password, to the whole network.
+    kafka.ports = {"9092/tcp": ("127.0.0.1", kafka_port)}  # type: ignore[dict-item]
+    mongo.ports = {"27017/tcp": ("127.0.0.1", mongo_port)}  # type: ignore[dict-item]
     with contextlib.ExitStack() as stack:
-        for container in (servers.kafka, servers.mongo):
+        for container in (kafka, mongo):
             stack.callback(container.stop)
-        for container in (servers.mongo, servers.kafka):
             container.start()
-        servers.wait_for_mongo()
-        servers.wait_for_kafka()
-        yield servers
+        with pymongo.MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=500) as client:
+            _wait(MONGO_IMAGE, mongo, lambda: _takes_writes(client))
+        _wait(KAFKA_IMAGE, kafka, lambda: answers(kafka_port))
+        yield Servers({}, {KAFKA: bootstrap, MONGO: uri}, f"; {KAFKA_IMAGE} and {MONGO_IMAGE} in Docker")
