@@ -12,10 +12,6 @@ async def refusal(system: System, action_id: str) -> Seen:
     return (await system.observer.wait("ActionRefused", topic="assignments.gia-lai", action_id=action_id))[0]
 
 
-def fields(record: Seen) -> list[str]:
-    return sorted(fault["field"] for fault in record.data["faults"])
-
-
 async def test_a_repeated_action_has_one_effect_and_the_same_facts_again(system: System) -> None:
     body = await system.assigned()
     own_id = await system.post.act("gia-lai", body["feedback_id"], "request_more", question="Ở đâu?")
@@ -32,7 +28,7 @@ async def test_a_refused_action_stays_refused_under_its_id_when_it_has_become_la
     body = await system.assigned()
     own_id = await system.post.act("gia-lai", body["feedback_id"], "publish", "cb2")
     first = await refusal(system, own_id)
-    assert fields(first) == ["action"]
+    assert first.faulty == ["action"]
     await system.post.act("gia-lai", body["feedback_id"], "reply", reply="Đã sửa")
     await system.observer.wait("FeedbackReplied", subject=body["feedback_id"])
     await system.post.act("gia-lai", body["feedback_id"], "publish", "cb2", event_id=own_id)
@@ -52,7 +48,7 @@ async def test_a_transferred_case_is_the_new_agencys_alone(system: System) -> No
     of_none = await system.post.act("gia-lai", str(uuid.uuid4()), "reply", reply="Không có")
     for own_id in (of_another, of_none):
         refused = await refusal(system, own_id)
-        assert fields(refused) == ["feedback_id"]
+        assert refused.faulty == ["feedback_id"]
         assert body["code"].encode() not in (refused.value or b"")
 
 
@@ -88,7 +84,7 @@ async def test_what_cannot_be_read_is_answered_and_a_dead_letter_and_the_batch_g
     (dead,) = system.observer.found(topic="dead.routing")[seen[0] :]
     assert (dead.headers["reason"], dead.value or b"", dead.key) == (reason, value or b"", b"wrong")
     (refused,) = system.observer.found("ActionRefused", topic="assignments.da-nang")[seen[1] :]
-    assert refused.data["faults"]
+    assert refused.faulty
 
 
 @pytest.mark.parametrize(

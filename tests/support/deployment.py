@@ -10,6 +10,7 @@ import signal
 import sys
 import uuid
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Deployment(World):
         """End a service as a power cut would; the supervisor starts it again."""
         os.kill(self.stack.supervisor.pid(name), signal.SIGKILL)
 
-    async def start_another(self, name: str) -> asyncio.subprocess.Process:
+    async def start_another(self, name: str) -> None:
         """Start one more instance of a service and return when it owns partitions."""
         port = free_ports(1)[0]
         log = (self.clock_file.parent / f"{name}-{port}.log").open("ab")
@@ -57,7 +58,6 @@ class Deployment(World):
         log.close()
         self._more.append(process)
         await until(lambda: owns(self.http, f"http://127.0.0.1:{port}"), f"another {name} is ready", 60)
-        return process
 
     async def status(self) -> dict[str, Any]:
         """What each service says of itself, for the message of a test that waits in vain."""
@@ -67,10 +67,10 @@ class Deployment(World):
                 found[name] = (await self.http.get(f"{url}/ready")).json()
         return found
 
-    async def all_ready(self, seconds: float = 60) -> None:
+    async def all_ready(self) -> None:
         """Wait until every service is connected and owns partitions."""
         for name, url in self.stack.urls.items():
-            await until(lambda url=url: owns(self.http, url), f"{name} is ready", seconds)  # type: ignore[misc]
+            await until(partial(owns, self.http, url), f"{name} is ready", 60)
 
     async def submit(self, *, key: str | None = None, **more: Any) -> dict[str, Any]:
         """Submit as a careful client does: again with the same key until there is an answer."""

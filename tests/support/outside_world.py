@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from pakn.engine import kafka
 from pakn.settings import KafkaSettings
 from schemas.envelope import binary_headers
+from schemas.values import FAULT_CODES
 
 T = TypeVar("T")
 SENDER = {"name": "Nguyễn Văn Thử", "address": "1 Hùng Vương", "phone": "0900000000", "email": "thu@example.org"}
@@ -66,6 +67,12 @@ class Seen:
     @property
     def id(self) -> str:
         return self.headers.get("ce_id", "")
+
+    @property
+    def faulty(self) -> list[str]:
+        """The fields that a refusal names; the code of each fault is of the contract."""
+        assert all(fault["code"] in FAULT_CODES for fault in self.data["faults"])
+        return sorted(fault["field"] for fault in self.data["faults"])
 
     @cached_property
     def name(self) -> str:
@@ -127,23 +134,23 @@ class Observer:
             and all(record.data.get(key) == value for key, value in data.items())
         ]
 
-    async def wait(self, name: str | None = None, *, count: int = 1, seconds: float = 90, **what: Any) -> list[Seen]:
+    async def wait(self, name: str | None = None, *, count: int = 1, **what: Any) -> list[Seen]:
         """The records that `found` finds, once there are `count` of them with different ids."""
 
         def enough() -> list[Seen]:
             rows = self.found(name, **what)
             return rows if len({(row.topic, row.id) for row in rows}) >= count else []
 
-        return await until(enough, f"{count} x {name} {what}", seconds)
+        return await until(enough, f"{count} x {name} {what}")
 
-    async def all_read(self, seconds: float = 30) -> None:
+    async def all_read(self) -> None:
         """Wait until everything that is in the topics now has been seen."""
         ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
 
         async def there() -> bool:
             return all([await self._consumer.position(partition) >= end for partition, end in ends.items()])
 
-        await until(there, "the observer reads to the end", seconds)
+        await until(there, "the observer reads to the end", 30)
         await asyncio.sleep(0)
 
 
