@@ -34,10 +34,15 @@ def test_the_file_follows_the_compose_specification() -> None:
 
 
 @pytest.mark.parametrize("service", DEFAULT_PORTS)
-def test_each_of_our_services_runs_the_one_image_by_its_own_name(service: str) -> None:
-    """The container's name, Prometheus' job and the service are one word; the tag is the version of the project."""
+def test_each_of_our_services_runs_the_one_image_by_its_own_name_once_its_topics_are_there(service: str) -> None:
+    """The container's name, Prometheus' job and the service are one word; without `provision` nobody makes the topics."""
     assert SERVICES[service]["command"] == ["run", service]
     assert SERVICES[service]["image"] == SERVICES["provision"]["image"] == f"pakn:{VERSION}"
+    assert SERVICES[service]["depends_on"] == {
+        "kafka": {"condition": "service_healthy"},
+        "mongo": {"condition": "service_healthy"},
+        "provision": {"condition": "service_completed_successfully"},
+    }
 
 
 @each_service
@@ -82,16 +87,6 @@ def test_infrastructure_has_a_health_check_and_keeps_its_data(name: str) -> None
     """`depends_on` waits for health, and `down` must not delete what is stored. Our image has its check in the Dockerfile."""
     assert SERVICES[name]["healthcheck"]["test"]
     assert {volume.partition(":")[0] for volume in SERVICES[name]["volumes"]} & set(COMPOSE["volumes"])
-
-
-@pytest.mark.parametrize("service", DEFAULT_PORTS)
-def test_our_services_start_after_their_topics_are_there(service: str) -> None:
-    """Without `provision` a service would wait for topics that nobody makes."""
-    assert SERVICES[service]["depends_on"] == {
-        "kafka": {"condition": "service_healthy"},
-        "mongo": {"condition": "service_healthy"},
-        "provision": {"condition": "service_completed_successfully"},
-    }
 
 
 def test_the_file_can_be_read_by_the_older_compose_too() -> None:

@@ -1,18 +1,18 @@
 """deploy/kubernetes/pakn.yaml runs the same services, image and settings as docker-compose.yml."""
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from pakn.settings import DEFAULT_PORTS
+from tests.repository.test_compose import VERSION
+from tests.repository.test_settings_are_documented import documented
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "deploy/kubernetes/pakn.yaml").read_text()
 OBJECTS: list[dict[str, Any]] = yaml.safe_load(TEXT)["items"]
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
 def named(kind: str) -> dict[str, dict[str, Any]]:
@@ -48,5 +48,4 @@ def test_only_intake_gets_the_key_that_signs_secrets() -> None:
 
 def test_every_setting_named_here_exists() -> None:
     """A misspelt setting is ignored, and its default rules."""
-    documented = set(re.findall(r"^#?(PAKN_\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    assert set(re.findall(r"PAKN_\w+", TEXT)) <= documented
+    assert set(re.findall(r"PAKN_\w+", TEXT)) <= set(documented())
