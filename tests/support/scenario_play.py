@@ -13,7 +13,7 @@ from pakn.packs.models import Calendar
 from schemas import Fact
 from schemas.values import RuleName
 from services.deadlines.clocks import explain
-from services.deadlines.clocks.clock import Clock, due, rule_of
+from services.deadlines.clocks.clock import due, rule_of
 from services.deadlines.law.known import Law
 from tests.support.clock_story import COMMON, Story, ending, replay, stored, told, with_calendar, with_days
 from tests.support.packs import VN
@@ -22,8 +22,8 @@ PACKS = {"vn": VN}
 RULES = get_args(RuleName)
 FIRED = ("warning", "overdue", "progress")
 FACTS = ("DeadlineSet", "DeadlineMet", "DeadlineCancelled", "DeadlineMoved", "OverdueWithdrawn")
-TOP = ("title", "law", "pack", "not yet announced", "calendar until", "steps")
 REQUIRED = ("title", "law", "pack", "steps")
+TOP = (*REQUIRED, "not yet announced", "calendar until")
 STATES = ("open", "late", "met", "cancelled", "uncounted")
 # The steps that are one call of the story, and the words that others may have beside `on` and `at`.
 SIMPLE: dict[str, Callable[[Story, datetime], object]] = {
@@ -116,7 +116,6 @@ class Play:
 
     def run(self) -> None:
         """Play every step. Raises CannotPlay, or AssertionError where the clocks say something else."""
-        expectations = 0
         for number, step in enumerate(self.document.data["steps"]):
             place: Position = ("steps", number)
             if not isinstance(step, dict) or len(step) != 1:
@@ -124,11 +123,10 @@ class Play:
             (word,) = step
             self.known(place, step, (*STEPS, "expect"))
             if word == "expect":
-                expectations += 1
                 self.expect((*place, word))
             else:
                 self.take((*place, word))
-        if not expectations:
+        if not any("expect" in step for step in self.document.data["steps"]):
             raise self.fault(("steps",), "nothing is expected; add an `expect` step")
         assert self.story is not None
         assert len({fact.id for fact in self.story.facts}) == len(self.story.facts), "no fact has the id of another"
@@ -193,7 +191,7 @@ class Play:
         if not isinstance(wanted, dict) or self.story is None or self.story.case is None:
             raise self.fault(place, "write what is expected as {clock: handle_reply, due: 2026-03-23}, after a step")
         self.known(place, wanted, EXPECTED)
-        found = self.clock(place, wanted) if set(wanted) & set(OF_A_CLOCK) else {}
+        found = self.clock(self.story, place, wanted) if set(wanted) & set(OF_A_CLOCK) else {}
         if "open clocks" in wanted:
             self.known((*place, "open clocks"), wanted["open clocks"], RULES)
             found["open clocks"] = [clock.rule for clock in self.story.case.clocks if clock.state == "open"]
@@ -209,23 +207,19 @@ class Play:
             here = f"{self.document.file}:{self.document.line((*place, word))}: {word}"
             assert in_order(found[word]) == in_order(value), here
 
-    def clock(self, place: Position, wanted: dict[str, Any]) -> dict[str, Any]:
+    def clock(self, story: Story, place: Position, wanted: dict[str, Any]) -> dict[str, Any]:
         """Everything that can be expected of the latest clock of a rule (and of an agency, where one is named)."""
-        assert self.story is not None
-        assert self.story.case is not None
+        assert story.case is not None
         if "clock" not in wanted:
             raise self.fault(place, "`clock` is missing; say which: " + ", ".join(RULES))
         self.known((*place, "clock"), [wanted["clock"]], RULES)
         self.known((*place, "state"), [wanted["state"]] if "state" in wanted else [], STATES)
-        agency = self.agency((*place, "agency")) if "agency" in wanted else self.story.agency
-        found = [clock for clock in self.story.case.clocks if (clock.rule, clock.agency) == (wanted["clock"], agency)]
+        agency = self.agency((*place, "agency")) if "agency" in wanted else story.agency
+        found = [clock for clock in story.case.clocks if (clock.rule, clock.agency) == (wanted["clock"], agency)]
         assert found, f"{self.document.file}:{self.document.line(place)}: {agency} has no clock {wanted['clock']}"
-        return self.seen(found[-1])
-
-    def seen(self, clock: Clock) -> dict[str, Any]:
-        assert self.story is not None
-        (explained,) = explain.explain_clocks(self.story.law, [clock])
-        rule = rule_of(self.story.law, clock)
+        clock = found[-1]
+        (explained,) = explain.explain_clocks(story.law, [clock])
+        rule = rule_of(story.law, clock)
         measure = rule.measured_as
         return {
             "clock": clock.rule,
