@@ -55,12 +55,6 @@ def opened(law: Law, number: int, partitions: int) -> Change:
     return Change(feedback_id, 0, write_case(case), [history_entry(feedback_id, facts)])
 
 
-async def fill(store: DeadlinesStore, law: Law, cases: int, partitions: int) -> None:
-    """Put the cases into the database of deadlines."""
-    for first in range(0, cases, _BATCH):
-        await store.cases.save([opened(law, number, partitions) for number in range(first, min(first + _BATCH, cases))])
-
-
 async def engine(running: stack.Stack, store: DeadlinesStore, law: Law, cases: int) -> tuple[float, list[float], list[float]]:
     """Apply the calendar of `law` and wait until no clock is counted by another one; meanwhile ask for due dates.
 
@@ -96,13 +90,11 @@ async def engine(running: stack.Stack, store: DeadlinesStore, law: Law, cases: i
 async def floor(settings: Settings, database: mongo.Database, law: Law, now: datetime) -> float:
     """Seconds for the same reads, records and writes with none of our code; decided before the clock starts."""
     cases = database["cases"]
-    batches = []
     corrected = Law.of(law.pack, [(now, law.days)])
     rows = await cases.find({}).sort("_id", 1).to_list(None)
-    for start in range(0, len(rows), _BATCH):
-        part = rows[start : start + _BATCH]
-        batches.append(([row["_id"] for row in part], *_decided(part, corrected, now, settings)))
-    del rows
+    parts = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
+    batches = [([row["_id"] for row in part], *_decided(part, corrected, now, settings)) for part in parts]
+    del rows, parts
     bootstrap = settings.kafka.bootstrap
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=5) as producer:
         began = time.perf_counter()
@@ -149,7 +141,9 @@ async def measure(clocks: int, runs: int, folder: Path) -> None:
             bare_store = mongo.database(client, "floor", "deadlines")
             for filled in (store, DeadlinesStore(bare_store)):
                 await filled.prepare()
-                await fill(filled, law, cases, running.settings.kafka.partitions)
+                for first in range(0, cases, _BATCH):
+                    numbers = range(first, min(first + _BATCH, cases))
+                    await filled.cases.save([opened(law, number, running.settings.kafka.partitions) for number in numbers])
             print(f"clocks    {cases * per_case:,} open ones in {cases:,} cases; each run moves all of them by one day", flush=True)
             for number in range(1, runs + 1):
                 # Every other run takes the day off away again.

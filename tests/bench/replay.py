@@ -108,10 +108,9 @@ async def play(steps: list[Step]) -> None:
 
     for step in sorted(steps):
         before = [task for task, end in running.items() if end < step.begin]
-        if before:
-            await asyncio.gather(*before)
-            for task in before:
-                del running[task]
+        await asyncio.gather(*before)
+        for task in before:
+            del running[task]
         running[asyncio.create_task(take(step.call))] = step.end
     await asyncio.gather(*running)
 
