@@ -5,30 +5,34 @@ import re
 from collections import Counter
 from email.message import Message
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from aiosmtpd.controller import Controller
+
+from pakn.local.child_process import free_ports
 
 _LINK = re.compile(r"/feedback/(?P<code>[A-Z0-9.]+)\?secret=(?P<secret>\w+)")
 
 
 class Mailbox:
-    """Everything that was delivered. `counts` has the number of copies by Message-ID, `secrets` the look-up secret by code."""
+    """Everything that was delivered. `counts` has the number of copies by Message-ID, `secrets` the look-up secret by code.
 
-    def __init__(self, folder: Path, port: int) -> None:
+    It takes letters, in a thread of its own, while its block runs.
+    """
+
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = port
+        self.port = free_ports(1)[0]
         self.counts: Counter[str] = Counter()
         self.secrets: dict[str, str] = {}
-        self._controller = Controller(self, hostname="127.0.0.1", port=port)
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
 
-    def start(self) -> None:
-        """Take letters from now on, in a thread of its own."""
+    def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._controller.start()
+        return self
 
-    def stop(self) -> None:
-        """Take no more letters."""
+    def __exit__(self, *_: object) -> None:
         self._controller.stop()
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:

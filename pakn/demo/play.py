@@ -21,7 +21,6 @@ from pakn.demo.requests import DemoRequest, read_requests, require_calendar
 from pakn.demo.scene import Scene
 from pakn.demo.timekeeper import Timekeeper
 from pakn.local import stack
-from pakn.local.child_process import free_ports
 from pakn.local.launcher import Servers
 from pakn.packs.load import PACKS, Pack, load_pack
 
@@ -84,8 +83,7 @@ async def _scene(pack: Pack, requests: list[DemoRequest], folder: Path, servers:
     zone = ZoneInfo(pack.header.timezone)
     start = datetime.combine(requests[0].submitted_at.astimezone(zone).date(), datetime.min.time(), zone)
     timekeeper = Timekeeper(clock_file, start, zone)
-    mailbox = Mailbox(home / "letters", free_ports(1)[0])
-    mailbox.start()
+    mailbox = Mailbox(home / "letters")
     environment = {
         "PAKN_NAMESPACE": f"demo-{pack.id}",
         "PAKN_PACK": pack.id,
@@ -100,7 +98,7 @@ async def _scene(pack: Pack, requests: list[DemoRequest], folder: Path, servers:
         "PAKN_NOTIFY__LEASE_SECONDS": "10",
         "PAKN_INTAKE__SWEEP_SECONDS": "1",
     }
-    try:
+    with mailbox:
         async with stack.running(servers, folder, environment, home / "logs") as running:
             scene = Scene(pack, requests, running, timekeeper, mailbox, home, console)
             try:
@@ -108,5 +106,3 @@ async def _scene(pack: Pack, requests: list[DemoRequest], folder: Path, servers:
                 yield scene
             finally:
                 await scene.stop()
-    finally:
-        mailbox.stop()

@@ -106,7 +106,7 @@ class Deployment(World):
 @contextlib.asynccontextmanager
 async def deployed(servers: Servers, folder: Path, **settings: str) -> AsyncIterator[Deployment]:
     """Run everything until the block ends; `settings` are more variables of the services' environment."""
-    clock_file, mailbox = folder / "clock", Mailbox(folder / "mail", free_ports(1)[0])
+    clock_file, mailbox = folder / "clock", Mailbox(folder / "mail")
     from_now_on(clock_file, legal=START, rate=0, until=FAR)
     environment = {
         "PAKN_NAMESPACE": f"t{uuid.uuid4().hex[:10]}",
@@ -124,13 +124,10 @@ async def deployed(servers: Servers, folder: Path, **settings: str) -> AsyncIter
         "PAKN_NOTIFY__BACKOFF_SECONDS": "0.5",
         "PAKN_LOG__LEVEL": "WARNING",
     } | settings
-    mailbox.start()
-    try:
+    with mailbox:
         async with (
             running(servers, folder, environment, logs=folder / "logs") as stack,
             Deployment(stack, servers, mailbox) as deployment,
         ):
             await deployment.all_ready()
             yield deployment
-    finally:
-        mailbox.stop()
