@@ -23,6 +23,7 @@ from schemas.envelope import binary_headers
 from schemas.values import FAULT_CODES
 
 T = TypeVar("T")
+MAX_BYTES = 16 * 1024 * 1024
 SENDER = {"name": "Nguyễn Văn Thử", "address": "1 Hùng Vương", "phone": "0900000000", "email": "thu@example.org"}
 MATTER: dict[str, Any] = {"category": "khac", "title": "Đường hỏng", "content": "Ổ gà trên đường", "province": "gia-lai"}
 GOOD: dict[str, Any] = MATTER | {"sender": SENDER}
@@ -100,7 +101,7 @@ class Observer:
             *(f"{namespace}.{topic}" for topic in topics),
             bootstrap_servers=bootstrap,
             auto_offset_reset="earliest",
-            max_partition_fetch_bytes=16 * 1024 * 1024,
+            max_partition_fetch_bytes=MAX_BYTES,
         )
         self._prefix = len(namespace) + 1
         self.records: list[Seen] = []
@@ -155,20 +156,11 @@ class Observer:
 
 
 class Poster:
-    """Posts to topics as portals and agencies do, or as anybody who gets it wrong."""
+    """Posts to topics as portals and agencies do, or as anybody who gets it wrong, by a producer that is connected."""
 
-    def __init__(self, bootstrap: str, namespace: str) -> None:
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_request_size=16 * 1024 * 1024, linger_ms=2
-        )
+    def __init__(self, producer: AIOKafkaProducer, namespace: str) -> None:
+        self._producer = producer
         self._namespace = namespace
-
-    async def __aenter__(self) -> "Poster":
-        await self._producer.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._producer.stop()
 
     async def raw(
         self, topic: str, value: bytes | None, headers: Iterable[tuple[str, bytes | None]] = (), key: bytes | None = None

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import httpx
 import uvicorn
+from aiokafka import AIOKafkaProducer
 from uvicorn.lifespan.on import LifespanOn
 
 from pakn.engine import mongo
@@ -35,7 +36,7 @@ from pakn.settings import (
 )
 from schemas import topics
 from tests.support import packs
-from tests.support.outside_world import GOOD, Observer, Poster, until, until_empty
+from tests.support.outside_world import GOOD, MAX_BYTES, Observer, Poster, until, until_empty
 
 SECRET_KEY = "a secret key of the tests, longer than 32 characters"
 # A Monday without days off around it; long before the packs' calendars end.
@@ -76,11 +77,12 @@ class World:
         agencies = [agency.id for agency in self.pack.agencies_not_ended(START.date())]
         specs = topics.all_topics(agencies, [portal.id for portal in self.pack.header.portals])
         await provision(self.settings)
-        address = (self.settings.kafka.bootstrap, self.settings.namespace)
+        bootstrap, namespace = self.settings.kafka.bootstrap, self.settings.namespace
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, max_request_size=MAX_BYTES, linger_ms=2)
         self.client = mongo.make_client(self.settings.mongo)
         async with contextlib.AsyncExitStack() as stack:
-            self.observer = await stack.enter_async_context(Observer(*address, [spec.name for spec in specs]))
-            self.post = await stack.enter_async_context(Poster(*address))
+            self.observer = await stack.enter_async_context(Observer(bootstrap, namespace, [spec.name for spec in specs]))
+            self.post = Poster(await stack.enter_async_context(producer), namespace)
             self._stack = stack.pop_all()
         return self
 
