@@ -83,21 +83,18 @@ async def test_a_consumer_loses_nothing_and_passes_over_nothing(name: ServiceNam
 
 
 @each_service
-async def test_a_producer_waits_for_all_replicas_and_keeps_the_order(name: ServiceName, clients: dict[str, Mock]) -> None:
+async def test_a_producer_waits_for_all_replicas_keeps_the_order_and_makes_no_topic(
+    name: ServiceName, clients: dict[str, Mock]
+) -> None:
     """With acks=1 a broker that dies takes acknowledged facts with it; without idempotence a retry can overtake."""
-    await started(name)
+    service = await started(name)
     clients["producer"].assert_called_once()
     options = clients["producer"].call_args.kwargs
     assert options["acks"] == "all"
     assert options["enable_idempotence"] is True
     assert options["transactional_id"] is None
     assert options["max_request_size"] >= 8 * 1024 * 1024
-
-
-@each_service
-async def test_a_service_makes_no_topic(name: ServiceName, clients: dict[str, Mock]) -> None:
-    """The library would make what is missing with one partition and one replica, and so break the order for ever."""
-    service = await started(name)
+    # The library would make what is missing with one partition and one replica, and so break the order for ever.
     assert service.broker.config.allow_auto_create_topics is False
     clients["admin"].return_value.create_topics.assert_not_called()
 
