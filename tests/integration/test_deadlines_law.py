@@ -152,33 +152,28 @@ async def test_a_preview_says_which_calendar_was_applied_last_and_only_a_later_o
             await calendar_change.apply(own.settings, refused, own.pack.calendar)
 
 
-async def pakn(system: System, *arguments: str) -> tuple[int, str]:
-    """Run the command as an operator does; the services go on meanwhile."""
-    settings = system.settings
+async def test_an_operator_applies_a_calendar_and_replays_the_clocks(own: System, tmp_path: Path) -> None:
+    body = await own.timed()
+    settings, before, file = own.settings, Path(own.settings.pack) / "calendar.yaml", tmp_path / "calendar.yaml"
+    days = "  - year: 2026\n    days_off:\n"
+    more = days + '      - {date: 2026-03-20, kind: holiday, name: "Nghỉ thêm", source: "test"}\n'
+    file.write_text(before.read_text().replace('version: "2026-09"', 'version: "2026-09-z1"').replace(days, more))
+
     environment = os.environ | {
         "PAKN_NAMESPACE": settings.namespace,
         "PAKN_PACK": settings.pack,
         "PAKN_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
         "PAKN_MONGO__URI": settings.mongo.uri.get_secret_value(),
-        "PAKN_LEGAL_TIME__FILE": str(system.clock_file),
+        "PAKN_LEGAL_TIME__FILE": str(own.clock_file),
         "PAKN_DEADLINES__LAW_SECONDS": str(settings.deadlines.law_seconds),
     }
-    command = [sys.executable, "-m", "pakn", *arguments]
-    result = await asyncio.to_thread(subprocess.run, command, env=environment, stdout=PIPE, stderr=STDOUT, text=True)
-    return result.returncode, result.stdout
-
-
-async def test_an_operator_applies_a_calendar_and_replays_the_clocks(own: System, tmp_path: Path) -> None:
-    body = await own.timed()
-    before, file = Path(own.settings.pack) / "calendar.yaml", tmp_path / "calendar.yaml"
-    days = "  - year: 2026\n    days_off:\n"
-    more = days + '      - {date: 2026-03-20, kind: holiday, name: "Nghỉ thêm", source: "test"}\n'
-    file.write_text(before.read_text().replace('version: "2026-09"', 'version: "2026-09-z1"').replace(days, more))
 
     async def says(wanted: str, code: int, *arguments: str) -> str:
-        found, said = await pakn(own, *arguments)
-        assert (found, wanted in said) == (code, True), said
-        return said
+        # The services go on while the command runs.
+        command = [sys.executable, "-m", "pakn", *arguments]
+        result = await asyncio.to_thread(subprocess.run, command, env=environment, stdout=PIPE, stderr=STDOUT, text=True)
+        assert (result.returncode, wanted in result.stdout) == (code, True), result.stdout
+        return result.stdout
 
     assert "gia-lai" in await says("Nothing was changed", 0, "calendar", "apply", str(file), "--dry-run")
     await says("Applied.", 0, "calendar", "apply", str(file))

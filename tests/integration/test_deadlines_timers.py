@@ -15,22 +15,16 @@ from tests.support.outside_world import until
 from tests.support.system import START, System
 
 # Sent on 2 March 2026: the reply is due at the end of the 23rd.
-LADDER = [
-    ("DeadlineWarning", "handle_reply", 3),
-    ("DeadlineWarning", "handle_reply", 1),
-    ("FeedbackOverdue", "handle_reply", 0),
-    ("FeedbackOverdue", "handle_reply", 1),
-    ("FeedbackOverdue", "handle_reply", 2),
-]
+LADDER = [("DeadlineWarning", 3), ("DeadlineWarning", 1), *(("FeedbackOverdue", times) for times in range(3))]
 SECOND_PROGRESS = datetime(2026, 4, 6, 17, 0, tzinfo=UTC)
 
 
-def rungs(system: System, body: dict[str, Any], topic: str = "feedback") -> list[tuple[str, str, int]]:
-    """What fired for a feedback in the order of the topic, each fact once."""
-    found: dict[str, tuple[str, str, int]] = {}
-    for row in system.observer.found(topic=topic, subject=body["feedback_id"]):
-        if row.name in ("DeadlineWarning", "FeedbackOverdue") and row.data["rule"] == "handle_reply":
-            found.setdefault(row.id, (row.name, row.data["rule"], row.data.get("days_before", row.data.get("times"))))
+def rungs(system: System, body: dict[str, Any], topic: str = "feedback") -> list[tuple[str, int]]:
+    """What fired for the reply to a feedback in the order of the topic, each fact once."""
+    found: dict[str, tuple[str, int]] = {}
+    for row in system.observer.found(topic=topic, subject=body["feedback_id"], rule="handle_reply"):
+        if row.name in ("DeadlineWarning", "FeedbackOverdue"):
+            found.setdefault(row.id, (row.name, row.data.get("days_before", row.data.get("times"))))
     return list(found.values())
 
 

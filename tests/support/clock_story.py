@@ -179,10 +179,6 @@ class Story:
         assert self.case is not None
         return [clock for clock in self.case.clocks if clock.rule == rule][-1]
 
-    def states(self) -> dict[str, str]:
-        assert self.case is not None
-        return {clock.rule: clock.state for clock in self.case.clocks}
-
 
 def stored(story: Story) -> dict[str, tuple[object, ...]]:
     """Each clock as deadlines has it, by id; one that no calendar reaches is told to nobody."""

@@ -93,10 +93,6 @@ async def check(deployment: Deployment, feedback_ids: Iterable[str]) -> None:
         await until_empty(others, f"{service} has every feedback with {field} {value}", status=deployment.status)
     codes = await deployment.documents("intake")["feedbacks"].find({"_id": {"$in": list(wanted)}}, {"code": 1}).to_list(None)
     assert len({row["code"] for row in codes}) == len(wanted)
-    await _check_letters(deployment, wanted)
-
-
-async def _check_letters(deployment: Deployment, wanted: set[str]) -> None:
     rows = await deployment.documents("notify")["letters"].find({"feedback_id": {"$in": list(wanted)}}).to_list(None)
     assert len(rows) == LETTERS * len(wanted)
     states = Counter(row["state"] for row in rows)
