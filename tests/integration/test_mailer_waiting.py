@@ -9,7 +9,7 @@ from email.policy import default as POLICY
 import pytest
 
 from pakn.engine.turn import Tombstone
-from services.notify import letters_by_hand
+from services.notify import commands
 from services.notify.domain import Case
 from tests.support.mail_world import START, MailServer, Notify, assigned, contact, deadline_set, submitted
 
@@ -90,7 +90,7 @@ async def test_a_process_that_dies_with_a_claim_delays_letters_and_with_a_handov
     notify.time.advance(seconds=60)
     await notify.tick()
     assert await notify.states() == ["sent", "uncertain"]
-    assert [listed.id for listed in await letters_by_hand.list_letters(notify.settings)] == [claimed[0].id]
+    assert [listed["id"] for listed in await commands.list_letters(notify.settings)] == [claimed[0].id]
     assert sorted(notify.outcomes()) == ["NotificationFailed", "NotificationSent"]
 
 
