@@ -224,7 +224,7 @@ class Play:
 
     def seen(self, clock: Clock) -> dict[str, Any]:
         assert self.story is not None
-        (explained,) = explain.explain_clocks(self.story.law, [clock])
+        explained = explain.explain_clock(self.story.law, clock)
         rule = rule_of(self.story.law, clock)
         measure = rule.measured_as
         return {

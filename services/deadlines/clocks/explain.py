@@ -1,6 +1,5 @@
 """Answers "why is it due that day?" in data and English: the due instant, its law, every counted and skipped day. Pure."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -47,12 +46,8 @@ def answer(law: Law, name: str, start: datetime, category: str = "", agency: str
     }
 
 
-def explain_clocks(law: Law, clocks: Sequence[Clock]) -> list[Explained]:
-    """Each clock with its count, by the law that it was counted by. Raises TryAgain if that law has still to be read."""
-    return [_explain_clock(law, clock) for clock in clocks]
-
-
-def _explain_clock(law: Law, clock: Clock) -> Explained:
+def explain_clock(law: Law, clock: Clock) -> Explained:
+    """A clock with its count, by the law that it was counted by. Raises TryAgain if that law has still to be read."""
     fields = {
         "clock_id": clock.id,
         "rule": clock.rule,
