@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 import schemas
 from pakn.errors import GiveUp
@@ -18,10 +18,9 @@ from schemas.values import Fault
 SOURCE = "/pakn/routing"
 
 
-class Case(BaseModel):
+class Case(BaseModel, frozen=True, extra="ignore"):
     """What routing must know of a feedback: the matter as submitted, who is responsible, and how far it is."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
     feedback: FeedbackSubmitted
     state: CaseState
     agency: str
