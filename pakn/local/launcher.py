@@ -24,10 +24,6 @@ TOOLS = kafka_process.PROJECT / ".tools"
 _LOOK_SECONDS, _LONGEST_DELAY = 0.5, 30.0
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 class Servers:
     """Kafka and MongoDB. `own` are those that were started here, by the setting that names each to other commands."""
 
@@ -49,7 +45,7 @@ class Servers:
         kafka_port: int | None = None,
         mongo_port: int | None = None,
         environment: Mapping[str, str] = os.environ,
-        say: Callable[[str], None] = _say,
+        say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
     ) -> Iterator["Servers"]:
         """Both servers, once they answer, until the block ends; those that were not started here are left as they are.
 
