@@ -222,17 +222,8 @@ def _fact(arrival: Arrival, event: schemas.Event, time: datetime, topic: str = t
 
 
 def _not_accepted(feedback: Feedback, arrival: Arrival) -> Fact:
-    refused = schemas.FeedbackNotAccepted(
-        feedback_id=feedback.id,
-        code=feedback.code,
-        category=feedback.category,
-        refused_by="intake",
-        reason=feedback.reason or "",
-        right_channel=feedback.right_channel,
-        title=feedback.title,
-        submitted_at=feedback.submitted_at,
-        decided_at=arrival.received_at,
-    )
+    shown = feedback.model_dump(include={"code", "category", "reason", "right_channel", "title", "submitted_at"})
+    refused = schemas.FeedbackNotAccepted(**shown, feedback_id=feedback.id, refused_by="intake", decided_at=arrival.received_at)
     return _fact(arrival, refused, arrival.received_at)
 
 

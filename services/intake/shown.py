@@ -141,11 +141,9 @@ def view_changes(name: str, event: BaseModel) -> dict[str, Any]:
 
 def _details(event: BaseModel) -> dict[str, Any]:
     match event:
-        case schemas.FeedbackAssigned(previous_agency=None):
-            return {"agency": event.agency, "unit": event.unit}
         case schemas.FeedbackAssigned():
             # The former agency's day is no longer true, and the new one may still have to be counted.
-            return {"agency": event.agency, "unit": event.unit, "due": None}
+            return {"agency": event.agency, "unit": event.unit} | ({"due": None} if event.previous_agency else {})
         case schemas.FeedbackSupplemented():
             return {"due": None}
         case schemas.MoreRequested():

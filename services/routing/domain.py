@@ -185,18 +185,9 @@ def _do(pack: Pack, case: Case, action: agency_action.AnyAction, cause: Cause) -
             event = schemas.FeedbackAccepted(**common, unit=change["unit"], accepted_at=now)
         case agency_action.Refuse():
             change = {"state": "not_accepted"}
-            event = schemas.FeedbackNotAccepted(
-                feedback_id=matter.feedback_id,
-                code=matter.code,
-                category=matter.category,
-                refused_by=case.agency,
-                actor=action.actor,
-                reason=action.reason,
-                right_channel=action.right_channel,
-                title=matter.title,
-                submitted_at=matter.submitted_at,
-                decided_at=now,
-            )
+            said = matter.model_dump(include={"feedback_id", "code", "category", "title", "submitted_at"})
+            said |= action.model_dump(include={"actor", "reason", "right_channel"})
+            event = schemas.FeedbackNotAccepted(**said, refused_by=case.agency, decided_at=now)
         case agency_action.Return():
             why_assigned = action.reason
             change = {"state": "assigned", "agency": _on_day(pack, pack.header.coordinator, cause), "unit": None}
