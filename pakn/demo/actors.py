@@ -135,9 +135,8 @@ class Actors:
         code = outcome["code"]
         secret = outcome.get("lookup_secret") or await self._secret_by_letter(code)
         headers = {"Idempotency-Key": f"demo-{request.source}-{step.action}-{step.at.isoformat()}", "X-Lookup-Secret": secret}
-        path = {"supplement": "supplements", "rate": "rating"}[step.action]
         # What is shown follows what is decided by a moment, so "not asked for yet" is tried again.
-        response = await self._try(f"/v1/feedback/{code}/{path}", headers, {"json": dict(step.values)}, 409)
+        response = await self._try(f"/v1/feedback/{code}/{SENDER_STEPS[step.action]}", headers, {"json": dict(step.values)}, 409)
         if not response.is_success:
             raise RuntimeError(f"{step.action} of {code} was refused: {response.text}")
 
