@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -108,7 +108,7 @@ def check(
     Law: Decision 31/2021/QĐ-TTg, Article 41 (what a feedback must have).
     """
     if isinstance(given, Submission):
-        faults = _pack_faults(pack, dict(given))
+        faults = [*_pack_faults(pack, dict(given))]
         return (None if faults else given), faults
     try:
         submission = model.model_validate(given)
@@ -119,31 +119,27 @@ def check(
     return check(pack, submission)
 
 
-def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> list[Fault]:
+def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> Iterator[Fault]:
     header = pack.header
-    found: list[Fault] = []
     category = values.get("category")
     if isinstance(category, str) and find_category(pack, category) is None:
-        known = ", ".join(row.id for row in pack.categories)
-        found.append(_unknown("category", category, known))
+        yield _unknown("category", category, ", ".join(row.id for row in pack.categories))
     sender = values.get("sender")
     details = dict(sender) if isinstance(sender, Mapping | Sender) else {}
     for required in header.sender.required:
         if not details.get(required):
-            found.append(Fault(field=f"sender.{required}", code="missing", message="is required here and missing"))
+            yield Fault(field=f"sender.{required}", code="missing", message="is required here and missing")
     for field, limit in (("title", header.title_max), ("content", header.content_max)):
         value = values.get(field)
         if isinstance(value, str) and len(value.strip()) > limit:
-            found.append(Fault(field=field, code="too_long", message=f"has more than {limit} characters; shorten it"))
-    known_values = {"language": header.languages, "province": header.provinces, "level": header.levels}
-    for field, allowed in known_values.items():
+            yield Fault(field=field, code="too_long", message=f"has more than {limit} characters; shorten it")
+    for field, allowed in {"language": header.languages, "province": header.provinces, "level": header.levels}.items():
         value = values.get(field)
         if value is not None and value not in allowed:
-            found.append(_unknown(field, str(value), ", ".join(allowed) or "none: leave it out"))
+            yield _unknown(field, str(value), ", ".join(allowed) or "none: leave it out")
     agency = values.get("addressed_to")
     if isinstance(agency, str) and agency not in {row.id for row in pack.agencies}:
-        found.append(Fault(field="addressed_to", code="unknown_agency", message=f"unknown agency {agency[:80]!r}"))
-    return found
+        yield Fault(field="addressed_to", code="unknown_agency", message=f"unknown agency {agency[:80]!r}")
 
 
 def _unknown(field: str, value: str, known: str) -> Fault:
