@@ -166,8 +166,6 @@ class Service:
     async def _guarded(self, job: Job) -> None:
         try:
             await job()
-        except asyncio.CancelledError:
-            raise
         except CannotRun as error:
             self.fatal(str(error))
         except Exception as error:  # A background job that died would leave a service that only looks alive.
