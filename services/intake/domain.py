@@ -201,13 +201,10 @@ def register(pack: Pack, draft: Draft, code: str, secret: str) -> Feedback:
     if arrival.portal:
         registered = schemas.SubmissionRegistered(
             feedback_id=feedback.id,
-            code=code,
             submission_id=arrival.submission_id,
             reference=arrival.reference,
             accepted=feedback.accepted,
-            reason=reason,
-            right_channel=right_channel,
-            submitted_at=draft.submitted_at,
+            **feedback.model_dump(include={"code", "reason", "right_channel", "submitted_at"}),
         )
         facts.append(_fact(arrival, registered, arrival.received_at, topics.outbox(arrival.portal)))
     return feedback.model_copy(update={"history": (Recorded(cause=arrival.cause, facts=tuple(facts)),)})
