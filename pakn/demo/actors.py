@@ -102,11 +102,9 @@ class Actors:
         return body if response.is_success else {"faults": body.get("errors") or [body.get("detail")]}
 
     async def _submit_by_kafka(self, request: DemoRequest, portal: str) -> Answer:
-        body = dict(request.body) | {"reference": request.source}
-        if request.files:
-            body["attachments"] = [
-                {"name": name, "content_base64": base64.b64encode(_bytes_of(kind)).decode()} for name, kind in request.files
-            ]
+        files = [(name, base64.b64encode(_bytes_of(kind)).decode()) for name, kind in request.files]
+        attachments = [{"name": name, "content_base64": content} for name, content in files]
+        body = dict(request.body) | {"reference": request.source} | ({"attachments": attachments} if files else {})
         await self._post(f"inbox.{portal}", f"demo-{request.source}", "PortalSubmission", f"/{portal}", request.source, body)
         await self._observer.wait_for(
             request.source, f"the answer to {request.source}", lambda: request.source in self._observer.answers

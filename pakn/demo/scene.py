@@ -118,13 +118,11 @@ class Scene:
             return False
         waiting = await letters_waiting(self._mongo, self.stack.settings.namespace)
         if waiting["uncertain"]:
-            await self._settle_uncertain()
+            settings = self.stack.settings
+            for letter in await letters.list_letters(settings):
+                arrived = letter["message_id"] in self.mailbox.counts
+                await letters.settle_letter(settings, letter["id"], "sent" if arrived else "resend")
         return not waiting.total() and await self._observer.all_handled()
-
-    async def _settle_uncertain(self) -> None:
-        settings = self.stack.settings
-        for letter in await letters.list_letters(settings):
-            await letters.settle_letter(settings, letter["id"], "sent" if letter["message_id"] in self.mailbox.counts else "resend")
 
     async def _ready(self) -> bool:
         try:

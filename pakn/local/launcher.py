@@ -63,7 +63,9 @@ class Servers:
         with concurrent.futures.ThreadPoolExecutor(2) as together, contextlib.ExitStack() as undo:
             undo.enter_context(_claimed(folder))
             if fresh:
-                _empty(folder)
+                # Only what a launcher put there.
+                for old in [*folder.glob("kafka-*"), *folder.glob("mongo-*"), folder / "logs"]:
+                    shutil.rmtree(old, ignore_errors=True)
             if not environment.get(MONGO):
                 own[MONGO] = mongo_process.MongoServer(folder, mongo_process.find_program(TOOLS), mongo_port)
             if not environment.get(KAFKA):
@@ -108,12 +110,6 @@ def _claimed(folder: Path) -> Iterator[None]:
             except OSError as error:
                 raise child_process.CannotStart(f"Another PAKN runs in {os.path.relpath(folder)}: stop it first.") from error
         yield
-
-
-def _empty(folder: Path) -> None:
-    """Removes what a launcher put there, and nothing else."""
-    for old in [*folder.glob("kafka-*"), *folder.glob("mongo-*"), folder / "logs"]:
-        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextlib.contextmanager
