@@ -80,10 +80,8 @@ class Actors:
 
     async def _submit(self, request: DemoRequest) -> Answer:
         async with self._at_once:
-            if request.portal:
-                outcome = await self._submit_by_kafka(request, request.portal)
-            else:
-                outcome = await self._submit_by_http(request)
+            by = self._submit_by_kafka(request, request.portal) if request.portal else self._submit_by_http(request)
+            outcome = await by
         if outcome.get("accepted"):
             feedback_id = outcome["feedback_id"]
             await self._observer.wait_for(
