@@ -20,11 +20,11 @@ Reason = Literal[
 class GiveUp(Exception):
     """No repetition mends this record: it goes to the service's dead-letter topic with `reason` and the text.
 
-    `faults` list each place that is wrong, where the sender gets an answer.
+    `faults` list each place that is wrong, where the sender gets an answer; without a text of its own they are the text.
     """
 
-    def __init__(self, reason: Reason, text: str, faults: tuple[Fault, ...] = ()) -> None:
-        super().__init__(text)
+    def __init__(self, reason: Reason, text: str = "", faults: tuple[Fault, ...] = ()) -> None:
+        super().__init__(text or "; ".join(f"{fault.field}: {fault.message}" for fault in faults))
         self.reason: Reason = reason
         self.faults = faults
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 CONTENT_TYPE = "application/json"
 # The namespace of every id that is derived from its cause; a constant of the system, never to be changed.
@@ -54,10 +54,8 @@ class Released:
         return f"urn:pakn:schema:{cls.event_name()}:{cls.version}"
 
 
-class Event(Released, BaseModel):
+class Event(Released, BaseModel, frozen=True, extra="ignore"):
     """The data of one event; subclasses are the catalogue. Unknown fields are ignored, so 1.1 is read by 1.0 code."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Envelope(NamedTuple):

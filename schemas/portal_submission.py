@@ -2,35 +2,32 @@
 
 from typing import ClassVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from schemas.contact_recorded import EmailText
 from schemas.envelope import Event, Writer
 from schemas.values import Line, Place, Slug, SubmitterType, Text
 
 
-class Sender(BaseModel):
+class Sender(BaseModel, frozen=True, extra="forbid"):
     """Who sends; which of these are required is data of the pack (Decision 31/2021/QĐ-TTg, Article 41(3))."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     name: Line | None = None
     address: Line | None = None
     phone: Line | None = None
     email: EmailText | None = None
 
 
-class InlineFile(BaseModel):
+class InlineFile(BaseModel, frozen=True, extra="forbid"):
     """A small file that travels inside the submission."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]*$")
     content_base64: str
 
 
-class Submission(Event):
+class Submission(Event, frozen=True, extra="forbid"):
     """A feedback as its sender wrote it. The web form, the API and the portals all send this."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     category: Line = Field(description="a category of the pack, by its id or by an alias")
     title: Line
     content: Text

@@ -3,7 +3,7 @@
 import datetime
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.envelope import Event
@@ -66,10 +66,9 @@ class ClockEvent(CaseEvent):
     agency: Slug
 
 
-class Attachment(BaseModel):
+class Attachment(BaseModel, frozen=True, extra="ignore"):
     """A file that belongs to a feedback; its bytes stay with intake and are read there by `id`."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
     id: str
     name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_FILE_NAME)]
     media_type: str
@@ -77,29 +76,26 @@ class Attachment(BaseModel):
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Place(BaseModel):
+class Place(BaseModel, frozen=True, extra="ignore"):
     """Where the matter is, not where the sender lives."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
     description: Line | None = None
     latitude: float | None = Field(default=None, ge=-90, le=90, description="degrees, WGS 84")
     longitude: float | None = Field(default=None, ge=-180, le=180, description="degrees, WGS 84")
 
 
-class UnusualDay(BaseModel):
+class UnusualDay(BaseModel, frozen=True, extra="ignore"):
     """A day in a count that is off although it is no weekend, or that is worked although it is one."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
     date: datetime.date
     kind: Annotated[str, open_text("why the day is out of the ordinary", Literal[DayOffKind, "swap_work"])]
     name: str | None = Field(default=None, description="of a day off, in the words of the working calendar")
     worked_for: datetime.date | None = Field(default=None, description="of a swap_work: the day off for which it is worked")
 
 
-class DayCount(BaseModel):
+class DayCount(BaseModel, frozen=True, extra="ignore"):
     """How a last day was counted: so many units after the day of the start, and the days out of the ordinary among them."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
     started_on: datetime.date = Field(description="the local day of the start, which is not counted")
     limit: int
     unit: OpenUnit
@@ -148,10 +144,9 @@ FAULT_CODES = {
 }
 
 
-class Fault(BaseModel):
+class Fault(BaseModel, frozen=True, extra="ignore"):
     """One fault of what was sent in: where it is, which kind it is, and in words what to send instead."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
     field: str
     code: str = Field(
         description="stable, for programs; treat one that you do not know like `invalid`. "

@@ -80,10 +80,8 @@ class Actors:
 
     async def _submit(self, request: DemoRequest) -> Answer:
         async with self._at_once:
-            if request.portal:
-                outcome = await self._submit_by_kafka(request, request.portal)
-            else:
-                outcome = await self._submit_by_http(request)
+            by = self._submit_by_kafka(request, request.portal) if request.portal else self._submit_by_http(request)
+            outcome = await by
         if outcome.get("accepted"):
             feedback_id = outcome["feedback_id"]
             await self._observer.wait_for(
@@ -102,11 +100,9 @@ class Actors:
         return body if response.is_success else {"faults": body.get("errors") or [body.get("detail")]}
 
     async def _submit_by_kafka(self, request: DemoRequest, portal: str) -> Answer:
-        body = dict(request.body) | {"reference": request.source}
-        if request.files:
-            body["attachments"] = [
-                {"name": name, "content_base64": base64.b64encode(_bytes_of(kind)).decode()} for name, kind in request.files
-            ]
+        files = [(name, base64.b64encode(_bytes_of(kind)).decode()) for name, kind in request.files]
+        attachments = [{"name": name, "content_base64": content} for name, content in files]
+        body = dict(request.body) | {"reference": request.source} | ({"attachments": attachments} if files else {})
         await self._post(f"inbox.{portal}", f"demo-{request.source}", "PortalSubmission", f"/{portal}", request.source, body)
         await self._observer.wait_for(
             request.source, f"the answer to {request.source}", lambda: request.source in self._observer.answers
@@ -135,9 +131,8 @@ class Actors:
         code = outcome["code"]
         secret = outcome.get("lookup_secret") or await self._secret_by_letter(code)
         headers = {"Idempotency-Key": f"demo-{request.source}-{step.action}-{step.at.isoformat()}", "X-Lookup-Secret": secret}
-        path = {"supplement": "supplements", "rate": "rating"}[step.action]
         # What is shown follows what is decided by a moment, so "not asked for yet" is tried again.
-        response = await self._try(f"/v1/feedback/{code}/{path}", headers, {"json": dict(step.values)}, 409)
+        response = await self._try(f"/v1/feedback/{code}/{SENDER_STEPS[step.action]}", headers, {"json": dict(step.values)}, 409)
         if not response.is_success:
             raise RuntimeError(f"{step.action} of {code} was refused: {response.text}")
 

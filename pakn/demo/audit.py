@@ -5,7 +5,7 @@ here as evidence in a store without a record in Kafka, or the reverse.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pakn.demo.mailbox import Mailbox
@@ -32,8 +32,8 @@ def audit(
     by_case: ByCase = defaultdict(list)
     for envelope, data in evidence.facts.values():
         by_case[envelope.subject].append((envelope, data))
-    lost = _lost(requests, outcomes, evidence, by_case, mailbox)
-    doubled = _doubled(outcomes, evidence, by_case, mailbox)
+    lost = [*_lost(requests, outcomes, evidence, by_case, mailbox)]
+    doubled = [*_doubled(outcomes, evidence, by_case, mailbox)]
     rows = [_row(request, outcomes.get(request.source, {}), by_case, evidence) for request in requests]
     registered = [row for row in rows if row["code"]]
     return {
@@ -86,52 +86,48 @@ def _row(request: DemoRequest, outcome: Mapping[str, Any], by_case: ByCase, evid
 
 def _lost(
     requests: Sequence[DemoRequest], outcomes: Mapping[str, Any], evidence: Evidence, by_case: ByCase, mailbox: Mailbox
-) -> list[str]:
-    found: list[str] = []
+) -> Iterator[str]:
     for request in requests:
         outcome = outcomes.get(request.source)
         if outcome is None or not ("code" in outcome or "faults" in outcome):
-            found.append(f"lost: request {request.source} got no answer")
+            yield f"lost: request {request.source} got no answer"
         elif "code" in outcome:
             names = {envelope.name for envelope, _ in by_case.get(outcome["feedback_id"], [])}
             wanted = {"FeedbackSubmitted", "FeedbackAssigned", "DeadlineSet"} if outcome["accepted"] else {"FeedbackNotAccepted"}
-            found += [f"lost: {name} of {outcome['code']}" for name in sorted(wanted - names)]
+            yield from (f"lost: {name} of {outcome['code']}" for name in sorted(wanted - names))
             for service in _WITH_CASES if outcome["accepted"] else ("intake",):
                 if outcome["feedback_id"] not in evidence.stored[service]:
-                    found.append(f"lost: {outcome['code']} in the database of {service}")
+                    yield f"lost: {outcome['code']} in the database of {service}"
     for service in _WITH_CASES:
         for document in evidence.stored[service].values():
             for entry in document["history"]:
                 for row in entry["facts"]:
                     if "feedback" in row["topics"] and row["id"] not in evidence.facts:
-                        found.append(f"lost: {row['type']} of case {document['_id']}, decided by {service}, is not in Kafka")
+                        yield f"lost: {row['type']} of case {document['_id']}, decided by {service}, is not in Kafka"
     for envelope, _ in evidence.facts.values():
         if envelope.name == "FeedbackAssigned" and envelope.id not in evidence.assigned_in_agency_topic:
-            found.append(f"lost: assignment {envelope.id} is not in its agency's topic")
+            yield f"lost: assignment {envelope.id} is not in its agency's topic"
     for letter in evidence.stored["notify"].values():
         if letter["state"] not in ("sent", "undeliverable"):
-            found.append(f"lost: letter {letter['moment']} of {letter['code']} is {letter['state']}")
+            yield f"lost: letter {letter['moment']} of {letter['code']} is {letter['state']}"
     sent = sum(letter["state"] == "sent" for letter in evidence.stored["notify"].values())
     if sent > len(mailbox.counts):
-        found.append(f"lost: {sent} letters were sent, {len(mailbox.counts)} are in the mailbox")
-    return found
+        yield f"lost: {sent} letters were sent, {len(mailbox.counts)} are in the mailbox"
 
 
-def _doubled(outcomes: Mapping[str, Any], evidence: Evidence, by_case: ByCase, mailbox: Mailbox) -> list[str]:
-    found: list[str] = []
+def _doubled(outcomes: Mapping[str, Any], evidence: Evidence, by_case: ByCase, mailbox: Mailbox) -> Iterator[str]:
     codes = Counter(outcome["code"] for outcome in outcomes.values() if "code" in outcome)
-    found += [f"doubled: code {code} was given {number} times" for code, number in codes.items() if number > 1]
+    yield from (f"doubled: code {code} was given {number} times" for code, number in codes.items() if number > 1)
     known = {outcome.get("feedback_id") for outcome in outcomes.values()}
     for service in _WITH_CASES:
         unknown = evidence.stored[service].keys() - known
-        found += [f"doubled: {service} has a case {case_id} that nobody sent" for case_id in sorted(unknown)]
+        yield from (f"doubled: {service} has a case {case_id} that nobody sent" for case_id in sorted(unknown))
     for case_id, facts in by_case.items():
         times = Counter(_identity(envelope, data) for envelope, data in facts)
-        found += [f"doubled: {what} of case {case_id}" for what, number in times.items() if what and number > 1]
-    found += [f"doubled: letter {message_id} arrived {number} times" for message_id, number in mailbox.counts.items() if number > 1]
+        yield from (f"doubled: {what} of case {case_id}" for what, number in times.items() if what and number > 1)
+    yield from (f"doubled: letter {id} arrived {number} times" for id, number in mailbox.counts.items() if number > 1)
     letters = Counter((letter["feedback_id"], letter["moment"], letter["cause"]) for letter in evidence.stored["notify"].values())
-    found += [f"doubled: letter {key[1]} of case {key[0]}" for key, number in letters.items() if number > 1]
-    return found
+    yield from (f"doubled: letter {key[1]} of case {key[0]}" for key, number in letters.items() if number > 1)
 
 
 def _identity(envelope: Envelope, data: Mapping[str, Any]) -> str:

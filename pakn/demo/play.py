@@ -34,7 +34,7 @@ async def play(
     """
     console = Console()
     chosen = list(packs) or sorted(file.parent.name for file in PACKS.glob("*/requests_sample.*"))
-    loaded = [(load_pack(name), _sample(name, requests)) for name in chosen]
+    loaded = [(load_pack(name), requests or _sample(name)) for name in chosen]
     plays = [(pack, read_requests(file, pack, limit)) for pack, file in loaded]
     for pack, wanted in plays:
         require_calendar(pack, wanted, days)
@@ -64,9 +64,7 @@ def _write(file: Path, report: Report) -> None:
     file.write_text(json.dumps(report, indent=1, ensure_ascii=False))
 
 
-def _sample(pack: str, requests: Path | None) -> Path:
-    if requests:
-        return requests
+def _sample(pack: str) -> Path:
     folder = PACKS / pack if (PACKS / pack).is_dir() else Path(pack)
     found = sorted(folder.glob("requests_sample.*"))
     if not found:

@@ -31,7 +31,7 @@ CSV_COLUMNS = (
     "Address",
 )
 _CSV_TIME = "%m/%d/%Y %I:%M:%S %p"
-SENDER_STEPS = frozenset({"supplement", "rate"})
+SENDER_STEPS = {"supplement": "supplements", "rate": "rating"}  # and where each is posted
 
 
 @dataclass(frozen=True, slots=True)

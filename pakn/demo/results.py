@@ -30,42 +30,37 @@ def show(console: Console, report: Report, scene: Scene, keep: bool) -> None:
 def table_of(report: Report, title: str) -> Table:
     """The figures in the order in which they add up: indented rows are the parts of the row above them."""
     assigned, dead, planted = sum(report["assigned"].values()), report["dead_letters"], report["dead_letters_of_refused"]
-    sections: tuple[tuple[tuple[str, int, str], ...], ...] = (
-        (
-            ("requests", len(report["requests"]), ""),
-            ("  refused", report["refused"], "faults in the data; told which"),
-            ("  submitted", report["submitted"], ""),
-            ("    not accepted", report["not_accepted"], "told the right channel"),
-            ("    not assigned yet", report["unassigned"], ""),
-            ("    assigned", assigned, ""),
-            *((f"      to {agency}", number, "") for agency, number in report["assigned"].items()),
-        ),
-        (
-            ("assigned", assigned, ""),
-            ("  published", report["published"], ""),
-            ("  declined", report["declined"], "by the agency"),
-            ("  open", report["open"], "when the demo ends"),
-        ),
-        (
-            ("warned", report["warned"], "cases with a limit that came near"),
-            ("overdue", report["overdue"], "cases with a limit that was missed"),
-            ("letters sent", report["letters_sent"], ""),
-        ),
-        (
-            ("dead letters", dead, ""),
-            ("  planted", planted, "portals' requests with faults"),
-            ("  not planted", dead - planted, "the log of the service says why"),
-            ("lost", report["lost"], ""),
-            ("doubled", report["doubled"], ""),
-        ),
-    )
+    rows: list[tuple[str, int, str] | None] = [
+        ("requests", len(report["requests"]), ""),
+        ("  refused", report["refused"], "faults in the data; told which"),
+        ("  submitted", report["submitted"], ""),
+        ("    not accepted", report["not_accepted"], "told the right channel"),
+        ("    not assigned yet", report["unassigned"], ""),
+        ("    assigned", assigned, ""),
+        *((f"      to {agency}", number, "") for agency, number in report["assigned"].items()),
+        None,
+        ("assigned", assigned, ""),
+        ("  published", report["published"], ""),
+        ("  declined", report["declined"], "by the agency"),
+        ("  open", report["open"], "when the demo ends"),
+        None,
+        ("warned", report["warned"], "cases with a limit that came near"),
+        ("overdue", report["overdue"], "cases with a limit that was missed"),
+        ("letters sent", report["letters_sent"], ""),
+        None,
+        ("dead letters", dead, ""),
+        ("  planted", planted, "portals' requests with faults"),
+        ("  not planted", dead - planted, "the log of the service says why"),
+        ("lost", report["lost"], ""),
+        ("doubled", report["doubled"], ""),
+    ]
     table = Table("", "", "", title=title, show_header=False)
-    for section in sections:
-        for name, number, note in section:
-            # What is never there in a demo that went well is shown only where it is.
-            if number or name.strip() not in ("not assigned yet", "planted", "not planted"):
-                table.add_row(name, str(number), note)
-        table.add_section()
+    for row in rows:
+        if row is None:
+            table.add_section()
+        # What is never there in a demo that went well is shown only where it is.
+        elif row[1] or row[0].strip() not in ("not assigned yet", "planted", "not planted"):
+            table.add_row(row[0], str(row[1]), row[2])
     return table
 
 

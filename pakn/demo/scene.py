@@ -1,8 +1,6 @@
 """One pack being played on a running stack: its people, its days, and when a day is really over."""
 
 import asyncio
-import json
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from pakn.local.stack import Stack
 from pakn.operations.evidence import letters_waiting, read_evidence
 from pakn.packs.load import Pack
 from schemas.topics import ServiceName
+from services.notify import commands as letters
 
 _BOUND_SECONDS = 180.0
 # How many requests a day of the scaled clock may bring per second of the machine, and the shortest day.
@@ -119,23 +118,11 @@ class Scene:
             return False
         waiting = await letters_waiting(self._mongo, self.stack.settings.namespace)
         if waiting["uncertain"]:
-            await self._settle_uncertain()
+            settings = self.stack.settings
+            for letter in await letters.list_letters(settings):
+                arrived = letter["message_id"] in self.mailbox.counts
+                await letters.settle_letter(settings, letter["id"], "sent" if arrived else "resend")
         return not waiting.total() and await self._observer.all_handled()
-
-    async def _settle_uncertain(self) -> None:
-        listed = await self._pakn("letters", "list", "--json")
-        for line in listed.splitlines():
-            letter = json.loads(line)
-            verdict = "sent" if letter["message_id"] in self.mailbox.counts else "resend"
-            await self._pakn("letters", "settle", letter["id"], verdict)
-
-    async def _pakn(self, *arguments: str) -> str:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "pakn", *arguments, env=self.stack.environment, stdout=asyncio.subprocess.PIPE
-        )
-        async with asyncio.timeout(_BOUND_SECONDS):
-            output, _ = await process.communicate()
-        return output.decode()
 
     async def _ready(self) -> bool:
         try:

@@ -41,16 +41,17 @@ def recorded_facts(document: Document, cause: str) -> list[Fact] | None:
     """The facts that `cause` gave rise to in this case, exactly as they were; none if it was not handled yet."""
     for entry in document.get("history", ()):
         if entry["cause"] == cause:
-            return _facts_of(document["_id"], entry)
+            return facts_of(document["_id"], entry)
     return None
 
 
 def all_recorded_facts(document: Document) -> list[Fact]:
     """Every fact of this case in order, exactly as it was published."""
-    return [fact for entry in document["history"] for fact in _facts_of(document["_id"], entry)]
+    return [fact for entry in document["history"] for fact in facts_of(document["_id"], entry)]
 
 
-def _facts_of(case_id: str, entry: Document) -> list[Fact]:
+def facts_of(case_id: str, entry: Document) -> list[Fact]:
+    """The facts of one entry of `history`, exactly as they were published."""
     return [
         Fact(
             subject=case_id,

@@ -36,11 +36,11 @@ def _headers(record: Record, reason: GiveUp) -> dict[str, str]:
 
 async def publish(broker: KafkaBroker, namespace: str, service: str, record: Record, reason: GiveUp) -> None:
     """Put `record` into the dead-letter topic of `service` and wait for the acknowledgement. Raises KafkaError."""
-    topic, headers = topics.dead(service), _headers(record, reason)
+    topic, headers = kafka.topic_name(namespace, topics.dead(service)), _headers(record, reason)
     value, key = record.value or b"", record.key or b""
     try:
-        await kafka.publish_raw(broker, namespace, topic, value, key, headers)
+        await broker.publish(value, topic, key=key, headers=headers)
     except MessageSizeTooLargeError:
         # What came in compressed may unfold beyond every limit. It must not block its partition for ever: the letter
         # names the place, where the record itself is kept as long as its topic keeps records.
-        await kafka.publish_raw(broker, namespace, topic, b"", key[:1000], headers | {"value-left-out": str(len(value))})
+        await broker.publish(b"", topic, key=key[:1000], headers=headers | {"value-left-out": str(len(value))})

@@ -158,11 +158,6 @@ async def publish(broker: KafkaBroker, namespace: str, facts: Sequence[Fact]) ->
         metrics.events_published.labels(fact.name).inc()
 
 
-async def publish_raw(broker: KafkaBroker, namespace: str, topic: str, value: bytes, key: bytes, headers: dict[str, str]) -> None:
-    """Publish bytes as they are. Waits for the acknowledgement; raises KafkaError when there is none."""
-    await broker.publish(value, topic_name(namespace, topic), key=key, headers=headers)
-
-
 class TopicsMissing(OSError):
     """Topics that a service reads do not exist; `pakn provision` makes them."""
 

@@ -87,7 +87,7 @@ class Service:
         self._jobs = jobs
         self._ready_without_kafka = ready_without_kafka
         self.app = Litestar(
-            [self._live(), self._ready(), self._metrics(), *routes],
+            [*self._pages(), *routes],
             lifespan=[self._lifespan],
             plugins=[problems.plugin()],
             logging_config=None,
@@ -166,8 +166,6 @@ class Service:
     async def _guarded(self, job: Job) -> None:
         try:
             await job()
-        except asyncio.CancelledError:
-            raise
         except CannotRun as error:
             self.fatal(str(error))
         except Exception as error:  # A background job that died would leave a service that only looks alive.
@@ -210,14 +208,11 @@ class Service:
         """Record that a batch was committed, or that no record waits."""
         self._idle_or_done_at = time.monotonic()
 
-    def _live(self) -> ControllerRouterHandler:
+    def _pages(self) -> list[ControllerRouterHandler]:
         @get("/live", include_in_schema=False)
         async def live() -> dict[str, str]:
             return {"service": self.name, "status": "alive"}
 
-        return live
-
-    def _ready(self) -> ControllerRouterHandler:
         @get("/ready", include_in_schema=False)
         async def ready() -> Response[dict[str, Any]]:
             consumer = self._subscriber.consumer
@@ -234,14 +229,11 @@ class Service:
             ok = self.prepared.is_set() and kafka_ok and seconds < _STALL_SECONDS
             return Response(state, status_code=200 if ok else 503)
 
-        return ready
-
-    def _metrics(self) -> ControllerRouterHandler:
         @get("/metrics", include_in_schema=False, sync_to_thread=False)
         def exposition() -> Response[bytes]:
             return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-        return exposition
+        return [live, ready, exposition]
 
 
 async def every(seconds: float, action: Job) -> None:

@@ -1,14 +1,13 @@
 """Reads topics from their first record to their end, outside any consumer group: for audits, replays and operators."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from pakn.engine import kafka
 from pakn.engine.kafka import Record
-from pakn.settings import KafkaSettings, Settings
+from pakn.settings import Settings
 from schemas.topics import READS, TopicName
 
 _POLL_MS = 500
@@ -35,9 +34,26 @@ async def read_to_end(settings: Settings, wanted: Callable[[TopicName], bool]) -
         partitions = await partitions_of(admin, settings.namespace, wanted)
     if not partitions:
         raise ValueError(f"no such topic in namespace {settings.namespace!r}; is PAKN_NAMESPACE right?")
-    async with aclosing(_read(settings.kafka, partitions)) as records:
-        async for record in records:
-            yield record
+    consumer = AIOKafkaConsumer(
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=_FETCH_BYTES,
+        **kafka.client_options(settings.kafka),
+    )
+    async with consumer:
+        # Assigned first: the library looks up partitions that are not assigned one by one.
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        polls = 0
+        while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+            batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=5000)
+            polls = 0 if batches else polls + 1
+            if polls > _POLLS_WITHOUT_RECORDS:
+                raise TimeoutError(f"no record came for {_POLLS_WITHOUT_RECORDS * _POLL_MS // 1000} s; look at Kafka's log")
+            for records in batches.values():
+                for record in records:
+                    yield record
 
 
 async def all_handled(admin: AIOKafkaAdminClient, namespace: str, ends: Mapping[TopicPartition, int]) -> bool:
@@ -49,26 +65,3 @@ async def all_handled(admin: AIOKafkaAdminClient, namespace: str, ends: Mapping[
             if end and read and (partition not in committed or committed[partition].offset < end):
                 return False
     return True
-
-
-async def _read(settings: KafkaSettings, partitions: Iterable[TopicPartition]) -> AsyncGenerator[Record, None]:
-    consumer = AIOKafkaConsumer(
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        max_partition_fetch_bytes=_FETCH_BYTES,
-        **kafka.client_options(settings),
-    )
-    async with consumer:
-        # Assigned first: the library looks up partitions that are not assigned one by one.
-        consumer.assign(list(partitions))
-        ends = await consumer.end_offsets(list(partitions))
-        polls = 0
-        while any([await consumer.position(partition) < end for partition, end in ends.items()]):
-            batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=5000)
-            polls = 0 if batches else polls + 1
-            if polls > _POLLS_WITHOUT_RECORDS:
-                raise TimeoutError(f"no record came for {_POLLS_WITHOUT_RECORDS * _POLL_MS // 1000} s; look at Kafka's log")
-            for records in batches.values():
-                for record in records:
-                    yield record

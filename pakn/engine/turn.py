@@ -238,8 +238,7 @@ class Turn:
         try:
             event = self._readers[envelope.type].model_validate_json(record.value or b"")
         except ValidationError as error:
-            faults = tuple(faults_of(error, "data"))
-            raise GiveUp("invalid", "; ".join(f"{fault.field}: {fault.message}" for fault in faults), faults) from None
+            raise GiveUp("invalid", faults=tuple(faults_of(error, "data"))) from None
         return Received(envelope, event, topic, record.partition, record.offset, appended_at(record), record)
 
     @staticmethod

@@ -24,10 +24,6 @@ TOOLS = kafka_process.PROJECT / ".tools"
 _LOOK_SECONDS, _LONGEST_DELAY = 0.5, 30.0
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 class Servers:
     """Kafka and MongoDB. `own` are those that were started here, by the setting that names each to other commands."""
 
@@ -49,7 +45,7 @@ class Servers:
         kafka_port: int | None = None,
         mongo_port: int | None = None,
         environment: Mapping[str, str] = os.environ,
-        say: Callable[[str], None] = _say,
+        say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
     ) -> Iterator["Servers"]:
         """Both servers, once they answer, until the block ends; those that were not started here are left as they are.
 
@@ -67,7 +63,9 @@ class Servers:
         with concurrent.futures.ThreadPoolExecutor(2) as together, contextlib.ExitStack() as undo:
             undo.enter_context(_claimed(folder))
             if fresh:
-                _empty(folder)
+                # Only what a launcher put there.
+                for old in [*folder.glob("kafka-*"), *folder.glob("mongo-*"), folder / "logs"]:
+                    shutil.rmtree(old, ignore_errors=True)
             if not environment.get(MONGO):
                 own[MONGO] = mongo_process.MongoServer(folder, mongo_process.find_program(TOOLS), mongo_port)
             if not environment.get(KAFKA):
@@ -112,12 +110,6 @@ def _claimed(folder: Path) -> Iterator[None]:
             except OSError as error:
                 raise child_process.CannotStart(f"Another PAKN runs in {os.path.relpath(folder)}: stop it first.") from error
         yield
-
-
-def _empty(folder: Path) -> None:
-    """Removes what a launcher put there, and nothing else."""
-    for old in [*folder.glob("kafka-*"), *folder.glob("mongo-*"), folder / "logs"]:
-        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -67,9 +67,8 @@ class MongoServer(child_process.ServerProcess):
                 if self.name == "mongod" and not hello.get("isWritablePrimary"):
                     self._form_set(client)
             except (pymongo.errors.ConnectionFailure, pymongo.errors.OperationFailure):
-                return (
-                    False  # Not yet. What keeps it from ever being ready stands in its log, which is shown when the time is over.
-                )
+                # Not yet. What keeps it from ever being ready stands in its log, which is shown when the time is over.
+                return False
         return bool(hello.get("isWritablePrimary"))
 
     def _form_set(self, client: pymongo.MongoClient[dict[str, Any]]) -> None:

@@ -43,8 +43,7 @@ class Stack:
 
 def secret_key(folder: Path) -> str:
     """The secret key of a local installation: from the environment, or made once and kept in `folder`."""
-    from_environment = os.environ.get("PAKN_INTAKE__SECRET_KEY")
-    if from_environment:
+    if from_environment := os.environ.get("PAKN_INTAKE__SECRET_KEY"):
         return from_environment
     file = folder / "secret.key"
     if not file.exists():

@@ -15,10 +15,6 @@ _LONGEST_LINE = 1 << 20  # bytes
 _LONGEST_DELAY, _STEADY_AFTER = 30.0, 60.0
 
 
-def _print_line(line: str) -> None:
-    print(line, flush=True)
-
-
 class Supervisor:
     """Runs `commands` by name: `start`, then `run_until_signal` or `stop`, all in one event loop."""
 
@@ -27,7 +23,7 @@ class Supervisor:
         commands: Mapping[str, Sequence[str]],
         env: Mapping[str, str],
         *,
-        on_line: Callable[[str], None] = _print_line,
+        on_line: Callable[[str], None] = lambda line: print(line, flush=True),
         logs: Path | None = None,
         first_delay: float = 0.5,
         grace: float = 20,
@@ -74,7 +70,8 @@ class Supervisor:
 
         def on_signal() -> None:
             if asked.is_set():
-                self._kill_all()
+                for process in self._running():
+                    process.kill()
             asked.set()
 
         signals = (signal.SIGINT, signal.SIGTERM)
@@ -94,21 +91,19 @@ class Supervisor:
     async def stop(self) -> None:
         """Asks all children to end, kills after the grace those that do not, and returns when none is left."""
         self._stopping.set()
-        for process in self._processes.values():
-            if process.returncode is None:
-                process.terminate()
+        for process in self._running():
+            process.terminate()
         if self._keepers:
             _, late = await asyncio.wait(self._keepers, timeout=self._grace)
             if late:
                 self._say(f"killing those that did not end within {self._grace:g} s")
-                self._kill_all()
+                for process in self._running():
+                    process.kill()
             await asyncio.gather(*self._keepers)
             self._keepers.clear()
 
-    def _kill_all(self) -> None:
-        for process in self._processes.values():
-            if process.returncode is None:
-                process.kill()
+    def _running(self) -> list[Process]:
+        return [process for process in self._processes.values() if process.returncode is None]
 
     async def _spawn(self, name: str) -> None:
         with (self._logs / f"{name}.log").open("ab") if self._logs else contextlib.nullcontext(PIPE) as output:

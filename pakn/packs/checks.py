@@ -100,10 +100,9 @@ def _unknown_references(documents: Documents) -> Iterator[PackFault]:
             if id not in known.get(kind, {id}):
                 yield document.fault(place, f"unknown {kind} `{id}`; correct the id or add the {kind}")
     for field, kind in (("by_category", "category"), ("by_agency", "agency")):
-        for place, numbers in documents.rules.each(dict, "rule_sets", ANY, "rules", ANY, "limit", field):
-            for id in numbers:
-                if id not in known.get(kind, {id}):
-                    yield documents.rules.fault((*place, id), f"unknown {kind} `{id}` in {field}; correct the id or add the {kind}")
+        for place, _ in documents.rules.each(object, "rule_sets", ANY, "rules", ANY, "limit", field, ANY):
+            if (name := str(place[-1])) not in known.get(kind, {name}):
+                yield documents.rules.fault(place, f"unknown {kind} `{name}` in {field}; correct the id or add the {kind}")
 
 
 def _header_faults(pack: PackFile) -> Iterator[PackFault]:

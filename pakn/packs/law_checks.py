@@ -84,9 +84,7 @@ def calendar_faults(calendar: PackFile, pack: PackFile) -> Iterator[PackFault]:
         if day_off.get("kind") == "swap_off" and isinstance(day_off.get("date"), date)
     }
     made_good = dict((day, place) for place, day in calendar.each(date, "years", ANY, "working_days", ANY, "for"))
-    for day, place in made_good.items():
-        if day not in swapped_off:
-            yield calendar.fault(place, f"{day} is not a day off of kind swap_off; add that day or correct `for`")
-    for day, place in swapped_off.items():
-        if day not in made_good:
-            yield calendar.fault(place, f"{day} is swap_off, but no working day is `for` it; add it or use holiday")
+    for day in made_good.keys() - swapped_off.keys():
+        yield calendar.fault(made_good[day], f"{day} is not a day off of kind swap_off; add that day or correct `for`")
+    for day in swapped_off.keys() - made_good.keys():
+        yield calendar.fault(swapped_off[day], f"{day} is swap_off, but no working day is `for` it; add it or use holiday")

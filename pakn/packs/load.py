@@ -42,16 +42,8 @@ class Pack(Part):
         return self.header.id
 
     @cached_property
-    def _categories(self) -> dict[str, Category]:
-        return {category.id: category for category in self.categories}
-
-    @cached_property
     def _agencies(self) -> dict[str, Agency]:
         return {agency.id: agency for agency in self.agencies}
-
-    def category(self, id: str) -> Category:
-        """The category with this id; KeyError where the pack has none."""
-        return self._categories[id]
 
     def agency(self, id: str) -> Agency:
         """The agency with this id, ended or not; KeyError where the pack has none."""

@@ -2,7 +2,7 @@
 
 import uuid
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel
 from uuid_utils import compat as uuid_utils
@@ -26,11 +26,6 @@ from services.intake.store import IntakeStore
 NAME: Final = "intake"
 # What is shown of a feedback may follow a moment later: the facts of a case then make one write.
 _GATHER_MS = 200
-
-
-def _answer(model: BaseModel) -> dict[str, Any]:
-    """An answer as JSON; what is not there is left out."""
-    return model.model_dump(mode="json", exclude_none=True)
 
 
 def build_app(
@@ -83,7 +78,8 @@ def build_app(
         # Intake takes feedback while Kafka is away, so it must get requests then too.
         ready_without_kafka=True,
         openapi_config=openapi.config(),
-        type_encoders={BaseModel: _answer},
+        # What is not there is left out of an answer.
+        type_encoders={BaseModel: lambda model: model.model_dump(mode="json", exclude_none=True)},
     )
     openapi.add_schemas(service.app)
     return service

@@ -4,7 +4,7 @@ import base64
 import contextlib
 import hashlib
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -22,9 +22,9 @@ from services.intake.domain import File
 _SAME = {"jpeg": "jpg", "jpe": "jpg", "tiff": "tif"}
 
 
-def _extension(name: str) -> str:
-    extension = PurePath(name).suffix.lower().lstrip(".")
-    return _SAME.get(extension, extension)
+def _format(extension: str) -> str:
+    plain = extension.lower().lstrip(".")
+    return _SAME.get(plain, plain)
 
 
 def _types_by_content(content: bytes) -> set[str]:
@@ -33,35 +33,31 @@ def _types_by_content(content: bytes) -> set[str]:
         matches = puremagic.magic_string(content)
     except (puremagic.PureError, ValueError):
         return set()
-    return {_SAME.get(extension, extension) for match in matches for extension in [match.extension.lower().lstrip(".")]}
+    return {_format(match.extension) for match in matches}
 
 
-def check(pack: Pack, files: Sequence[File]) -> list[Fault]:
+def check(pack: Pack, files: Sequence[File]) -> Iterator[Fault]:
     """Every fault of the files: too many, too large, empty, a type that is not allowed or not what the name says."""
     rules = pack.header.attachments
-    faults: list[Fault] = []
     if len(files) > rules.max_files:
-        message = f"{len(files)} files; at most {rules.max_files} are taken"
-        faults.append(Fault(field="attachments", code="too_many_files", message=message))
-    allowed = {_SAME.get(e.lstrip("."), e.lstrip(".")) for kind in rules.media_types for e in mimetypes.guess_all_extensions(kind)}
+        yield Fault(field="attachments", code="too_many_files", message=f"{len(files)} files; at most {rules.max_files} are taken")
+    allowed = {_format(extension) for kind in rules.media_types for extension in mimetypes.guess_all_extensions(kind)}
     for index, file in enumerate(files):
         field = f"attachments.{index}"
-        extension = _extension(file.name)
+        extension = _format(PurePath(file.name).suffix)
         if not file.name or any(character < " " or character in "/\\" for character in file.name) or len(file.name) > 200:
             message = "the file's name is empty, longer than 200 characters or holds control characters"
-            faults.append(Fault(field=field, code="file_name_not_taken", message=message))
+            yield Fault(field=field, code="file_name_not_taken", message=message)
         if not file.content:
-            faults.append(Fault(field=field, code="file_empty", message="the file is empty"))
+            yield Fault(field=field, code="file_empty", message="the file is empty")
         elif len(file.content) > rules.max_bytes:
             message = f"{len(file.content)} bytes; at most {rules.max_bytes} are taken"
-            faults.append(Fault(field=field, code="file_too_large", message=message))
+            yield Fault(field=field, code="file_too_large", message=message)
         elif extension not in allowed:
             message = f"type {extension or 'none'!r} is not taken; use one of {', '.join(sorted(allowed))}"
-            faults.append(Fault(field=field, code="file_type_not_taken", message=message))
+            yield Fault(field=field, code="file_type_not_taken", message=message)
         elif extension not in _types_by_content(file.content):
-            message = f"the content is not what the name says ({extension})"
-            faults.append(Fault(field=field, code="file_content_differs", message=message))
-    return faults
+            yield Fault(field=field, code="file_content_differs", message=f"the content is not what the name says ({extension})")
 
 
 def describe(feedback_id: str, files: Sequence[File], batch: str = "") -> tuple[Attachment, ...]:

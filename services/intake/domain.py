@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -108,7 +108,7 @@ def check(
     Law: Decision 31/2021/QĐ-TTg, Article 41 (what a feedback must have).
     """
     if isinstance(given, Submission):
-        faults = _pack_faults(pack, dict(given))
+        faults = [*_pack_faults(pack, dict(given))]
         return (None if faults else given), faults
     try:
         submission = model.model_validate(given)
@@ -119,31 +119,27 @@ def check(
     return check(pack, submission)
 
 
-def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> list[Fault]:
+def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> Iterator[Fault]:
     header = pack.header
-    found: list[Fault] = []
     category = values.get("category")
     if isinstance(category, str) and find_category(pack, category) is None:
-        known = ", ".join(row.id for row in pack.categories)
-        found.append(_unknown("category", category, known))
+        yield _unknown("category", category, ", ".join(row.id for row in pack.categories))
     sender = values.get("sender")
     details = dict(sender) if isinstance(sender, Mapping | Sender) else {}
     for required in header.sender.required:
         if not details.get(required):
-            found.append(Fault(field=f"sender.{required}", code="missing", message="is required here and missing"))
+            yield Fault(field=f"sender.{required}", code="missing", message="is required here and missing")
     for field, limit in (("title", header.title_max), ("content", header.content_max)):
         value = values.get(field)
         if isinstance(value, str) and len(value.strip()) > limit:
-            found.append(Fault(field=field, code="too_long", message=f"has more than {limit} characters; shorten it"))
-    known_values = {"language": header.languages, "province": header.provinces, "level": header.levels}
-    for field, allowed in known_values.items():
+            yield Fault(field=field, code="too_long", message=f"has more than {limit} characters; shorten it")
+    for field, allowed in {"language": header.languages, "province": header.provinces, "level": header.levels}.items():
         value = values.get(field)
         if value is not None and value not in allowed:
-            found.append(_unknown(field, str(value), ", ".join(allowed) or "none: leave it out"))
+            yield _unknown(field, str(value), ", ".join(allowed) or "none: leave it out")
     agency = values.get("addressed_to")
     if isinstance(agency, str) and agency not in {row.id for row in pack.agencies}:
-        found.append(Fault(field="addressed_to", code="unknown_agency", message=f"unknown agency {agency[:80]!r}"))
-    return found
+        yield Fault(field="addressed_to", code="unknown_agency", message=f"unknown agency {agency[:80]!r}")
 
 
 def _unknown(field: str, value: str, known: str) -> Fault:
@@ -205,13 +201,10 @@ def register(pack: Pack, draft: Draft, code: str, secret: str) -> Feedback:
     if arrival.portal:
         registered = schemas.SubmissionRegistered(
             feedback_id=feedback.id,
-            code=code,
             submission_id=arrival.submission_id,
             reference=arrival.reference,
             accepted=feedback.accepted,
-            reason=reason,
-            right_channel=right_channel,
-            submitted_at=draft.submitted_at,
+            **feedback.model_dump(include={"code", "reason", "right_channel", "submitted_at"}),
         )
         facts.append(_fact(arrival, registered, arrival.received_at, topics.outbox(arrival.portal)))
     return feedback.model_copy(update={"history": (Recorded(cause=arrival.cause, facts=tuple(facts)),)})
@@ -222,17 +215,8 @@ def _fact(arrival: Arrival, event: schemas.Event, time: datetime, topic: str = t
 
 
 def _not_accepted(feedback: Feedback, arrival: Arrival) -> Fact:
-    refused = schemas.FeedbackNotAccepted(
-        feedback_id=feedback.id,
-        code=feedback.code,
-        category=feedback.category,
-        refused_by="intake",
-        reason=feedback.reason or "",
-        right_channel=feedback.right_channel,
-        title=feedback.title,
-        submitted_at=feedback.submitted_at,
-        decided_at=arrival.received_at,
-    )
+    shown = feedback.model_dump(include={"code", "category", "reason", "right_channel", "title", "submitted_at"})
+    refused = schemas.FeedbackNotAccepted(**shown, feedback_id=feedback.id, refused_by="intake", decided_at=arrival.received_at)
     return _fact(arrival, refused, arrival.received_at)
 
 

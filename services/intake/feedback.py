@@ -3,18 +3,14 @@
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, Field, PlainSerializer
 
 from schemas import Fact
 from schemas.states import CaseState
 from schemas.values import Attachment, Channel, SubmitterType
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Step(_Frozen):
+class Step(BaseModel, frozen=True, extra="ignore"):
     """One step of a feedback's way; `id` is that of the fact behind it."""
 
     id: str
@@ -23,7 +19,7 @@ class Step(_Frozen):
     agency: str | None = None
 
 
-class Due(_Frozen):
+class Due(BaseModel, frozen=True, extra="ignore"):
     """The last day for the reply and the law it stands on."""
 
     # A database keeps no days without a time.
@@ -32,7 +28,7 @@ class Due(_Frozen):
     verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")
 
 
-class SenderDetails(_Frozen):
+class SenderDetails(BaseModel, frozen=True, extra="ignore"):
     """Personal data of the sender; empty once erased. Plain text: what was taken once is read whatever is taken today."""
 
     name: str | None = None
@@ -41,14 +37,14 @@ class SenderDetails(_Frozen):
     email: str | None = None
 
 
-class Recorded(_Frozen):
+class Recorded(BaseModel, frozen=True, extra="ignore"):
     """The facts that one cause (a submission, an act of the sender's) gave rise to, exactly as they are published."""
 
     cause: str
     facts: tuple[Fact, ...]
 
 
-class Feedback(_Frozen):
+class Feedback(BaseModel, frozen=True, extra="ignore"):
     """One feedback. `version` counts what the sender did; what agencies do changes the shown fields and not the version."""
 
     id: str

@@ -87,11 +87,9 @@ class GroupCommit:
 
     async def register(self, drafts: Sequence[Draft]) -> list[Registration]:
         """Register drafts with whatever else comes in at the same time. Raises PyMongoError when they were not stored."""
-        futures: list[asyncio.Future[Registration]] = []
-        for draft in drafts:
-            future: asyncio.Future[Registration] = asyncio.get_running_loop().create_future()
-            self._waiting.put_nowait((draft, future))
-            futures.append(future)
+        futures = [asyncio.get_running_loop().create_future() for _ in drafts]
+        for row in zip(drafts, futures, strict=True):
+            self._waiting.put_nowait(row)
         return [await future for future in futures]
 
     async def run(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 import schemas
 from pakn.engine.mongo import FileBucket
@@ -20,17 +20,15 @@ from services.intake.store import IntakeStore, OutboxPlace
 Taken = Literal["taken", "not_now", "id_reused"]
 
 
-class Supplement(BaseModel):
+class Supplement(BaseModel, frozen=True, extra="forbid"):
     """The sender's answer to what the agency asked."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     content: Text
 
 
-class Rating(BaseModel):
+class Rating(BaseModel, frozen=True, extra="forbid"):
     """Whether the sender is satisfied with the published reply."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     satisfied: bool
 
 

@@ -107,13 +107,10 @@ def registered(feedback: Feedback, secret: str, public_url: str) -> Registered:
     """The answer to a submission; the same for the same submission again."""
     return Registered(
         feedback_id=feedback.id,
-        code=feedback.code,
         lookup_secret=secret,
         accepted=feedback.accepted,
-        submitted_at=feedback.submitted_at,
         links=Links(self=links.feedback(public_url, feedback.code)),
-        reason=feedback.reason,
-        right_channel=feedback.right_channel,
+        **feedback.model_dump(include={"code", "submitted_at", "reason", "right_channel"}),
     )
 
 
@@ -136,25 +133,19 @@ def sender_view(feedback: Feedback) -> ShownSender:
 
 def view_changes(name: str, event: BaseModel) -> dict[str, Any]:
     """The fields of `Feedback` that a lifecycle fact called `name` changes, with their new values."""
-    return _details(event) | ({"state": STATE_AFTER[name]} if name in STATE_AFTER else {})
-
-
-def _details(event: BaseModel) -> dict[str, Any]:
+    changes: dict[str, Any] = {"state": STATE_AFTER[name]} if name in STATE_AFTER else {}
     match event:
-        case schemas.FeedbackAssigned(previous_agency=None):
-            return {"agency": event.agency, "unit": event.unit}
         case schemas.FeedbackAssigned():
             # The former agency's day is no longer true, and the new one may still have to be counted.
-            return {"agency": event.agency, "unit": event.unit, "due": None}
+            changes |= {"agency": event.agency, "unit": event.unit} | ({"due": None} if event.previous_agency else {})
         case schemas.FeedbackSupplemented():
-            return {"due": None}
+            changes |= {"due": None}
         case schemas.MoreRequested():
-            return {"question": event.question}
+            changes |= {"question": event.question}
         case schemas.FeedbackNotAccepted():
-            return {"reason": event.reason, "right_channel": event.right_channel}
+            changes |= {"reason": event.reason, "right_channel": event.right_channel}
         case schemas.ReplyPublished():
-            return {"reply": event.reply, "document_number": event.document_number, "published_at": event.published_at}
+            changes |= {"reply": event.reply, "document_number": event.document_number, "published_at": event.published_at}
         case schemas.DeadlineSet(rule="handle_reply") | schemas.DeadlineMoved(rule="handle_reply"):
-            return {"due": Due(date=event.due_date, article=event.article, verified=event.verified)}
-        case _:
-            return {}
+            changes |= {"due": Due(date=event.due_date, article=event.article, verified=event.verified)}
+    return changes

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from pakn.engine.case_store import all_recorded_facts, history_entry, recorded_facts
+from pakn.engine.case_store import all_recorded_facts, facts_of, history_entry
 from pakn.engine.mongo import Database, Document, duplicates
 from pakn.errors import TryAgain
 from schemas import ContactRecorded, Fact
@@ -44,19 +44,13 @@ def _values(fields: Mapping[str, Any]) -> Document:
     return Feedback.model_construct(**fields).model_dump(include=set(fields))
 
 
-def _entry(recorded: Recorded) -> Document:
-    return history_entry(recorded.cause, recorded.facts)
-
-
 def _write(feedback: Feedback) -> Document:
     fields = feedback.model_dump(exclude={"id", "history"}, exclude_none=True)
-    return {"_id": feedback.id, **fields, "history": [_entry(recorded) for recorded in feedback.history]}
+    return {"_id": feedback.id, **fields, "history": [history_entry(row.cause, row.facts) for row in feedback.history]}
 
 
 def _read(document: Document) -> Feedback:
-    history = [
-        Recorded(cause=entry["cause"], facts=tuple(recorded_facts(document, entry["cause"]) or ())) for entry in document["history"]
-    ]
+    history = [Recorded(cause=row["cause"], facts=tuple(facts_of(document["_id"], row))) for row in document["history"]]
     return Feedback.model_validate({**document, "id": document["_id"], "history": history})
 
 
@@ -183,5 +177,5 @@ class IntakeStore:
         """
         guard = {"_id": feedback.id, "version": feedback.version, "state": feedback.state}
         values = _values(fields) | {"place": place._asdict(), "version": feedback.version + 1}
-        update = {"$set": values, "$push": {"history": _entry(recorded)}}
+        update = {"$set": values, "$push": {"history": history_entry(recorded.cause, recorded.facts)}}
         return bool((await self._feedbacks.update_one(guard, update)).matched_count)

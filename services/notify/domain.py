@@ -176,16 +176,12 @@ def _letter(moment: str, version: str, envelope: Envelope, event: BaseModel, now
 def _case_news(event: BaseModel) -> dict[str, Any]:
     """The fields of the case that an event changes."""
     match event:
-        case FeedbackSubmitted():
-            return {"title": event.title, "category": event.category, "submitted_at": event.submitted_at}
-        case FeedbackNotAccepted():
-            title = {"title": event.title} if event.title else {}
-            return title | {"category": event.category, "submitted_at": event.submitted_at}
+        case FeedbackSubmitted() | FeedbackNotAccepted():
+            return event.model_dump(include={"title", "category", "submitted_at"}, exclude_none=True)
         case FeedbackAssigned():
-            matter = {"title": event.title, "category": event.category, "submitted_at": event.submitted_at}
             # The former agency's due date must not stand in the letter about the new one.
             reset = {} if event.previous_agency == event.agency else {"deadline": None}
-            return matter | {"agency": event.agency} | reset
+            return event.model_dump(include={"title", "category", "submitted_at", "agency"}) | reset
         case DeadlineSet(rule="handle_reply") | DeadlineMoved(rule="handle_reply"):
             kept = {"agency", "rule", "rule_set", "article", "due_date", "verified", "count"}
             return {"deadline": event.model_dump(mode="json", include=kept)}

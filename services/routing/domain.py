@@ -1,11 +1,12 @@
 """Decisions of the agencies' side: who is responsible, and what an agency may do with a case in which state. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 import schemas
 from pakn.errors import GiveUp
@@ -18,10 +19,9 @@ from schemas.values import Fault
 SOURCE = "/pakn/routing"
 
 
-class Case(BaseModel):
+class Case(BaseModel, frozen=True, extra="ignore"):
     """What routing must know of a feedback: the matter as submitted, who is responsible, and how far it is."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
     feedback: FeedbackSubmitted
     state: CaseState
     agency: str
@@ -42,8 +42,7 @@ class Cause:
     action_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """What the routing table says: the agency, the rule that matched, and why."""
 
     agency: str
@@ -97,35 +96,31 @@ def take_supplement(case: Case, event: schemas.FeedbackSupplemented, cause: Caus
 
 def act(pack: Pack, case: Case, agency: str, action: agency_action.AnyAction, cause: Cause) -> tuple[Case, list[Fact]]:
     """What `agency` asks for becomes a fact if it is lawful, otherwise an ActionRefused that says why."""
-    faults = _unlawful(pack, case, agency, action, cause)
-    if faults:
+    if faults := [*_unlawful(pack, case, agency, action, cause)]:
         return case, [refusal(cause, action.action, case.feedback.feedback_id, agency, faults)]
     return _do(pack, case, action, cause)
 
 
-def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyAction, cause: Cause) -> list[Fault]:
+def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyAction, cause: Cause) -> Iterator[Fault]:
     if case.agency != agency:
         # Another agency's case is not described any further than that.
-        return [Fault(field="feedback_id", code="not_your_case", message="this case is not assigned to you")]
-    faults: list[Fault] = []
+        yield Fault(field="feedback_id", code="not_your_case", message="this case is not assigned to you")
+        return
     if case.state not in LAWFUL_IN[action.action]:
         allowed = ", ".join(sorted(LAWFUL_IN[action.action]))
         message = f"{action.action} is possible in: {allowed}; this case is {case.state}"
-        faults.append(Fault(field="action", code="not_in_this_state", message=message))
+        yield Fault(field="action", code="not_in_this_state", message=message)
     is_check = isinstance(action, agency_action.Publish | agency_action.SendBack)
     if is_check and action.actor.casefold() == (case.reply_by or "").casefold():
-        message = "the check must be another person's than the reply's"
-        faults.append(Fault(field="actor", code="same_person", message=message))
+        yield Fault(field="actor", code="same_person", message="the check must be another person's than the reply's")
     if isinstance(action, agency_action.Transfer):
         if action.to_agency not in {row.id for row in pack.agencies}:
-            faults.append(Fault(field="to_agency", code="unknown_agency", message=f"unknown agency {action.to_agency!r}"))
+            yield Fault(field="to_agency", code="unknown_agency", message=f"unknown agency {action.to_agency!r}")
         elif _on_day(pack, action.to_agency, cause) == agency and action.to_unit in (None, case.unit):
-            message = "a transfer inside the agency must name another unit"
-            faults.append(Fault(field="to_unit", code="same_unit", message=message))
+            yield Fault(field="to_unit", code="same_unit", message="a transfer inside the agency must name another unit")
     if isinstance(action, agency_action.Return) and agency == pack.header.coordinator:
         message = "the coordinating agency cannot return a case; transfer or refuse it"
-        faults.append(Fault(field="action", code="coordinator_cannot_return", message=message))
-    return faults
+        yield Fault(field="action", code="coordinator_cannot_return", message=message)
 
 
 def refusal(cause: Cause, action: str, feedback_id: str | None, agency: str, faults: list[Fault]) -> Fact:
@@ -186,18 +181,9 @@ def _do(pack: Pack, case: Case, action: agency_action.AnyAction, cause: Cause) -
             event = schemas.FeedbackAccepted(**common, unit=change["unit"], accepted_at=now)
         case agency_action.Refuse():
             change = {"state": "not_accepted"}
-            event = schemas.FeedbackNotAccepted(
-                feedback_id=matter.feedback_id,
-                code=matter.code,
-                category=matter.category,
-                refused_by=case.agency,
-                actor=action.actor,
-                reason=action.reason,
-                right_channel=action.right_channel,
-                title=matter.title,
-                submitted_at=matter.submitted_at,
-                decided_at=now,
-            )
+            said = matter.model_dump(include={"feedback_id", "code", "category", "title", "submitted_at"})
+            said |= action.model_dump(include={"actor", "reason", "right_channel"})
+            event = schemas.FeedbackNotAccepted(**said, refused_by=case.agency, decided_at=now)
         case agency_action.Return():
             why_assigned = action.reason
             change = {"state": "assigned", "agency": _on_day(pack, pack.header.coordinator, cause), "unit": None}

@@ -9,12 +9,11 @@ class RoutingStore:
 
     def __init__(self, database: Database) -> None:
         self.cases = CaseStore(database["cases"])
-        self._cases = database["cases"]
 
     async def prepare(self) -> None:
         """Create the indexes that are missing."""
-        await self._cases.create_index([("state", 1), ("agency", 1)])
+        await self.cases.collection.create_index([("state", 1), ("agency", 1)])
 
     async def count_by_state(self, states: tuple[str, ...]) -> dict[str, int]:
         """How many cases are in each of these states."""
-        return {state: await self._cases.count_documents({"state": state}) for state in states}
+        return {state: await self.cases.collection.count_documents({"state": state}) for state in states}

@@ -7,7 +7,7 @@ import pytest
 from aiosmtpd.smtp import SMTP as SmtpServer
 
 from pakn.settings import Settings, SmtpSettings
-from services.notify import letters_by_hand
+from services.notify import commands
 from services.notify.channels.email import Pool
 from tests.support.mail_world import MailServer, Notify, case_id, contact, cut, submitted
 
@@ -81,17 +81,17 @@ async def test_an_operator_settles_an_uncertain_letter_by_its_message_id(notify:
     server.on_data = cut
     await notify.take(contact(1), submitted(1), contact(2), submitted(2))
     await notify.tick()
-    first, second = await letters_by_hand.list_letters(notify.settings)
-    assert {first.message_id, second.message_id} == set(server.message_ids())
+    first, second = await commands.list_letters(notify.settings)
+    assert {first["message_id"], second["message_id"]} == set(server.message_ids())
     server.on_data = lambda _: "250 OK"
-    assert await letters_by_hand.settle_letter(notify.settings, first.id, "sent", notify.time)
-    assert await letters_by_hand.settle_letter(notify.settings, second.id, "resend", notify.time)
-    assert not await letters_by_hand.settle_letter(notify.settings, second.id, "resend", notify.time)
+    assert await commands.settle_letter(notify.settings, first["id"], "sent", notify.time)
+    assert await commands.settle_letter(notify.settings, second["id"], "resend", notify.time)
+    assert not await commands.settle_letter(notify.settings, second["id"], "resend", notify.time)
     await notify.tick()
     assert await notify.states() == ["sent", "sent"]
-    assert sorted(server.message_ids()) == sorted([first.message_id, second.message_id, second.message_id])
+    assert sorted(server.message_ids()) == sorted([first["message_id"], second["message_id"], second["message_id"]])
     assert sorted(notify.outcomes()) == ["NotificationFailed"] * 2 + ["NotificationSent"] * 2
-    assert await letters_by_hand.list_letters(notify.settings) == []
+    assert await commands.list_letters(notify.settings) == []
 
 
 async def test_a_closed_idle_connection_costs_no_attempt(notify: Notify, server: MailServer) -> None:

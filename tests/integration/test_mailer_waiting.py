@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from pakn.engine.turn import Tombstone
-from services.notify import letters_by_hand
+from services.notify import commands
 from services.notify.domain import Case
 from tests.support.letters import read, texts
 from tests.support.mail_world import START, MailServer, Notify, assigned, contact, deadline_set, submitted
@@ -89,7 +89,7 @@ async def test_a_process_that_dies_with_a_claim_delays_letters_and_with_a_handov
     notify.time.advance(seconds=60)
     await notify.tick()
     assert await notify.states() == ["sent", "uncertain"]
-    assert [listed.id for listed in await letters_by_hand.list_letters(notify.settings)] == [claimed[0].id]
+    assert [listed["id"] for listed in await commands.list_letters(notify.settings)] == [claimed[0].id]
     assert sorted(notify.outcomes()) == ["NotificationFailed", "NotificationSent"]
 
 

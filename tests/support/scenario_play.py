@@ -218,7 +218,7 @@ class Play:
         found = [clock for clock in story.case.clocks if (clock.rule, clock.agency) == (wanted["clock"], agency)]
         assert found, f"{self.document.file}:{self.document.line(place)}: {agency} has no clock {wanted['clock']}"
         clock = found[-1]
-        (explained,) = explain.explain_clocks(story.law, [clock])
+        explained = explain.explain_clock(story.law, clock)
         rule = rule_of(story.law, clock)
         measure = rule.measured_as
         return {

@@ -7,7 +7,7 @@ answer for as long as the case is kept.
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, field_serializer
+from pydantic import BaseModel, field_serializer
 
 from pakn.packs.models import DayOff, Moment, Rule, RuleSet, WorkingDay
 from schemas.values import DayCount, RuleName, Unit, UnusualDay
@@ -17,33 +17,30 @@ from services.deadlines.law.workdays import CalendarEnds, WorkDays
 Kind = Literal["warning", "overdue", "progress"]
 
 
-class Rung(BaseModel):
+class Rung(BaseModel, frozen=True):
     """What happens to a clock at a legal instant, and how often or how early.
 
     `number` counts the working days from a warning to the last day, or the progress duties since the limit was missed.
     """
 
-    model_config = ConfigDict(frozen=True)
     kind: Kind
     at: datetime
     number: int
 
 
-class Moved(BaseModel):
+class Moved(BaseModel, frozen=True):
     """A correction at the legal instant `at`; until then `due_at` was the end of the last day."""
 
-    model_config = ConfigDict(frozen=True)
     at: datetime
     due_at: datetime
 
 
-class Clock(BaseModel):
+class Clock(BaseModel, frozen=True, extra="ignore"):
     """A limit that runs, or ran, for one agency.
 
     A clock whose last day no calendar reaches yet has no due day. No event announces it until it has been counted.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
     id: str
     rule: RuleName
     agency: str
@@ -80,10 +77,9 @@ class Clock(BaseModel):
         return LawVersion(self.calendar_version, self.rule_set, self.revision)
 
 
-class Case(BaseModel):
+class Case(BaseModel, frozen=True, extra="ignore"):
     """All clocks of one feedback."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
     feedback_id: str
     code: str
     category: str

@@ -1,6 +1,5 @@
 """Answers "why is it due that day?" in data and English: the due instant, its law, every counted and skipped day. Pure."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -13,25 +12,24 @@ from services.deadlines.law.workdays import CalendarEnds, Day, WorkDays
 Explained = dict[str, Any]
 
 
-class CannotCount(ValueError):
-    """No due date can be given. The text says what is missing and what to do."""
-
-
 def answer(law: Law, name: str, start: datetime, category: str = "", agency: str = "") -> Explained:
-    """The due date of a clock of the rule `name` that opens at `start`; category and agency may shorten it. Raises CannotCount."""
+    """The due date of a clock of the rule `name` that opens at `start`; category and agency may shorten it.
+
+    Raises ValueError that says what is missing and what to do.
+    """
     day = law.days.local_day(start)
     try:
         rule_set = law.rule_set_on(day, law.days.start_of(day))
     except NoRuleSet as error:
-        raise CannotCount(f"{error}; add a rule set to rules.yaml") from None
+        raise ValueError(f"{error}; add a rule set to rules.yaml") from None
     rule = rule_set.rules.get(name)  # type: ignore[call-overload]
     if rule is None:
-        raise CannotCount(f"rule set {rule_set.id} has no rule {name!r}; it has: {', '.join(rule_set.rules)}")
+        raise ValueError(f"rule set {rule_set.id} has no rule {name!r}; it has: {', '.join(rule_set.rules)}")
     limit = law.pack.limit(rule, category, agency)
     try:
         due_at, due_date = due(law.days, start, limit, rule.limit.unit)
     except CalendarEnds as error:
-        raise CannotCount(f"{error}; add the year to calendar.yaml") from None
+        raise ValueError(f"{error}; add the year to calendar.yaml") from None
     return {
         "rule": name,
         "start": start.isoformat(),
@@ -47,12 +45,8 @@ def answer(law: Law, name: str, start: datetime, category: str = "", agency: str
     }
 
 
-def explain_clocks(law: Law, clocks: Sequence[Clock]) -> list[Explained]:
-    """Each clock with its count, by the law that it was counted by. Raises TryAgain if that law has still to be read."""
-    return [_explain_clock(law, clock) for clock in clocks]
-
-
-def _explain_clock(law: Law, clock: Clock) -> Explained:
+def explain_clock(law: Law, clock: Clock) -> Explained:
+    """A clock with its count, by the law that it was counted by. Raises TryAgain if that law has still to be read."""
     fields = {
         "clock_id": clock.id,
         "rule": clock.rule,

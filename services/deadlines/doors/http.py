@@ -24,7 +24,7 @@ def routes(lawbook: Lawbook, store: DeadlinesStore) -> list[ControllerRouterHand
         law, case = lawbook.current(), read_case(document)
         waited = {"submitted_at": case.submitted_at.astimezone(law.days.zone).isoformat(), "agency": case.agency}
         try:
-            return {"code": code, **waited, "clocks": explain.explain_clocks(law, case.clocks)}
+            return {"code": code, **waited, "clocks": [explain.explain_clock(law, clock) for clock in case.clocks]}
         except TryAgain as error:
             raise Problem(503, "not-known-yet", f"{error}; ask again in a minute.") from None
 

@@ -41,7 +41,8 @@ class Backlog:
         Raises KafkaError or TimeoutError when Kafka does not answer.
         """
         async with asyncio.timeout(_ANSWER_SECONDS):
-            ends = await self._action_ends()
+            names = [kafka.topic_name(self._settings.namespace, topics.actions(agency)) for agency in self._agencies()]
+            ends = await self.ends([TopicPartition(name, 0) for name in names])
             read = await self._read(ends)
         # Under constant traffic the newest actions are never all read, hence the earlier question beside this one.
         for held, instant in ((ends, now), *([self._waiting] if self._waiting else [])):
@@ -59,10 +60,6 @@ class Backlog:
             kafka.assign_paused(consumer, partitions)
             ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
         return ends
-
-    async def _action_ends(self) -> dict[TopicPartition, int]:
-        names = [kafka.topic_name(self._settings.namespace, topics.actions(agency)) for agency in self._agencies()]
-        return await self.ends([TopicPartition(name, 0) for name in names])
 
     async def _read(self, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         consumer, admin = await self._connected()

@@ -1,7 +1,7 @@
 """What a request by HTTP holds: JSON, or a form with the same JSON and files."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from litestar.datastructures import UploadFile
@@ -32,7 +32,8 @@ async def read(request: AnyRequest) -> tuple[bytes, list[File]]:
         raise
     except Exception as error:  # The parser raises various types on what is not a form; the sender can mend them all.
         raise Problem(400, "broken-form", "The multipart body cannot be read; send it again with a correct boundary.") from error
-    _check_parts(list(form.multi_items()))
+    if faults := [*_faults_of_parts(list(form.multi_items()))]:
+        raise Problem(422, "invalid-form", "Correct every part listed in errors and send it again.", faults)
     part = form.get("feedback")
     raw = await part.read() if isinstance(part, UploadFile) else (part or "").encode() if isinstance(part or "", str) else b""
     if isinstance(part, Mapping):
@@ -41,20 +42,16 @@ async def read(request: AnyRequest) -> tuple[bytes, list[File]]:
     return raw, [File(upload.filename, await upload.read()) for upload in uploads]
 
 
-def _check_parts(parts: Sequence[tuple[str, Any]]) -> None:
+def _faults_of_parts(parts: Sequence[tuple[str, Any]]) -> Iterator[Fault]:
     """A part that would be left out of the feedback without a word is a fault."""
-    faults: list[Fault] = []
     for name, value in parts:
         if name not in ("feedback", "attachments"):
             message = "is no part of this form; send one `feedback` and files as `attachments`"
-            faults.append(Fault(field=name, code="unknown_field", message=message))
+            yield Fault(field=name, code="unknown_field", message=message)
         elif name == "attachments" and not isinstance(value, UploadFile):
-            faults.append(Fault(field=name, code="wrong_type", message="is text and no file; give the part a filename"))
+            yield Fault(field=name, code="wrong_type", message="is text and no file; give the part a filename")
     if sum(name == "feedback" for name, _ in parts) > 1:
-        message = "stands in the form more than once; send it once"
-        faults.append(Fault(field="feedback", code="sent_twice", message=message))
-    if faults:
-        raise Problem(422, "invalid-form", "Correct every part listed in errors and send it again.", faults)
+        yield Fault(field="feedback", code="sent_twice", message="stands in the form more than once; send it once")
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
@@ -68,7 +65,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     return document
 
 
-def parse_as(model: type[_ModelT], raw: bytes, faults: Sequence[Fault] = ()) -> _ModelT:
+def parse_as(model: type[_ModelT], raw: bytes, faults: Iterable[Fault] = ()) -> _ModelT:
     """The JSON in `raw` as `model`. Raises Problem with the faults of both, where there are any."""
     document, found = parse_object(raw), list(faults)
     try:

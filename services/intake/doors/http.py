@@ -22,7 +22,7 @@ from pakn.engine.problems import AnyRequest, Problem
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from services.intake import attachments, domain, shown
-from services.intake.domain import Arrival, File
+from services.intake.domain import Arrival
 from services.intake.doors import bodies, openapi
 from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink
 from services.intake.feedback import Feedback
@@ -90,7 +90,8 @@ class Api:
         self._check_secret(feedback, secret, secret_in_link)
         raw, files = await bodies.read(request)
         supplement = bodies.parse_as(Supplement, raw, attachments.check(self.pack, files))
-        act_id = self._act_id(key, feedback, "supplement", raw + b"".join(_digest(file) for file in files))
+        digests = [hashlib.sha256(file.name.encode() + b"\0" + file.content).digest() for file in files]
+        act_id = self._act_id(key, feedback, "supplement", raw + b"".join(digests))
         outcome = await self.acts.supplement(feedback, act_id, supplement, files)
         detail = f"The feedback is {feedback.state}; a supplement is taken while more is asked for."
         _check_taken(outcome, "nothing-is-asked", detail)
@@ -259,10 +260,6 @@ def _check_taken(outcome: Taken, kind: str, detail: str) -> None:
 def _check_assigned(feedback: Feedback, claims: dict[str, Any], what: str) -> None:
     if feedback.agency != claims["sub"]:
         raise Problem(403, "not-your-case", f"{what} to the agency that the case is assigned to now.")
-
-
-def _digest(file: File) -> bytes:
-    return hashlib.sha256(file.name.encode() + b"\0" + file.content).digest()
 
 
 def sign_agency_token(secret_key: str, agency: str, token_id: str, expires_at: Any) -> str:

@@ -7,7 +7,6 @@ import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ValidationError
@@ -56,7 +55,7 @@ class IntakeHandler:
         for received, answer in zip(posted, await self._reception.receive([self._read(row) for row in posted]), strict=True):
             match answer:
                 case Refused(faults):
-                    outcome.given_up.append((received, _refusal(faults)))
+                    outcome.given_up.append((received, GiveUp("invalid", faults=faults)))
                 case Failed(error):
                     outcome.given_up.append((received, GiveUp("unexpected", describe(error))))
                 case Registration():
@@ -85,7 +84,7 @@ class IntakeHandler:
             cause=_cause(portal, own_id, record),
             submission_id=own_id,
             id_field="ce_id",
-            received_at=self._received_at(record),
+            received_at=self._time.at(appended_at(record)),
             model=PortalSubmission,
             files=files,
             portal=portal,
@@ -93,9 +92,6 @@ class IntakeHandler:
             sent_at=outer.sent_at,
             faults=faults,
         )
-
-    def _received_at(self, record: Record) -> datetime:
-        return self._time.at(appended_at(record))
 
     async def _project(self, batch: Sequence[Received]) -> None:
         by_case: dict[str, list[Received]] = defaultdict(list)
@@ -116,7 +112,7 @@ class IntakeHandler:
             metrics.submissions.labels("portal", "refused").inc()
             if given_up.reason.reason == "invalid":
                 faults = self._all_faults(portal, own_id, record) or faults
-        now = self._received_at(record)
+        now = self._time.at(appended_at(record))
         cause = _cause(portal, own_id, record)
         event = schemas.SubmissionRefused(
             submission_id=own_id,
@@ -177,7 +173,3 @@ def _projection(case_id: str, events: Sequence[Received], known: set[str]) -> Pr
 
 def _cause(portal: str, own_id: str, record: Record) -> str:
     return schemas.derived_id(portal, own_id or f"{record.partition}/{record.offset}")
-
-
-def _refusal(faults: Sequence[Fault]) -> GiveUp:
-    return GiveUp("invalid", "; ".join(f"{fault.field}: {fault.message}" for fault in faults), tuple(faults))

@@ -91,18 +91,20 @@ class Composer:
         event = {name: self._local(value) for name, value in _typed(model, letter.event).items()}
         contact = case.contact
         category = event.get("category") or case.category
+        category_name = next((row.name[language] for row in self._pack.categories if row.id == category), category)
         agency = letter.agency or case.agency
+        agency_name = next((row.letter_name for row in self._pack.agencies if row.id == agency), agency)
         link = links.feedback(self._public_url, letter.code, contact.lookup_secret if contact else None)
         return {
             "feedback": {
                 "code": letter.code,
                 "title": event.get("title") or case.title,
-                "category_name": self._category_name(category, language),
+                "category_name": category_name,
                 "submitted_at": event.get("submitted_at") or self._local(case.submitted_at),
                 "state": STATE_AFTER.get(model.event_name()),
             },
             "sender": {"name": (contact.name or "") if contact else ""},
-            "agency": {"id": agency, "name": self._agency_name(agency)} if agency else None,
+            "agency": {"id": agency, "name": agency_name} if agency else None,
             "event": event,
             "links": {"lookup": link},
             "deadline": self._deadline(letter, case, language),
@@ -125,18 +127,6 @@ class Composer:
             "verified": deadline.verified,
             "count": deadline.count.model_dump(),
         }
-
-    def _category_name(self, category: str, language: str) -> str:
-        try:
-            return self._pack.category(category).name[language]
-        except KeyError:
-            return category
-
-    def _agency_name(self, agency: str) -> str:
-        try:
-            return self._pack.agency(agency).letter_name
-        except KeyError:
-            return agency
 
     def _local(self, value: Any) -> Any:
         return value.astimezone(self._zone) if isinstance(value, datetime) else value

@@ -44,12 +44,12 @@ def test_hours_that_end_beyond_the_calendar_wait_too_because_their_warnings_need
 
 def test_the_page_says_of_an_uncounted_clock_what_it_waits_for() -> None:
     story = Story(at("2026-12-21"), law=UNTIL_2026)
-    said = explain.explain_clocks(UNTIL_2026, [story.clock("handle_reply")])[0]
+    said = explain.explain_clock(UNTIL_2026, story.clock("handle_reply"))
     assert (said["state"], said["due_date"], said["due_at"], said["days"]) == ("uncounted", None, None, [])
     assert said["explanation"] == "calendar 2026-09 ends before its last day; it is counted when a longer one is applied"
     assert said["rule_set"] == "qd29-2026"
     story.reply(at("2026-12-28"))
-    said = explain.explain_clocks(UNTIL_2026, [story.clock("handle_reply")])[0]
+    said = explain.explain_clock(UNTIL_2026, story.clock("handle_reply"))
     assert (said["state"], said["explanation"]) == (
         "met", "calendar 2026-09 ends before its last day; it was closed before it could be counted",
     )  # fmt: skip

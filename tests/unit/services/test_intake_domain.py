@@ -94,7 +94,8 @@ def test_what_is_required_of_the_sender_is_the_packs_decision() -> None:
 
 
 def test_a_category_is_found_by_its_id_and_by_its_name_elsewhere() -> None:
-    assert domain.find_category(VN, "Khác/Other") == domain.find_category(VN, "khac") == VN.category("khac")
+    assert domain.find_category(VN, "Khác/Other") in [row for row in VN.categories if row.id == "khac"]
+    assert domain.find_category(VN, "khac") == domain.find_category(VN, "Khác/Other")
     assert domain.find_category(VN, "Unicorns") is None
 
 
