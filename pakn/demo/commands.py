@@ -24,12 +24,14 @@ def demo(
     folder: Annotated[Path, typer.Option(help="where servers, logs and letters of the demo are kept")] = Path(".pakn/demo"),
 ) -> None:
     """Play weeks of real requests through the four services and count what came of them."""
+    if report and not report.absolute().parent.is_dir():
+        stop(f"{report}: there is no such folder; make it first.")
     try:
         code = asyncio.run(
             play.play(
                 packs=pack or [], requests=requests, limit=limit, report=report, days=days, keep=keep, folder=folder.absolute()
             )
         )
-    except (CannotStart, PackError, ValueError, TimeoutError) as error:
+    except (CannotStart, PackError, ValueError, OSError) as error:
         stop(str(error))
     raise typer.Exit(code)

@@ -36,7 +36,8 @@ class CannotStart(Exception):
 def run(command: Sequence[str], seconds: float, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a tool to its end, whatever its status. Raises CannotStart when it takes longer than `seconds`."""
     try:
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=seconds)
+        # In a session of its own: Ctrl-C ends this process, which then ends the tool, and not the tool alone.
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=seconds, start_new_session=True)
     except subprocess.TimeoutExpired as error:
         raise CannotStart(f"{' '.join(command)[:200]} did not end within {seconds:g} s.") from error
 

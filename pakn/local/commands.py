@@ -19,5 +19,5 @@ def up(folder: Annotated[Path, typer.Option(help="where servers started here kee
         # Its faults are told before servers are started for it.
         load_pack(settings.pack)
         asyncio.run(stack.run_until_signal(folder, settings))
-    except (CannotStart, PackError) as error:
+    except (CannotStart, PackError, OSError) as error:
         stop(str(error))

@@ -188,11 +188,10 @@ def replay_clocks(
 
 def _end_of_day(text: str, zone: ZoneInfo) -> datetime:
     try:
-        day = date.fromisoformat(text)
-    except ValueError:
+        # The last instant of the day: what is due at 24:00 is not late on that day yet.
+        return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), zone) - timedelta(microseconds=1)
+    except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is not a date, such as 2026-08-21") from None
-    # The last instant of the day: what is due at 24:00 is not late on that day yet.
-    return datetime.combine(day + timedelta(days=1), time(), zone) - timedelta(microseconds=1)
 
 
 def _show_table(title: str, of: str, columns: Sequence[str], rows: Mapping[str, Mapping[str, int]]) -> None:

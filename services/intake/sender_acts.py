@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, StrictBool
 
 import schemas
 from pakn.engine.mongo import FileBucket
@@ -29,7 +29,7 @@ class Supplement(BaseModel, frozen=True, extra="forbid"):
 class Rating(BaseModel, frozen=True, extra="forbid"):
     """Whether the sender is satisfied with the published reply."""
 
-    satisfied: bool
+    satisfied: StrictBool
 
 
 class SenderActs:

@@ -70,6 +70,8 @@ async def test_a_repeated_id_is_answered_the_same_and_with_another_submission_it
 async def test_a_refused_submission_can_be_corrected_under_its_id(system: System) -> None:
     own_id = await system.post.portal("cdvcqg", GOOD | {"category": "x", "reference": "HS-3"})
     assert (await refused(system, own_id)).data["reference"] == "HS-3"
+    own_id = await system.post.portal("cdvcqg", {"title": "only", "reference": "HS-4"})
+    assert (await refused(system, own_id)).data["reference"] == "HS-4"
     await system.post.portal("cdvcqg", GOOD, own_id)
     await registered(system, own_id)
 

@@ -91,7 +91,7 @@ class Api:
         raw, files = await bodies.read(request)
         supplement = bodies.parse_as(Supplement, raw, attachments.check(self.pack, files))
         digests = [hashlib.sha256(file.name.encode() + b"\0" + file.content).digest() for file in files]
-        act_id = self._act_id(key, feedback, "supplement", raw + b"".join(digests))
+        act_id = self._act_id(key, feedback, "supplement", supplement, *digests)
         outcome = await self.acts.supplement(feedback, act_id, supplement, files)
         detail = f"The feedback is {feedback.state}; a supplement is taken while more is asked for."
         _check_taken(outcome, "nothing-is-asked", detail)
@@ -103,9 +103,8 @@ class Api:
         """Rate the published reply, once."""
         feedback = await self._find(code)
         self._check_secret(feedback, secret, secret_in_link)
-        raw = await request.body()
-        rating = bodies.parse_as(Rating, raw)
-        outcome = await self.acts.rate(feedback, self._act_id(key, feedback, "rating", raw), rating)
+        rating = bodies.parse_as(Rating, await request.body())
+        outcome = await self.acts.rate(feedback, self._act_id(key, feedback, "rating", rating), rating)
         _check_taken(outcome, "cannot-be-rated", "A reply can be rated once, after it is published.")
         return RatingTaken(code=code, satisfied=rating.satisfied)
 
@@ -172,11 +171,13 @@ class Api:
             raise Problem(401, "token-refused", f"{error}; ask the operator for a new one.", headers=challenge) from None
         return claims
 
-    def _act_id(self, key: str | None, feedback: Feedback, act: str, raw: bytes) -> str:
-        """The id of an act. With a key, the same act with the same content has the same id, and another one another."""
+    def _act_id(self, key: str | None, feedback: Feedback, act: str, said: Supplement | Rating, *files: bytes) -> str:
+        """The id of an act. With a key, the same act with the same values has the same id, and another one another."""
         if key is None:
             return self.new_id()
-        return schemas.derived_id(feedback.id, f"{act}/{domain.fingerprint(raw)}/{_checked(key)}")
+        return schemas.derived_id(
+            feedback.id, f"{act}/{domain.fingerprint(said.model_dump_json().encode(), *files)}/{_checked(key)}"
+        )
 
     def routes(self) -> list[ControllerRouterHandler]:
         """The routes of the citizens' side, version 1."""

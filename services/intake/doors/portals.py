@@ -116,7 +116,7 @@ class IntakeHandler:
         cause = _cause(portal, own_id, record)
         event = schemas.SubmissionRefused(
             submission_id=own_id,
-            reference=getattr(given_up.received.event, "reference", None) if given_up.received else None,
+            reference=_outer(_document(record) or {}).reference,
             portal=portal,
             faults=faults,
             refused_at=now,
@@ -135,14 +135,19 @@ class IntakeHandler:
 
     def _all_faults(self, portal: str, own_id: str, record: Record) -> tuple[Fault, ...]:
         """The faults of shape and the pack's together, so that a portal can mend everything at once."""
-        try:
-            raw = json.loads(record.value or b"")
-        except (ValueError, RecursionError) as error:
-            return (Fault(field="body", code="not_json", message=f"is not JSON: {error}"[:500]),)
-        if not isinstance(raw, dict):
-            return (Fault(field="body", code="wrong_type", message="must be a JSON object"),)
+        raw = _document(record)
+        if raw is None:
+            return ()
         found = reception.check(self._pack, self._arrival(portal, own_id, raw, _outer(raw), record))
         return found if isinstance(found, tuple) else ()
+
+
+def _document(record: Record) -> dict[str, Any] | None:
+    """The JSON object in a record; none where there is none."""
+    with contextlib.suppress(ValueError, RecursionError):
+        found = json.loads(record.value or b"")
+        return found if isinstance(found, dict) else None
+    return None
 
 
 def _outer(raw: Mapping[str, Any]) -> _Outer:

@@ -81,7 +81,7 @@ def test_whatever_is_wrong_is_told_in_our_own_words() -> None:
         ("AgencyAction", {}, "action", "missing", "required"),
         ("AgencyAction", {"action": "acept"}, "action", "not_one_of", "'accept'"),
         ("AgencyAction", [], "whole", "wrong_type", "object"),
-        ("Rating", {"satisfied": "maybe"}, "satisfied", "wrong_type", "true or false"),
+        ("Rating", {"satisfied": "yes"}, "satisfied", "wrong_type", "true or false"),
         ("Rating", b"{", "whole", "not_json", "JSON"),
     ],
 )
