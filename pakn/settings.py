@@ -3,11 +3,15 @@
 `.env.example` lists all of them.
 """
 
+import difflib
+import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.topics import ServiceName
@@ -145,10 +149,30 @@ class SettingsError(ValueError):
     """The environment holds settings that cannot be used; the text has one line per fault."""
 
 
+def variables(model: type[BaseModel] = Settings, prefix: str = "PAKN_") -> Iterator[tuple[str, FieldInfo]]:
+    """The name of each variable of the environment that is a setting, with its field."""
+    for name, field in model.model_fields.items():
+        variable = f"{prefix}{name.upper()}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from variables(field.annotation, f"{variable}__")
+        else:
+            yield variable, field
+
+
 def read_settings() -> Settings:
-    """Read the environment. Raises SettingsError with every fault, each with the variable's name."""
+    """Read the environment. Raises SettingsError with every fault, each with the variable's name.
+
+    A variable that only looks like a setting is a fault: a misspelt one would leave its setting at the default in silence.
+    """
+    known = [name for name, _ in variables()]
+    lines = []
+    for name in sorted(name for name in os.environ if name.startswith("PAKN_") and name.upper() not in known):
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+        lines.append(f"{name}: there is no such setting" + (f"; is {near[0]} meant?" if near else ""))
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        lines = [f"PAKN_{'__'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}" for fault in error.errors()]
-        raise SettingsError("\n".join(lines)) from None
+        lines += [f"PAKN_{'__'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}" for fault in error.errors()]
+    if lines:
+        raise SettingsError("\n".join(lines))
+    return settings

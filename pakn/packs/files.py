@@ -6,6 +6,7 @@ faults must come at once. So values are read together with their places, and a b
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,6 +22,7 @@ Position = tuple[int | str, ...]
 ANY: Final = "*"
 """In the pattern of `PackFile.each`: every item of a list, or every key of a mapping."""
 
+_TYPOGRAPHIC = frozenset("“”„‟«»")
 T = TypeVar("T")
 
 
@@ -92,7 +94,9 @@ def read_yaml(folder: Path, name: str) -> PackFile:
         data = _build(loader, node, (), document) if node is not None else None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        faults.append(PackFault(name, line, f"not valid YAML ({error.problem}); check indentation, quotes and colons"))
+        tab = "\t" in text.splitlines()[min(line, len(text.splitlines())) - 1]
+        what = "a tab stands here; use spaces" if tab else f"not valid YAML ({error.problem}); check indentation, quotes and colons"
+        faults.append(PackFault(name, line, what))
         return document
     except (yaml.YAMLError, ValueError) as error:
         # A date such as 2026-02-30 fails in the date type, with no mark.
@@ -111,6 +115,9 @@ def _build(loader: yaml.SafeLoader, node: yaml.Node, place: Position, document: 
     if isinstance(node, yaml.SequenceNode):
         return [_build(loader, item, (*place, index), document) for index, item in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
+        if what := _misread(node):
+            document.faults.append(document.fault(place, what))
+            return None
         try:
             return loader.construct_object(node)
         except ValueError as error:
@@ -134,29 +141,61 @@ def _build(loader: yaml.SafeLoader, node: yaml.Node, place: Position, document: 
     return mapping
 
 
+def _misread(node: yaml.Node) -> str | None:
+    """What is wrong with a plain value that YAML 1.1 would read as something else than what stands there."""
+    text = str(node.value)
+    if node.tag == "tag:yaml.org,2002:int" and not re.fullmatch(r"-?(0|[1-9][0-9]*)", text):
+        return f"`{text}` would be read as the number {_as_yaml_reads(text)}; write a number without leading zeros or colons"
+    if not getattr(node, "style", None) and text[:1] in _TYPOGRAPHIC and text[-1:] in _TYPOGRAPHIC:
+        return f"{text} stands in typographic quotes, which become part of the value; use plain ones"
+    return None
+
+
+def _as_yaml_reads(text: str) -> int:
+    return int(yaml.safe_load(text))
+
+
 def read_csv(folder: Path, name: str, dates: tuple[str, ...]) -> PackFile:
-    """The rows of `folder/name` as a list of mappings; an empty cell is left out, ISO dates in `dates` are parsed."""
+    """The rows of `folder/name` as a list of mappings; an empty cell is left out, ISO dates in `dates` are parsed.
+
+    A header that cannot be used is one fault, however many rows there are below it.
+    """
     text, faults = read_text(folder, name)
     document = PackFile(name, [], {(): 1}, faults)
-    reader = csv.reader(io.StringIO(text or ""))
+    reader = csv.reader(io.StringIO(text or ""), strict=True)
     columns: list[str] = []
-    for cells in reader:
-        place = (len(document.data),)
-        if not columns:
-            columns = cells
-        elif len(cells) != len(columns) and cells:
-            what = f"{len(cells)} cells where the header has {len(columns)}; quote a cell that holds a comma"
-            faults.append(PackFault(name, reader.line_num, what))
-        elif cells:
-            document.lines[place] = reader.line_num
-            row: dict[str, Any] = {}
-            for column, cell in zip(columns, cells, strict=True):
-                if cell.strip():
-                    row[column] = _parse_date(cell.strip()) if column in dates else cell.strip()
-            document.data.append(row)
+    begins = 1
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                pass
+            elif not columns:
+                columns = [cell.strip() for cell in cells]
+                if what := _wrong_header(columns):
+                    faults.append(PackFault(name, begins, what))
+                    return PackFile(name, None, document.lines, faults)
+            elif len(cells) != len(columns):
+                what = f"{len(cells)} cells where the header has {len(columns)}; quote a cell that holds a comma"
+                faults.append(PackFault(name, begins, what))
+            else:
+                document.lines[(len(document.data),)] = begins
+                row = {column: cell.strip() for column, cell in zip(columns, cells, strict=True) if cell.strip()}
+                document.data.append({column: _parse_date(cell) if column in dates else cell for column, cell in row.items()})
+            begins = reader.line_num + 1
+    except csv.Error:
+        faults.append(PackFault(name, begins, "a quote in this row is not closed; close it, or double it where a quote is meant"))
+        return PackFile(name, None, document.lines, faults)
     if not document.data and not faults:
         faults.append(PackFault(name, 1, "there is no row; give at least one below the header"))
     return document
+
+
+def _wrong_header(columns: list[str]) -> str | None:
+    if len(columns) == 1 and (found := next((mark for mark in ";\t|" if mark in columns[0]), None)):
+        return f"the cells are separated by {found!r}; save the file with commas"
+    if twice := sorted({column for column in columns if columns.count(column) > 1}):
+        return f"the column {', '.join(map(repr, twice))} stands twice; remove or rename one"
+    return None
 
 
 def _parse_date(text: str) -> date | str:

@@ -25,6 +25,8 @@ TopicId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")]
 Phrase = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 MediaType = Annotated[str, StringConstraints(pattern=r"^(application|audio|image|text|video)/[a-z0-9][a-z0-9.+-]*$")]
+# Versions are compared as text: a month or day of one digit, or a quote, would sort after every later date.
+CalendarVersion = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-([0-9]{2}|[0-9]{4})(-[0-9]{2})?([.-][0-9a-z]+)*$")]
 Positive = Annotated[int, Field(ge=1, strict=True)]
 Translated = Mapping[str, Phrase]
 """A text by language, such as {vi: ..., en: ...}."""
@@ -264,10 +266,10 @@ class Comparison(Part):
 class Calendar(Part):
     """calendar.yaml: only weekdays off and weekend days worked are listed; a year that is not listed is unknown.
 
-    Versions are compared as text, and the greater one is the later: begin them with the date, such as "2026-09-01.1".
+    Versions are compared as text, and the greater one is the later.
     """
 
-    version: Phrase
+    version: CalendarVersion
     timezone: Phrase
     weekend: tuple[Weekday, ...] = Field(min_length=1, max_length=6)
     years: tuple[Year, ...] = Field(min_length=1)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
-from pakn.settings import Settings
+from pakn.settings import variables
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text().splitlines()
@@ -19,14 +19,11 @@ COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
 NOT_PASSED_ON = {"PAKN_HTTP__HOST", "PAKN_HTTP__PORT", "PAKN_LEGAL_TIME__FILE", "PAKN_LOCAL__KAFKA_PORT", "PAKN_LOCAL__MONGO_PORT"}
 
 
-def settings(model: type[BaseModel] = Settings, prefix: str = "PAKN_") -> Iterator[tuple[str, str]]:
+def settings() -> Iterator[tuple[str, str]]:
     """Each variable that a process reads, and its default as one would write it; nothing where there is no default."""
-    for name, field in model.model_fields.items():
+    for variable, field in variables():
         default = field.default
-        variable = f"{prefix}{name}".upper()
-        if isinstance(default, BaseModel):
-            yield from settings(type(default), f"{variable}__")
-        elif isinstance(default, SecretStr):
+        if isinstance(default, SecretStr):
             yield variable, default.get_secret_value()
         elif isinstance(default, bool):
             yield variable, str(default).lower()

@@ -42,7 +42,7 @@ steps:
         (", to: gia-lai", "", "s.yaml:5: `to` is missing"),
         ("to: gia-lai", "to: gialai", "s.yaml:5: `gialai` is not known here; known are: bo-noi-vu"),
         ("on: 2026-03-02", "on: 02/03/2026", "s.yaml:5: `02/03/2026` is not a day; write it as 2026-03-02"),
-        ("on: 2026-03-02", "on: 2026-03-02, at: 23:59", "s.yaml:5: `1439` is not an hour; write it in quotes"),
+        ("on: 2026-03-02", "on: 2026-03-02, at: 23:59", "s.yaml:5: `23:59` would be read as the number 1439"),
         ("until: 2026-03-24", "until: 2026-03-01", "s.yaml:6: 2026-03-01 comes before the step above"),
         ("until: 2026-03-24", "until: 2026-02-30", "s.yaml:6: '2026-02-30' is not valid"),
         ("clock: handle_reply", "clock: reply", "s.yaml:7: `reply` is not known here; known are: refuse, request_more"),
