@@ -109,6 +109,18 @@ ASSIGNMENT_EVENTS = (
     "ActionRefused",
 )
 
+EVENTS: Mapping[str, tuple[str, ...]] = {
+    FEEDBACK: LIFECYCLE_EVENTS,
+    CONTACTS: ("ContactRecorded",),
+    INBOX: ("PortalSubmission",),
+    OUTBOX: ("SubmissionRegistered", "SubmissionRefused"),
+    ASSIGNMENTS: ASSIGNMENT_EVENTS,
+    ACTIONS: ("AgencyAction",),
+    DEAD: (),
+}
+"""The events that a family of topics carries. A record of any other type is refused, whoever wrote it: a portal that could post
+a published reply into its own topic would speak for every agency."""
+
 
 def inbox(portal: str) -> str:
     """The topic in which `portal` posts submissions."""
@@ -149,10 +161,10 @@ def read_by(service: ServiceName, agencies: Iterable[str], portals: Iterable[str
 def all_topics(agencies: Iterable[str], portals: Iterable[str]) -> list[TopicSpec]:
     """Every topic that a deployment with these agencies and portals has."""
     specs = [
-        TopicSpec(FEEDBACK, LIFECYCLE_EVENTS, "Every fact of every case, keyed by feedback id.", spread=True, retention_ms=-1),
+        TopicSpec(FEEDBACK, EVENTS[FEEDBACK], "Every fact of every case, keyed by feedback id.", spread=True, retention_ms=-1),
         TopicSpec(
             CONTACTS,
-            ("ContactRecorded",),
+            EVENTS[CONTACTS],
             "How to reach each sender; personal data; a tombstone erases.",
             spread=True,
             retention_ms=-1,
@@ -160,17 +172,15 @@ def all_topics(agencies: Iterable[str], portals: Iterable[str]) -> list[TopicSpe
         ),
     ]
     for portal in portals:
-        specs.append(TopicSpec(inbox(portal), ("PortalSubmission",), f"What the portal {portal} posts.", broker_time=True))
-        specs.append(
-            TopicSpec(outbox(portal), ("SubmissionRegistered", "SubmissionRefused"), f"The answers to the portal {portal}.")
-        )
+        specs.append(TopicSpec(inbox(portal), EVENTS[INBOX], f"What the portal {portal} posts.", broker_time=True))
+        specs.append(TopicSpec(outbox(portal), EVENTS[OUTBOX], f"The answers to the portal {portal}."))
     for agency in agencies:
-        specs.append(TopicSpec(assignments(agency), ASSIGNMENT_EVENTS, f"What the agency {agency} must know."))
-        specs.append(TopicSpec(actions(agency), ("AgencyAction",), f"What the agency {agency} does.", broker_time=True))
+        specs.append(TopicSpec(assignments(agency), EVENTS[ASSIGNMENTS], f"What the agency {agency} must know."))
+        specs.append(TopicSpec(actions(agency), EVENTS[ACTIONS], f"What the agency {agency} does.", broker_time=True))
     specs += [
         TopicSpec(
             dead(service),
-            (),
+            EVENTS[DEAD],
             f"Records that {service} could not handle, with the reason in the headers.",
             retention_ms=180 * _DAY_MS,
             # Any record of another topic, with the reason on top.

@@ -116,6 +116,7 @@ UNREADABLE: dict[str, tuple[bytes | None, list[tuple[str, bytes | None]], str]] 
     "other CloudEvents": (b"{}", headers(ce_specversion=b"0.3"), "unreadable"),
     "very long id": (b"{}", headers(ce_id=b"i" * 300_000), "unreadable"),
     "unknown type": (b"{}", headers(ce_type=b"pakn.SomethingElse.v1"), "unknown_type"),
+    "a fact that only PAKN states": (b"{}", headers(ce_type=b"pakn.ReplyPublished.v1"), "unknown_type"),
     "another's type": (b"{}", headers(ce_type=b"org.example.thing"), "unknown_type"),
     "unknown version": (b"{}", headers(ce_type=b"pakn.PortalSubmission.v2"), "unknown_schema"),
     "no value": (None, headers(), "invalid"),

@@ -54,6 +54,7 @@ async def test_a_transferred_case_is_the_new_agencys_alone(system: System) -> No
 
 WRONG: dict[str, tuple[bytes | None, dict[str, bytes | None], str]] = {
     "not UTF-8": (b"{}", {"ce_id": b"\xff"}, "unreadable"),
+    "a fact that only PAKN states": (b"{}", {"ce_type": b"pakn.FeedbackSubmitted.v1"}, "unknown_type"),
     "unknown type": (b"{}", {"ce_type": b"pakn.FeedbackAssigned.v1"}, "unknown_type"),
     "unknown version": (b"{}", {"ce_type": b"pakn.AgencyAction.v7"}, "unknown_schema"),
     "no value": (None, {}, "invalid"),

@@ -1,11 +1,20 @@
 """The names of topics, and who reads which."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+from unittest.mock import Mock
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import schemas
 from pakn import links
+from pakn.engine.turn import Turn
+from pakn.errors import GiveUp
+from pakn.settings import Settings
 from schemas import topics
+from schemas.envelope import binary_headers
 from schemas.topics import TopicName
 
 SPECS = topics.all_topics(["gia-lai", "bo.y-te"], ["cdvcqg"])
@@ -35,3 +44,24 @@ def test_one_service_alone_reads_what_agencies_do() -> None:
 def test_the_link_in_a_letter_is_the_one_of_the_answer_with_the_secret_behind_it() -> None:
     assert links.feedback("https://pakn.example/", "PAKN.20261126.0001") == "https://pakn.example/v1/feedback/PAKN.20261126.0001"
     assert links.feedback("https://pakn.example", "A", "s/+") == "https://pakn.example/v1/feedback/A?secret=s%2F%2B"
+
+
+@pytest.mark.parametrize("family", [topics.FEEDBACK, topics.CONTACTS, topics.INBOX, topics.ACTIONS])
+@pytest.mark.parametrize("type", sorted(schemas.CATALOGUE))
+def test_a_topic_carries_its_own_events_and_no_other_whoever_reads_it(family: str, type: str) -> None:
+    """A portal posted a ReplyPublished into its inbox, and the public read it as the official answer."""
+    event = schemas.CATALOGUE[type].event_name()
+    everything = frozenset(model.__name__ for model in schemas.CATALOGUE.values())
+    turn = Turn(Settings(namespace="t"), "intake", Mock(), Mock(), everything, Mock(), Mock())
+    value = (Path(schemas.__file__).parent / "examples" / f"{event}.json").read_bytes()
+    made = binary_headers(id="1", type=type, source="/x", time=datetime(2026, 11, 26, tzinfo=UTC), subject="s")
+    headers = tuple((name, text.encode()) for name, text in made.items())
+    record = Mock(topic=f"t.{family}.x", partition=0, offset=0, timestamp=0, key=b"s", value=value, headers=headers)
+    if event in topics.EVENTS[family]:
+        found = turn.parse(record)
+        assert found is not None
+        assert found.envelope.type == type
+    else:
+        with pytest.raises(GiveUp, match=rf"{type}.* is not one that {family}\.x carries") as caught:
+            turn.parse(record)
+        assert caught.value.reason == "unknown_type"
