@@ -99,6 +99,8 @@ def subscribe(
         batch_timeout_ms=20,
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
+        # What a producer has taken back never happened.
+        isolation_level="read_committed",
         fetch_min_bytes=_FULL_BATCH_BYTES if gather_ms else 1,
         # A partition whose records are being handled is asked for again only when the fetch under way returns.
         fetch_max_wait_ms=gather_ms or _FETCH_MAX_WAIT_MS,

@@ -5,6 +5,7 @@ The pages answer from the first second. Kafka and MongoDB connect in the backgro
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
@@ -19,7 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pymongo.errors import PyMongoError
 
 from pakn import metrics
-from pakn.engine import kafka, mongo, problems
+from pakn.engine import kafka, mongo, problems, tolerant_records
 from pakn.engine.kafka import Record
 from pakn.errors import CannotRun, describe
 from pakn.logs import logger
@@ -156,12 +157,22 @@ class Service:
     async def _join(self) -> None:
         read = [TopicName.parse(name).topic for name in self._subscriber.topic_names]
         await kafka.check_topics(self._settings, read)
+        tolerant_records.install()
+        # The library would start its reading loop anew in this process, behind what it had fetched and lost.
+        os.environ["FASTSTREAM_SUPERVISOR_DISABLED"] = "1"
         try:
             await self.broker.start()
+            for task in self._subscriber.tasks:
+                task.add_done_callback(self._reading_ended)
         except BaseException:
             # A half-started broker holds a producer or a consumer; the next attempt needs a clean one.
             await self.broker.stop()
             raise
+
+    def _reading_ended(self, task: asyncio.Task[Any]) -> None:
+        """Nothing that leaves the library's reading loop may lead to a commit: a new process reads from what is committed."""
+        if not task.cancelled() and (error := task.exception()):
+            self.fatal(f"the reading of Kafka ended: {describe(error)}")
 
     async def _guarded(self, job: Job) -> None:
         try:

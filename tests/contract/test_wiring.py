@@ -76,6 +76,7 @@ async def test_a_consumer_loses_nothing_and_passes_over_nothing(name: ServiceNam
     assert options["group_id"] == f"wiring.{name}"
     assert options["enable_auto_commit"] is False
     assert options["auto_offset_reset"] == "earliest"
+    assert options["isolation_level"] == "read_committed"
     assert options["max_partition_fetch_bytes"] >= 8 * 1024 * 1024
     assert options["max_poll_interval_ms"] > service._settings.retry_seconds * 1000
     assert all(topic.startswith("wiring.") for topic in options["topics"])

@@ -101,7 +101,10 @@ class Backlog:
     async def _connected(self) -> tuple[Any, Any]:
         if self._clients is None:
             options = kafka.client_options(self._settings.kafka)
-            consumer, admin = AIOKafkaConsumer(enable_auto_commit=False, **options), AIOKafkaAdminClient(**options)
+            consumer, admin = (
+                AIOKafkaConsumer(enable_auto_commit=False, isolation_level="read_committed", **options),
+                AIOKafkaAdminClient(**options),
+            )
             try:
                 await consumer.start()
                 await admin.start()

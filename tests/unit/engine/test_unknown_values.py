@@ -160,4 +160,5 @@ def test_a_tombstone_with_a_key_that_is_no_text_is_given_up() -> None:
 def test_a_tombstone_is_no_event_for_who_did_not_ask_for_it() -> None:
     headers = record(example("ContactRecorded")).headers
     assert turn("ContactRecorded").parse(tombstone(b"case-1", headers=headers)) is None
-    assert turn("ContactRecorded", "Tombstone").parse(tombstone(b"case-1", topic="t.feedback", headers=headers)) is None
+    with pytest.raises(GiveUp, match="is not one that feedback carries"):
+        turn("ContactRecorded", "Tombstone").parse(tombstone(b"case-1", topic="t.feedback", headers=headers))
