@@ -114,6 +114,13 @@ class NotifySettings(BaseModel):
     backoff_seconds: float = Field(default=5, gt=0, description="doubles with each attempt, to an hour at most")
 
 
+class FuseSettings(BaseModel):
+    """When unexpected failures of decisions end the process instead of becoming dead letters."""
+
+    run: int = Field(default=20, ge=1, description="cases that may fail one after the other")
+    share: float = Field(default=0.5, gt=0, le=1, description="of the decisions of a minute that may fail")
+
+
 class LogSettings(BaseModel):
     """Logs are JSON lines on standard output."""
 
@@ -139,6 +146,7 @@ class Settings(BaseSettings):
     deadlines: DeadlinesSettings = DeadlinesSettings()
     notify: NotifySettings = NotifySettings()
     log: LogSettings = LogSettings()
+    fuse: FuseSettings = FuseSettings()
 
     def port(self, service: ServiceName) -> int:
         """The HTTP port of `service` in this process."""

@@ -20,7 +20,7 @@ from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 import schemas
 from pakn import metrics
-from pakn.engine import dead_letters, kafka
+from pakn.engine import dead_letters, fuse, kafka
 from pakn.engine.kafka import Record
 from pakn.errors import GiveUp, TryAgain, describe
 from pakn.logs import logger
@@ -47,6 +47,8 @@ def is_poison(error: Exception | None) -> bool:
 
 
 def _note_failure(error: Exception) -> bool:
+    if isinstance(error, fuse.Blown):
+        return False
     expected = isinstance(error, TryAgain | PyMongoError | KafkaError | OSError)
     log.warning("turn_failed", error=describe(error), exc_info=None if expected else error)
     return True
@@ -146,6 +148,7 @@ class Turn:
     refuse: Refusal | None = None
 
     def __post_init__(self) -> None:
+        self._fuse = fuse.Fuse(self.settings.fuse)
         self._readers = {type: model for type, model in schemas.CATALOGUE.items() if model.__name__ in self.wanted}
         self._names = {model.event_name() for model in self._readers.values()}
 
@@ -203,6 +206,9 @@ class Turn:
                 if received is not None:
                     batch.append(received)
         outcome = await self.handler.handle(batch) if batch else Outcome()
+        failed = [received for received, why in outcome.given_up if why.reason == "unexpected"]
+        went_well = len(batch) - len(outcome.given_up) - outcome.repeated
+        self._fuse.check(went_well, [received.envelope.subject or received.envelope.id for received in failed])
         given_up += [GivenUp(received.record, reason, received) for received, reason in outcome.given_up]
         facts = outcome.facts
         if self.refuse:
