@@ -70,7 +70,7 @@ async def run(servers: Servers, folder: Path, namespace: str, cases: int, record
     recording: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
     if record:
         hooks = Path(recorder.__file__).parent
-        environment |= {"PAKN_BENCH_RECORD": str(record), "PYTHONPATH": os.pathsep.join([str(hooks), str(Path.cwd())])}
+        environment |= {"BENCH_RECORD": str(record), "PYTHONPATH": os.pathsep.join([str(hooks), str(Path.cwd())])}
         recording = recorder.recording_kafka(recorder.Recorder(), record / "world.bson", groups_only=False)
     async with sink, stack.running(servers, folder, environment, logs=folder / "logs" / namespace) as running:
         portals = [portal.id for portal in load_pack(PACK).header.portals]
