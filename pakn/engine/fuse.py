@@ -4,12 +4,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from pakn.errors import CannotRun
 from pakn.settings import FuseSettings
 
 _WINDOW_SECONDS = 60.0
 
 
-class Blown(Exception):
+class Blown(CannotRun):
     """Decisions fail as they do in a bad release: the process must end without a commit, and be exchanged."""
 
 

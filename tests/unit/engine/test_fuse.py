@@ -3,6 +3,7 @@
 import pytest
 
 from pakn.engine.fuse import Blown, Fuse
+from pakn.errors import describe
 from pakn.settings import FuseSettings
 
 
@@ -18,8 +19,9 @@ def fuse(seconds: list[float]) -> Fuse:
 
 def test_a_release_in_which_nothing_goes_well_loses_not_even_its_first_record(fuse: Fuse) -> None:
     fuse.check(0, [])
-    with pytest.raises(Blown, match="no decision of this process"):
+    with pytest.raises(Blown, match="no decision of this process") as blown:
         fuse.check(0, ["a"])
+    assert "has gone well, and 1 failed" in describe(blown.value), "the log says why the process ended"
 
 
 def test_bad_records_among_good_ones_are_given_up(fuse: Fuse, seconds: list[float]) -> None:
