@@ -53,12 +53,14 @@ TO_BE_SETTLED: tuple[State, ...] = ("queued", "sending", "uncertain", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The part of a sender's contact that a letter needs."""
+    """The part of a sender's contact that a letter needs. `verified`: the address is known to be the sender's."""
 
     name: str | None
     email: str | None
     language: str
     lookup_secret: str
+    verified: bool = False
+    confirmation_token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ def _case_news(event: BaseModel) -> dict[str, Any]:
             kept = {"agency", "rule", "rule_set", "article", "due_date", "verified", "count"}
             return {"deadline": event.model_dump(mode="json", include=kept)}
         case ContactRecorded():
-            kept = {"name", "email", "language", "lookup_secret"}
+            kept = {"name", "email", "language", "lookup_secret", "verified", "confirmation_token"}
             return {"contact": event.model_dump(mode="json", include=kept), "contact_known": True}
     return {}
 
