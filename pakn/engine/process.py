@@ -24,7 +24,7 @@ from pakn.engine import kafka, mongo, problems, tolerant_records
 from pakn.engine.kafka import Record
 from pakn.errors import CannotRun, describe
 from pakn.logs import logger
-from pakn.settings import Settings
+from pakn.settings import Settings, networks
 from schemas import Fact
 from schemas.topics import ServiceName, TopicName
 
@@ -106,6 +106,9 @@ class Service:
             port=self._settings.port(self.name),
             log_config=None,
             access_log=False,
+            # The library believes 127.0.0.1 by itself; here nobody is believed who is not named.
+            proxy_headers=bool(self._settings.http.trusted_proxies),
+            forwarded_allow_ips=[str(network) for network in networks(self._settings.http.trusted_proxies)],
             lifespan="on",
             timeout_graceful_shutdown=5,
         )

@@ -59,7 +59,7 @@ def test_every_operation_has_a_name_and_describes_its_refusals() -> None:
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
     for operation in operations:
         refusals = {status: answer["content"] for status, answer in operation["responses"].items() if status >= "400"}
-        assert {"400", "503"} <= set(refusals)
+        assert {"400", "429", "503"} <= set(refusals)
         assert all(content == problem for content in refusals.values())
         if operation["operationId"] in ("submitFeedback", "supplementFeedback", "rateReply"):
             assert "Idempotency-Key" in {parameter["name"] for parameter in operation["parameters"]}

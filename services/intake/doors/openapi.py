@@ -61,6 +61,7 @@ _PROBLEMS = {
     413: "The body is too large",
     415: "Neither application/json nor multipart/form-data",
     422: "Something is wrong with the content; every fault is listed",
+    429: "Too many requests from this network within the hour; see Retry-After",
     503: "The database is not connected; see Retry-After",
 }
 
@@ -71,7 +72,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
         status: ResponseSpec(
             ProblemDocument, generate_examples=False, description=_PROBLEMS[status], media_type="application/problem+json"
         )
-        for status in sorted({*statuses, 400, 503})
+        for status in sorted({*statuses, 400, 429, 503})
     }
 
 

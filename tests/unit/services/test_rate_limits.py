@@ -1,0 +1,53 @@
+"""Which network an address counts for, which limit is passed, and whose word on the address is believed."""
+
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from pakn.settings import HttpSettings, IntakeSettings, networks
+from services.intake.rate_limits import network_of, over
+
+LIMITS = {"submissions": 3, "look_ups": 5, "wrong": 2}
+
+
+@given(st.ip_addresses())
+def test_every_address_lies_in_its_network(address: IPv4Address | IPv6Address) -> None:
+    network = ip_network(network_of(str(address)))
+    mapped = isinstance(address, IPv6Address) and address.ipv4_mapped
+    assert (mapped or address) in network
+    assert network.prefixlen == (32 if address.version == 4 or mapped else 64)
+
+
+@given(st.text())
+def test_whatever_a_proxy_forwards_has_a_network(host: str) -> None:
+    assert network_of(host)
+
+
+def test_a_scope_or_a_mapped_address_is_no_other_network() -> None:
+    assert network_of("fe80::1%eth0") == network_of("fe80::2")
+    assert network_of("::ffff:203.0.113.7") == network_of("203.0.113.7")
+
+
+@pytest.mark.parametrize(
+    ("counts", "passed"),
+    [
+        ({}, None),
+        ({"submissions": 3}, None),
+        ({"submissions": 4}, "submissions"),
+        ({"look_ups": 9, "submissions": 1}, None),
+        ({"wrong": 2}, "wrong"),
+    ],
+)
+def test_a_limit_is_passed_by_what_it_counts(counts: dict[str, int], passed: str | None) -> None:
+    assert over(counts, "submissions", LIMITS) == passed  # type: ignore[arg-type]
+    assert over(counts, "submissions", dict.fromkeys(LIMITS, 0)) is None  # type: ignore[arg-type]
+
+
+def test_networks_are_checked_where_they_are_set() -> None:
+    assert [str(network) for network in networks("10.0.0.0/8, ::1/128,")] == ["10.0.0.0/8", "::1/128"]
+    for model, name in ((HttpSettings, "trusted_proxies"), (IntakeSettings, "unlimited_networks")):
+        with pytest.raises(ValidationError, match="ever"):
+            model.model_validate({name: "ever"})
