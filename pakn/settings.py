@@ -133,6 +133,9 @@ class NotifySettings(BaseModel):
     lease_seconds: float = Field(default=120, gt=0)
     attempts: int = Field(default=12, ge=1)
     backoff_seconds: float = Field(default=5, gt=0, description="doubles with each attempt, to an hour at most")
+    # In a day (UTC); the others wait for the next one. 0: no bound.
+    letters_per_address: int = Field(default=50, ge=0)
+    letters_per_unconfirmed: int = Field(default=10, ge=0)
 
 
 class FuseSettings(BaseModel):

@@ -7,7 +7,7 @@ known, and without a deadline after `DEADLINE_WAIT`. The receipt never waits.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -214,6 +214,16 @@ def readiness(letter: Letter, case: Case, now: datetime) -> Settlement | None:
     if letter.needs_deadline and case.deadline is None and age < DEADLINE_WAIT:
         return Settlement("queued", next_try_at=letter.created_at + DEADLINE_WAIT, waiting=True, attempts=letter.attempts)
     return None
+
+
+def day_end(now: datetime) -> datetime:
+    """When the day (UTC) of a moment of the machine's time is over."""
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
+def held(letter: Letter, now: datetime) -> Settlement:
+    """A letter above the bound of its address is no failure: it waits for the next day. `now` is the machine's time."""
+    return Settlement("queued", "the address has had its letters of the day", next_try_at=day_end(now), attempts=letter.attempts)
 
 
 Result = Literal["sent", "retry", "unreachable", "failed", "uncertain"]

@@ -7,6 +7,7 @@ A letter's `next_try_at` (machine time) is when it comes up next: a queued lette
 with the `claim` of its owner) is free again, and a `sending` one has lost its lease.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
@@ -35,12 +36,14 @@ class NotifyStore:
         self._cases = database["cases"]
         self._letters = database["letters"]
         self._templates = database["templates"]
+        self._days = database["address_days"]
 
     async def prepare(self, version: str, templates: Mapping[str, str]) -> None:
         """Create missing indexes, and keep the templates of this version for its letters."""
         await self._letters.create_index([("state", 1), ("next_try_at", 1)])
         await self._letters.create_index("feedback_id")
         await self._letters.create_index("announce")
+        await self._days.create_index("expires_at", expireAfterSeconds=0)
         # A list, since names of files have dots, and names of fields must not.
         files = [{"name": name, "text": text} for name, text in templates.items()]
         await self._templates.update_one({"_id": version}, {"$setOnInsert": {"files": files}}, upsert=True)
@@ -105,6 +108,29 @@ class NotifyStore:
         await self._letters.update_many(ids | due, {"$set": {"claim": token, "next_try_at": until, "waiting": False}})
         claimed = await self._letters.find(ids | {"state": "queued", "claim": token}).to_list(None)
         return [_letter(row) for row in claimed]
+
+    async def above_bounds(self, letters: Sequence[tuple[str, str, int]], day_end: datetime) -> set[str]:
+        """Those of the letters (id, address, bound) whose address has had its number of the day that ends at `day_end`.
+
+        The others are counted, each once however often it is tried. The address is kept as a digest, until the day is over.
+        """
+        left = list(letters)
+        # The first refusal may only mean that another instance made the same day at the same moment.
+        for _ in range(2):
+            if not left:
+                break
+            writes = []
+            for letter_id, address, bound in left:
+                digest = hashlib.sha256(address.lower().encode()).hexdigest()
+                room = [{"letters": letter_id}, {f"letters.{bound - 1}": {"$exists": False}}]
+                counted = {"$addToSet": {"letters": letter_id}, "$setOnInsert": {"expires_at": day_end}}
+                writes.append(UpdateOne({"_id": f"{digest}/{day_end:%Y%m%d}", "$or": room}, counted, upsert=True))
+            try:
+                await self._days.bulk_write(writes, ordered=False)
+                left = []
+            except BulkWriteError as error:
+                left = [left[index] for index in sorted(duplicates(error))]
+        return {letter_id for letter_id, _, _ in left}
 
     async def start_sending(self, token: str, letter_ids: Sequence[str], until: datetime) -> set[str]:
         """Mark letters as `sending` and return the ids that this claim still owns; only these may be handed over."""
