@@ -112,6 +112,10 @@ class NotifySettings(BaseModel):
     lease_seconds: float = Field(default=120, gt=0)
     attempts: int = Field(default=12, ge=1)
     backoff_seconds: float = Field(default=5, gt=0, description="doubles with each attempt, to an hour at most")
+    bounces: SecretStr | None = Field(
+        default=None, description="where bounces arrive: an mbox file, or imaps://USER:PASSWORD@HOST/FOLDER"
+    )
+    bounces_seconds: float = Field(default=60, gt=0, description="between two looks into that mailbox")
 
 
 class FuseSettings(BaseModel):
