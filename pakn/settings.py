@@ -136,6 +136,10 @@ class NotifySettings(BaseModel):
     # In a day (UTC); the others wait for the next one. 0: no bound.
     letters_per_address: int = Field(default=50, ge=0)
     letters_per_unconfirmed: int = Field(default=10, ge=0)
+    bounces: SecretStr | None = Field(
+        default=None, description="where bounces arrive: an mbox file, or imaps://USER:PASSWORD@HOST/FOLDER"
+    )
+    bounces_seconds: float = Field(default=60, gt=0, description="between two looks into that mailbox")
 
 
 class FuseSettings(BaseModel):

@@ -200,8 +200,11 @@ def start(letter: Letter, case: Mapping[str, Any]) -> Settlement:
     return Settlement("queued", next_try_at=due_at, waiting=waits)
 
 
-def readiness(letter: Letter, case: Case, now: datetime) -> Settlement | None:
-    """None if the letter can be sent now; otherwise what becomes of it. `now` is the machine's time."""
+def readiness(letter: Letter, case: Case, now: datetime, *, bounced: bool = False) -> Settlement | None:
+    """None if the letter can be sent now; otherwise what becomes of it. `now` is the machine's time.
+
+    `bounced`: an earlier letter came back from the address of this case.
+    """
     age = now - letter.created_at
     if not case.contact_known:
         if age >= CONTACT_WAIT:
@@ -211,6 +214,9 @@ def readiness(letter: Letter, case: Case, now: datetime) -> Settlement | None:
     if case.contact is None or not case.contact.email:
         # The sender gave no address, so this is no failure and no fact.
         return Settlement("undeliverable", "no email address", attempts=letter.attempts)
+    if bounced:
+        reason = "an earlier letter came back from the address"
+        return Settlement("undeliverable", reason, attempts=letter.attempts, announced=True)
     if letter.needs_deadline and case.deadline is None and age < DEADLINE_WAIT:
         return Settlement("queued", next_try_at=letter.created_at + DEADLINE_WAIT, waiting=True, attempts=letter.attempts)
     return None

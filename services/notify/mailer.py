@@ -20,7 +20,8 @@ from pakn.legal_time import LegalTime
 from pakn.logs import logger
 from pakn.settings import NotifySettings
 from schemas import Fact
-from services.notify import domain
+from services.notify import bounces, domain
+from services.notify.bounces import Mailbox
 from services.notify.channels.email import Attempt
 from services.notify.letters.compose import CannotCompose, Composer, message_id
 from services.notify.store import ANY_INSTANCE, NotifyStore
@@ -81,12 +82,16 @@ class Mailer:
     async def _send(self, token: str, batch: Sequence[domain.Letter]) -> bool:
         """Send one claimed batch; false if the mail server could not be reached."""
         cases = await self.store.cases(letter.feedback_id for letter in batch)
+        addresses = {case.contact.email for case in cases.values() if case.contact and case.contact.email}
+        bounced = await self.store.bounced(addresses) if addresses else set()
         now = self.time.machine()
         claim_ends = now + self._lease
         settled: list[Settled] = []
         ready: list[domain.Letter] = []
         for letter in batch:
-            settlement = domain.readiness(letter, cases.get(letter.feedback_id, domain.Case()), now)
+            case = cases.get(letter.feedback_id, domain.Case())
+            address = case.contact.email if case.contact else None
+            settlement = domain.readiness(letter, case, now, bounced=address in bounced)
             if settlement is None:
                 ready.append(letter)
             else:
@@ -214,6 +219,16 @@ class Mailer:
             ]
             await publish(facts)
             await self.store.announced(mine)
+
+    async def read_bounces(self, box: Mailbox) -> None:
+        """Record the letters that came back for good. A message is taken out of the mailbox after it is recorded."""
+        sender_domain = message_id("", self.sender).strip("<>@")
+        messages = box.take()
+        while (content := await asyncio.to_thread(next, messages, None)) is not None:
+            bounce = bounces.read(content, sender_domain)
+            if bounce and await self.store.returned(*bounce, now=self.time.machine(), legal=self.time.now()):
+                metrics.letter_attempts.labels("bounced").inc()
+                log.warning("letter_came_back", letter=bounce.letter_id)
 
     async def count(self) -> None:
         """Refresh the gauge of letters by state."""

@@ -1,4 +1,5 @@
-"""Notify's documents: `cases` (what letters say of a case, with its contact), `letters`, and the `templates` they keep.
+"""Notify's documents: `cases` (what letters say of a case, with its contact), `letters`, the `templates` they keep,
+and digests of `bounced_addresses`.
 
 A case keeps the ids of its facts in `facts`, since a fact that is read again may be out of date. The code uses only what
 PyMongo's async driver and Motor share.
@@ -37,6 +38,7 @@ class NotifyStore:
         self._letters = database["letters"]
         self._templates = database["templates"]
         self._days = database["address_days"]
+        self._bounced = database["bounced_addresses"]
 
     async def prepare(self, version: str, templates: Mapping[str, str]) -> None:
         """Create missing indexes, and keep the templates of this version for its letters."""
@@ -121,7 +123,7 @@ class NotifyStore:
                 break
             writes = []
             for letter_id, address, bound in left:
-                digest = hashlib.sha256(address.lower().encode()).hexdigest()
+                digest = _digest(address.lower())
                 room = [{"letters": letter_id}, {f"letters.{bound - 1}": {"$exists": False}}]
                 counted = {"$addToSet": {"letters": letter_id}, "$setOnInsert": {"expires_at": day_end}}
                 writes.append(UpdateOne({"_id": f"{digest}/{day_end:%Y%m%d}", "$or": room}, counted, upsert=True))
@@ -191,11 +193,44 @@ class NotifyStore:
         rows: list[Document] = await self._letters.find({"state": state}).sort("settled_at", 1).limit(limit).to_list(None)
         return rows
 
+    async def returned(self, letter_id: str, addresses: Iterable[str], *, now: datetime, legal: datetime) -> bool:
+        """Record that a letter came back from its address, so that no other goes there.
+
+        False when no letter with this id went to one of these addresses, or this is known already.
+        """
+        went_out = {"_id": letter_id, "state": {"$in": ["sent", "uncertain"]}}
+        letter = await self._letters.find_one(went_out)
+        contact = ((await self._cases.find_one({"_id": letter["feedback_id"]}) or {}).get("contact") or {}) if letter else {}
+        address = (contact.get("email") or "").lower()
+        if letter is None or address not in addresses:
+            return False
+        # The address first: a process that ends in between finds the letter again with the next bounce.
+        await self._bounced.update_one({"_id": _digest(address)}, {"$set": {"at": now}}, upsert=True)
+        settlement = Settlement(
+            "failed", "the mail server of the address sent it back", attempts=letter["attempts"], announced=True
+        )
+        values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE)
+        return bool((await self._letters.update_one(went_out, {"$set": values})).matched_count)
+
+    async def bounced(self, addresses: Iterable[str]) -> set[str]:
+        """Those of these addresses from which a letter came back for good."""
+        digests = {_digest(address.lower()): address for address in addresses}
+        rows = await self._bounced.find({"_id": {"$in": list(digests)}}, {"_id": 1}).to_list(None)
+        return {digests[row["_id"]] for row in rows}
+
     async def overrule(self, letter_id: str, settlement: Settlement, *, now: datetime, legal: datetime) -> bool:
         """Settle an uncertain or failed letter by a person's decision; false if there is none with this id."""
         values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE) | {"claim": None}
         guard = {"_id": letter_id, "state": {"$in": ["uncertain", "failed"]}}
+        if settlement.state == "queued" and (letter := await self._letters.find_one(guard)):
+            # Whoever sends a letter again that had come back believes that the address takes letters now.
+            case = await self._cases.find_one({"_id": letter["feedback_id"]}) or {}
+            await self._bounced.delete_one({"_id": _digest(((case.get("contact") or {}).get("email") or "").lower())})
         return bool((await self._letters.update_one(guard, {"$set": values})).matched_count)
+
+
+def _digest(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()
 
 
 def _new_document(letter: Letter, start: Settlement) -> Document:
