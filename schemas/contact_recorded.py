@@ -21,3 +21,7 @@ class ContactRecorded(CaseEvent):
     email: EmailText | None = None
     language: str
     lookup_secret: str
+    # Whether somebody has shown that the address is the sender's: a portal that vouches for it, or who followed the link of a
+    # letter. Until then no letter carries the sender's words, and its link has this token.
+    verified: bool = False
+    confirmation_token: str | None = None

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import stamina
@@ -96,7 +96,8 @@ class Mailer:
                 ready.append(letter)
             else:
                 settled.append((letter, settlement))
-        await self._record(token, settled)
+        ready, held = await self._within_bounds(ready, cases, now)
+        await self._record(token, settled + held)
         await self._look_again([letter for letter, settlement in settled if settlement.waiting])
         for first in range(0, len(ready), self.transport.size):
             # After its end another instance may claim these letters; those left are due again by themselves.
@@ -108,6 +109,21 @@ class Mailer:
                 await self._record(token, [(letter, self._settle(letter, Attempt("unreachable", "connect"))) for letter in rest])
                 return False
         return True
+
+    async def _within_bounds(
+        self, ready: Sequence[domain.Letter], cases: dict[str, domain.Case], now: datetime
+    ) -> tuple[list[domain.Letter], list[Settled]]:
+        """The letters that may go today, and those above the bound of their address."""
+        wanted: list[tuple[str, str, int]] = []
+        for letter in ready:
+            contact = cases[letter.feedback_id].contact
+            bound = self.settings.letters_per_address if contact and contact.verified else self.settings.letters_per_unconfirmed
+            if contact and contact.email and bound:
+                wanted.append((letter.id, contact.email, bound))
+        over = await self.store.above_bounds(wanted, domain.day_end(now))
+        metrics.letters_held.inc(len(over))
+        held = [(letter, domain.held(letter, now)) for letter in ready if letter.id in over]
+        return [letter for letter in ready if letter.id not in over], held
 
     async def _look_again(self, waiting: Sequence[domain.Letter]) -> None:
         """Release letters whose contact or deadline came during their claim.

@@ -37,6 +37,7 @@ class NotifyStore:
         self._cases = database["cases"]
         self._letters = database["letters"]
         self._templates = database["templates"]
+        self._days = database["address_days"]
         self._bounced = database["bounced_addresses"]
 
     async def prepare(self, version: str, templates: Mapping[str, str]) -> None:
@@ -44,6 +45,7 @@ class NotifyStore:
         await self._letters.create_index([("state", 1), ("next_try_at", 1)])
         await self._letters.create_index("feedback_id")
         await self._letters.create_index("announce")
+        await self._days.create_index("expires_at", expireAfterSeconds=0)
         # A list, since names of files have dots, and names of fields must not.
         files = [{"name": name, "text": text} for name, text in templates.items()]
         await self._templates.update_one({"_id": version}, {"$setOnInsert": {"files": files}}, upsert=True)
@@ -108,6 +110,29 @@ class NotifyStore:
         await self._letters.update_many(ids | due, {"$set": {"claim": token, "next_try_at": until, "waiting": False}})
         claimed = await self._letters.find(ids | {"state": "queued", "claim": token}).to_list(None)
         return [_letter(row) for row in claimed]
+
+    async def above_bounds(self, letters: Sequence[tuple[str, str, int]], day_end: datetime) -> set[str]:
+        """Those of the letters (id, address, bound) whose address has had its number of the day that ends at `day_end`.
+
+        The others are counted, each once however often it is tried. The address is kept as a digest, until the day is over.
+        """
+        left = list(letters)
+        # The first refusal may only mean that another instance made the same day at the same moment.
+        for _ in range(2):
+            if not left:
+                break
+            writes = []
+            for letter_id, address, bound in left:
+                digest = _digest(address.lower())
+                room = [{"letters": letter_id}, {f"letters.{bound - 1}": {"$exists": False}}]
+                counted = {"$addToSet": {"letters": letter_id}, "$setOnInsert": {"expires_at": day_end}}
+                writes.append(UpdateOne({"_id": f"{digest}/{day_end:%Y%m%d}", "$or": room}, counted, upsert=True))
+            try:
+                await self._days.bulk_write(writes, ordered=False)
+                left = []
+            except BulkWriteError as error:
+                left = [left[index] for index in sorted(duplicates(error))]
+        return {letter_id for letter_id, _, _ in left}
 
     async def start_sending(self, token: str, letter_ids: Sequence[str], until: datetime) -> set[str]:
         """Mark letters as `sending` and return the ids that this claim still owns; only these may be handed over."""

@@ -24,11 +24,11 @@ from pakn.packs.load import Pack
 from services.intake import attachments, domain, shown
 from services.intake.domain import Arrival
 from services.intake.doors import bodies, openapi
-from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink
+from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink, Token
 from services.intake.feedback import Feedback
 from services.intake.reception import Failed, Reception, Refused
 from services.intake.sender_acts import Rating, SenderActs, Supplement, Taken
-from services.intake.shown import RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
+from services.intake.shown import AddressConfirmed, RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
 from services.intake.store import IntakeStore
 
 
@@ -107,6 +107,15 @@ class Api:
         outcome = await self.acts.rate(feedback, self._act_id(key, feedback, "rating", rating), rating)
         _check_taken(outcome, "cannot-be-rated", "A reply can be rated once, after it is published.")
         return RatingTaken(code=code, satisfied=rating.satisfied)
+
+    async def confirm(self, code: Code, token: Token) -> AddressConfirmed:
+        """The link of a letter: its reader has the address. A mail program that opens links by itself confirms too."""
+        feedback = await self._find(code)
+        if not hmac.compare_digest(token.encode(), domain.confirmation_token(self.secret_key, feedback.id).encode()):
+            raise Problem(403, "wrong-token", "Follow the whole link of the letter.")
+        detail = "The feedback changed at this moment or has no address any more; follow the link again."
+        _check_taken(await self.acts.confirm(feedback, self.secret_key), "cannot-be-confirmed", detail)
+        return AddressConfirmed(code=code)
 
     async def sender(self, request: AnyRequest, code: Code) -> ShownSender:
         """The sender's details, for the agency that the case is assigned to now; the look is recorded first."""
@@ -238,8 +247,16 @@ class Api:
             responses=openapi.problems(401, 403, 404),
             **shared,
         )
+        confirm = get(
+            f"{one}/confirmation",
+            operation_id="confirmAddress",
+            summary="Confirm the mail address",
+            response_description="Confirmed, now or before",
+            responses=openapi.problems(403, 404, 409),
+            **shared,
+        )
         routes = [submit(self.submit), look_up(self.look_up), supplement(self.supplement), rate(self.rate)]
-        return [*routes, sender(self.sender), attachment(self.attachment)]
+        return [*routes, confirm(self.confirm), sender(self.sender), attachment(self.attachment)]
 
 
 def _checked(key: str) -> str:
