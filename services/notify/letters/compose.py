@@ -60,7 +60,7 @@ class Composer:
         self._pack = pack
         self._zone = ZoneInfo(pack.header.timezone)
         name, address = parseaddr(sender)
-        self._from = str(Address(display_name=name, addr_spec=address))
+        self._from = Address(display_name=name, addr_spec=address)
         self._sender, self._domain = sender, _domain(sender)
         self._public_url = public_url
         self.version = template_version(pack)
@@ -154,19 +154,19 @@ class Composer:
 
     def _message(self, letter: Letter, to: Address, language: str, subject: str, text: str, html: str, now: datetime) -> bytes:
         headers = (
-            ("From", self._from),
-            ("To", to),
-            ("Subject", subject),
-            ("Date", format_datetime(now)),
-            ("Message-ID", message_id(letter.id, self._sender)),
+            message.address_header("From", self._from),
+            message.address_header("To", to),
+            message.text_header("Subject", subject),
+            message.token_header("Date", format_datetime(now)),
+            message.token_header("Message-ID", message_id(letter.id, self._sender)),
             # A mailbox shows the letters of one feedback together.
-            ("References", f"<{letter.feedback_id}@{self._domain}>"),
+            message.token_header("References", f"<{letter.feedback_id}@{self._domain}>"),
             # RFC 3834: answering machines do not answer an automatic message. It is no list, so it has no List headers.
-            ("Auto-Submitted", "auto-generated"),
-            ("X-Auto-Response-Suppress", "All"),
-            ("Content-Language", language),
-            ("X-PAKN-Code", letter.code),
-            ("X-PAKN-Moment", letter.moment),
+            message.token_header("Auto-Submitted", "auto-generated"),
+            message.token_header("X-Auto-Response-Suppress", "All"),
+            message.token_header("Content-Language", language),
+            message.token_header("X-PAKN-Code", letter.code),
+            message.token_header("X-PAKN-Moment", letter.moment),
         )
         return message.build(headers, letter.id, text, html)
 
