@@ -21,11 +21,11 @@ from pydantic import AwareDatetime, BaseModel
 import schemas
 from pakn import links
 from pakn.packs.load import Pack
+from schemas.addresses import mail_address
 from schemas.states import STATE_AFTER
 from services.notify.domain import Case, Contact, Letter
 from services.notify.letters import message
 
-_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 # What an event says that is not a person's words. Of a bare letter's event the other texts are empty.
 _IMPERSONAL = frozenset({"code", "category", "agency", "previous_agency", "refused_by", "rule", "rule_set"})
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -185,17 +185,11 @@ def _one_line(text: str) -> str:
 
 
 def _address(contact: Contact) -> Address:
-    """The recipient. Raises CannotCompose for an address that only an internationalised mail server takes."""
-    local, _, domain = (contact.email or "").rpartition("@")
+    """The recipient. Raises CannotCompose for an address that intake would refuse: recorded ones may be older than its rules."""
     try:
-        ascii_domain = domain.encode("idna").decode()
-        local.encode("ascii")
-        # IDNA maps some characters to spaces and brackets, which would make it another person's address.
-        if not _DOMAIN.fullmatch(ascii_domain):
-            raise CannotCompose("the address has no domain that mail can go to")
-        return Address(display_name=_one_line(contact.name or ""), username=local, domain=ascii_domain)
-    except (UnicodeError, ValueError):
-        raise CannotCompose("the address cannot be written in ASCII") from None
+        return Address(display_name=_one_line(contact.name or ""), addr_spec=mail_address(contact.email or ""))
+    except ValueError:
+        raise CannotCompose("no letter can go to the address") from None
 
 
 def _without_words(event: Mapping[str, Any]) -> dict[str, Any]:
