@@ -50,8 +50,8 @@ class Api:
     async def submit(self, request: AnyRequest, key: Key = None, channel: ChannelUsed = "web") -> Response[Registered]:
         """Register a feedback sent as JSON, or as a form with a part `feedback` (JSON) and files `attachments`."""
         self._check_ready()
-        raw, files = await bodies.read(request)
-        document = bodies.parse_object(raw)
+        body = await bodies.read(request, self.pack.header.attachments.max_bytes)
+        document = bodies.parse_object(body.raw or b"", body.faults)
         cause = schemas.derived_id("idempotency-key", _checked(key)) if key is not None else self.new_id()
         arrival = Arrival(
             document,
@@ -60,7 +60,8 @@ class Api:
             submission_id=cause,
             id_field=openapi.KEY_HEADER,
             received_at=self.time.now(),
-            files=files,
+            files=body.files,
+            faults=body.faults,
         )
         (answer,) = await self.reception.receive([arrival])
         match answer:
@@ -88,8 +89,9 @@ class Api:
         """Answer what the agency asked; JSON or a form, as at the submission."""
         feedback = await self._find(code)
         self._check_secret(feedback, secret, secret_in_link)
-        raw, files = await bodies.read(request)
-        supplement = bodies.parse_as(Supplement, raw, attachments.check(self.pack, files))
+        body = await bodies.read(request, self.pack.header.attachments.max_bytes)
+        files = body.files
+        supplement = bodies.parse_as(Supplement, body.raw or b"", [*body.faults, *attachments.check(self.pack, files)])
         digests = [hashlib.sha256(file.name.encode() + b"\0" + file.content).digest() for file in files]
         act_id = self._act_id(key, feedback, "supplement", supplement, *digests)
         outcome = await self.acts.supplement(feedback, act_id, supplement, files)
@@ -103,7 +105,7 @@ class Api:
         """Rate the published reply, once."""
         feedback = await self._find(code)
         self._check_secret(feedback, secret, secret_in_link)
-        rating = bodies.parse_as(Rating, await request.body())
+        rating = bodies.parse_as(Rating, await bodies.read_json(request))
         outcome = await self.acts.rate(feedback, self._act_id(key, feedback, "rating", rating), rating)
         _check_taken(outcome, "cannot-be-rated", "A reply can be rated once, after it is published.")
         return RatingTaken(code=code, satisfied=rating.satisfied)
