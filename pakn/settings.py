@@ -91,6 +91,9 @@ class IntakeSettings(BaseModel):
     flush_documents: int = Field(default=200, ge=1, le=2000)
     sweep_seconds: float = Field(default=5, gt=0)
     public_url: str = "http://localhost:8001"
+    uploads: int = Field(default=8, ge=1, le=1000, description="forms that may come in at once; each holds a few megabytes")
+    upload_seconds: float = Field(default=300, gt=0, le=1800, description="that the body of one request may take")
+    silent_seconds: float = Field(default=20, gt=0, description="without a byte after which a request is cut")
 
 
 class DeadlinesSettings(BaseModel):

@@ -3,14 +3,13 @@
 import json
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from litestar.exceptions import InternalServerException
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser  # type: ignore[import-untyped]
 from multipart import parse_options_header as parse_options
 from pydantic import BaseModel, ValidationError
 
-from pakn.engine.problems import AnyRequest, Problem
+from pakn.engine.problems import Problem
 from schemas.values import Fault, faults_of
 from services.intake.domain import File
 from services.intake.doors.form_parts import file_name
@@ -29,18 +28,28 @@ class Body:
     faults: list[Fault] = field(default_factory=list)
 
 
-async def read(request: AnyRequest, max_file_bytes: int) -> Body:
-    """Read JSON or a form. Of a file that is larger than `max_file_bytes` one byte more than that is kept.
+class FileTaker(Protocol):
+    """Takes the files of a form, one after the other, as they come."""
+
+    async def write(self, name: str, data: bytes) -> None:
+        """Take bytes of the current file."""
+
+    async def finish(self, name: str) -> File:
+        """End the current file."""
+
+
+async def read(content_type: str, chunks: AsyncIterator[bytes], files: FileTaker) -> Body:
+    """Read JSON or a form from chunks that are not empty.
 
     Raises Problem for what is neither JSON nor a form, cannot be read, or is too large.
     """
-    kind = request.content_type[0]
+    kind, options = parse_options(content_type)
     if kind == "application/json":
-        return Body(await read_json(request))
+        return Body(await read_json(chunks))
     if kind != "multipart/form-data":
         raise Problem(415, "unsupported-media-type", "Send application/json or multipart/form-data.")
     try:
-        body = await _read_form(request, max_file_bytes)
+        body = await _read_form(options.get("boundary", ""), chunks, files)
     except ParserLimitReached:
         detail = f"A form may have {MAX_PARTS} parts, and each of them 8 header lines of 4 KB."
         raise Problem(413, "too-large", detail) from None
@@ -53,23 +62,13 @@ async def read(request: AnyRequest, max_file_bytes: int) -> Body:
     return body
 
 
-async def read_json(request: AnyRequest) -> bytes:
+async def read_json(chunks: AsyncIterator[bytes]) -> bytes:
     """A body of JSON, not parsed. Raises Problem as soon as it is larger than is taken."""
     found = bytearray()
-    async for chunk in _chunks(request):
+    async for chunk in chunks:
         found += chunk
         _check_json_size(len(found))
     return bytes(found)
-
-
-async def _chunks(request: AnyRequest) -> AsyncIterator[bytes]:
-    """The body as it comes, without empty chunks. Raises Problem when the sender goes away in the middle."""
-    try:
-        async for chunk in request.stream():
-            if chunk:
-                yield chunk
-    except InternalServerException:  # The library's word for a connection that has ended.
-        raise Problem(400, "body-not-complete", "The connection ended before the body did; send it again.") from None
 
 
 def _check_json_size(size: int) -> None:
@@ -77,62 +76,61 @@ def _check_json_size(size: int) -> None:
         raise Problem(413, "too-large", f"The JSON may have {MAX_JSON_BYTES} bytes.")
 
 
-async def _read_form(request: AnyRequest, max_file_bytes: int) -> Body:
-    boundary = parse_options(request.headers.get("Content-Type", ""))[1].get("boundary", "")
-    parser = PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
-    form = _Form(max_file_bytes)
+async def _read_form(boundary: str, chunks: AsyncIterator[bytes], files: FileTaker) -> Body:
     # Not strict: then an end of line that comes after the last boundary in a packet of its own is no fault.
+    parser = PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
+    form = _Form(files)
     # Left by an exception, the parser does not complain about the missing end as well.
     with parser:
-        async for chunk in _chunks(request):
+        async for chunk in chunks:
             for event in parser.parse(chunk):
                 if isinstance(event, MultipartSegment):
                     form.begin(event)
                 elif event is None:
-                    form.end()
+                    await form.end()
                 else:
-                    form.add(bytes(event))
+                    await form.add(bytes(event))
     return form.body
 
 
 class _Form:
-    """Takes a form part by part; holds one JSON part and the files, each within its bound."""
+    """Takes a form part by part, and holds the JSON of one part."""
 
-    def __init__(self, max_file_bytes: int) -> None:
+    def __init__(self, files: FileTaker) -> None:
         self.body = Body()
-        self._max_file_bytes = max_file_bytes
-        self._part: MultipartSegment
+        self._files = files
+        self._name = ""
         self._file_name: str | None = None
+        self._size = 0
         self._held = bytearray()
 
     def begin(self, part: MultipartSegment) -> None:
-        self._part, self._file_name, self._held = part, file_name(part), bytearray()
+        self._name, self._file_name, self._size, self._held = part.name, file_name(part), 0, bytearray()
 
-    def add(self, data: bytes) -> None:
-        match self._part.name:
-            case "feedback":
-                self._held += data
-                _check_json_size(len(self._held))
-            case "attachments":
-                # One byte more than is taken shows that the file is too large.
-                self._held += data[: self._max_file_bytes + 1 - len(self._held)]
+    async def add(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._name == "feedback":
+            self._held += data
+            _check_json_size(len(self._held))
+        elif self._name == "attachments" and self._file_name is not None:
+            await self._files.write(self._file_name, data)
 
-    def end(self) -> None:
-        match self._part.name:
+    async def end(self) -> None:
+        match self._name:
             case "feedback" if self.body.raw is None:
                 self.body.raw = bytes(self._held)
             case "feedback":
                 self._fault("feedback", "sent_twice", "stands in the form more than once; send it once")
             case "attachments" if self._file_name is None:
                 self._fault("attachments", "wrong_type", "is text and no file; give the part a filename")
-            case "attachments" if not self._file_name and not self._held:
-                pass  # A browser sends an empty file field so.
             case "attachments":
-                self.body.files.append(File(self._file_name or "", bytes(self._held)))
+                # A browser sends an empty file field without a name and without content.
+                if self._file_name or self._size:
+                    self.body.files.append(await self._files.finish(self._file_name or ""))
             case other:
                 # What would be left out of the feedback without a word is a fault.
                 message = "is no part of this form; send one `feedback` and files as `attachments`"
-                self._fault((other or "")[:80], "unknown_field", message)
+                self._fault(other[:80], "unknown_field", message)
 
     def _fault(self, name: str, code: str, message: str) -> None:
         self.body.faults.append(Fault(field=name, code=code, message=message))

@@ -4,7 +4,6 @@ Each handler reads a request, calls one function of the service, and answers. Er
 list every fault at once.
 """
 
-import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from litestar.types import ControllerRouterHandler
 
 import schemas
 from pakn import links
-from pakn.engine.mongo import FileBucket
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
@@ -25,8 +23,11 @@ from services.intake import attachments, domain, shown
 from services.intake.domain import Arrival
 from services.intake.doors import bodies, openapi
 from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink
+from services.intake.doors.uploads import Uploads
 from services.intake.feedback import Feedback
+from services.intake.file_store import FileStore
 from services.intake.reception import Failed, Reception, Refused
+from services.intake.registration import Registration
 from services.intake.sender_acts import Rating, SenderActs, Supplement, Taken
 from services.intake.shown import RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
 from services.intake.store import IntakeStore
@@ -40,7 +41,8 @@ class Api:
     store: IntakeStore
     reception: Reception
     acts: SenderActs
-    bucket: FileBucket
+    files: FileStore
+    uploads: Uploads
     time: LegalTime
     secret_key: str
     public_url: str
@@ -50,20 +52,21 @@ class Api:
     async def submit(self, request: AnyRequest, key: Key = None, channel: ChannelUsed = "web") -> Response[Registered]:
         """Register a feedback sent as JSON, or as a form with a part `feedback` (JSON) and files `attachments`."""
         self._check_ready()
-        body = await bodies.read(request, self.pack.header.attachments.max_bytes)
-        document = bodies.parse_object(body.raw or b"", body.faults)
         cause = schemas.derived_id("idempotency-key", _checked(key)) if key is not None else self.new_id()
-        arrival = Arrival(
-            document,
-            channel="web" if channel == "web" else "api",
-            cause=cause,
-            submission_id=cause,
-            id_field=openapi.KEY_HEADER,
-            received_at=self.time.now(),
-            files=body.files,
-            faults=body.faults,
-        )
-        (answer,) = await self.reception.receive([arrival])
+        async with self.uploads.receiving(request, domain.feedback_id(cause)) as upload:
+            arrival = Arrival(
+                bodies.parse_object(upload.body.raw or b"", upload.body.faults),
+                channel="web" if channel == "web" else "api",
+                cause=cause,
+                submission_id=cause,
+                id_field=openapi.KEY_HEADER,
+                received_at=self.time.now(),
+                files=upload.body.files,
+                faults=upload.body.faults,
+            )
+            (answer,) = await self.reception.receive([arrival])
+            if isinstance(answer, Registration):
+                upload.claim(answer.feedback.attachments)
         match answer:
             case Refused(faults):
                 if any(fault.code == "id_reused" for fault in faults):
@@ -89,14 +92,20 @@ class Api:
         """Answer what the agency asked; JSON or a form, as at the submission."""
         feedback = await self._find(code)
         self._check_secret(feedback, secret, secret_in_link)
-        body = await bodies.read(request, self.pack.header.attachments.max_bytes)
-        files = body.files
-        supplement = bodies.parse_as(Supplement, body.raw or b"", [*body.faults, *attachments.check(self.pack, files)])
-        digests = [hashlib.sha256(file.name.encode() + b"\0" + file.content).digest() for file in files]
-        act_id = self._act_id(key, feedback, "supplement", supplement, *digests)
-        outcome = await self.acts.supplement(feedback, act_id, supplement, files)
-        detail = f"The feedback is {feedback.state}; a supplement is taken while more is asked for."
-        _check_taken(outcome, "nothing-is-asked", detail)
+        # Whether the key was used before can be told only by what comes with it, and only where there was an answer.
+        if not feedback.is_asked and (key is None or not feedback.has_supplements):
+            raise _not_asked(feedback)
+        async with self.uploads.receiving(request, feedback.id, keep=feedback.is_asked) as upload:
+            body = upload.body
+            supplement = bodies.parse_as(Supplement, body.raw or b"", [*body.faults, *attachments.check(self.pack, body.files)])
+            said = [f"{file.sha256}/{file.name}\0".encode() for file in body.files]
+            outcome = await self.acts.supplement(
+                feedback, self._act_id(key, feedback, "supplement", supplement, *said), supplement, body.files
+            )
+            if outcome == "not_now":
+                raise _not_asked(feedback)
+            _check_id(outcome)
+            upload.claim(attachments.describe(body.files))
         return SupplementTaken(code=code)
 
     async def rate(
@@ -105,9 +114,10 @@ class Api:
         """Rate the published reply, once."""
         feedback = await self._find(code)
         self._check_secret(feedback, secret, secret_in_link)
-        rating = bodies.parse_as(Rating, await bodies.read_json(request))
+        rating = bodies.parse_as(Rating, await self.uploads.read_json(request))
         outcome = await self.acts.rate(feedback, self._act_id(key, feedback, "rating", rating), rating)
-        _check_taken(outcome, "cannot-be-rated", "A reply can be rated once, after it is published.")
+        if outcome == "not_now":
+            raise Problem(409, "cannot-be-rated", "A reply can be rated once, after it is published.")
         return RatingTaken(code=code, satisfied=rating.satisfied)
 
     async def sender(self, request: AnyRequest, code: Code) -> ShownSender:
@@ -133,7 +143,7 @@ class Api:
         else:
             self._check_secret(feedback, secret, secret_in_link)
         described = next((row for row in feedback.attachments if row.id == attachment_id), None)
-        content = await attachments.read(self.bucket, attachment_id) if described else None
+        content = await self.files.read(attachment_id) if described else None
         if described is None or content is None:
             raise Problem(404, "unknown-attachment", "The feedback has no such file.")
         # Never shown inside the portal's own pages: what a citizen uploaded is downloaded.
@@ -194,7 +204,7 @@ class Api:
             operation_id="submitFeedback",
             operation_class=openapi.SUBMISSION,
             response_description="Registered; Location says where to look it up",
-            responses={200: again, **openapi.problems(413, 415, 422)},
+            responses={200: again, **openapi.problems(408, 413, 415, 422)},
             **with_files,
         )
         look_up = get(
@@ -211,7 +221,7 @@ class Api:
             operation_class=openapi.SUPPLEMENT,
             status_code=202,
             response_description="Taken",
-            responses=openapi.problems(403, 404, 409, 413, 415, 422),
+            responses=openapi.problems(403, 404, 408, 409, 413, 415, 422),
             **with_files,
         )
         rate = post(
@@ -220,7 +230,7 @@ class Api:
             operation_class=openapi.RATING,
             status_code=202,
             response_description="Taken",
-            responses=openapi.problems(403, 404, 409, 413, 422),
+            responses=openapi.problems(403, 404, 408, 409, 413, 422),
             **shared,
         )
         sender = get(
@@ -252,12 +262,15 @@ def _checked(key: str) -> str:
     return key
 
 
-def _check_taken(outcome: Taken, kind: str, detail: str) -> None:
+def _check_id(outcome: Taken) -> None:
     if outcome == "id_reused":
         detail = "This Idempotency-Key was used for the answer to an earlier question; send a new key with a new answer."
         raise Problem(422, "idempotency-key-reused", detail)
-    if outcome == "not_now":
-        raise Problem(409, kind, detail)
+
+
+def _not_asked(feedback: Feedback) -> Problem:
+    detail = f"The feedback is {feedback.state}; a supplement is taken while more is asked for."
+    return Problem(409, "nothing-is-asked", detail)
 
 
 def _check_assigned(feedback: Feedback, claims: dict[str, Any], what: str) -> None:
