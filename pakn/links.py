@@ -12,3 +12,8 @@ def feedback(public_url: str, code: str, lookup_secret: str | None = None) -> st
     """The link to a feedback below `public_url`; with the secret its holder sees more than the public state."""
     link = public_url.rstrip("/") + feedback_path(code)
     return link if lookup_secret is None else f"{link}?secret={quote(lookup_secret, safe='')}"
+
+
+def confirmation(public_url: str, code: str, token: str) -> str:
+    """The link by which the reader of a letter confirms that the address is his."""
+    return f"{public_url.rstrip('/')}{feedback_path(code)}/confirmation?token={quote(token, safe='')}"

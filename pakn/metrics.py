@@ -22,6 +22,8 @@ last_progress = Gauge(
 dead_letters = Counter("pakn_dead_letters_total", "Records given up, by reason.", ["reason"])
 
 submissions = Counter("pakn_submissions_total", "Submissions, by channel and result.", ["channel", "result"])
+rate_limited = Counter("pakn_rate_limited_total", "Requests refused by a limit of their network, by limit.", ["what"])
+rate_limits_blind = Counter("pakn_rate_limits_blind_total", "Requests that no limit could count: the database did not answer.")
 outbox_pending = Gauge("pakn_outbox_pending", "Stored submissions whose facts are not yet published by this process.")
 
 cases = Gauge("pakn_cases", "Open cases, by state.", ["state"])
@@ -36,4 +38,5 @@ timers_fired_until = Gauge("pakn_timers_fired_until_timestamp_seconds", "Legal t
 
 letters = Gauge("pakn_letters", "Letters that are not settled, by state.", ["state"])
 letters_sent = Counter("pakn_letters_sent_total", "Letters that the mail server accepted, by moment.", ["moment"])
+letters_held = Counter("pakn_letters_held_total", "Letters put off to the next day: their address has had its number.")
 letter_attempts = Counter("pakn_letter_attempts_total", "Attempts to send a letter, by result.", ["result"])

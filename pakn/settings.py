@@ -7,10 +7,11 @@ import difflib
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -45,6 +46,19 @@ class MongoSettings(BaseModel):
         return driver
 
 
+def networks(text: str) -> list[IPv4Network | IPv6Network]:
+    """The networks of a list that commas separate. Raises ValueError on one that is none."""
+    return [ip_network(part.strip()) for part in text.split(",") if part.strip()]
+
+
+def _checked_networks(text: str) -> str:
+    networks(text)
+    return text
+
+
+Networks = Annotated[str, AfterValidator(_checked_networks)]
+
+
 class HttpSettings(BaseModel):
     """The address of this process's pages; the port defaults to 8001 (intake) ... 8004 (notify).
 
@@ -53,6 +67,8 @@ class HttpSettings(BaseModel):
 
     host: str = "127.0.0.1"
     port: int | None = Field(default=None, ge=0, le=65535)
+    # Networks of the proxies whose X-Forwarded-For is believed, separated by commas; empty: nobody's.
+    trusted_proxies: Networks = ""
 
 
 class LocalSettings(BaseModel):
@@ -90,6 +106,11 @@ class IntakeSettings(BaseModel):
     flush_milliseconds: float = Field(default=4, ge=0, le=1000)
     flush_documents: int = Field(default=200, ge=1, le=2000)
     sweep_seconds: float = Field(default=5, gt=0)
+    # For each network and hour; 0: no limit.
+    limit_submissions: int = Field(default=600, ge=0)
+    limit_look_ups: int = Field(default=20_000, ge=0)
+    limit_wrong: int = Field(default=100, ge=0)
+    unlimited_networks: Networks = "127.0.0.0/8,::1/128"
     public_url: str = "http://localhost:8001"
     uploads: int = Field(default=8, ge=1, le=1000, description="forms that may come in at once; each holds a few megabytes")
     upload_seconds: float = Field(default=300, gt=0, le=1800, description="that the body of one request may take")
@@ -115,6 +136,13 @@ class NotifySettings(BaseModel):
     lease_seconds: float = Field(default=120, gt=0)
     attempts: int = Field(default=12, ge=1)
     backoff_seconds: float = Field(default=5, gt=0, description="doubles with each attempt, to an hour at most")
+    # In a day (UTC); the others wait for the next one. 0: no bound.
+    letters_per_address: int = Field(default=50, ge=0)
+    letters_per_unconfirmed: int = Field(default=10, ge=0)
+    bounces: SecretStr | None = Field(
+        default=None, description="where bounces arrive: an mbox file, or imaps://USER:PASSWORD@HOST/FOLDER"
+    )
+    bounces_seconds: float = Field(default=60, gt=0, description="between two looks into that mailbox")
 
 
 class FuseSettings(BaseModel):

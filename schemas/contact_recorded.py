@@ -4,9 +4,11 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from schemas.values import EMAIL_PATTERN, CaseEvent, Line
+from schemas.values import CaseEvent, Line
 
-EmailText = Annotated[str, StringConstraints(max_length=254, pattern=EMAIL_PATTERN)]
+# Intake checks an address before it records it. What is recorded stays readable, whatever later rules say of addresses.
+_EMAIL = r'^[^\s@<>,;:"\x00-\x1f]+@[^\s@<>,;:"\x00-\x1f]+\.[^\s@<>,;:"\x00-\x1f]+$'
+EmailText = Annotated[str, StringConstraints(max_length=254, pattern=_EMAIL)]
 
 
 class ContactRecorded(CaseEvent):
@@ -21,3 +23,7 @@ class ContactRecorded(CaseEvent):
     email: EmailText | None = None
     language: str
     lookup_secret: str
+    # Whether somebody has shown that the address is the sender's: a portal that vouches for it, or who followed the link of a
+    # letter. Until then no letter carries the sender's words, and its link has this token.
+    verified: bool = False
+    confirmation_token: str | None = None

@@ -24,7 +24,7 @@ from pakn.engine import kafka, mongo, problems, tolerant_records
 from pakn.engine.kafka import Record
 from pakn.errors import CannotRun, describe
 from pakn.logs import logger
-from pakn.settings import Settings
+from pakn.settings import HttpSettings, Settings, networks
 from schemas import Fact
 from schemas.topics import ServiceName, TopicName
 
@@ -36,6 +36,22 @@ _WATCH_SECONDS = 2.0
 _STALL_SECONDS = 120.0
 _FATAL_STOP_SECONDS = 5.0
 Job = Callable[[], Awaitable[None]]
+
+
+def server_config(app: Any, settings: HttpSettings, port: int) -> uvicorn.Config:
+    """How the ASGI application `app` is served on this port."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        # The library believes 127.0.0.1 by itself; here nobody is believed who is not named.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(network) for network in networks(settings.trusted_proxies)],
+        lifespan="on",
+        timeout_graceful_shutdown=5,
+    )
 
 
 class Service:
@@ -100,16 +116,7 @@ class Service:
 
     def run(self) -> int:
         """Serve until a signal or a fatal error; returns the exit code."""
-        config = uvicorn.Config(
-            self.app,
-            host=self._settings.http.host,
-            port=self._settings.port(self.name),
-            log_config=None,
-            access_log=False,
-            lifespan="on",
-            timeout_graceful_shutdown=5,
-        )
-        self._server = uvicorn.Server(config)
+        self._server = uvicorn.Server(server_config(self.app, self._settings.http, self._settings.port(self.name)))
         self._server.run()
         return self.exit_code or (0 if self._server.started else 1)
 

@@ -49,6 +49,8 @@ class Attachments(Part):
 class Portal(Part):
     id: TopicId
     name: Translated
+    # Whether the portal has made sure that its users' mail addresses are their own. If not, each address confirms itself.
+    verified_contacts: bool = False
 
 
 class Header(Part):

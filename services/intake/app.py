@@ -20,6 +20,7 @@ from services.intake.doors.portals import WANTED, IntakeHandler
 from services.intake.doors.uploads import UploadLimits, Uploads
 from services.intake.file_store import FileStore
 from services.intake.outbox import Outbox
+from services.intake.rate_limits import RateLimits
 from services.intake.reception import Reception
 from services.intake.registration import GroupCommit, Registrar
 from services.intake.sender_acts import SenderActs
@@ -69,9 +70,12 @@ def build_app(
         ready=service.prepared.is_set,
     )
 
+    rate_limits = RateLimits(service.database, settings.intake, time.machine, service.prepared.is_set)
+
     async def prepare() -> None:
         await store.prepare()
         await files.prepare()
+        await rate_limits.prepare()
         # A place without a mark would never be swept, so this instance is known before it stores anything.
         await outbox.heartbeat()
 
@@ -97,6 +101,8 @@ def build_app(
         # Intake takes feedback while Kafka is away, so it must get requests then too.
         ready_without_kafka=True,
         openapi_config=openapi.config(),
+        guards=[rate_limits.guard],
+        after_exception=[rate_limits.note_failure],
         # What is not there is left out of an answer.
         type_encoders={BaseModel: lambda model: model.model_dump(mode="json", exclude_none=True)},
     )

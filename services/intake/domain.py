@@ -116,6 +116,16 @@ def lookup_secret(key: str, feedback_id: str) -> str:
     return hmac.new(key.encode(), f"lookup/{feedback_id}".encode(), hashlib.sha256).hexdigest()[:24]
 
 
+def confirmation_token(key: str, feedback_id: str) -> str:
+    """What the link in a letter shows, and no answer: who has it reads the mail of this feedback's address."""
+    return hmac.new(key.encode(), f"confirm/{feedback_id}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def address_digest(key: str, email: str) -> str:
+    """By what a confirmed address is known again: without the key it tells nothing of the address."""
+    return hmac.new(key.encode(), f"address/{email.strip().lower()}".encode(), hashlib.sha256).hexdigest()
+
+
 def find_category(pack: Pack, name: str) -> Category | None:
     """The category with this id, or with this name in another system's words (its aliases)."""
     return next((category for category in pack.categories if category.id == name or name in category.aliases), None)
@@ -186,11 +196,12 @@ def local_day(pack: Pack, moment: datetime) -> str:
     return moment.astimezone(ZoneInfo(pack.header.timezone)).strftime("%Y%m%d")
 
 
-def register(pack: Pack, draft: Draft, code: str, secret: str) -> Feedback:
+def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | None = None, confirmed: bool = False) -> Feedback:
     """The feedback that a draft becomes, with the facts to publish.
 
     A class that is outside the procedure is registered too, as not accepted, with the reason and the right channel:
-    the sender gets a code and a letter, and nothing is lost.
+    the sender gets a code and a letter, and nothing is lost. `confirmed`: somebody showed earlier that the mail address is
+    his; otherwise `token` confirms it, unless the portal vouches for its users.
     """
     arrival, submission, category = draft.arrival, draft.submission, draft.category
     # The reply on acceptance is a person's language; the portal gets the same words.
@@ -217,7 +228,13 @@ def register(pack: Pack, draft: Draft, code: str, secret: str) -> Feedback:
     )
     facts = [_submitted(pack, draft, code) if category.accepted else _not_accepted(feedback, arrival)]
     contact = schemas.ContactRecorded(
-        feedback_id=feedback.id, code=code, language=draft.language, lookup_secret=secret, **submission.sender.model_dump()
+        feedback_id=feedback.id,
+        code=code,
+        language=draft.language,
+        lookup_secret=secret,
+        verified=confirmed or vouched(pack, arrival.portal),
+        confirmation_token=token,
+        **submission.sender.model_dump(),
     )
     facts.append(_fact(arrival, contact, arrival.received_at, topics.CONTACTS))
     if arrival.portal:
@@ -230,6 +247,11 @@ def register(pack: Pack, draft: Draft, code: str, secret: str) -> Feedback:
         )
         facts.append(_fact(arrival, registered, arrival.received_at, topics.outbox(arrival.portal)))
     return feedback.model_copy(update={"history": (Recorded(cause=arrival.cause, facts=tuple(facts)),)})
+
+
+def vouched(pack: Pack, portal: str | None) -> bool:
+    """Whether this portal has made sure of its users' addresses."""
+    return any(row.id == portal and row.verified_contacts for row in pack.header.portals)
 
 
 def _fact(arrival: Arrival, event: schemas.Event, time: datetime, topic: str = topics.FEEDBACK) -> Fact:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, StrictBool
 
 import schemas
 from pakn.legal_time import LegalTime
+from schemas import topics
 from schemas.values import Text
 from services.intake import attachments, domain
 from services.intake.domain import File
@@ -66,8 +67,40 @@ class SenderActs:
         event = schemas.FeedbackRated(feedback_id=feedback.id, code=feedback.code, satisfied=act.satisfied, rated_at=now)
         return await self._amend(feedback, act_id, event, now, {"satisfied": act.satisfied})
 
-    async def _amend(self, feedback: Feedback, act_id: str, event: schemas.Event, now: datetime, fields: dict[str, Any]) -> Taken:
-        fact = schemas.fact(event, cause=act_id, subject=feedback.id, time=now, source=domain.SOURCE)
+    async def confirm(self, feedback: Feedback, secret_key: str) -> Taken:
+        """Note that the mail address is the sender's: letters of this feedback, and of his next ones, carry its words.
+
+        The contact is published anew, since its topic keeps only the last record of a feedback. What has been erased stays so.
+        """
+        email, act_id = feedback.sender.email, schemas.derived_id(feedback.id, "confirmation")
+        if not email:
+            return "not_now"
+        now = self._time.now()
+        if not feedback.has_recorded(act_id):
+            contact = schemas.ContactRecorded(
+                feedback_id=feedback.id,
+                code=feedback.code,
+                language=feedback.language,
+                lookup_secret=domain.lookup_secret(secret_key, feedback.id),
+                verified=True,
+                **feedback.sender.model_dump(),
+            )
+            # An act of the sender's or of an officer's at this moment gives way: following the link again does it.
+            if await self._amend(feedback, act_id, contact, now, {}, topics.CONTACTS) == "not_now":
+                return "not_now"
+        await self._store.confirm(domain.address_digest(secret_key, email), feedback.id, now)
+        return "taken"
+
+    async def _amend(
+        self,
+        feedback: Feedback,
+        act_id: str,
+        event: schemas.Event,
+        now: datetime,
+        fields: dict[str, Any],
+        topic: str = topics.FEEDBACK,
+    ) -> Taken:
+        fact = schemas.fact(event, cause=act_id, subject=feedback.id, time=now, source=domain.SOURCE, topics=(topic,))
         seq = self._outbox.take_places(1)
         try:
             recorded = Recorded(cause=act_id, facts=(fact,))

@@ -100,6 +100,12 @@ class RatingTaken(BaseModel):
     satisfied: bool
 
 
+class AddressConfirmed(BaseModel):
+    """The address is the sender's: the next letters carry names and texts."""
+
+    code: FeedbackCode
+
+
 PRIVATE = frozenset({"title", "content", "attachments", "question", "unit", "satisfied"})
 
 

@@ -12,6 +12,7 @@ from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings
 from schemas import topics
 from services.notify import domain
+from services.notify.bounces import Mailbox
 from services.notify.channels.email import Pool
 from services.notify.decisions import LetterHandler
 from services.notify.letters.compose import Composer
@@ -53,5 +54,9 @@ def build_app(
         await service.connected.wait()
         await every(settings.notify.tick_seconds, partial(mailer.announce, service.publish))
 
+    async def read_bounces() -> None:
+        if address := settings.notify.bounces:
+            await every(settings.notify.bounces_seconds, partial(mailer.read_bounces, Mailbox(address.get_secret_value())))
+
     prepare = partial(store.prepare, composer.version, pack.templates)
-    return service.build(subscriber, prepare, [send, announce, partial(every, settings.gauge_seconds, mailer.count)])
+    return service.build(subscriber, prepare, [send, announce, read_bounces, partial(every, settings.gauge_seconds, mailer.count)])

@@ -7,7 +7,7 @@ known, and without a deadline after `DEADLINE_WAIT`. The receipt never waits.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -53,12 +53,14 @@ TO_BE_SETTLED: tuple[State, ...] = ("queued", "sending", "uncertain", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The part of a sender's contact that a letter needs."""
+    """The part of a sender's contact that a letter needs. `verified`: the address is known to be the sender's."""
 
     name: str | None
     email: str | None
     language: str
     lookup_secret: str
+    verified: bool = False
+    confirmation_token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ def _case_news(event: BaseModel) -> dict[str, Any]:
             kept = {"agency", "rule", "rule_set", "article", "due_date", "verified", "count"}
             return {"deadline": event.model_dump(mode="json", include=kept)}
         case ContactRecorded():
-            kept = {"name", "email", "language", "lookup_secret"}
+            kept = {"name", "email", "language", "lookup_secret", "verified", "confirmation_token"}
             return {"contact": event.model_dump(mode="json", include=kept), "contact_known": True}
     return {}
 
@@ -198,8 +200,11 @@ def start(letter: Letter, case: Mapping[str, Any]) -> Settlement:
     return Settlement("queued", next_try_at=due_at, waiting=waits)
 
 
-def readiness(letter: Letter, case: Case, now: datetime) -> Settlement | None:
-    """None if the letter can be sent now; otherwise what becomes of it. `now` is the machine's time."""
+def readiness(letter: Letter, case: Case, now: datetime, *, bounced: bool = False) -> Settlement | None:
+    """None if the letter can be sent now; otherwise what becomes of it. `now` is the machine's time.
+
+    `bounced`: an earlier letter came back from the address of this case.
+    """
     age = now - letter.created_at
     if not case.contact_known:
         if age >= CONTACT_WAIT:
@@ -209,9 +214,22 @@ def readiness(letter: Letter, case: Case, now: datetime) -> Settlement | None:
     if case.contact is None or not case.contact.email:
         # The sender gave no address, so this is no failure and no fact.
         return Settlement("undeliverable", "no email address", attempts=letter.attempts)
+    if bounced:
+        reason = "an earlier letter came back from the address"
+        return Settlement("undeliverable", reason, attempts=letter.attempts, announced=True)
     if letter.needs_deadline and case.deadline is None and age < DEADLINE_WAIT:
         return Settlement("queued", next_try_at=letter.created_at + DEADLINE_WAIT, waiting=True, attempts=letter.attempts)
     return None
+
+
+def day_end(now: datetime) -> datetime:
+    """When the day (UTC) of a moment of the machine's time is over."""
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
+def held(letter: Letter, now: datetime) -> Settlement:
+    """A letter above the bound of its address is no failure: it waits for the next day. `now` is the machine's time."""
+    return Settlement("queued", "the address has had its letters of the day", next_try_at=day_end(now), attempts=letter.attempts)
 
 
 Result = Literal["sent", "retry", "unreachable", "failed", "uncertain"]

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import stamina
@@ -20,7 +20,8 @@ from pakn.legal_time import LegalTime
 from pakn.logs import logger
 from pakn.settings import NotifySettings
 from schemas import Fact
-from services.notify import domain
+from services.notify import bounces, domain
+from services.notify.bounces import Mailbox
 from services.notify.channels.email import Attempt
 from services.notify.letters.compose import CannotCompose, Composer, message_id
 from services.notify.store import ANY_INSTANCE, NotifyStore
@@ -81,17 +82,22 @@ class Mailer:
     async def _send(self, token: str, batch: Sequence[domain.Letter]) -> bool:
         """Send one claimed batch; false if the mail server could not be reached."""
         cases = await self.store.cases(letter.feedback_id for letter in batch)
+        addresses = {case.contact.email for case in cases.values() if case.contact and case.contact.email}
+        bounced = await self.store.bounced(addresses) if addresses else set()
         now = self.time.machine()
         claim_ends = now + self._lease
         settled: list[Settled] = []
         ready: list[domain.Letter] = []
         for letter in batch:
-            settlement = domain.readiness(letter, cases.get(letter.feedback_id, domain.Case()), now)
+            case = cases.get(letter.feedback_id, domain.Case())
+            address = case.contact.email if case.contact else None
+            settlement = domain.readiness(letter, case, now, bounced=address in bounced)
             if settlement is None:
                 ready.append(letter)
             else:
                 settled.append((letter, settlement))
-        await self._record(token, settled)
+        ready, held = await self._within_bounds(ready, cases, now)
+        await self._record(token, settled + held)
         await self._look_again([letter for letter, settlement in settled if settlement.waiting])
         for first in range(0, len(ready), self.transport.size):
             # After its end another instance may claim these letters; those left are due again by themselves.
@@ -103,6 +109,21 @@ class Mailer:
                 await self._record(token, [(letter, self._settle(letter, Attempt("unreachable", "connect"))) for letter in rest])
                 return False
         return True
+
+    async def _within_bounds(
+        self, ready: Sequence[domain.Letter], cases: dict[str, domain.Case], now: datetime
+    ) -> tuple[list[domain.Letter], list[Settled]]:
+        """The letters that may go today, and those above the bound of their address."""
+        wanted: list[tuple[str, str, int]] = []
+        for letter in ready:
+            contact = cases[letter.feedback_id].contact
+            bound = self.settings.letters_per_address if contact and contact.verified else self.settings.letters_per_unconfirmed
+            if contact and contact.email and bound:
+                wanted.append((letter.id, contact.email, bound))
+        over = await self.store.above_bounds(wanted, domain.day_end(now))
+        metrics.letters_held.inc(len(over))
+        held = [(letter, domain.held(letter, now)) for letter in ready if letter.id in over]
+        return [letter for letter in ready if letter.id not in over], held
 
     async def _look_again(self, waiting: Sequence[domain.Letter]) -> None:
         """Release letters whose contact or deadline came during their claim.
@@ -198,6 +219,16 @@ class Mailer:
             ]
             await publish(facts)
             await self.store.announced(mine)
+
+    async def read_bounces(self, box: Mailbox) -> None:
+        """Record the letters that came back for good. A message is taken out of the mailbox after it is recorded."""
+        sender_domain = message_id("", self.sender).strip("<>@")
+        messages = box.take()
+        while (content := await asyncio.to_thread(next, messages, None)) is not None:
+            bounce = bounces.read(content, sender_domain)
+            if bounce and await self.store.returned(*bounce, now=self.time.machine(), legal=self.time.now()):
+                metrics.letter_attempts.labels("bounced").inc()
+                log.warning("letter_came_back", letter=bounce.letter_id)
 
     async def count(self) -> None:
         """Refresh the gauge of letters by state."""

@@ -1,4 +1,5 @@
-"""Notify's documents: `cases` (what letters say of a case, with its contact), `letters`, and the `templates` they keep.
+"""Notify's documents: `cases` (what letters say of a case, with its contact), `letters`, the `templates` they keep,
+and digests of `bounced_addresses`.
 
 A case keeps the ids of its facts in `facts`, since a fact that is read again may be out of date. The code uses only what
 PyMongo's async driver and Motor share.
@@ -7,6 +8,7 @@ A letter's `next_try_at` (machine time) is when it comes up next: a queued lette
 with the `claim` of its owner) is free again, and a `sending` one has lost its lease.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
@@ -35,12 +37,15 @@ class NotifyStore:
         self._cases = database["cases"]
         self._letters = database["letters"]
         self._templates = database["templates"]
+        self._days = database["address_days"]
+        self._bounced = database["bounced_addresses"]
 
     async def prepare(self, version: str, templates: Mapping[str, str]) -> None:
         """Create missing indexes, and keep the templates of this version for its letters."""
         await self._letters.create_index([("state", 1), ("next_try_at", 1)])
         await self._letters.create_index("feedback_id")
         await self._letters.create_index("announce")
+        await self._days.create_index("expires_at", expireAfterSeconds=0)
         # A list, since names of files have dots, and names of fields must not.
         files = [{"name": name, "text": text} for name, text in templates.items()]
         await self._templates.update_one({"_id": version}, {"$setOnInsert": {"files": files}}, upsert=True)
@@ -106,6 +111,29 @@ class NotifyStore:
         claimed = await self._letters.find(ids | {"state": "queued", "claim": token}).to_list(None)
         return [_letter(row) for row in claimed]
 
+    async def above_bounds(self, letters: Sequence[tuple[str, str, int]], day_end: datetime) -> set[str]:
+        """Those of the letters (id, address, bound) whose address has had its number of the day that ends at `day_end`.
+
+        The others are counted, each once however often it is tried. The address is kept as a digest, until the day is over.
+        """
+        left = list(letters)
+        # The first refusal may only mean that another instance made the same day at the same moment.
+        for _ in range(2):
+            if not left:
+                break
+            writes = []
+            for letter_id, address, bound in left:
+                digest = _digest(address.lower())
+                room = [{"letters": letter_id}, {f"letters.{bound - 1}": {"$exists": False}}]
+                counted = {"$addToSet": {"letters": letter_id}, "$setOnInsert": {"expires_at": day_end}}
+                writes.append(UpdateOne({"_id": f"{digest}/{day_end:%Y%m%d}", "$or": room}, counted, upsert=True))
+            try:
+                await self._days.bulk_write(writes, ordered=False)
+                left = []
+            except BulkWriteError as error:
+                left = [left[index] for index in sorted(duplicates(error))]
+        return {letter_id for letter_id, _, _ in left}
+
     async def start_sending(self, token: str, letter_ids: Sequence[str], until: datetime) -> set[str]:
         """Mark letters as `sending` and return the ids that this claim still owns; only these may be handed over."""
         ids = {"_id": {"$in": list(letter_ids)}}
@@ -165,11 +193,44 @@ class NotifyStore:
         rows: list[Document] = await self._letters.find({"state": state}).sort("settled_at", 1).limit(limit).to_list(None)
         return rows
 
+    async def returned(self, letter_id: str, addresses: Iterable[str], *, now: datetime, legal: datetime) -> bool:
+        """Record that a letter came back from its address, so that no other goes there.
+
+        False when no letter with this id went to one of these addresses, or this is known already.
+        """
+        went_out = {"_id": letter_id, "state": {"$in": ["sent", "uncertain"]}}
+        letter = await self._letters.find_one(went_out)
+        contact = ((await self._cases.find_one({"_id": letter["feedback_id"]}) or {}).get("contact") or {}) if letter else {}
+        address = (contact.get("email") or "").lower()
+        if letter is None or address not in addresses:
+            return False
+        # The address first: a process that ends in between finds the letter again with the next bounce.
+        await self._bounced.update_one({"_id": _digest(address)}, {"$set": {"at": now}}, upsert=True)
+        settlement = Settlement(
+            "failed", "the mail server of the address sent it back", attempts=letter["attempts"], announced=True
+        )
+        values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE)
+        return bool((await self._letters.update_one(went_out, {"$set": values})).matched_count)
+
+    async def bounced(self, addresses: Iterable[str]) -> set[str]:
+        """Those of these addresses from which a letter came back for good."""
+        digests = {_digest(address.lower()): address for address in addresses}
+        rows = await self._bounced.find({"_id": {"$in": list(digests)}}, {"_id": 1}).to_list(None)
+        return {digests[row["_id"]] for row in rows}
+
     async def overrule(self, letter_id: str, settlement: Settlement, *, now: datetime, legal: datetime) -> bool:
         """Settle an uncertain or failed letter by a person's decision; false if there is none with this id."""
         values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE) | {"claim": None}
         guard = {"_id": letter_id, "state": {"$in": ["uncertain", "failed"]}}
+        if settlement.state == "queued" and (letter := await self._letters.find_one(guard)):
+            # Whoever sends a letter again that had come back believes that the address takes letters now.
+            case = await self._cases.find_one({"_id": letter["feedback_id"]}) or {}
+            await self._bounced.delete_one({"_id": _digest(((case.get("contact") or {}).get("email") or "").lower())})
         return bool((await self._letters.update_one(guard, {"$set": values})).matched_count)
+
+
+def _digest(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()
 
 
 def _new_document(letter: Letter, start: Settlement) -> Document:

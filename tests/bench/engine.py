@@ -66,6 +66,8 @@ async def run(servers: Servers, folder: Path, namespace: str, cases: int, record
         "PAKN_SMTP__PORT": str(sink.sockets[0].getsockname()[1]),
         # The default of a second would measure how long the last letters sleep.
         "PAKN_NOTIFY__TICK_SECONDS": "0.1",
+        "PAKN_NOTIFY__LETTERS_PER_ADDRESS": "0",
+        "PAKN_NOTIFY__LETTERS_PER_UNCONFIRMED": "0",
     }
     recording: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
     if record:

@@ -54,12 +54,12 @@ def test_every_operation_has_a_name_and_describes_its_refusals() -> None:
     """Generated clients take their methods from operation ids; what is not described, they cannot read."""
     operations = [operation for path in files.openapi()["paths"].values() for operation in path.values()]
     assert {operation["operationId"] for operation in operations} == {
-        "submitFeedback", "lookUpFeedback", "supplementFeedback", "rateReply", "readSender", "readAttachment",
+        "submitFeedback", "lookUpFeedback", "supplementFeedback", "rateReply", "confirmAddress", "readSender", "readAttachment",
     }  # fmt: skip
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
     for operation in operations:
         refusals = {status: answer["content"] for status, answer in operation["responses"].items() if status >= "400"}
-        assert {"400", "503"} <= set(refusals)
+        assert {"400", "429", "503"} <= set(refusals)
         assert all(content == problem for content in refusals.values())
         if operation["operationId"] in ("submitFeedback", "supplementFeedback", "rateReply"):
             assert "Idempotency-Key" in {parameter["name"] for parameter in operation["parameters"]}

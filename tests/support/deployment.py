@@ -117,6 +117,8 @@ async def deployed(servers: Servers, folder: Path, **settings: str) -> AsyncIter
         "PAKN_SMTP__PORT": str(mailbox.port),
         "PAKN_INTAKE__SECRET_KEY": SECRET_KEY,
         "PAKN_INTAKE__SWEEP_SECONDS": "1",
+        "PAKN_NOTIFY__LETTERS_PER_ADDRESS": "0",
+        "PAKN_NOTIFY__LETTERS_PER_UNCONFIRMED": "0",
         "PAKN_DEADLINES__TICK_SECONDS": "0.2",
         "PAKN_DEADLINES__GRACE_SECONDS": "0",
         "PAKN_NOTIFY__TICK_SECONDS": "0.2",

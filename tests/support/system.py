@@ -59,7 +59,7 @@ def make_settings(servers: Servers, namespace: str, clock_file: Path, **more: An
         legal_time=LegalTimeSettings(file=clock_file),
         intake=IntakeSettings.model_validate({"secret_key": SECRET_KEY, "sweep_seconds": 0.5}),
         deadlines=DeadlinesSettings(tick_seconds=0.1, grace_seconds=0, law_seconds=0.5),
-        notify=NotifySettings(tick_seconds=0.1, backoff_seconds=0.2),
+        notify=NotifySettings(tick_seconds=0.1, backoff_seconds=0.2, letters_per_address=0, letters_per_unconfirmed=0),
     ).model_copy(update=more)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jwt
 from litestar import Response, get, post
 from litestar.openapi import ResponseSpec
 from litestar.types import ControllerRouterHandler
@@ -21,15 +20,15 @@ from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from services.intake import attachments, domain, shown
 from services.intake.domain import Arrival
-from services.intake.doors import bodies, openapi
-from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink
+from services.intake.doors import bodies, openapi, tokens
+from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink, Token
 from services.intake.doors.uploads import Uploads
 from services.intake.feedback import Feedback
 from services.intake.file_store import FileStore
 from services.intake.reception import Failed, Reception, Refused
 from services.intake.registration import Registration
 from services.intake.sender_acts import Rating, SenderActs, Supplement, Taken
-from services.intake.shown import RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
+from services.intake.shown import AddressConfirmed, RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
 from services.intake.store import IntakeStore
 
 
@@ -120,10 +119,20 @@ class Api:
             raise Problem(409, "cannot-be-rated", "A reply can be rated once, after it is published.")
         return RatingTaken(code=code, satisfied=rating.satisfied)
 
+    async def confirm(self, code: Code, token: Token) -> AddressConfirmed:
+        """The link of a letter: its reader has the address. A mail program that opens links by itself confirms too."""
+        feedback = await self._find(code)
+        if not hmac.compare_digest(token.encode(), domain.confirmation_token(self.secret_key, feedback.id).encode()):
+            raise Problem(403, "wrong-token", "Follow the whole link of the letter.")
+        detail = "The feedback changed at this moment or has no address any more; follow the link again."
+        if await self.acts.confirm(feedback, self.secret_key) == "not_now":
+            raise Problem(409, "cannot-be-confirmed", detail)
+        return AddressConfirmed(code=code)
+
     async def sender(self, request: AnyRequest, code: Code) -> ShownSender:
         """The sender's details, for the agency that the case is assigned to now; the look is recorded first."""
         feedback = await self._find(code)
-        claims = self._claims(request)
+        claims = tokens.claims(request.headers.get("Authorization", ""), self.secret_key)
         _check_assigned(feedback, claims, "The sender's details are given")
         await self.store.record_look(feedback.id, claims["sub"], claims["jti"], self.time.now())
         return shown.sender_view(feedback)
@@ -139,7 +148,7 @@ class Api:
         """A file of the feedback, for its sender (secret) or for the agency that the case is assigned to now (token)."""
         feedback = await self._find(code)
         if "authorization" in request.headers:
-            _check_assigned(feedback, self._claims(request), "Files are given")
+            _check_assigned(feedback, tokens.claims(request.headers.get("Authorization", ""), self.secret_key), "Files are given")
         else:
             self._check_secret(feedback, secret, secret_in_link)
         described = next((row for row in feedback.attachments if row.id == attachment_id), None)
@@ -169,19 +178,6 @@ class Api:
 
     def _secret(self, feedback: Feedback) -> str:
         return domain.lookup_secret(self.secret_key, feedback.id)
-
-    def _claims(self, request: AnyRequest) -> dict[str, Any]:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        challenge = {"WWW-Authenticate": "Bearer"}
-        if scheme.lower() != "bearer":
-            raise Problem(401, "token-missing", "Send `Authorization: Bearer TOKEN`.", headers=challenge)
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                token, self.secret_key, algorithms=["HS256"], audience="pakn-agency", options={"require": ["sub", "jti", "exp"]}
-            )
-        except jwt.InvalidTokenError as error:
-            raise Problem(401, "token-refused", f"{error}; ask the operator for a new one.", headers=challenge) from None
-        return claims
 
     def _act_id(self, key: str | None, feedback: Feedback, act: str, said: Supplement | Rating, *files: bytes) -> str:
         """The id of an act. With a key, the same act with the same values has the same id, and another one another."""
@@ -250,8 +246,16 @@ class Api:
             responses=openapi.problems(401, 403, 404),
             **shared,
         )
+        confirm = get(
+            f"{one}/confirmation",
+            operation_id="confirmAddress",
+            summary="Confirm the mail address",
+            response_description="Confirmed, now or before",
+            responses=openapi.problems(403, 404, 409),
+            **shared,
+        )
         routes = [submit(self.submit), look_up(self.look_up), supplement(self.supplement), rate(self.rate)]
-        return [*routes, sender(self.sender), attachment(self.attachment)]
+        return [*routes, confirm(self.confirm), sender(self.sender), attachment(self.attachment)]
 
 
 def _checked(key: str) -> str:
@@ -276,8 +280,3 @@ def _not_asked(feedback: Feedback) -> Problem:
 def _check_assigned(feedback: Feedback, claims: dict[str, Any], what: str) -> None:
     if feedback.agency != claims["sub"]:
         raise Problem(403, "not-your-case", f"{what} to the agency that the case is assigned to now.")
-
-
-def sign_agency_token(secret_key: str, agency: str, token_id: str, expires_at: Any) -> str:
-    """A bearer token by which `agency` may read the senders of its own cases until `expires_at`."""
-    return jwt.encode({"sub": agency, "jti": token_id, "exp": expires_at, "aud": "pakn-agency"}, secret_key, algorithm="HS256")

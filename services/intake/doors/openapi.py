@@ -20,7 +20,7 @@ import schemas
 from pakn.engine.problems import ProblemDocument
 from schemas.portal_submission import Submission
 from services.intake.sender_acts import Rating, Supplement
-from services.intake.shown import RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
+from services.intake.shown import AddressConfirmed, RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
 
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY = 255  # characters
@@ -51,6 +51,7 @@ SecretInLink = Annotated[
         schema_extra=_TEXT,
     ),
 ]
+Token = Annotated[str, QueryParameter(description="from the link in the letter; no answer has it", schema_extra={"max_length": 64})]
 _PROBLEMS = {
     400: "Not JSON, a broken form, or a header that cannot be used",
     401: "The token is missing or refused",
@@ -61,6 +62,7 @@ _PROBLEMS = {
     413: "The body is too large",
     415: "Neither application/json nor multipart/form-data",
     422: "Something is wrong with the content; every fault is listed",
+    429: "Too many requests from this network within the hour; see Retry-After",
     503: "The database is not connected, or too many files are under way; see Retry-After",
 }
 
@@ -71,7 +73,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
         status: ResponseSpec(
             ProblemDocument, generate_examples=False, description=_PROBLEMS[status], media_type="application/problem+json"
         )
-        for status in sorted({*statuses, 400, 503})
+        for status in sorted({*statuses, 400, 429, 503})
     }
 
 
@@ -105,7 +107,7 @@ _SUBMISSION = {name: value for name, value in _SUBMISSION.items() if name in Sub
 SUBMISSION = _body(Submission, _SUBMISSION, files=True)
 SUPPLEMENT = _body(Supplement, {"content": "Cột đèn mang số 118, bên trái cổng trường."}, files=True)
 RATING = _body(Rating, {"satisfied": True}, files=False)
-_ANSWERS = (Registered, ShownFeedback, SupplementTaken, RatingTaken, ShownSender, ProblemDocument)
+_ANSWERS = (AddressConfirmed, Registered, ShownFeedback, SupplementTaken, RatingTaken, ShownSender, ProblemDocument)
 _MODELS: tuple[type[BaseModel], ...] = (Submission, Supplement, Rating, *_ANSWERS)
 
 

@@ -7,6 +7,7 @@ ever a value: it is escaped in HTML and put on one line in headers.
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from email.headerregistry import Address
 from email.utils import format_datetime, parseaddr
@@ -20,11 +21,13 @@ from pydantic import AwareDatetime, BaseModel
 import schemas
 from pakn import links
 from pakn.packs.load import Pack
+from schemas.addresses import mail_address
 from schemas.states import STATE_AFTER
 from services.notify.domain import Case, Contact, Letter
 from services.notify.letters import message
 
-_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+# What an event says that is not a person's words. Of a bare letter's event the other texts are empty.
+_IMPERSONAL = frozenset({"code", "category", "agency", "previous_agency", "refused_by", "rule", "rule_set"})
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -57,7 +60,7 @@ class Composer:
         self._pack = pack
         self._zone = ZoneInfo(pack.header.timezone)
         name, address = parseaddr(sender)
-        self._from = str(Address(display_name=name, addr_spec=address))
+        self._from = Address(display_name=name, addr_spec=address)
         self._sender, self._domain = sender, _domain(sender)
         self._public_url = public_url
         self.version = template_version(pack)
@@ -78,7 +81,7 @@ class Composer:
             raise CannotCompose("no email address")
         header = self._pack.header
         language = contact.language if contact.language in header.languages else header.default_language
-        to = _address(contact)
+        to = _address(contact if contact.verified else replace(contact, name=None))
         try:
             subject, text, html = self._render(letter, language, self.view(letter, case, language))
             return to.addr_spec, self._message(letter, to, language, subject, text, html, now)
@@ -86,10 +89,17 @@ class Composer:
             raise CannotCompose(f"{letter.moment}.{language}: {type(error).__name__}") from error
 
     def view(self, letter: Letter, case: Case, language: str) -> dict[str, Any]:
-        """All values that a template sees, as `packs/vn/letters.yaml` lists them. Times are local."""
+        """All values that a template sees, as `packs/vn/letters.yaml` lists them. Times are local.
+
+        To an address that nobody has confirmed they hold no words that the sender or an officer wrote.
+        """
         model = schemas.CATALOGUE[letter.event_type]
         event = {name: self._local(value) for name, value in _typed(model, letter.event).items()}
         contact = case.contact
+        bare = contact is None or not contact.verified
+        if bare:
+            case, event = replace(case, title=""), _without_words(event)
+        token = contact.confirmation_token if contact and bare else None
         category = event.get("category") or case.category
         category_name = next((row.name[language] for row in self._pack.categories if row.id == category), category)
         agency = letter.agency or case.agency
@@ -103,10 +113,13 @@ class Composer:
                 "submitted_at": event.get("submitted_at") or self._local(case.submitted_at),
                 "state": STATE_AFTER.get(model.event_name()),
             },
-            "sender": {"name": (contact.name or "") if contact else ""},
+            "sender": {"name": contact.name or "" if contact and not bare else ""},
             "agency": {"id": agency, "name": agency_name} if agency else None,
             "event": event,
-            "links": {"lookup": link},
+            "links": {
+                "lookup": link,
+                "confirm": links.confirmation(self._public_url, letter.code, token) if token else None,
+            },
             "deadline": self._deadline(letter, case, language),
         }
 
@@ -141,19 +154,19 @@ class Composer:
 
     def _message(self, letter: Letter, to: Address, language: str, subject: str, text: str, html: str, now: datetime) -> bytes:
         headers = (
-            ("From", self._from),
-            ("To", to),
-            ("Subject", subject),
-            ("Date", format_datetime(now)),
-            ("Message-ID", message_id(letter.id, self._sender)),
+            message.address_header("From", self._from),
+            message.address_header("To", to),
+            message.text_header("Subject", subject),
+            message.token_header("Date", format_datetime(now)),
+            message.token_header("Message-ID", message_id(letter.id, self._sender)),
             # A mailbox shows the letters of one feedback together.
-            ("References", f"<{letter.feedback_id}@{self._domain}>"),
+            message.token_header("References", f"<{letter.feedback_id}@{self._domain}>"),
             # RFC 3834: answering machines do not answer an automatic message. It is no list, so it has no List headers.
-            ("Auto-Submitted", "auto-generated"),
-            ("X-Auto-Response-Suppress", "All"),
-            ("Content-Language", language),
-            ("X-PAKN-Code", letter.code),
-            ("X-PAKN-Moment", letter.moment),
+            message.token_header("Auto-Submitted", "auto-generated"),
+            message.token_header("X-Auto-Response-Suppress", "All"),
+            message.token_header("Content-Language", language),
+            message.token_header("X-PAKN-Code", letter.code),
+            message.token_header("X-PAKN-Moment", letter.moment),
         )
         return message.build(headers, letter.id, text, html)
 
@@ -172,17 +185,18 @@ def _one_line(text: str) -> str:
 
 
 def _address(contact: Contact) -> Address:
-    """The recipient. Raises CannotCompose for an address that only an internationalised mail server takes."""
-    local, _, domain = (contact.email or "").rpartition("@")
+    """The recipient. Raises CannotCompose for an address that intake would refuse: recorded ones may be older than its rules."""
     try:
-        ascii_domain = domain.encode("idna").decode()
-        local.encode("ascii")
-        # IDNA maps some characters to spaces and brackets, which would make it another person's address.
-        if not _DOMAIN.fullmatch(ascii_domain):
-            raise CannotCompose("the address has no domain that mail can go to")
-        return Address(display_name=_one_line(contact.name or ""), username=local, domain=ascii_domain)
-    except (UnicodeError, ValueError):
-        raise CannotCompose("the address cannot be written in ASCII") from None
+        return Address(display_name=_one_line(contact.name or ""), addr_spec=mail_address(contact.email or ""))
+    except ValueError:
+        raise CannotCompose("no letter can go to the address") from None
+
+
+def _without_words(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The event with empty texts. What intake says of a class that is not accepted is the pack's own text, and stays."""
+    kept = _IMPERSONAL | ({"reason", "right_channel"} if event.get("refused_by") == "intake" else set())
+    impersonal = (bool, int, date)
+    return {name: value if name in kept or isinstance(value, impersonal) else "" for name, value in event.items()}
 
 
 def _typed(model: type[BaseModel], data: Mapping[str, Any]) -> dict[str, Any]:

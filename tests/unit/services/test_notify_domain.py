@@ -73,7 +73,7 @@ def test_a_letter_keeps_nothing_of_what_the_citizen_wrote_but_the_title() -> Non
 
 def test_the_case_keeps_of_a_contact_only_what_a_letter_needs() -> None:
     recorded = event("ContactRecorded")
-    kept = recorded.model_dump(include={"name", "email", "language", "lookup_secret"})
+    kept = recorded.model_dump(include={"name", "email", "language", "lookup_secret", "verified", "confirmation_token"})
     assert news_of(recorded).case["contact"] == kept
 
 

@@ -1,0 +1,133 @@
+"""Bounds on what one network may ask of the citizens' side in an hour, shared by all instances through the database.
+
+A network is one IPv4 address, or the /64 that a line of IPv6 gets. It is kept only as a keyed digest, for its hour. When the
+database does not answer, nothing is refused here: a request that needs it fails by itself.
+"""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any, Final, Literal
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Scope
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from pakn import metrics
+from pakn.engine.mongo import Database
+from pakn.engine.problems import Problem
+from pakn.logs import logger
+from pakn.settings import IntakeSettings, networks
+
+log = logger(__name__)
+What = Literal["submissions", "look_ups", "wrong"]
+_HOUR: Final = timedelta(hours=1)
+_PATIENCE_SECONDS: Final = 1
+# What the operations of the API count as. An agency's look is counted too: its tokens could be guessed.
+COUNTED: Final[dict[str, What]] = {
+    "submitFeedback": "submissions",
+    "supplementFeedback": "submissions",
+    "lookUpFeedback": "look_ups",
+    "rateReply": "look_ups",
+    "confirmAddress": "look_ups",
+    "readSender": "look_ups",
+    "readAttachment": "look_ups",
+}
+# A code that nobody has, a secret or a token that is wrong: what somebody sees who guesses.
+_WRONG: Final = frozenset({"unknown-code", "wrong-secret", "wrong-token", "token-refused"})
+
+
+def network_of(host: str) -> str:
+    """The network that an address counts for; whatever is no address is one network of its own."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def over(counts: dict[str, int], what: What, limits: dict[What, int]) -> What | None:
+    """Which limit a network has passed with these counts of its hour, this request included. A limit of 0 is none."""
+    if limits["wrong"] and counts.get("wrong", 0) >= limits["wrong"]:
+        return "wrong"
+    return what if limits[what] and counts.get(what, 0) > limits[what] else None
+
+
+class RateLimits:
+    """A guard before each operation, and a look at how it failed; `now` gives the machine's time."""
+
+    def __init__(
+        self, database: Database, settings: IntakeSettings, now: Callable[[], datetime], ready: Callable[[], bool]
+    ) -> None:
+        self._counts = database["rate_counts"]
+        self._key = settings.secret_key.get_secret_value().encode()
+        self._limits: dict[What, int] = {
+            "submissions": settings.limit_submissions,
+            "look_ups": settings.limit_look_ups,
+            "wrong": settings.limit_wrong,
+        }
+        self._unlimited = networks(settings.unlimited_networks)
+        self._now = now
+        self._ready = ready
+
+    async def prepare(self) -> None:
+        """Create the index by which the database forgets what is over."""
+        await self._counts.create_index("expires_at", expireAfterSeconds=0)
+
+    async def guard(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        """Count a request before anything of it is read. Raises Problem 429 with Retry-After above a limit."""
+        what = COUNTED.get(str(getattr(handler, "operation_id", "")))
+        if what is None or not any(self._limits.values()):
+            return
+        now = self._now()
+        passed = over(await self._count(connection.scope, what, now), what, self._limits)
+        if passed is not None:
+            metrics.rate_limited.labels(passed).inc()
+            seconds = int((_end(now) - now).total_seconds()) + 1
+            detail = "Too many requests came from your network within this hour; try again when Retry-After is over."
+            raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(seconds)})
+
+    async def note_failure(self, error: Exception, scope: Scope) -> None:
+        """Count a failed request that looks like a guess."""
+        kind = getattr(error, "type_", None) or ""
+        if str(kind).removeprefix("urn:pakn:problem:") in _WRONG and self._limits["wrong"]:
+            await self._count(scope, "wrong", self._now())
+
+    async def _count(self, scope: Any, what: What, now: datetime) -> dict[str, int]:
+        """The counts of the network's hour with this request; none for a network that is not limited, or without database."""
+        client = scope.get("client")
+        network = network_of(client[0] if client else "")
+        if not self._ready() or (network != "unknown" and any(_within(network, free) for free in self._unlimited)):
+            return {}
+        digest = hmac.new(self._key, f"network/{network}".encode(), hashlib.sha256).hexdigest()[:32]
+        wanted = {"_id": f"{digest}/{_end(now):%Y%m%d%H}"}
+        update = {"$inc": {what: 1}, "$setOnInsert": {"expires_at": _end(now)}}
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                for _ in range(2):
+                    try:
+                        row = await self._counts.find_one_and_update(wanted, update, upsert=True, return_document=True)
+                    except DuplicateKeyError:
+                        continue  # Another instance made it at the same moment: now it is there.
+                    return dict(row or {})
+        except (PyMongoError, TimeoutError) as error:
+            metrics.rate_limits_blind.inc()
+            log.warning("rate_limits_blind", error=type(error).__name__)
+        return {}
+
+
+def _within(network: str, free: Any) -> bool:
+    inner = ip_network(network)
+    return bool(inner.version == free.version and inner.subnet_of(free))
+
+
+def _end(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + _HOUR

@@ -1,0 +1,41 @@
+"""Confirming a mail address by the link of a letter, at intake: once is enough, and erasing forgets it."""
+
+from typing import Any
+
+from services.intake import commands
+from services.intake.domain import confirmation_token
+from tests.support.outside_world import GOOD
+from tests.support.system import SECRET_KEY, System
+
+
+async def confirm(system: System, body: dict[str, Any], token: str | None = None) -> int:
+    params = {"token": token or confirmation_token(SECRET_KEY, body["feedback_id"])}
+    return int((await system.http.get(f"/v1/feedback/{body['code']}/confirmation", params=params)).status_code)
+
+
+async def contacts(system: System, body: dict[str, Any]) -> list[bool]:
+    """Whether each contact that was published of a feedback is verified, in order."""
+    found = system.observer.found("ContactRecorded", topic="contacts", subject=body["feedback_id"])
+    return [record.data["verified"] for record in found]
+
+
+async def test_the_link_of_a_letter_confirms_the_address_for_good(system: System) -> None:
+    """Anybody once made the system write his own words to a stranger."""
+    first = await system.submit()
+    assert "confirmation" not in repr(first), "only the letter has the token"
+    assert await confirm(system, first, first["lookup_secret"]) == 403
+    assert await confirm(system, first, confirmation_token("another key", first["feedback_id"])) == 403
+    assert await confirm(system, first) == 200
+    assert await confirm(system, first) == 200, "it may be followed again"
+    await system.observer.wait("ContactRecorded", topic="contacts", subject=first["feedback_id"], verified=True)
+    assert await contacts(system, first) == [False, True]
+
+    sender = GOOD["sender"] | {"email": GOOD["sender"]["email"].upper()}
+    second, other = await system.submit(sender=sender), await system.submit(sender=sender | {"email": "b@example.org"})
+    for body, verified in ((second, True), (other, False)):
+        await system.observer.wait("ContactRecorded", topic="contacts", subject=body["feedback_id"], verified=verified)
+
+    assert await commands.erase_sender(system.settings, first["code"])
+    assert await confirm(system, first) == 409, "what was erased stays so"
+    third = await system.submit()
+    await system.observer.wait("ContactRecorded", topic="contacts", subject=third["feedback_id"], verified=False)

@@ -1,0 +1,72 @@
+"""A letter to an address that nobody has confirmed: what the sender and officers wrote does not change one byte of it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pakn.packs.load import Pack, load_pack
+from pakn.packs.models import Portal
+from services.intake import domain as intake
+from services.notify import domain
+from tests.support.letters import NOW, case, composer_of, letter, read, texts
+from tests.support.packs import VN
+
+ROOT = Path(__file__).parents[3]
+PACKS = [VN, load_pack(ROOT / "packs/vn"), load_pack(ROOT / "packs/la311")]
+COMPOSERS = [composer_of(pack) for pack in PACKS]
+WORDS = ("title", "question", "reply", "reason", "right_channel")
+
+
+def bare(number: int, moment: str, language: str, name: str | None, title: str, words: dict[str, Any]) -> bytes:
+    pack = PACKS[number]
+    contact = domain.Contact(name, "stranger@example.org", language, "secret", confirmation_token="token-1")
+    known = case(pack, language, contact=contact, title=title)
+    base = letter(pack, moment)
+    written = replace(base, event=base.event | {word: words[word] for word in words if word in base.event})
+    return COMPOSERS[number].compose(written, known, NOW)[1]
+
+
+@given(st.data())
+def test_no_word_of_a_person_changes_a_letter_to_an_address_that_nobody_confirmed(data: st.DataObject) -> None:
+    """A stranger once got forty letters with the sender's advertisement in the greeting, the title and To."""
+    number = data.draw(st.sampled_from(range(len(PACKS))))
+    moment = data.draw(st.sampled_from(sorted(PACKS[number].letters.moments)))
+    language = data.draw(st.sampled_from(PACKS[number].header.languages))
+    said = data.draw(st.fixed_dictionaries({word: st.text() for word in WORDS}))
+    name, title = data.draw(st.none() | st.text()), data.draw(st.text())
+    silent = bare(number, moment, language, None, "", dict.fromkeys(WORDS, "x"))
+    assert bare(number, moment, language, name, title, said) == silent
+
+
+@pytest.mark.parametrize("number", range(len(PACKS)))
+def test_a_bare_letter_has_the_code_and_the_link_that_confirms(number: int) -> None:
+    pack: Pack = PACKS[number]
+    for language in pack.header.languages:
+        for text in texts(read(bare(number, "received", language, "A", "T", {}))):
+            assert "PAKN.20260302.0001" in text
+            assert "https://pakn.example/v1/feedback/PAKN.20260302.0001/confirmation?token=token-1" in text
+        plain, _ = texts(read(COMPOSERS[number].compose(letter(pack, "received"), case(pack, language), NOW)[1]))
+        assert "confirmation" not in plain
+
+
+def test_why_a_class_is_not_accepted_is_the_packs_text_and_stays() -> None:
+    contact = domain.Contact("A", "a@example.org", "vi", "s")
+    refused = letter(VN, "not_accepted", refused_by="intake", reason="Thuộc kênh khác")
+    assert "Thuộc kênh khác" in texts(read(COMPOSERS[0].compose(refused, case(VN, "vi", contact=contact), NOW)[1]))[0]
+
+
+def test_an_address_is_known_again_however_it_is_typed_and_by_the_key_only() -> None:
+    assert intake.address_digest("key", " A@Example.org") == intake.address_digest("key", "a@example.org")
+    assert intake.address_digest("other", "a@example.org") != intake.address_digest("key", "a@example.org")
+    assert intake.confirmation_token("key", "f1") not in intake.lookup_secret("key", "f1")
+
+
+def test_a_portal_vouches_only_where_the_pack_says_so() -> None:
+    name = {language: "x" for language in VN.header.languages}
+    portals = (Portal(id="sure", name=name, verified_contacts=True), Portal(id="unsure", name=name))
+    pack = VN.model_copy(update={"header": VN.header.model_copy(update={"portals": portals})})
+    assert [intake.vouched(pack, portal) for portal in ("sure", "unsure", "unknown", None)] == [True, False, False, False]
