@@ -74,8 +74,8 @@ def build_app(
 
     async def prepare() -> None:
         await store.prepare()
-        await rate_limits.prepare()
         await files.prepare()
+        await rate_limits.prepare()
         # A place without a mark would never be swept, so this instance is known before it stores anything.
         await outbox.heartbeat()
 

@@ -11,7 +11,7 @@ import pytest
 from pakn.engine.problems import ProblemDocument
 from pakn.legal_time import machine_now
 from schemas.values import FAULT_CODES
-from services.intake.doors.agency_tokens import sign_agency_token
+from services.intake.doors.tokens import sign_agency_token
 from tests.support.outside_world import GOOD, SENDER, until
 from tests.support.system import SECRET_KEY, System
 

@@ -20,7 +20,7 @@ from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from services.intake import attachments, domain, shown
 from services.intake.domain import Arrival
-from services.intake.doors import agency_tokens, bodies, openapi
+from services.intake.doors import bodies, openapi, tokens
 from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink, Token
 from services.intake.doors.uploads import Uploads
 from services.intake.feedback import Feedback
@@ -132,8 +132,8 @@ class Api:
     async def sender(self, request: AnyRequest, code: Code) -> ShownSender:
         """The sender's details, for the agency that the case is assigned to now; the look is recorded first."""
         feedback = await self._find(code)
-        claims = agency_tokens.claims(request, self.secret_key)
-        agency_tokens.check_assigned(feedback, claims, "The sender's details are given")
+        claims = tokens.claims(request.headers.get("Authorization", ""), self.secret_key)
+        _check_assigned(feedback, claims, "The sender's details are given")
         await self.store.record_look(feedback.id, claims["sub"], claims["jti"], self.time.now())
         return shown.sender_view(feedback)
 
@@ -148,7 +148,7 @@ class Api:
         """A file of the feedback, for its sender (secret) or for the agency that the case is assigned to now (token)."""
         feedback = await self._find(code)
         if "authorization" in request.headers:
-            agency_tokens.check_assigned(feedback, agency_tokens.claims(request, self.secret_key), "Files are given")
+            _check_assigned(feedback, tokens.claims(request.headers.get("Authorization", ""), self.secret_key), "Files are given")
         else:
             self._check_secret(feedback, secret, secret_in_link)
         described = next((row for row in feedback.attachments if row.id == attachment_id), None)
@@ -275,3 +275,8 @@ def _check_id(outcome: Taken) -> None:
 def _not_asked(feedback: Feedback) -> Problem:
     detail = f"The feedback is {feedback.state}; a supplement is taken while more is asked for."
     return Problem(409, "nothing-is-asked", detail)
+
+
+def _check_assigned(feedback: Feedback, claims: dict[str, Any], what: str) -> None:
+    if feedback.agency != claims["sub"]:
+        raise Problem(403, "not-your-case", f"{what} to the agency that the case is assigned to now.")
