@@ -135,6 +135,7 @@ FAULT_CODES = {
     "same_person": "who checks must be another person than who replied",
     "same_unit": "a transfer inside an agency must name another unit",
     "coordinator_cannot_return": "the coordinating agency cannot return a case",
+    "case_is_full": "the case holds as much as a case may: only acts that end it are possible",
     "unreadable": "the record's headers are no CloudEvents envelope",
     "unknown_type": "an event type that is not taken here",
     "unknown_sender": "the record does not prove who sent it",
