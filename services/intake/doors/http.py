@@ -95,7 +95,7 @@ class Api:
         outcome = await self.acts.supplement(feedback, act_id, supplement, files)
         detail = f"The feedback is {feedback.state}; a supplement is taken while more is asked for."
         _check_taken(outcome, "nothing-is-asked", detail)
-        return SupplementTaken(code=code)
+        return SupplementTaken(code=feedback.code)
 
     async def rate(
         self, request: AnyRequest, code: Code, secret: Secret = None, secret_in_link: SecretInLink = None, key: Key = None
@@ -106,7 +106,7 @@ class Api:
         rating = bodies.parse_as(Rating, await request.body())
         outcome = await self.acts.rate(feedback, self._act_id(key, feedback, "rating", rating), rating)
         _check_taken(outcome, "cannot-be-rated", "A reply can be rated once, after it is published.")
-        return RatingTaken(code=code, satisfied=rating.satisfied)
+        return RatingTaken(code=feedback.code, satisfied=rating.satisfied)
 
     async def confirm(self, code: Code, token: Token) -> AddressConfirmed:
         """The link of a letter: its reader has the address. A mail program that opens links by itself confirms too."""
@@ -115,7 +115,7 @@ class Api:
             raise Problem(403, "wrong-token", "Follow the whole link of the letter.")
         detail = "The feedback changed at this moment or has no address any more; follow the link again."
         _check_taken(await self.acts.confirm(feedback, self.secret_key), "cannot-be-confirmed", detail)
-        return AddressConfirmed(code=code)
+        return AddressConfirmed(code=feedback.code)
 
     async def sender(self, request: AnyRequest, code: Code) -> ShownSender:
         """The sender's details, for the agency that the case is assigned to now; the look is recorded first."""
@@ -149,7 +149,7 @@ class Api:
 
     async def _find(self, code: str) -> Feedback:
         self._check_ready()
-        feedback = await self.store.by_code(code)
+        feedback = await self.store.by_code(links.read_code(code, self.pack.header.code_prefix))
         if feedback is None:
             raise Problem(404, "unknown-code", "No feedback has this code; codes look like the one in the letter that you got.")
         return feedback
