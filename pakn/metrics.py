@@ -27,6 +27,7 @@ rate_limits_blind = Counter("pakn_rate_limits_blind_total", "Requests that no li
 outbox_pending = Gauge("pakn_outbox_pending", "Stored submissions whose facts are not yet published by this process.")
 
 cases = Gauge("pakn_cases", "Open cases, by state.", ["state"])
+crowded_cases = Gauge("pakn_crowded_cases", "Open cases that have used half of the acts or bytes that a case may have.")
 
 clocks = Gauge("pakn_clocks", "Clocks that run, by rule and whether they are late or could not be counted.", ["rule", "state"])
 calendar_ends = Gauge("pakn_calendar_ends_timestamp_seconds", "Legal time at which the last year of the working calendar ends.")

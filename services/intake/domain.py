@@ -15,7 +15,7 @@ from pakn.packs.load import Pack
 from pakn.packs.models import Category
 from schemas import Fact, topics
 from schemas.portal_submission import Sender, Submission
-from schemas.values import Attachment, Channel, Fault, faults_of
+from schemas.values import Attachment, Channel, Fault, composed, faults_of
 from services.intake.feedback import Feedback, Recorded, SenderDetails
 
 SOURCE = "/pakn/intake"
@@ -128,6 +128,7 @@ def address_digest(key: str, email: str) -> str:
 
 def find_category(pack: Pack, name: str) -> Category | None:
     """The category with this id, or with this name in another system's words (its aliases)."""
+    name = composed(name).strip()
     return next((category for category in pack.categories if category.id == name or name in category.aliases), None)
 
 
@@ -163,7 +164,7 @@ def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(field=f"sender.{required}", code="missing", message="is required here and missing")
     for field, limit in (("title", header.title_max), ("content", header.content_max)):
         value = values.get(field)
-        if isinstance(value, str) and len(value.strip()) > limit:
+        if isinstance(value, str) and len(composed(value).strip()) > limit:
             yield Fault(field=field, code="too_long", message=f"has more than {limit} characters; shorten it")
     for field, allowed in {"language": header.languages, "province": header.provinces, "level": header.levels}.items():
         value = values.get(field)

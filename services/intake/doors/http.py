@@ -105,7 +105,7 @@ class Api:
                 raise _not_asked(feedback)
             _check_id(outcome)
             upload.claim(attachments.describe(body.files))
-        return SupplementTaken(code=code)
+        return SupplementTaken(code=feedback.code)
 
     async def rate(
         self, request: AnyRequest, code: Code, secret: Secret = None, secret_in_link: SecretInLink = None, key: Key = None
@@ -117,7 +117,7 @@ class Api:
         outcome = await self.acts.rate(feedback, self._act_id(key, feedback, "rating", rating), rating)
         if outcome == "not_now":
             raise Problem(409, "cannot-be-rated", "A reply can be rated once, after it is published.")
-        return RatingTaken(code=code, satisfied=rating.satisfied)
+        return RatingTaken(code=feedback.code, satisfied=rating.satisfied)
 
     async def confirm(self, code: Code, token: Token) -> AddressConfirmed:
         """The link of a letter: its reader has the address. A mail program that opens links by itself confirms too."""
@@ -127,7 +127,7 @@ class Api:
         detail = "The feedback changed at this moment or has no address any more; follow the link again."
         if await self.acts.confirm(feedback, self.secret_key) == "not_now":
             raise Problem(409, "cannot-be-confirmed", detail)
-        return AddressConfirmed(code=code)
+        return AddressConfirmed(code=feedback.code)
 
     async def sender(self, request: AnyRequest, code: Code) -> ShownSender:
         """The sender's details, for the agency that the case is assigned to now; the look is recorded first."""
@@ -161,7 +161,7 @@ class Api:
 
     async def _find(self, code: str) -> Feedback:
         self._check_ready()
-        feedback = await self.store.by_code(code)
+        feedback = await self.store.by_code(links.read_code(code, self.pack.header.code_prefix))
         if feedback is None:
             raise Problem(404, "unknown-code", "No feedback has this code; codes look like the one in the letter that you got.")
         return feedback
