@@ -19,6 +19,9 @@ partitions_assigned = Gauge("pakn_partitions_assigned", "Partitions that this pr
 last_progress = Gauge(
     "pakn_last_progress_timestamp_seconds", "Machine time at which a batch was last committed, or none was waiting."
 )
+quarantined_partitions = Gauge(
+    "pakn_quarantined_partitions", "Partitions in quarantine that this process owns: 1 each.", ["topic", "partition"]
+)
 dead_letters = Counter("pakn_dead_letters_total", "Records given up, by reason.", ["reason"])
 
 submissions = Counter("pakn_submissions_total", "Submissions, by channel and result.", ["channel", "result"])

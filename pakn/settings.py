@@ -166,6 +166,13 @@ class FuseSettings(BaseModel):
     share: float = Field(default=0.5, gt=0, le=1, description="of the decisions of a minute that may fail")
 
 
+class QuarantineSettings(BaseModel):
+    """When a partition whose record ends the process again and again is set aside, so that all others go on."""
+
+    suspect: int = Field(default=2, ge=1, description="unexplained ends at one offset, after which records are handed over singly")
+    ends: int = Field(default=3, ge=1, description="unexplained ends with the same record in hand, after which it is set aside")
+
+
 class LogSettings(BaseModel):
     """Logs are JSON lines on standard output."""
 
@@ -192,6 +199,7 @@ class Settings(BaseSettings):
     notify: NotifySettings = NotifySettings()
     log: LogSettings = LogSettings()
     fuse: FuseSettings = FuseSettings()
+    quarantine: QuarantineSettings = QuarantineSettings()
 
     def port(self, service: ServiceName) -> int:
         """The HTTP port of `service` in this process."""
