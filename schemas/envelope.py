@@ -32,6 +32,8 @@ class Released:
 
     version: ClassVar[str] = "1.0"
     written_by: ClassVar[Writer] = "pakn"
+    # Of a model that is one of several: by what they are told apart, which is no part of a field's place in the document.
+    tags: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def major(cls) -> str:

@@ -242,11 +242,12 @@ class Turn:
             return None
         if envelope.type not in self._readers:
             raise GiveUp("unknown_schema", f"ce_type {envelope.type!r} is not one that this release reads: {sorted(self._readers)}")
+        model = self._readers[envelope.type]
         try:
             # Some programs of Windows write a byte order mark before their JSON.
-            event = self._readers[envelope.type].model_validate_json((record.value or b"").removeprefix(BOM_UTF8))
+            event = model.model_validate_json((record.value or b"").removeprefix(BOM_UTF8))
         except ValidationError as error:
-            raise GiveUp("invalid", faults=tuple(faults_of(error, "data"))) from None
+            raise GiveUp("invalid", faults=tuple(faults_of(error, "data", model.tags))) from None
         return Received(envelope, event, topic, record.partition, record.offset, appended_at(record), record)
 
     @staticmethod

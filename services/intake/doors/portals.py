@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError
 
 import schemas
 from pakn import metrics
@@ -20,7 +20,7 @@ from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from schemas import Fact, topics
 from schemas.portal_submission import InlineFile, PortalSubmission
-from schemas.values import Fault
+from schemas.values import Fault, SentTime
 from services.intake import attachments, domain, reception, shown
 from services.intake.domain import Arrival
 from services.intake.feedback import Step
@@ -35,7 +35,7 @@ class _Outer(BaseModel):
     """What a portal puts around a submission, read for itself where the submission inside is wrong."""
 
     reference: str | None = None
-    sent_at: AwareDatetime | None = None
+    sent_at: SentTime | None = None
     attachments: tuple[InlineFile, ...] = ()
 
 
@@ -54,8 +54,8 @@ class IntakeHandler:
         posted = [received for received in batch if isinstance(received.event, PortalSubmission)]
         for received, answer in zip(posted, await self._reception.receive([self._read(row) for row in posted]), strict=True):
             match answer:
-                case Refused(faults):
-                    outcome.given_up.append((received, GiveUp("invalid", faults=faults)))
+                case Refused(faults, code):
+                    outcome.given_up.append((received, GiveUp("invalid", faults=faults, code=code)))
                 case Failed(error):
                     outcome.given_up.append((received, GiveUp("unexpected", describe(error))))
                 case Registration():
@@ -118,6 +118,7 @@ class IntakeHandler:
             submission_id=own_id,
             reference=_outer(_document(record) or {}).reference,
             portal=portal,
+            code=given_up.reason.code,
             faults=faults,
             refused_at=now,
         )
