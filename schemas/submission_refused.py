@@ -3,7 +3,7 @@
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import Fault, FeedbackCode
+from schemas.values import Fault, FeedbackCode, RecordPlace
 
 
 class SubmissionRefused(Event):
@@ -17,4 +17,5 @@ class SubmissionRefused(Event):
     portal: str
     code: FeedbackCode | None = Field(default=None, description="of the feedback that was registered under this id before")
     faults: tuple[Fault, ...]
+    record: RecordPlace | None = Field(default=None, description="where the refused submission stands")
     refused_at: AwareDatetime

@@ -122,6 +122,14 @@ class DayCount(BaseModel, frozen=True, extra="ignore"):
     unusual: tuple[UnusualDay, ...] = ()
 
 
+class RecordPlace(BaseModel, frozen=True, extra="ignore"):
+    """Where a record stands in Kafka; no other has the same place."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
 # What each code of a fault means. A code is never taken back or given another meaning; new ones may come.
 FAULT_CODES = {
     "missing": "required and not sent",

@@ -4,7 +4,6 @@ What a portal sent wrongly is answered in its own topic with every fault.
 """
 
 import contextlib
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 import schemas
 from pakn import metrics
 from pakn.engine.kafka import Record
-from pakn.engine.turn import GivenUp, Outcome, Received, appended_at
+from pakn.engine.turn import GivenUp, Outcome, Received, appended_at, place_of
 from pakn.errors import GiveUp, describe
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
@@ -116,10 +115,11 @@ class IntakeHandler:
         cause = _cause(portal, own_id, record)
         event = schemas.SubmissionRefused(
             submission_id=own_id,
-            reference=_outer(_document(record) or {}).reference,
+            reference=_outer(schemas.readable_data(record.headers, record.value)).reference,
             portal=portal,
             code=given_up.reason.code,
             faults=faults,
+            record=place_of(record),
             refused_at=now,
         )
         return [
@@ -136,19 +136,11 @@ class IntakeHandler:
 
     def _all_faults(self, portal: str, own_id: str, record: Record) -> tuple[Fault, ...]:
         """The faults of shape and the pack's together, so that a portal can mend everything at once."""
-        raw = _document(record)
-        if raw is None:
+        raw = schemas.readable_data(record.headers, record.value)
+        if not raw:
             return ()
         found = reception.check(self._pack, self._arrival(portal, own_id, raw, _outer(raw), record))
         return found if isinstance(found, tuple) else ()
-
-
-def _document(record: Record) -> dict[str, Any] | None:
-    """The JSON object in a record; none where there is none."""
-    with contextlib.suppress(ValueError, RecursionError):
-        found = json.loads(record.value or b"")
-        return found if isinstance(found, dict) else None
-    return None
 
 
 def _outer(raw: Mapping[str, Any]) -> _Outer:
