@@ -19,7 +19,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "token": ("services.intake.commands:token", "Sign a token by which an agency may read the senders of its own cases."),
     "erase": ("services.intake.commands:erase", "Erase name, address, phone and email of a feedback's sender for good."),
-    "letters": ("services.notify.commands:cli", "Letters that need a person: list them, settle one."),
+    "letters": ("services.notify.commands:cli", "Letters that need a person: list them, settle them."),
     "due": ("services.deadlines.commands:due", "Say when a limit ends, by which law, and why: every counted and skipped day."),
     "calendar": ("services.deadlines.commands:calendar", "The working calendar: compare it, apply a corrected one."),
     "replay-clocks": (

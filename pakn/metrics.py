@@ -43,4 +43,5 @@ timers_fired_until = Gauge("pakn_timers_fired_until_timestamp_seconds", "Legal t
 letters = Gauge("pakn_letters", "Letters that are not settled, by state.", ["state"])
 letters_sent = Counter("pakn_letters_sent_total", "Letters that the mail server accepted, by moment.", ["moment"])
 letters_held = Counter("pakn_letters_held_total", "Letters put off to the next day: their address has had its number.")
+mail_server_refuses = Gauge("pakn_mail_server_refuses", "1 while the mail server refuses all letters, and sending rests.")
 letter_attempts = Counter("pakn_letter_attempts_total", "Attempts to send a letter, by result.", ["result"])

@@ -148,8 +148,9 @@ class NotifySettings(BaseModel):
     tick_seconds: float = Field(default=1, gt=0)
     batch: int = Field(default=100, ge=1, le=1000)
     lease_seconds: float = Field(default=120, gt=0)
-    attempts: int = Field(default=12, ge=1)
-    backoff_seconds: float = Field(default=5, gt=0, description="doubles with each attempt, to an hour at most")
+    backoff_seconds: float = Field(default=5, gt=0, description="the first pause; the pauses grow to an hour at most")
+    # So many recipients refused in a row are the mail server's fault: sending rests, and the letters stay queued.
+    refusals: int = Field(default=10, ge=2)
     # In a day (UTC); the others wait for the next one. 0: no bound.
     letters_per_address: int = Field(default=50, ge=0)
     letters_per_unconfirmed: int = Field(default=10, ge=0)

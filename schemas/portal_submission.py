@@ -2,11 +2,11 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from schemas.addresses import MailAddress
 from schemas.envelope import Event, Writer
-from schemas.values import Composed, Line, Place, Slug, SubmitterType, Text
+from schemas.values import Composed, Line, Place, SentTime, Slug, SubmitterType, Text
 
 
 class Sender(BaseModel, frozen=True, extra="forbid"):
@@ -46,7 +46,7 @@ class PortalSubmission(Submission):
 
     written_by: ClassVar[Writer] = "others"
     reference: Line | None = Field(default=None, description="the portal's own file number, given back in the answer")
-    sent_at: AwareDatetime | None = Field(
+    sent_at: SentTime | None = Field(
         default=None, description="when the sender sent it at the portal; the broker's time when absent"
     )
     attachments: tuple[InlineFile, ...] = ()

@@ -1,11 +1,12 @@
 """Values that several events share: identifiers, attachments, bounded texts. Used by the event files beside this one."""
 
 import datetime
+import re
 import unicodedata
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from schemas.envelope import Event
 
@@ -15,17 +16,26 @@ _ACCOUNT = r"^[A-Za-z0-9._-]{1,64}$"
 _ONE_LINE = r"^[^\x00-\x1f]*$"
 # U+0000 to U+001F but tab and line breaks are refused: they would break mail headers and logs further on.
 _CLEAN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _FILE_NAME = r"^[^\x00-\x1f/\\]*$"
 
 
 def composed(value: Any) -> Any:
-    """A text in Unicode's composed form (NFC), in which each visible letter of Vietnamese is one character; other values as they are.
+    """A text in Unicode's composed form (NFC), in which a letter of Vietnamese is one character; other values unchanged.
 
     Some keyboards and file systems write a letter and its accents apart: limits would count them, and no name would be found.
     """
     return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
 
 
+def _written_time(value: Any) -> Any:
+    """A time that others send is text as in RFC 3339: a number might count seconds or milliseconds, or be a day without a year."""
+    if isinstance(value, datetime.datetime) or (isinstance(value, str) and _RFC_3339.fullmatch(value)):
+        return value
+    raise PydanticCustomError("written_time", "no time as in RFC 3339")
+
+
+SentTime = Annotated[AwareDatetime, BeforeValidator(_written_time)]
 Composed = BeforeValidator(composed)
 FeedbackId = Annotated[str, StringConstraints(pattern=_UUID)]
 FeedbackCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+\.\d{8}\.\d{4,}$")]
@@ -112,6 +122,14 @@ class DayCount(BaseModel, frozen=True, extra="ignore"):
     unusual: tuple[UnusualDay, ...] = ()
 
 
+class RecordPlace(BaseModel, frozen=True, extra="ignore"):
+    """Where a record stands in Kafka; no other has the same place."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
 # What each code of a fault means. A code is never taken back or given another meaning; new ones may come.
 FAULT_CODES = {
     "missing": "required and not sent",
@@ -192,6 +210,7 @@ _CODES_AND_WORDS = {
     "datetime_from_date_parsing": _A_TIME,
     "datetime_object_invalid": _A_TIME,
     "timezone_aware": _A_TIME,
+    "written_time": _A_TIME,
     "string_unicode": ("bad_format", "is not valid Unicode; send UTF-8 without single surrogates"),
     "mail_address": (
         "bad_format",
@@ -204,7 +223,7 @@ _CODES_AND_WORDS = {
     "literal_error": ("not_one_of", "must be {expected}"),
     "union_tag_invalid": ("not_one_of", "must be one of {expected_tags}"),
     "union_tag_not_found": ("missing", "is required and missing: it says which of several documents this is"),
-    "json_invalid": ("not_json", "is not JSON: {error}"),
+    "json_invalid": ("not_json", "is not a JSON document in UTF-8"),
 }
 # What a text that others send must look like, by its pattern.
 _PATTERN_WORDS = {
@@ -217,25 +236,34 @@ _PATTERN_WORDS = {
 }
 
 
-def _fault_of(row: ErrorDetails, whole: str) -> Fault:
+# Where a JSON parser met what it could not read; its other words are about its own insides.
+_JSON_PLACE = re.compile(r"at line \d+ column \d+")
+
+
+def _fault_of(row: ErrorDetails, whole: str, tags: frozenset[str]) -> Fault:
     kind, context = row["type"], row.get("ctx", {})
-    code, words = _CODES_AND_WORDS.get(kind, ("invalid", ""))
-    message = words.format_map(context) if words else row["msg"]
+    code, words = _CODES_AND_WORDS.get(kind, ("invalid", "is not what is wanted here; compare it with the schema"))
+    message = words.format_map(context)
     if kind == "string_pattern_mismatch":
         code, message = "bad_format", _PATTERN_WORDS.get(context["pattern"], f"must be written as {context['pattern']}")
+    elif kind == "json_invalid" and (place := _JSON_PLACE.search(context["error"])):
+        message += f"; it ends or breaks {place[0]}"
     location = [str(part) for part in row["loc"]]
+    if len(location) > 1 and location[0] in tags:
+        del location[0]
     if kind.startswith("union_tag"):
         location.append(context["discriminator"].strip("'"))
     return Fault(field=".".join(location)[:200] or whole, code=code, message=message[:500])
 
 
-def faults_of(error: ValidationError, whole: str) -> list[Fault]:
+def faults_of(error: ValidationError, whole: str, tags: frozenset[str] = frozenset()) -> list[Fault]:
     """Every fault that the check of a document found, a hundred at most; `whole` is the name of the document itself.
 
-    Without that limit a record of many unknown fields would get an answer larger than Kafka takes.
+    Without that limit a record of many unknown fields would get an answer larger than Kafka takes. `tags` are those of the
+    model that was read.
     """
     rows = error.errors(include_url=False, include_input=False)
-    faults = [_fault_of(row, whole) for row in rows[:_MOST_FAULTS]]
+    faults = [_fault_of(row, whole, tags) for row in rows[:_MOST_FAULTS]]
     if len(rows) > _MOST_FAULTS:
         faults.append(Fault(field=whole, code="invalid", message=f"has {len(rows) - _MOST_FAULTS} more faults"))
     return faults

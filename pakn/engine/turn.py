@@ -28,7 +28,7 @@ from pakn.logs import logger
 from pakn.settings import Settings
 from schemas import Envelope, EnvelopeError, Fact, topics
 from schemas.topics import TopicName
-from schemas.values import Fault, faults_of
+from schemas.values import Fault, RecordPlace, faults_of
 
 log = logger(__name__)
 # Codes of the server for a document that it can never keep: too large, nested too deeply, too large a key of an index.
@@ -90,7 +90,7 @@ class GivenUp:
         """The id that the sender gave the record, at most 1000 characters; empty if there is none."""
         if self.received:
             return self.received.envelope.id
-        return next((value.decode(errors="replace") for key, value in self.record.headers if key == "ce_id" and value), "")[:1000]
+        return schemas.readable_id(self.record.headers, self.record.value)
 
     @property
     def place(self) -> str:
@@ -106,6 +106,11 @@ class GivenUp:
 Refusal = Callable[[GivenUp], list[Fact]]
 """Answers the sender of a record that was given up, with facts to publish: the same at each repetition, and none for a topic that
 gets no answers."""
+
+
+def place_of(record: Record) -> RecordPlace:
+    """Where a record stands, for the answer to its sender."""
+    return RecordPlace(topic=record.topic, partition=record.partition, offset=record.offset)
 
 
 def appended_at(record: Record) -> datetime:
@@ -230,7 +235,7 @@ class Turn:
         if record.value is None and topic.family == topics.CONTACTS and Tombstone.__name__ in self.wanted:
             return self._tombstone(record, topic)
         try:
-            envelope = schemas.parse_envelope(record.headers)
+            envelope, data = schemas.parse_record(record.headers, record.value)
         except EnvelopeError as error:
             raise GiveUp("unreadable", str(error)) from None
         carried = topics.EVENTS.get(topic.family, ())
@@ -242,11 +247,12 @@ class Turn:
             return None
         if envelope.type not in self._readers:
             raise GiveUp("unknown_schema", f"ce_type {envelope.type!r} is not one that this release reads: {sorted(self._readers)}")
+        model = self._readers[envelope.type]
         try:
             # Some programs of Windows write a byte order mark before their JSON.
-            event = self._readers[envelope.type].model_validate_json((record.value or b"").removeprefix(BOM_UTF8))
+            event = model.model_validate_json((data or b"").removeprefix(BOM_UTF8))
         except ValidationError as error:
-            raise GiveUp("invalid", faults=tuple(faults_of(error, "data"))) from None
+            raise GiveUp("invalid", faults=tuple(faults_of(error, "data", model.tags))) from None
         return Received(envelope, event, topic, record.partition, record.offset, appended_at(record), record)
 
     @staticmethod

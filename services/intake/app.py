@@ -51,14 +51,14 @@ def build_app(
     outbox = Outbox(store, service.publish, time, instance or str(uuid.uuid4()))
     registrar = Registrar(store, pack, secret_key)
     group_commit = GroupCommit(registrar, outbox, settings.intake.flush_milliseconds / 1000, settings.intake.flush_documents)
-    handler = IntakeHandler(pack, store, Reception(pack, files.keep, registrar.register), time)
+    handler = IntakeHandler(pack, store, Reception(pack, files.keep, registrar.register, store.load), time)
     turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, service.note_progress, handler.refuse)
     wanted = topics.read_by(NAME, (), [portal.id for portal in pack.header.portals])
     subscriber = service.isolation.subscribe(service.broker, wanted, turn.on_message, gather_ms=_GATHER_MS)
     api = Api(
         pack=pack,
         store=store,
-        reception=Reception(pack, files.keep, group_commit.register),
+        reception=Reception(pack, files.keep, group_commit.register, store.load),
         acts=SenderActs(store, outbox, time),
         files=files,
         uploads=Uploads(files, pack.header.attachments, limits, _new_id),

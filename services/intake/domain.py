@@ -95,8 +95,7 @@ class Draft:
     @property
     def fingerprint(self) -> str:
         """What tells whether a repeated submission is the same one: its values and its files, however both were written down."""
-        said = self.submission.model_dump_json(exclude={"attachments"})
-        return fingerprint(said.encode(), *(file.sha256.encode() for file in self.attachments))
+        return fingerprint_of(self.submission, self.attachments)
 
 
 def draft(pack: Pack, arrival: Arrival, submission: Submission, files: tuple[Attachment, ...], submitted_at: datetime) -> Draft:
@@ -104,6 +103,12 @@ def draft(pack: Pack, arrival: Arrival, submission: Submission, files: tuple[Att
     category = find_category(pack, submission.category)
     assert category is not None
     return Draft(arrival, submission, category, submission.language or pack.header.default_language, files, submitted_at)
+
+
+def fingerprint_of(submission: Submission, files: Sequence[Attachment]) -> str:
+    """The same for the same values and files only, however both were written down."""
+    said = submission.model_dump_json(exclude={"attachments"})
+    return fingerprint(said.encode(), *(file.sha256.encode() for file in files))
 
 
 def fingerprint(*content: bytes) -> str:

@@ -3,16 +3,20 @@
 A door (`doors/`) reads what was sent into an `Arrival`, calls `Reception.receive`, and answers with what comes back.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+
+from pydantic import ValidationError
 
 from pakn import metrics
 from pakn.errors import describe
 from pakn.logs import logger
 from pakn.packs.load import Pack
-from schemas.values import Fault
+from schemas.portal_submission import Submission
+from schemas.values import Attachment, Fault
 from services.intake import attachments, domain
 from services.intake.domain import Arrival, Draft, File
+from services.intake.feedback import Feedback
 from services.intake.registration import Registration
 
 log = logger(__name__)
@@ -21,12 +25,16 @@ Register = Callable[[Sequence[Draft]], Awaitable[list[Registration]]]
 # `FileStore.keep`: stores a file of the feedback with this id.
 Keep = Callable[[File, str], Awaitable[None]]
 
+# `IntakeStore.load`: the feedbacks with these ids.
+Load = Callable[[Iterable[str]], Awaitable[dict[str, Feedback]]]
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Not registered: every fault at once."""
+    """Not registered: every fault at once. `code` is that of the feedback which another submission under this id became."""
 
     faults: tuple[Fault, ...]
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +50,11 @@ Answer = Registration | Refused | Failed
 class Reception:
     """Takes submissions in: check, keep the files, register by `register`."""
 
-    def __init__(self, pack: Pack, keep: Keep, register: Register) -> None:
+    def __init__(self, pack: Pack, keep: Keep, register: Register, load: Load) -> None:
         self._pack = pack
         self._keep = keep
         self._register = register
+        self._load = load
 
     async def receive(self, arrivals: Sequence[Arrival]) -> list[Answer]:
         """The answer to each arrival, in order. May be repeated: what was registered under its cause is found again.
@@ -56,11 +65,31 @@ class Reception:
         prepared = [await self._prepare(arrival) for arrival in arrivals]
         drafts = [draft for draft in prepared if isinstance(draft, Draft)]
         registrations = iter(await self._register(drafts) if drafts else [])
-        answers = [_same_or_refused(draft, next(registrations)) if isinstance(draft, Draft) else draft for draft in prepared]
+        answers: list[Answer] = [
+            _same_or_refused(draft, next(registrations)) if isinstance(draft, Draft) else draft for draft in prepared
+        ]
+        answers = await self._found_again(arrivals, answers)
         # Counted at the end, since a batch that could not be registered comes again.
         for arrival, answer in zip(arrivals, answers, strict=True):
             if not isinstance(answer, Registration):
                 metrics.submissions.labels(arrival.channel, "refused").inc()
+        return answers
+
+    async def _found_again(self, arrivals: Sequence[Arrival], answers: list[Answer]) -> list[Answer]:
+        """What was registered once is answered with its code, although it would be refused by now: its day is long ago, the
+        pack has changed. One query, and none where nothing is refused."""
+        refused = {
+            index: said
+            for index, answer in enumerate(answers)
+            if isinstance(answer, Refused) and answer.code is None and (said := _read(arrivals[index])) is not None
+        }
+        known = await self._load({arrivals[index].feedback_id for index in refused}) if refused else {}
+        for index, said in refused.items():
+            arrival = arrivals[index]
+            feedback = known.get(arrival.feedback_id)
+            if feedback and feedback.fingerprint == domain.fingerprint_of(said, _described(arrival)):
+                metrics.submissions.labels(arrival.channel, "repeated").inc()
+                answers[index] = Registration(feedback, repeated=True)
         return answers
 
     async def _prepare(self, arrival: Arrival) -> Draft | Refused | Failed:
@@ -87,12 +116,28 @@ def check(pack: Pack, arrival: Arrival) -> Draft | tuple[Fault, ...]:
     faults = [*arrival.faults, *faults, *time_faults, *file_faults]
     if submission is None or faults:
         return tuple(faults)
-    files = attachments.describe(arrival.files)
-    return domain.draft(pack, arrival, submission, files, submitted_at)
+    return domain.draft(pack, arrival, submission, _described(arrival), submitted_at)
+
+
+def _described(arrival: Arrival) -> tuple[Attachment, ...]:
+    return attachments.describe(arrival.files)
+
+
+def _read(arrival: Arrival) -> Submission | None:
+    """The submission of an arrival whose shape is in order, whatever else is wrong with it."""
+    if arrival.faults:
+        return None
+    if isinstance(arrival.submission, Submission):
+        return arrival.submission
+    try:
+        return arrival.model.model_validate(arrival.submission)
+    except ValidationError:
+        return None
 
 
 def _same_or_refused(draft: Draft, registration: Registration) -> Registration | Refused:
     if registration.feedback.fingerprint == draft.fingerprint:
         return registration
     message = "was used before for another submission; a new submission needs a new id"
-    return Refused((Fault(field=draft.arrival.id_field, code="id_reused", message=message),))
+    fault = Fault(field=draft.arrival.id_field, code="id_reused", message=message)
+    return Refused((fault,), registration.feedback.code)

@@ -14,7 +14,7 @@ from pakn.packs.load import Pack
 from pakn.packs.models import RoutingRule
 from schemas import Fact, FeedbackSubmitted, agency_action, topics
 from schemas.states import CaseState
-from schemas.values import Fault
+from schemas.values import Fault, RecordPlace
 from services.routing import bounds
 
 SOURCE = "/pakn/routing"
@@ -40,11 +40,12 @@ class Case(BaseModel, frozen=True, extra="ignore"):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The event being decided on: its id (unique in the system), its legal time, and the agency's own id of an action."""
+    """The event being decided on: its id (unique in the system) and its legal time; of an action the agency's own id and place."""
 
     id: str
     time: datetime
     action_id: str = ""
+    place: RecordPlace | None = None
 
 
 class Assignment(NamedTuple):
@@ -145,6 +146,7 @@ def refusal(cause: Cause, action: str, feedback_id: str | None, agency: str, fau
         feedback_id=feedback_id,
         agency=agency,
         faults=tuple(faults),
+        record=cause.place,
         refused_at=cause.time,
     )
     return schemas.fact(

@@ -259,10 +259,10 @@ class Api:
 
 
 def _checked(key: str) -> str:
-    if not 1 <= len(key) <= openapi.MAX_KEY:
-        raise Problem(
-            400, "invalid-idempotency-key", f"The header {openapi.KEY_HEADER} must have 1 to {openapi.MAX_KEY} characters."
-        )
+    least, most = openapi.MIN_KEY, openapi.MAX_KEY
+    if not least <= len(key) <= most:
+        detail = f"The header {openapi.KEY_HEADER} must be {least} to {most} characters that nobody can guess; send a UUID."
+        raise Problem(400, "invalid-idempotency-key", detail)
     return key
 
 

@@ -3,6 +3,7 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import bson
 from hypothesis import given, settings
@@ -58,7 +59,8 @@ class Story:
         number = len(self.sent)
         at = NOW + timedelta(minutes=number)
         envelope = Envelope(f"{number:040d}{self._own_id}", event.type_name(), event.event_name(), "/x", at, ID, "")
-        self.sent.append(Received(envelope, event, TopicName.parse(f"t.{topic}"), 0, number, at, None))  # type: ignore[arg-type]
+        record: Any = Mock(topic=f"t.{topic}", partition=0, offset=number)
+        self.sent.append(Received(envelope, event, TopicName.parse(f"t.{topic}"), 0, number, at, record))
         self.again(self.sent[-1])
 
     def again(self, received: Received) -> list[Fact]:

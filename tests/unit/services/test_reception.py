@@ -1,6 +1,6 @@
 """The one way in: every door's faults at once, files before the feedback, and one bad arrival spoils no other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 from schemas.values import Fault
 from services.intake import domain
 from services.intake.domain import Arrival, Draft, File, whole_file
+from services.intake.feedback import Feedback
 from services.intake.reception import Failed, Reception, Refused, check
 from services.intake.registration import Registration
 from tests.support.outside_world import GOOD
@@ -44,8 +45,8 @@ def kept() -> Kept:
     return Kept()
 
 
-def reception(kept: Kept, used: Sequence[str] = ()) -> Reception:
-    """Registers everything; the ids in `used` are those of other submissions."""
+def reception(kept: Kept, used: Sequence[str] = (), known: Sequence[Feedback] = ()) -> Reception:
+    """Registers everything; the ids in `used` are those of other submissions, and `known` is registered already."""
 
     async def register(drafts: Sequence[Draft]) -> list[Registration]:
         assert all(file.id in kept.ids for draft in drafts for file in draft.attachments), "files are kept first"
@@ -54,7 +55,10 @@ def reception(kept: Kept, used: Sequence[str] = ()) -> Reception:
         stored = [one.model_copy(update=other) if one.history[0].cause in used else one for one in made]
         return [Registration(one, False) for one in stored]
 
-    return Reception(VN, kept.keep, register)
+    async def load(ids: Iterable[str]) -> dict[str, Feedback]:
+        return {one.id: one for one in known if one.id in ids}
+
+    return Reception(VN, kept.keep, register, load)
 
 
 def test_the_faults_of_door_shape_pack_time_and_files_come_together() -> None:
@@ -90,3 +94,24 @@ async def test_each_arrival_has_its_answer_whatever_is_beside_it(kept: Kept) -> 
     assert isinstance(ours, Failed)
     assert isinstance(reused, Refused)
     assert [(fault.field, fault.code) for fault in reused.faults] == [("ce_id", "id_reused")]
+    assert reused.code == "PAKN.20260302.0001", "the portal that lost the first answer learns the code"
+    assert wrong.code is None
+
+
+async def test_a_repetition_gets_its_code_also_when_it_would_be_refused_by_now(kept: Kept) -> None:
+    """A portal that lost the first answer, and asks again after three days, once heard only that `sent_at` is too old."""
+    sent = {"sent_at": NOW - timedelta(hours=1), "files": [file("a.pdf")]}
+    first = arrival("a", **sent)
+    (registered,) = await reception(kept).receive([first])
+    assert isinstance(registered, Registration)
+    later = NOW + timedelta(days=30)
+    again, other, new = (
+        arrival("a", received_at=later, **sent),
+        arrival("a", GOOD | {"title": "Khác"}, received_at=later, **sent),
+        arrival("b", received_at=later, **sent),
+    )
+    answers = await reception(kept, known=[registered.feedback]).receive([again, other, new])
+    assert answers[0] == Registration(registered.feedback, repeated=True)
+    for answer in answers[1:]:
+        assert isinstance(answer, Refused)
+        assert [fault.code for fault in answer.faults] == ["too_old"]
