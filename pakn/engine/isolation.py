@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -45,6 +45,8 @@ class _Trial:
     end: int
     left: int
     since: float = field(default_factory=time.monotonic)
+    # How many were left when the client library had already given out all up to `end`.
+    drained: int | None = None
 
 
 class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -184,17 +186,18 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _try_next(self, consumer: Any) -> None:
         """End a trial in which no record comes any more, and begin the next one."""
         if trial := self._trial:
-            position = await consumer.position(trial.partition)
-            if position >= trial.end:
-                await self._acquit(trial.partition, position)
-            elif time.monotonic() - trial.since > _TRIAL_SECONDS:
-                self._unproven.add(trial.partition)
-                self._end_trial()
+            await self._see_whether_over(trial, await consumer.position(trial.partition))
         suspects = [p for p, standing in self._standings.items() if quarantine.is_suspect(standing, self._limits)]
         suspects = sorted(set(suspects) - self._unproven, key=lambda p: (-self._standings[p].ends, p))
         if self._trial or not suspects:
             return
-        ends = await consumer.end_offsets(suspects)
+        try:
+            ends = await asyncio.wait_for(consumer.end_offsets(suspects), _ANSWER_SECONDS)
+        except (KafkaError, TimeoutError) as error:
+            # A broker that is away must not keep all other partitions waiting.
+            log.warning("suspects_not_tried", error=describe(error))
+            self._unproven |= set(suspects)
+            return
         for partition in suspects:
             position = await consumer.position(partition)
             if position >= ends[partition]:
@@ -207,6 +210,19 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._subscriber.max_records = 1
                 log.warning("records_handed_over_singly", topic=partition.topic, partition=partition.partition)
             return
+
+    async def _see_whether_over(self, trial: _Trial, position: int) -> None:
+        """End a trial that gets no more records."""
+        if position >= trial.end:
+            # The last record may be on its way to the handler now; at the next look it is handled.
+            if trial.drained == trial.left:
+                await self._acquit(trial.partition, position)
+            trial.drained = trial.left
+        elif time.monotonic() - trial.since > _TRIAL_SECONDS:
+            # The mark goes: from now on other records are in hand as well.
+            self._unproven.add(trial.partition)
+            await self._keep(trial.partition, replace(self._standings[trial.partition], in_hand=None))
+            self._end_trial()
 
     def _must_wait(self) -> frozenset[TopicPartition]:
         """The owned partitions of which nothing is to be read now."""

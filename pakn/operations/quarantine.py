@@ -5,7 +5,7 @@ A running service carries out a decision within seconds; one that does not run, 
 
 import asyncio
 import multiprocessing
-import resource
+import sys
 from collections.abc import Coroutine
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -157,7 +157,10 @@ async def _read_apart(settings: Settings, row: Waiting) -> "Record | None":
 
 
 def _read(settings: Settings, partition: TopicPartition, offset: int) -> "Record | None":
-    resource.setrlimit(resource.RLIMIT_AS, (_READER_BYTES, _READER_BYTES))
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (_READER_BYTES, _READER_BYTES))
     return asyncio.run(_read_one(settings, partition, offset))
 
 

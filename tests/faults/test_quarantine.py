@@ -1,7 +1,10 @@
 """A record that ends its process whenever it is read: its partition is set aside, all others go on, and nothing is lost."""
 
+import asyncio
+import os
 import sys
 import uuid
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,8 +23,8 @@ from tests.support.system import SECRET_KEY, World, make_settings
 BAD, OTHERS = "cdvcqg", ("gialai-dvc", "hcm-1022", "danang-1022")
 
 
-def make_supervisor(settings: Settings, folder: Path, port: int) -> Supervisor:
-    environment = {
+def make_environment(settings: Settings, port: int) -> dict[str, str]:
+    return {
         "PAKN_NAMESPACE": settings.namespace,
         "PAKN_PACK": settings.pack,
         "PAKN_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
@@ -33,8 +36,13 @@ def make_supervisor(settings: Settings, folder: Path, port: int) -> Supervisor:
         "PAKN_QUARANTINE__SUSPECT": "1",
         "PAKN_QUARANTINE__ENDS": "2",
     }
-    command = [sys.executable, "-m", "tests.support.deadly_service", "intake"]
-    return Supervisor({"intake": command}, environment, logs=folder / "logs", first_delay=0.1)
+
+
+async def pakn(environment: dict[str, str], *arguments: str) -> str:
+    """What the command says, whatever comes of it."""
+    command = (sys.executable, "-m", "pakn", *arguments)
+    process = await asyncio.create_subprocess_exec(*command, env=os.environ | environment, stdout=PIPE, stderr=STDOUT)
+    return (await process.communicate())[0].decode()
 
 
 async def post(world: World, portals: Sequence[str], what: str, count: int = 3) -> list[tuple[str, str]]:
@@ -55,7 +63,9 @@ async def test_a_record_that_ends_its_process_costs_its_own_partition_only_until
 ) -> None:
     settings = make_settings(servers, f"t{uuid.uuid4().hex[:10]}", tmp_path / "clock")
     port = free_ports(1)[0]
-    supervisor = make_supervisor(settings, tmp_path, port)
+    environment = make_environment(settings, port)
+    command = [sys.executable, "-m", "tests.support.deadly_service", "intake"]
+    supervisor = Supervisor({"intake": command}, environment, logs=tmp_path / "logs", first_delay=0.1)
     async with World(settings) as world:
         before = await post(world, [BAD, *OTHERS], "before")
         await world.post.portal(BAD, GOOD | {"title": kind}, "deadly")
@@ -75,7 +85,12 @@ async def test_a_record_that_ends_its_process_costs_its_own_partition_only_until
                 shown = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
             assert f'pakn_quarantined_partitions{{partition="0",topic="{row.partition.topic}"}} 1.0' in shown
 
-            assert await quarantine.skip(settings, row, "it is broken")
+            assert (await pakn(environment, "quarantine", "list")).startswith(f"{place}  intake  2 ends  since ")
+            assert "Missing option '--why'" in await pakn(environment, "quarantine", "skip", place)
+            other = place.rpartition("/")[0] + "/0"
+            assert "is not in quarantine" in await pakn(environment, "quarantine", "skip", other, "--why", "no")
+            said = await pakn(environment, "quarantine", "skip", place, "--why", "it is broken")
+            assert said == f"intake goes on behind {place}; dead.intake keeps the record.\n"
             await registered(world, behind + await post(world, [BAD], "later"))
             assert supervisor.restarts("intake") == ended
             assert await quarantine.waiting(settings) == []
