@@ -7,11 +7,11 @@ import difflib
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -78,6 +78,13 @@ class LocalSettings(BaseModel):
     mongo_port: int = Field(default=19017, ge=1, le=65535)
 
 
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class SmtpSettings(BaseModel):
     """The mail server that takes the letters."""
 
@@ -85,10 +92,17 @@ class SmtpSettings(BaseModel):
     port: int = Field(default=1025, ge=1, le=65535)
     username: str | None = None
     password: SecretStr | None = None
-    starttls: bool = False
+    tls: Literal["none", "starttls", "implicit"] = Field(default="none", validate_default=True)
     sender: str = "PAKN <no-reply@pakn.example>"
     connections: int = Field(default=4, ge=1, le=64)
     timeout_seconds: float = Field(default=20, gt=0)
+
+    @field_validator("tls")
+    @classmethod
+    def _hides_the_password(cls, tls: str, info: ValidationInfo) -> str:
+        if tls == "none" and info.data.get("username") and not _is_this_machine(info.data.get("host", "")):
+            raise ValueError("the password would cross the network in clear: use starttls or implicit, or leave out the username")
+        return tls
 
 
 class LegalTimeSettings(BaseModel):
@@ -112,6 +126,9 @@ class IntakeSettings(BaseModel):
     limit_wrong: int = Field(default=100, ge=0)
     unlimited_networks: Networks = "127.0.0.0/8,::1/128"
     public_url: str = "http://localhost:8001"
+    uploads: int = Field(default=8, ge=1, le=1000, description="forms that may come in at once; each holds a few megabytes")
+    upload_seconds: float = Field(default=300, gt=0, le=1800, description="that the body of one request may take")
+    silent_seconds: float = Field(default=20, gt=0, description="without a byte after which a request is cut")
 
 
 class DeadlinesSettings(BaseModel):
