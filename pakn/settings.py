@@ -148,8 +148,9 @@ class NotifySettings(BaseModel):
     tick_seconds: float = Field(default=1, gt=0)
     batch: int = Field(default=100, ge=1, le=1000)
     lease_seconds: float = Field(default=120, gt=0)
-    attempts: int = Field(default=12, ge=1)
-    backoff_seconds: float = Field(default=5, gt=0, description="doubles with each attempt, to an hour at most")
+    backoff_seconds: float = Field(default=5, gt=0, description="the first pause; the pauses grow to an hour at most")
+    # So many recipients refused in a row are the mail server's fault: sending rests, and the letters stay queued.
+    refusals: int = Field(default=10, ge=2)
     # In a day (UTC); the others wait for the next one. 0: no bound.
     letters_per_address: int = Field(default=50, ge=0)
     letters_per_unconfirmed: int = Field(default=10, ge=0)
@@ -164,6 +165,13 @@ class FuseSettings(BaseModel):
 
     run: int = Field(default=20, ge=1, description="cases that may fail one after the other")
     share: float = Field(default=0.5, gt=0, le=1, description="of the decisions of a minute that may fail")
+
+
+class QuarantineSettings(BaseModel):
+    """When a partition whose record ends the process again and again is set aside, so that all others go on."""
+
+    suspect: int = Field(default=2, ge=1, description="unexplained ends at one offset, after which records are handed over singly")
+    ends: int = Field(default=3, ge=1, description="unexplained ends with the same record in hand, after which it is set aside")
 
 
 class LogSettings(BaseModel):
@@ -192,6 +200,7 @@ class Settings(BaseSettings):
     notify: NotifySettings = NotifySettings()
     log: LogSettings = LogSettings()
     fuse: FuseSettings = FuseSettings()
+    quarantine: QuarantineSettings = QuarantineSettings()
 
     def port(self, service: ServiceName) -> int:
         """The HTTP port of `service` in this process."""

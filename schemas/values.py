@@ -169,6 +169,7 @@ FAULT_CODES = {
     "unknown_sender": "the record does not prove who sent it",
     "unknown_schema": "a version of the event that is not read yet",
     "unsavable": "more than the system can keep",
+    "quarantined": "it ended the process again and again, and an operator has passed it over",
     "unexpected": "a fault of the system's own",
 }
 

@@ -149,7 +149,7 @@ class Turn:
     broker: KafkaBroker
     handler: Handler
     wanted: frozenset[str]
-    fatal: Callable[[str], None]
+    fatal: Callable[[str, Exception], None]
     progress: Callable[[Sequence[Record]], None]
     refuse: Refusal | None = None
 
@@ -176,7 +176,7 @@ class Turn:
         except Exception as error:
             # Returning or raising would let the next commit pass over this batch, so this handler never returns: the
             # process ends, the supervisor starts a new one, and the batch comes again.
-            self.fatal(f"a batch of {len(records)} could not be finished: {describe(error)}")
+            self.fatal(f"a batch of {len(records)} could not be finished: {describe(error)}", error)
             await asyncio.Event().wait()
         try:
             await kafka.commit(message)

@@ -4,7 +4,6 @@ from functools import partial
 from typing import Final, get_args
 
 from pakn import metrics
-from pakn.engine import kafka
 from pakn.engine.case_handler import CaseHandler
 from pakn.engine.process import Service, every
 from pakn.engine.turn import Turn
@@ -36,7 +35,7 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
     turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, service.note_progress, decisions.refuse)
     agencies = pack.agencies_not_ended(time.now().date())
     wanted = topics.read_by(NAME, [agency.id for agency in agencies], ())
-    subscriber = kafka.subscribe(service.broker, settings, NAME, wanted, turn.on_message)
+    subscriber = service.isolation.subscribe(service.broker, wanted, turn.on_message)
 
     async def measure() -> None:
         for state, count in (await store.count_by_state(OPEN_STATES)).items():

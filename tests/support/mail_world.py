@@ -111,7 +111,7 @@ class Notify:
         self.settings = settings.model_copy(
             update={
                 "smtp": SmtpSettings(host="127.0.0.1", port=port, connections=4, timeout_seconds=10),
-                "notify": NotifySettings(batch=20, attempts=3, backoff_seconds=5, lease_seconds=60, letters_per_address=0),
+                "notify": NotifySettings(batch=20, refusals=5, backoff_seconds=5, lease_seconds=60, letters_per_address=0),
             }
         )
         self.time = HandTime()
