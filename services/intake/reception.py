@@ -13,7 +13,7 @@ from pakn.errors import describe
 from pakn.logs import logger
 from pakn.packs.load import Pack
 from schemas.portal_submission import Submission
-from schemas.values import Attachment, Fault
+from schemas.values import Fault
 from services.intake import attachments, domain
 from services.intake.domain import Arrival, Draft, File
 from services.intake.feedback import Feedback
@@ -79,16 +79,15 @@ class Reception:
         """What was registered once is answered with its code, although it would be refused by now: its day is long ago, the
         pack has changed. One query, and none where nothing is refused."""
         refused = {
-            index: said
+            index: fingerprint
             for index, answer in enumerate(answers)
-            if isinstance(answer, Refused) and answer.code is None and (said := _read(arrivals[index])) is not None
+            if isinstance(answer, Refused) and answer.code is None and (fingerprint := _fingerprint(arrivals[index]))
         }
         known = await self._load({arrivals[index].feedback_id for index in refused}) if refused else {}
-        for index, said in refused.items():
-            arrival = arrivals[index]
-            feedback = known.get(arrival.feedback_id)
-            if feedback and feedback.fingerprint == domain.fingerprint_of(said, _described(arrival)):
-                metrics.submissions.labels(arrival.channel, "repeated").inc()
+        for index, fingerprint in refused.items():
+            feedback = known.get(arrivals[index].feedback_id)
+            if feedback and feedback.fingerprint == fingerprint:
+                metrics.submissions.labels(arrivals[index].channel, "repeated").inc()
                 answers[index] = Registration(feedback, repeated=True)
         return answers
 
@@ -116,21 +115,17 @@ def check(pack: Pack, arrival: Arrival) -> Draft | tuple[Fault, ...]:
     faults = [*arrival.faults, *faults, *time_faults, *file_faults]
     if submission is None or faults:
         return tuple(faults)
-    return domain.draft(pack, arrival, submission, _described(arrival), submitted_at)
+    return domain.draft(pack, arrival, submission, attachments.describe(arrival.files), submitted_at)
 
 
-def _described(arrival: Arrival) -> tuple[Attachment, ...]:
-    return attachments.describe(arrival.files)
-
-
-def _read(arrival: Arrival) -> Submission | None:
-    """The submission of an arrival whose shape is in order, whatever else is wrong with it."""
+def _fingerprint(arrival: Arrival) -> str | None:
+    """What a refused arrival would be known by; none where its shape or its files alone are wrong, since such was never taken."""
     if arrival.faults:
         return None
-    if isinstance(arrival.submission, Submission):
-        return arrival.submission
+    given = arrival.submission
     try:
-        return arrival.model.model_validate(arrival.submission)
+        submission = given if isinstance(given, Submission) else arrival.model.model_validate(given)
+        return domain.fingerprint_of(submission, attachments.describe(arrival.files))
     except ValidationError:
         return None
 

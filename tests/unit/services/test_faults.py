@@ -146,7 +146,7 @@ SHAPES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(READ)), SHAPES, st.booleans(), st.data())
 def test_no_document_at_all_brings_out_the_librarys_words(name: str, document: Any, as_json: bool, data: st.DataObject) -> None:
     if isinstance(document, dict) and data.draw(st.booleans()):
