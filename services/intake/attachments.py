@@ -3,37 +3,19 @@
 import base64
 import contextlib
 import hashlib
-import mimetypes
 from collections.abc import Iterator, Sequence
-from pathlib import PurePath
 from typing import Any
 
-import puremagic
 from gridfs.errors import FileExists, NoFile
 from pymongo.errors import DuplicateKeyError
 
 from pakn.engine.mongo import FileBucket
 from pakn.packs.load import Pack
+from pakn.packs.media_types import EXTENSIONS, media_type_of
 from schemas.portal_submission import InlineFile
 from schemas.values import Attachment, Fault
 from services.intake.domain import File
-
-# Extensions that name one format.
-_SAME = {"jpeg": "jpg", "jpe": "jpg", "tiff": "tif"}
-
-
-def _format(extension: str) -> str:
-    plain = extension.lower().lstrip(".")
-    return _SAME.get(plain, plain)
-
-
-def _types_by_content(content: bytes) -> set[str]:
-    """The extensions of all formats that the content's signature fits (an office file is also a zip archive)."""
-    try:
-        matches = puremagic.magic_string(content)
-    except (puremagic.PureError, ValueError):
-        return set()
-    return {_format(match.extension) for match in matches}
+from services.intake.files import signatures
 
 
 def check(pack: Pack, files: Sequence[File]) -> Iterator[Fault]:
@@ -41,10 +23,9 @@ def check(pack: Pack, files: Sequence[File]) -> Iterator[Fault]:
     rules = pack.header.attachments
     if len(files) > rules.max_files:
         yield Fault(field="attachments", code="too_many_files", message=f"{len(files)} files; at most {rules.max_files} are taken")
-    allowed = {_format(extension) for kind in rules.media_types for extension in mimetypes.guess_all_extensions(kind)}
     for index, file in enumerate(files):
         field = f"attachments.{index}"
-        extension = _format(PurePath(file.name).suffix)
+        kind = media_type_of(file.name)
         if not file.name or any(character < " " or character in "/\\" for character in file.name) or len(file.name) > 200:
             message = "the file's name is empty, longer than 200 characters or holds control characters"
             yield Fault(field=field, code="file_name_not_taken", message=message)
@@ -53,11 +34,12 @@ def check(pack: Pack, files: Sequence[File]) -> Iterator[Fault]:
         elif len(file.content) > rules.max_bytes:
             message = f"{len(file.content)} bytes; at most {rules.max_bytes} are taken"
             yield Fault(field=field, code="file_too_large", message=message)
-        elif extension not in allowed:
-            message = f"type {extension or 'none'!r} is not taken; use one of {', '.join(sorted(allowed))}"
-            yield Fault(field=field, code="file_type_not_taken", message=message)
-        elif extension not in _types_by_content(file.content):
-            yield Fault(field=field, code="file_content_differs", message=f"the content is not what the name says ({extension})")
+        elif kind is None or kind not in rules.media_types:
+            allowed = ", ".join(EXTENSIONS[taken][0] for taken in rules.media_types)
+            yield Fault(field=field, code="file_type_not_taken", message=f"this type of file is not taken; send one of {allowed}")
+        elif not signatures.fits(kind, file.content[: signatures.HEAD_BYTES]):
+            message = f"the content is not what the name says ({EXTENSIONS[kind][0]})"
+            yield Fault(field=field, code="file_content_differs", message=message)
 
 
 def describe(feedback_id: str, files: Sequence[File], batch: str = "") -> tuple[Attachment, ...]:
@@ -67,7 +49,7 @@ def describe(feedback_id: str, files: Sequence[File], batch: str = "") -> tuple[
             # Bound to the content: other bytes under the same name in a second try are another file.
             id=f"{feedback_id}{batch}-{index}-{hashlib.sha256(file.content).hexdigest()[:16]}",
             name=file.name,
-            media_type=mimetypes.guess_type(file.name)[0] or "application/octet-stream",
+            media_type=media_type_of(file.name) or "application/octet-stream",
             size=len(file.content),
             sha256=hashlib.sha256(file.content).hexdigest(),
         )
