@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from pakn.packs.media_types import EXTENSIONS, media_type_of
 from schemas.portal_submission import InlineFile
 from schemas.values import Attachment, Fault
 from services.intake.domain import File
-from services.intake.files import signatures
+from services.intake.files import content, names
 
 
 def check(pack: Pack, files: Sequence[File]) -> Iterator[Fault]:
@@ -25,10 +26,10 @@ def check(pack: Pack, files: Sequence[File]) -> Iterator[Fault]:
         yield Fault(field="attachments", code="too_many_files", message=f"{len(files)} files; at most {rules.max_files} are taken")
     for index, file in enumerate(files):
         field = f"attachments.{index}"
-        kind = media_type_of(file.name)
-        if not file.name or any(character < " " or character in "/\\" for character in file.name) or len(file.name) > 200:
-            message = "the file's name is empty, longer than 200 characters or holds control characters"
-            yield Fault(field=field, code="file_name_not_taken", message=message)
+        name = names.tidy(file.name)
+        if wrong := names.fault(name):
+            yield Fault(field=field, code="file_name_not_taken", message=wrong)
+        kind = media_type_of(name)
         if not file.content:
             yield Fault(field=field, code="file_empty", message="the file is empty")
         elif len(file.content) > rules.max_bytes:
@@ -37,9 +38,8 @@ def check(pack: Pack, files: Sequence[File]) -> Iterator[Fault]:
         elif kind is None or kind not in rules.media_types:
             allowed = ", ".join(EXTENSIONS[taken][0] for taken in rules.media_types)
             yield Fault(field=field, code="file_type_not_taken", message=f"this type of file is not taken; send one of {allowed}")
-        elif not signatures.fits(kind, file.content[: signatures.HEAD_BYTES]):
-            message = f"the content is not what the name says ({EXTENSIONS[kind][0]})"
-            yield Fault(field=field, code="file_content_differs", message=message)
+        elif refusal := content.refusal(kind, io.BytesIO(file.content)):
+            yield Fault(field=field, code=refusal.code, message=refusal.message)
 
 
 def describe(feedback_id: str, files: Sequence[File], batch: str = "") -> tuple[Attachment, ...]:
@@ -48,8 +48,8 @@ def describe(feedback_id: str, files: Sequence[File], batch: str = "") -> tuple[
         Attachment(
             # Bound to the content: other bytes under the same name in a second try are another file.
             id=f"{feedback_id}{batch}-{index}-{hashlib.sha256(file.content).hexdigest()[:16]}",
-            name=file.name,
-            media_type=media_type_of(file.name) or "application/octet-stream",
+            name=names.tidy(file.name),
+            media_type=media_type_of(names.tidy(file.name)) or "application/octet-stream",
             size=len(file.content),
             sha256=hashlib.sha256(file.content).hexdigest(),
         )

@@ -6,6 +6,8 @@ from typing import Final
 # A zip archive, also one that holds nothing, and the older container of Microsoft Office.
 ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# Programs, scripts, pages and archives, which could hold a PDF's first line too.
+_NO_PDF: Final = (b"MZ", b"\x7fELF", b"#!", b"<", OLE, *ZIP)
 # How much of a file `fits` looks at, in bytes.
 HEAD_BYTES: Final = 1024
 
@@ -19,7 +21,8 @@ _FITS: Final[Mapping[str, Callable[[bytes], bool]]] = {
     "image/png": _begins(b"\x89PNG\r\n\x1a\n"),
     "image/gif": _begins(b"GIF87a", b"GIF89a"),
     "image/webp": lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
-    "application/pdf": _begins(b"%PDF-"),
+    # A byte order mark or a printer's own lines (PJL) may come before, and every reader passes over them.
+    "application/pdf": lambda head: b"%PDF-" in head and not head.lstrip().startswith(_NO_PDF),
     "application/msword": _begins(OLE),
     "application/vnd.ms-excel": _begins(OLE),
 }

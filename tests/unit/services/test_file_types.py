@@ -1,8 +1,6 @@
 """Types of files by our own table: the same on every machine, whatever it knows of types itself."""
 
-import io
 import mimetypes
-import zipfile
 from typing import Any
 
 import pytest
@@ -12,19 +10,8 @@ from pakn.packs.media_types import EXTENSIONS, media_type_of
 from pakn.packs.models import Attachments
 from services.intake import attachments
 from services.intake.domain import File
+from tests.support.files import DOCX, XLSX
 from tests.support.packs import VN
-
-
-def archive(**parts: str) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as opened:
-        for name, text in parts.items():
-            opened.writestr(name, text)
-    return packed.getvalue()
-
-
-DOCX = archive(**{"[Content_Types].xml": "<Types/>", "_rels/.rels": "<Relationships/>", "word/document.xml": "<document/>"})
-XLSX = archive(**{"[Content_Types].xml": "<Types/>", "_rels/.rels": "<Relationships/>", "xl/workbook.xml": "<workbook/>"})
 
 
 def codes(*files: tuple[str, bytes]) -> list[str]:

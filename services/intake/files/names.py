@@ -1,0 +1,34 @@
+"""Names of files: tidied where that changes no meaning, refused where they deceive whoever reads them."""
+
+import unicodedata
+from typing import Final
+
+MAX_NAME: Final = 200
+# Marks that turn the direction of text: with them `gpj.exe` is shown as `exe.jpg`.
+_TURNING: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Controls, halves of characters, and separators of lines and paragraphs.
+_UNSEEN: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def tidy(name: str) -> str:
+    """The name in NFC, without spaces around it, of at most MAX_NAME characters; its extension stays.
+
+    What it holds besides is not changed: `fault` tells whether the name can be taken.
+    """
+    whole = unicodedata.normalize("NFC", name).strip()
+    if len(whole) <= MAX_NAME:
+        return whole
+    stem, dot, extension = whole.rpartition(".")
+    ending = f"{dot}{extension}"
+    return f"{stem[: MAX_NAME - len(ending)].rstrip()}{ending}" if stem and len(ending) <= 20 else whole[:MAX_NAME].strip()
+
+
+def fault(name: str) -> str | None:
+    """Why a tidied name is not taken; none when it is."""
+    if not name:
+        return "the file has no name"
+    if any(character in _TURNING for character in name):
+        return "the file's name holds marks that turn the direction of text; rename it"
+    if any(character in "/\\" or unicodedata.category(character) in _UNSEEN for character in name):
+        return "the file's name holds control characters, slashes or line breaks; rename it"
+    return None
