@@ -36,8 +36,8 @@ _RUNS: Final = frozenset(
     re.findall(
         r"\S+",
         """
-        exe com scr pif bat cmd ps1 psm1 vbs vbe js jse wsf wsh hta msi msp msc cpl dll lnk url jar reg chm scf sh app dmg iso img vhd
-        docm xlsm pptm dotm xltm xlam zip rar 7z gz tar cab ace arj
+        exe com scr pif bat cmd ps1 psm1 vbs vbe js jse wsf wsh hta msi msp msc cpl dll lnk url jar reg chm scf sh app dmg iso img
+        vhd docm xlsm pptm dotm xltm xlam zip rar 7z gz tar cab ace arj
         """,
     )
 )
