@@ -112,6 +112,9 @@ class IntakeSettings(BaseModel):
     limit_wrong: int = Field(default=100, ge=0)
     unlimited_networks: Networks = "127.0.0.0/8,::1/128"
     public_url: str = "http://localhost:8001"
+    uploads: int = Field(default=8, ge=1, le=1000, description="forms that may come in at once; each holds a few megabytes")
+    upload_seconds: float = Field(default=300, gt=0, le=1800, description="that the body of one request may take")
+    silent_seconds: float = Field(default=20, gt=0, description="without a byte after which a request is cut")
 
 
 class DeadlinesSettings(BaseModel):

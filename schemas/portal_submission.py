@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from schemas.contact_recorded import EmailText
+from schemas.addresses import MailAddress
 from schemas.envelope import Event, Writer
 from schemas.values import Line, Place, Slug, SubmitterType, Text
 
@@ -15,7 +15,7 @@ class Sender(BaseModel, frozen=True, extra="forbid"):
     name: Line | None = None
     address: Line | None = None
     phone: Line | None = None
-    email: EmailText | None = None
+    email: MailAddress | None = None
 
 
 class InlineFile(BaseModel, frozen=True, extra="forbid"):

@@ -15,7 +15,6 @@ _ONE_LINE = r"^[^\x00-\x1f]*$"
 # U+0000 to U+001F but tab and line breaks are refused: they would break mail headers and logs further on.
 _CLEAN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
 _FILE_NAME = r"^[^\x00-\x1f/\\]*$"
-EMAIL_PATTERN = r"^[^\s@<>,;:\"\x00-\x1f]+@[^\s@<>,;:\"\x00-\x1f]+\.[^\s@<>,;:\"\x00-\x1f]+$"
 
 FeedbackId = Annotated[str, StringConstraints(pattern=_UUID)]
 FeedbackCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+\.\d{8}\.\d{4,}$")]
@@ -183,6 +182,10 @@ _CODES_AND_WORDS = {
     "datetime_object_invalid": _A_TIME,
     "timezone_aware": _A_TIME,
     "string_unicode": ("bad_format", "is not valid Unicode; send UTF-8 without single surrogates"),
+    "mail_address": (
+        "bad_format",
+        "must be an email address that letters can go to, such as name@example.org: no spaces, and no accents before the @",
+    ),
     "string_too_short": ("too_short", "must have at least {min_length} character(s)"),
     "string_too_long": ("too_long", "has more than {max_length} characters; shorten it"),
     "greater_than_equal": ("out_of_range", "must be {ge} or more"),
@@ -200,7 +203,6 @@ _PATTERN_WORDS = {
     _ONE_LINE: "must be one line of text without control characters",
     _CLEAN: "must be text without control characters other than tab and line break",
     _FILE_NAME: "must be a file's name without slashes and control characters",
-    EMAIL_PATTERN: "must be one email address, such as name@example.org",
 }
 
 

@@ -15,7 +15,7 @@ from pakn.legal_time import machine_now
 from pakn.packs.load import PackError, load_pack
 from pakn.settings import Settings
 from schemas import topics
-from services.intake.doors.http import sign_agency_token
+from services.intake.doors.tokens import sign_agency_token
 from services.intake.store import IntakeStore
 
 

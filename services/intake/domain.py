@@ -24,12 +24,34 @@ MAX_PORTAL_DELAY = timedelta(days=3)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
+# The first bytes of a file tell its type.
+HEAD_BYTES = 64 * 1024
+
+
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as it came in."""
+    """A file as it came in. `content` is there where a door holds the whole file and nothing of it is stored yet."""
 
     name: str
-    content: bytes
+    id: str
+    size: int
+    sha256: str
+    head: bytes
+    content: bytes | None = None
+
+
+def whole_file(feedback_id: str, index: int, name: str, content: bytes) -> File:
+    """A file that is held whole. Its id is derived, so that a submission that comes again stores nothing twice.
+
+    It is bound to the content too: other bytes under the same name in a second try are another file.
+    """
+    sha256 = hashlib.sha256(content).hexdigest()
+    return File(name, f"{feedback_id}-{index}-{sha256[:16]}", len(content), sha256, content[:HEAD_BYTES], content)
+
+
+def feedback_id(cause: str) -> str:
+    """The id of the feedback that a submission becomes."""
+    return schemas.derived_id(cause, "feedback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +78,7 @@ class Arrival:
     @property
     def feedback_id(self) -> str:
         """The id of the feedback that this becomes; the same for the same cause."""
-        return schemas.derived_id(self.cause, "feedback")
+        return feedback_id(self.cause)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,16 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
         return self.state != "not_accepted" or self.agency is not None
 
     @property
+    def is_asked(self) -> bool:
+        """Whether the agency waits for more from the sender."""
+        return self.state == "waiting_for_supplement"
+
+    @property
+    def has_supplements(self) -> bool:
+        """Whether the sender has answered a question before."""
+        return any(fact.name == "FeedbackSupplemented" for fact in self.facts)
+
+    @property
     def facts(self) -> list[Fact]:
         """Every fact of this feedback in order."""
         return [fact for recorded in self.history for fact in recorded.facts]

@@ -7,18 +7,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from pakn import metrics
-from pakn.engine.mongo import FileBucket
 from pakn.errors import describe
 from pakn.logs import logger
 from pakn.packs.load import Pack
 from schemas.values import Fault
 from services.intake import attachments, domain
-from services.intake.domain import Arrival, Draft
+from services.intake.domain import Arrival, Draft, File
 from services.intake.registration import Registration
 
 log = logger(__name__)
 # `Registrar.register` where a group is at hand, `GroupCommit.register` where others come in at the same time.
 Register = Callable[[Sequence[Draft]], Awaitable[list[Registration]]]
+# `FileStore.keep`: stores a file of the feedback with this id.
+Keep = Callable[[File, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,9 @@ Answer = Registration | Refused | Failed
 class Reception:
     """Takes submissions in: check, keep the files, register by `register`."""
 
-    def __init__(self, pack: Pack, bucket: FileBucket, register: Register) -> None:
+    def __init__(self, pack: Pack, keep: Keep, register: Register) -> None:
         self._pack = pack
-        self._bucket = bucket
+        self._keep = keep
         self._register = register
 
     async def receive(self, arrivals: Sequence[Arrival]) -> list[Answer]:
@@ -67,7 +68,9 @@ class Reception:
             found = check(self._pack, arrival)
             if not isinstance(found, Draft):
                 return Refused(found)
-            await attachments.store(self._bucket, found.attachments, arrival.files)
+            for file in arrival.files:
+                if file.content is not None:
+                    await self._keep(file, arrival.feedback_id)
         except (ValueError, LookupError, TypeError) as error:
             log.exception("arrival_failed", cause=arrival.cause, error=describe(error))
             return Failed(error)
@@ -84,7 +87,7 @@ def check(pack: Pack, arrival: Arrival) -> Draft | tuple[Fault, ...]:
     faults = [*arrival.faults, *faults, *time_faults, *file_faults]
     if submission is None or faults:
         return tuple(faults)
-    files = attachments.describe(arrival.feedback_id, arrival.files)
+    files = attachments.describe(arrival.files)
     return domain.draft(pack, arrival, submission, files, submitted_at)
 
 

@@ -57,12 +57,13 @@ _PROBLEMS = {
     401: "The token is missing or refused",
     403: "The secret is wrong, or the case is another agency's",
     404: "Nothing has this code or id",
+    408: "The body came too slowly",
     409: "Not possible in the state that the feedback is in",
     413: "The body is too large",
     415: "Neither application/json nor multipart/form-data",
     422: "Something is wrong with the content; every fault is listed",
     429: "Too many requests from this network within the hour; see Retry-After",
-    503: "The database is not connected; see Retry-After",
+    503: "The database is not connected, or too many files are under way; see Retry-After",
 }
 
 

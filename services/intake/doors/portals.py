@@ -77,11 +77,12 @@ class IntakeHandler:
         outer: PortalSubmission | _Outer,
         record: Record,
     ) -> Arrival:
-        files, faults = attachments.decode_inline(outer.attachments)
+        cause = _cause(portal, own_id, record)
+        files, faults = attachments.decode_inline(domain.feedback_id(cause), outer.attachments)
         return Arrival(
             submission,
             channel="portal",
-            cause=_cause(portal, own_id, record),
+            cause=cause,
             submission_id=own_id,
             id_field="ce_id",
             received_at=self._time.at(appended_at(record)),

@@ -9,6 +9,13 @@ from services.intake.files.verdict import PROTECTED, Refusal, differs
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument."
 
 
+def refusal_of_head(media_type: str, head: bytes) -> Refusal | None:
+    """Why a file that begins so is not taken as one of this type; none while nothing speaks against it."""
+    head = head[: signatures.HEAD_BYTES]
+    maybe = signatures.fits(media_type, head) or (media_type.startswith(_OFFICE) and head.startswith(signatures.OLE))
+    return None if maybe else differs(EXTENSIONS[media_type][0])
+
+
 def refusal(media_type: str, file: BinaryIO) -> Refusal | None:
     """Why the content is not taken as a file of this type; none when it is.
 

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from schemas.values import Attachment
 from services.intake import attachments
-from services.intake.domain import File
+from services.intake.domain import whole_file
 from services.intake.files import names
 from tests.support.files import PDF
 from tests.support.packs import VN
 
 
 def codes(name: str) -> list[str]:
-    return [fault.code for fault in attachments.check(VN, [File(name, PDF)])]
+    return [fault.code for fault in attachments.check(VN, [whole_file("f", 0, name, PDF)])]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_name_that_deceives_or_breaks_lines_is_refused(name: str) -> None:
 def test_a_name_is_kept_in_one_form_without_spaces_around_it() -> None:
     decomposed = unicodedata.normalize("NFD", " Đơn kiến nghị.pdf ")
     assert codes(decomposed) == []
-    (described,) = attachments.describe("f", [File(decomposed, PDF)])
+    (described,) = attachments.describe([whole_file("f", 0, decomposed, PDF)])
     assert (described.name, described.media_type) == ("Đơn kiến nghị.pdf", "application/pdf")
 
 

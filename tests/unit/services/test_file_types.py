@@ -9,13 +9,17 @@ from pydantic import ValidationError
 from pakn.packs.media_types import EXTENSIONS, media_type_of
 from pakn.packs.models import Attachments
 from services.intake import attachments
-from services.intake.domain import File
+from services.intake.domain import File, whole_file
 from tests.support.files import DOCX, XLSX
 from tests.support.packs import VN
 
 
+def file(name: str, content: bytes) -> File:
+    return whole_file("f", 0, name, content)
+
+
 def codes(*files: tuple[str, bytes]) -> list[str]:
-    return [fault.code for fault in attachments.check(VN, [File(*file) for file in files])]
+    return [fault.code for fault in attachments.check(VN, [file(*given) for given in files])]
 
 
 def test_office_files_are_taken_on_a_machine_that_knows_no_types(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,9 +30,9 @@ def test_office_files_are_taken_on_a_machine_that_knows_no_types(monkeypatch: py
 
     monkeypatch.setattr(mimetypes, "guess_all_extensions", nothing)
     monkeypatch.setattr(mimetypes, "guess_type", lambda *_: (None, None))
-    files = [File("đơn.docx", DOCX), File("BẢNG.XLSX", XLSX)]
-    assert codes(*((file.name, file.content) for file in files)) == []
-    assert [file.media_type for file in attachments.describe("f", files)] == [
+    assert codes(("đơn.docx", DOCX), ("BẢNG.XLSX", XLSX)) == []
+    files = [file("đơn.docx", DOCX), file("BẢNG.XLSX", XLSX)]
+    assert [described.media_type for described in attachments.describe(files)] == [
         "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ]

@@ -8,14 +8,18 @@ import pytest
 
 from schemas.values import Fault
 from services.intake import domain
-from services.intake.domain import Arrival, Draft, File
+from services.intake.domain import Arrival, Draft, File, whole_file
 from services.intake.reception import Failed, Reception, Refused, check
 from services.intake.registration import Registration
 from tests.support.outside_world import GOOD
 from tests.support.packs import VN
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
-PDF = File("a.pdf", b"%PDF-1.4\n%%EOF\n")
+CONTENT = b"%PDF-1.4\n%%EOF\n"
+
+
+def file(name: str, content: bytes = CONTENT) -> File:
+    return whole_file("f", 0, name, content)
 
 
 def arrival(cause: str, submission: dict[str, Any] = GOOD, **more: Any) -> Arrival:
@@ -23,40 +27,40 @@ def arrival(cause: str, submission: dict[str, Any] = GOOD, **more: Any) -> Arriv
     return Arrival(submission, cause=cause, **(known | more))
 
 
-class Bucket:
+class Kept:
     """Keeps the ids of files; a file called `bad.pdf` meets a fault of the system's own."""
 
     def __init__(self) -> None:
-        self.kept: list[str] = []
+        self.ids: list[str] = []
 
-    async def upload_from_stream_with_id(self, id: str, name: str, _content: bytes, **_: Any) -> None:
-        if name == "bad.pdf":
-            raise LookupError(name)
-        self.kept.append(id)
+    async def keep(self, file: File, _feedback_id: str) -> None:
+        if file.name == "bad.pdf":
+            raise LookupError(file.name)
+        self.ids.append(file.id)
 
 
 @pytest.fixture
-def bucket() -> Bucket:
-    return Bucket()
+def kept() -> Kept:
+    return Kept()
 
 
-def reception(bucket: Bucket, used: Sequence[str] = ()) -> Reception:
+def reception(kept: Kept, used: Sequence[str] = ()) -> Reception:
     """Registers everything; the ids in `used` are those of other submissions."""
 
     async def register(drafts: Sequence[Draft]) -> list[Registration]:
-        assert all(file.id in bucket.kept for draft in drafts for file in draft.attachments), "files are kept first"
+        assert all(file.id in kept.ids for draft in drafts for file in draft.attachments), "files are kept first"
         made = [domain.register(VN, draft, "PAKN.20260302.0001", "s") for draft in drafts]
         other = {"fingerprint": "another"}
         stored = [one.model_copy(update=other) if one.history[0].cause in used else one for one in made]
         return [Registration(one, False) for one in stored]
 
-    return Reception(VN, bucket, register)
+    return Reception(VN, kept.keep, register)
 
 
 def test_the_faults_of_door_shape_pack_time_and_files_come_together() -> None:
     unread = Fault(field="attachments.1.content_base64", code="not_base64", message="is not base64")
     wrong = GOOD | {"title": "", "province": "atlantis"}
-    files = [File("a.exe", b"MZ"), File("b.pdf", b"")]
+    files = [file("a.exe", b"MZ"), file("b.pdf", b"")]
     found = check(VN, arrival("x", wrong, files=files, sent_at=NOW - timedelta(days=9), faults=[unread]))
     assert isinstance(found, tuple)
     assert [(fault.field, fault.code) for fault in found] == [
@@ -68,16 +72,16 @@ def test_the_faults_of_door_shape_pack_time_and_files_come_together() -> None:
     ]
 
 
-async def test_each_arrival_has_its_answer_whatever_is_beside_it(bucket: Bucket) -> None:
+async def test_each_arrival_has_its_answer_whatever_is_beside_it(kept: Kept) -> None:
     """One portal's wrong submission, or a fault of ours, once stopped all that were in the same batch."""
     arrivals = [
-        arrival("good", files=[PDF]),
+        arrival("good", files=[file("a.pdf")]),
         arrival("wrong", GOOD | {"category": "x"}),
-        arrival("ours", files=[File("bad.pdf", PDF.content)]),
+        arrival("ours", files=[file("bad.pdf")]),
         arrival("reused"),
         arrival("also good"),
     ]
-    good, wrong, ours, reused, also_good = await reception(bucket, ["reused"]).receive(arrivals)
+    good, wrong, ours, reused, also_good = await reception(kept, ["reused"]).receive(arrivals)
     assert isinstance(good, Registration)
     assert isinstance(also_good, Registration)
     assert (good.feedback.id, also_good.feedback.id) == (arrivals[0].feedback_id, arrivals[4].feedback_id)
