@@ -73,6 +73,7 @@ class Attachment(BaseModel, frozen=True, extra="ignore"):
     media_type: str
     size: int = Field(ge=1, description="bytes")
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    scanned: bool = Field(default=False, description="whether a virus scanner has looked into the file, and found nothing")
 
 
 class Place(BaseModel, frozen=True, extra="ignore"):

@@ -45,6 +45,8 @@ class Attachments(Part):
     max_files: Positive
     max_bytes: Positive
     media_types: tuple[MediaType, ...]
+    # Images are kept as they were sent, with the place and the device that they name, and not their picture alone.
+    keep_originals: bool = False
 
 
 class Portal(Part):

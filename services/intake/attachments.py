@@ -32,7 +32,7 @@ def check(pack: Pack, files: Sequence[File]) -> Iterator[Fault]:
             allowed = ", ".join(EXTENSIONS[taken][0] for taken in rules.media_types)
             yield Fault(field=field, code="file_type_not_taken", message=f"this type of file is not taken; send one of {allowed}")
         elif refusal := content.refusal_of_head(kind, file.head):
-            yield Fault(field=field, code=refusal.code, message=refusal.message)
+            yield refusal.fault(field)
 
 
 def describe(files: Sequence[File]) -> tuple[Attachment, ...]:
@@ -44,6 +44,7 @@ def describe(files: Sequence[File]) -> tuple[Attachment, ...]:
             media_type=media_type_of(names.tidy(file.name)) or "application/octet-stream",
             size=file.size,
             sha256=file.sha256,
+            scanned=file.scanned,
         )
         for file in files
     )

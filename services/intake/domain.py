@@ -38,6 +38,7 @@ class File:
     sha256: str
     head: bytes
     content: bytes | None = None
+    scanned: bool = False
 
 
 def whole_file(feedback_id: str, index: int, name: str, content: bytes) -> File:
@@ -45,8 +46,17 @@ def whole_file(feedback_id: str, index: int, name: str, content: bytes) -> File:
 
     It is bound to the content too: other bytes under the same name in a second try are another file.
     """
-    sha256 = hashlib.sha256(content).hexdigest()
-    return File(name, f"{feedback_id}-{index}-{sha256[:16]}", len(content), sha256, content[:HEAD_BYTES], content)
+    return held_file(f"{feedback_id}-{index}-{hashlib.sha256(content).hexdigest()[:16]}", name, content)
+
+
+def held_file(file_id: str, name: str, content: bytes) -> File:
+    """A file with this id and content."""
+    return File(name, file_id, len(content), hashlib.sha256(content).hexdigest(), content[:HEAD_BYTES], content)
+
+
+def picture_id(file_id: str) -> str:
+    """The id under which the picture of an image is kept, which was sent as the file with this id."""
+    return f"{file_id}-picture"
 
 
 def feedback_id(cause: str) -> str:
@@ -96,7 +106,8 @@ class Draft:
     def fingerprint(self) -> str:
         """What tells whether a repeated submission is the same one: its values and its files, however both were written down."""
         said = self.submission.model_dump_json(exclude={"attachments"})
-        return fingerprint(said.encode(), *(file.sha256.encode() for file in self.attachments))
+        # Of the files as they were sent: what is kept of an image may be written otherwise by another release.
+        return fingerprint(said.encode(), *(file.sha256.encode() for file in self.arrival.files))
 
 
 def draft(pack: Pack, arrival: Arrival, submission: Submission, files: tuple[Attachment, ...], submitted_at: datetime) -> Draft:

@@ -13,11 +13,14 @@ from pakn.packs.load import Pack
 from schemas.values import Fault
 from services.intake import attachments, domain
 from services.intake.domain import Arrival, Draft, File
+from services.intake.inspection import Inspected
 from services.intake.registration import Registration
 
 log = logger(__name__)
 # `Registrar.register` where a group is at hand, `GroupCommit.register` where others come in at the same time.
 Register = Callable[[Sequence[Draft]], Awaitable[list[Registration]]]
+# `Inspection.inspect`: what is to be kept of the files of the feedback with this id.
+Inspect = Callable[[Sequence[File], str], Awaitable[Inspected]]
 # `FileStore.keep`: stores a file of the feedback with this id.
 Keep = Callable[[File, str], Awaitable[None]]
 
@@ -42,8 +45,9 @@ Answer = Registration | Refused | Failed
 class Reception:
     """Takes submissions in: check, keep the files, register by `register`."""
 
-    def __init__(self, pack: Pack, keep: Keep, register: Register) -> None:
+    def __init__(self, pack: Pack, inspect: Inspect, keep: Keep, register: Register) -> None:
         self._pack = pack
+        self._inspect = inspect
         self._keep = keep
         self._register = register
 
@@ -65,10 +69,11 @@ class Reception:
 
     async def _prepare(self, arrival: Arrival) -> Draft | Refused | Failed:
         try:
-            found = check(self._pack, arrival)
+            inspected = await self._inspect(arrival.files, arrival.feedback_id)
+            found = check(self._pack, arrival, inspected)
             if not isinstance(found, Draft):
                 return Refused(found)
-            for file in arrival.files:
+            for file in inspected.files:
                 if file.content is not None:
                     await self._keep(file, arrival.feedback_id)
         except (ValueError, LookupError, TypeError) as error:
@@ -77,17 +82,21 @@ class Reception:
         return found
 
 
-def check(pack: Pack, arrival: Arrival) -> Draft | tuple[Fault, ...]:
-    """The draft that an arrival in order becomes, otherwise its faults: the door's, of shape, the pack's, of times, of files."""
+def check(pack: Pack, arrival: Arrival, inspected: Inspected | None = None) -> Draft | tuple[Fault, ...]:
+    """The draft that an arrival in order becomes, otherwise its faults: the door's, of shape, the pack's, of times, of files.
+
+    Files that were not `inspected` are judged by name, size and first bytes.
+    """
+    inspected = inspected or Inspected([*arrival.files], [*attachments.check(pack, arrival.files)])
     submission, faults = domain.check(pack, arrival.submission, arrival.model)
     submitted_at, time_faults = domain.sent_time(arrival.sent_at, arrival.received_at)
     # Of a file that could not be read no other fault is known.
     unreadable = {fault.field.rpartition(".")[0] for fault in arrival.faults}
-    file_faults = [fault for fault in attachments.check(pack, arrival.files) if fault.field not in unreadable]
+    file_faults = [fault for fault in inspected.faults if fault.field not in unreadable]
     faults = [*arrival.faults, *faults, *time_faults, *file_faults]
     if submission is None or faults:
         return tuple(faults)
-    files = attachments.describe(arrival.files)
+    files = attachments.describe(inspected.files)
     return domain.draft(pack, arrival, submission, files, submitted_at)
 
 

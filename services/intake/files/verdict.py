@@ -2,12 +2,18 @@
 
 from typing import NamedTuple
 
+from schemas.values import Fault
+
 
 class Refusal(NamedTuple):
     """A code of `schemas.values.FAULT_CODES`, and in words what to send instead."""
 
     code: str
     message: str
+
+    def fault(self, field: str) -> Fault:
+        """The fault of the file that stands in `field`."""
+        return Fault(field=field, code=self.code, message=self.message)
 
 
 def differs(expected: str) -> Refusal:

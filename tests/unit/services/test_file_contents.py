@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pakn.packs.media_types import EXTENSIONS, media_type_of
+from schemas.values import FAULT_CODES
 from services.intake.files import archives, content
 from tests.support import files
 from tests.support.files import DOC, DOCX, PDF, XLS, XLSX, archive, docx, open_document
@@ -26,6 +27,7 @@ def refused(name: str, data: bytes) -> str | None:
     kind = media_type_of(name)
     assert kind is not None
     found = content.refusal(kind, io.BytesIO(data))
+    assert found is None or found.code in FAULT_CODES
     return found and f"{found.code}: {found.message}"
 
 

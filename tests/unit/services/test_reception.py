@@ -9,6 +9,8 @@ import pytest
 from schemas.values import Fault
 from services.intake import domain
 from services.intake.domain import Arrival, Draft, File, whole_file
+from services.intake.files.images import Images
+from services.intake.inspection import Inspection
 from services.intake.reception import Failed, Reception, Refused, check
 from services.intake.registration import Registration
 from tests.support.outside_world import GOOD
@@ -38,6 +40,12 @@ class Kept:
             raise LookupError(file.name)
         self.ids.append(file.id)
 
+    async def find(self, _file_id: str) -> None:
+        """No picture is kept yet."""
+
+    async def read(self, _file_id: str) -> None:
+        """No file came in by a form."""
+
 
 @pytest.fixture
 def kept() -> Kept:
@@ -54,7 +62,7 @@ def reception(kept: Kept, used: Sequence[str] = ()) -> Reception:
         stored = [one.model_copy(update=other) if one.history[0].cause in used else one for one in made]
         return [Registration(one, False) for one in stored]
 
-    return Reception(VN, kept.keep, register)
+    return Reception(VN, Inspection(VN, kept, Images()).inspect, kept.keep, register)
 
 
 def test_the_faults_of_door_shape_pack_time_and_files_come_together() -> None:
