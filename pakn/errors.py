@@ -14,6 +14,7 @@ Reason = Literal[
     "missing_rule_set",
     "unexpected",
     "unsavable",
+    "quarantined",
 ]
 
 

@@ -1,12 +1,12 @@
 """PortalSubmission: what another portal posts to its own topic, `inbox.<portal>`; intake answers in `outbox.<portal>`."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from schemas.addresses import MailAddress
 from schemas.envelope import Event, Writer
-from schemas.values import Line, Place, Slug, SubmitterType, Text
+from schemas.values import Composed, Line, Place, Slug, SubmitterType, Text
 
 
 class Sender(BaseModel, frozen=True, extra="forbid"):
@@ -21,7 +21,7 @@ class Sender(BaseModel, frozen=True, extra="forbid"):
 class InlineFile(BaseModel, frozen=True, extra="forbid"):
     """A small file that travels inside the submission."""
 
-    name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]*$")
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]*$"), Composed]
     content_base64: str
 
 

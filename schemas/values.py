@@ -1,9 +1,10 @@
 """Values that several events share: identifiers, attachments, bounded texts. Used by the event files beside this one."""
 
 import datetime
+import unicodedata
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.envelope import Event
@@ -16,14 +17,24 @@ _ONE_LINE = r"^[^\x00-\x1f]*$"
 _CLEAN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
 _FILE_NAME = r"^[^\x00-\x1f/\\]*$"
 
+
+def composed(value: Any) -> Any:
+    """A text in Unicode's composed form (NFC), in which each visible letter of Vietnamese is one character; other values as they are.
+
+    Some keyboards and file systems write a letter and its accents apart: limits would count them, and no name would be found.
+    """
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
+Composed = BeforeValidator(composed)
 FeedbackId = Annotated[str, StringConstraints(pattern=_UUID)]
 FeedbackCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+\.\d{8}\.\d{4,}$")]
 # Agency, portal and category ids are parts of topic names and of metric labels, hence the narrow alphabet.
 Slug = Annotated[str, StringConstraints(pattern=_SLUG)]
 # An officer's account, never a name or an address: the second person's check (Article 46) compares accounts.
 Account = Annotated[str, StringConstraints(pattern=_ACCOUNT)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=_ONE_LINE)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=_CLEAN)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=_ONE_LINE), Composed]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=_CLEAN), Composed]
 RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish"]
 Unit = Literal["working_days", "days", "hours"]
 DayOffKind = Literal["holiday", "made_up", "swap_off"]
@@ -69,7 +80,7 @@ class Attachment(BaseModel, frozen=True, extra="ignore"):
     """A file that belongs to a feedback; its bytes stay with intake and are read there by `id`."""
 
     id: str
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_FILE_NAME)]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_FILE_NAME), Composed]
     media_type: str
     size: int = Field(ge=1, description="bytes")
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -137,11 +148,13 @@ FAULT_CODES = {
     "same_person": "who checks must be another person than who replied",
     "same_unit": "a transfer inside an agency must name another unit",
     "coordinator_cannot_return": "the coordinating agency cannot return a case",
+    "case_is_full": "the case holds as much as a case may: only acts that end it are possible",
     "unreadable": "the record's headers are no CloudEvents envelope",
     "unknown_type": "an event type that is not taken here",
     "unknown_sender": "the record does not prove who sent it",
     "unknown_schema": "a version of the event that is not read yet",
     "unsavable": "more than the system can keep",
+    "quarantined": "it ended the process again and again, and an operator has passed it over",
     "unexpected": "a fault of the system's own",
 }
 

@@ -6,6 +6,7 @@ its facts are published again with the same ids: nothing is lost, and a repeated
 
 import asyncio
 import time
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -143,7 +144,7 @@ class Turn:
     broker: KafkaBroker
     handler: Handler
     wanted: frozenset[str]
-    fatal: Callable[[str], None]
+    fatal: Callable[[str, Exception], None]
     progress: Callable[[Sequence[Record]], None]
     refuse: Refusal | None = None
 
@@ -170,7 +171,7 @@ class Turn:
         except Exception as error:
             # Returning or raising would let the next commit pass over this batch, so this handler never returns: the
             # process ends, the supervisor starts a new one, and the batch comes again.
-            self.fatal(f"a batch of {len(records)} could not be finished: {describe(error)}")
+            self.fatal(f"a batch of {len(records)} could not be finished: {describe(error)}", error)
             await asyncio.Event().wait()
         try:
             await kafka.commit(message)
@@ -242,7 +243,8 @@ class Turn:
         if envelope.type not in self._readers:
             raise GiveUp("unknown_schema", f"ce_type {envelope.type!r} is not one that this release reads: {sorted(self._readers)}")
         try:
-            event = self._readers[envelope.type].model_validate_json(record.value or b"")
+            # Some programs of Windows write a byte order mark before their JSON.
+            event = self._readers[envelope.type].model_validate_json((record.value or b"").removeprefix(BOM_UTF8))
         except ValidationError as error:
             raise GiveUp("invalid", faults=tuple(faults_of(error, "data"))) from None
         return Received(envelope, event, topic, record.partition, record.offset, appended_at(record), record)

@@ -7,7 +7,6 @@ from typing import Final
 from pydantic import BaseModel
 from uuid_utils import compat as uuid_utils
 
-from pakn.engine import kafka
 from pakn.engine.process import Service, every
 from pakn.engine.turn import Turn
 from pakn.legal_time import LegalTime, make_legal_time
@@ -60,7 +59,7 @@ def build_app(
     handler = IntakeHandler(pack, store, Reception(pack, inspection.inspect, files.keep, registrar.register), time)
     turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, service.note_progress, handler.refuse)
     wanted = topics.read_by(NAME, (), [portal.id for portal in pack.header.portals])
-    subscriber = kafka.subscribe(service.broker, settings, NAME, wanted, turn.on_message, gather_ms=_GATHER_MS)
+    subscriber = service.isolation.subscribe(service.broker, wanted, turn.on_message, gather_ms=_GATHER_MS)
     api = Api(
         pack=pack,
         store=store,

@@ -50,6 +50,11 @@ def describe(files: Sequence[File]) -> tuple[Attachment, ...]:
     )
 
 
+def picture_id(file_id: str) -> str:
+    """The id under which the picture of an image is kept, which was sent as the file with this id."""
+    return f"{file_id}-picture"
+
+
 def decode_inline(feedback_id: str, files: Sequence[InlineFile]) -> tuple[list[File], list[Fault]]:
     """The files inside a portal's submission, and a fault for each that is not base64, which comes back empty."""
     decoded: list[File] = []

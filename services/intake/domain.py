@@ -15,7 +15,7 @@ from pakn.packs.load import Pack
 from pakn.packs.models import Category
 from schemas import Fact, topics
 from schemas.portal_submission import Sender, Submission
-from schemas.values import Attachment, Channel, Fault, faults_of
+from schemas.values import Attachment, Channel, Fault, composed, faults_of
 from services.intake.feedback import Feedback, Recorded, SenderDetails
 
 SOURCE = "/pakn/intake"
@@ -52,11 +52,6 @@ def whole_file(feedback_id: str, index: int, name: str, content: bytes) -> File:
 def held_file(file_id: str, name: str, content: bytes) -> File:
     """A file with this id and content."""
     return File(name, file_id, len(content), hashlib.sha256(content).hexdigest(), content[:HEAD_BYTES], content)
-
-
-def picture_id(file_id: str) -> str:
-    """The id under which the picture of an image is kept, which was sent as the file with this id."""
-    return f"{file_id}-picture"
 
 
 def feedback_id(cause: str) -> str:
@@ -139,6 +134,7 @@ def address_digest(key: str, email: str) -> str:
 
 def find_category(pack: Pack, name: str) -> Category | None:
     """The category with this id, or with this name in another system's words (its aliases)."""
+    name = composed(name).strip()
     return next((category for category in pack.categories if category.id == name or name in category.aliases), None)
 
 
@@ -174,7 +170,7 @@ def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(field=f"sender.{required}", code="missing", message="is required here and missing")
     for field, limit in (("title", header.title_max), ("content", header.content_max)):
         value = values.get(field)
-        if isinstance(value, str) and len(value.strip()) > limit:
+        if isinstance(value, str) and len(composed(value).strip()) > limit:
             yield Fault(field=field, code="too_long", message=f"has more than {limit} characters; shorten it")
     for field, allowed in {"language": header.languages, "province": header.provinces, "level": header.levels}.items():
         value = values.get(field)

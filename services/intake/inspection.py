@@ -53,7 +53,7 @@ class Inspection:
     async def inspect(self, files: Sequence[File], feedback_id: str) -> Inspected:
         """What to keep of the files of this feedback. May be repeated. Raises PyMongoError, and ScannerAway.
 
-        A picture that was written anew is stored under an id of its own (`domain.picture_id`).
+        A picture that was written anew is stored under an id of its own (`attachments.picture_id`).
         """
         found = Inspected([], [*attachments.check(self._pack, files)])
         faulty = {fault.field for fault in found.faults}
@@ -95,7 +95,7 @@ class Inspection:
         return refusal or True
 
     async def _picture(self, file: File, kind: str, data: bytes, feedback_id: str) -> File | Refusal:
-        picture_id = domain.picture_id(file.id)
+        picture_id = attachments.picture_id(file.id)
         if known := await self._store.find(picture_id):
             # A portal's record comes again. Another release could write other bytes than those that a feedback names.
             return replace(file, id=picture_id, size=known[0], sha256=known[1], content=None)

@@ -47,6 +47,7 @@ class Decisions:
         if decided is not None and decided != case:
             times = [fact.time for fact in facts] + ([decided.happened_at] if decided.happened_at else [])
             decided = decided.model_copy(update={"happened_at": max(times, default=None)})
+            decided = domain.counted(decided, facts, cause_id(received))
         return decided, facts
 
     def _decide(self, case: domain.Case | None, received: Received) -> tuple[domain.Case | None, list[Fact]]:

@@ -163,7 +163,7 @@ async def test_a_supplement_counts_once_and_only_while_more_is_asked_for(system:
     assert (await system.http.post(url, json={"content": "Km 5"})).status_code == 403
     empty = await system.http.post(url, json={"content": " "}, headers=secret)
     assert (empty.status_code, faults(empty)) == (422, ["content"])
-    key = secret | {"Idempotency-Key": "supplement-1"}
+    key = secret | {"Idempotency-Key": str(uuid.uuid4())}
     for same in ("Km 5", " Km 5 "):
         assert (await system.http.post(url, **form({"content": same}, ("ảnh.png", PNG)), headers=key)).status_code == 202
     (told,) = await system.observer.wait("FeedbackSupplemented", topic="assignments.gia-lai", subject=body["feedback_id"])
@@ -178,7 +178,7 @@ async def test_an_answer_with_another_file_is_another_answer_and_a_used_key_says
     """A file that was sent under the key of an earlier answer was once thrown away, and answered as taken."""
     body = await system.assigned()
     url = f"/v1/feedback/{body['code']}/supplements"
-    headers = {"X-Lookup-Secret": body["lookup_secret"], "Idempotency-Key": "one-key"}
+    headers = {"X-Lookup-Secret": body["lookup_secret"], "Idempotency-Key": str(uuid.uuid4())}
 
     async def answer(*names: str) -> int:
         files = [(name, PNG) for name in names]

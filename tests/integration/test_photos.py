@@ -61,6 +61,4 @@ async def test_while_the_scanner_is_away_files_are_to_come_again_and_the_rest_is
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:pakn:problem:scanner-away")
     assert int(answer.headers["retry-after"]) > 0
     assert await stored(guarded) == set()
-    assert (
-        await guarded.http.post("/v1/feedback", content=json.dumps(GOOD), headers={"Content-Type": "application/json"})
-    ).is_success
+    assert (await guarded.http.post("/v1/feedback", json=GOOD)).status_code == 201

@@ -109,7 +109,7 @@ class Api:
                 raise _not_asked(feedback)
             _check_id(outcome)
             upload.claim(attachments.describe(kept))
-        return SupplementTaken(code=code)
+        return SupplementTaken(code=feedback.code)
 
     async def rate(
         self, request: AnyRequest, code: Code, secret: Secret = None, secret_in_link: SecretInLink = None, key: Key = None
@@ -121,7 +121,7 @@ class Api:
         outcome = await self.acts.rate(feedback, self._act_id(key, feedback, "rating", rating), rating)
         if outcome == "not_now":
             raise Problem(409, "cannot-be-rated", "A reply can be rated once, after it is published.")
-        return RatingTaken(code=code, satisfied=rating.satisfied)
+        return RatingTaken(code=feedback.code, satisfied=rating.satisfied)
 
     async def confirm(self, code: Code, token: Token) -> AddressConfirmed:
         """The link of a letter: its reader has the address. A mail program that opens links by itself confirms too."""
@@ -131,7 +131,7 @@ class Api:
         detail = "The feedback changed at this moment or has no address any more; follow the link again."
         if await self.acts.confirm(feedback, self.secret_key) == "not_now":
             raise Problem(409, "cannot-be-confirmed", detail)
-        return AddressConfirmed(code=code)
+        return AddressConfirmed(code=feedback.code)
 
     async def sender(self, request: AnyRequest, code: Code) -> ShownSender:
         """The sender's details, for the agency that the case is assigned to now; the look is recorded first."""
@@ -165,7 +165,7 @@ class Api:
 
     async def _find(self, code: str) -> Feedback:
         self._check_ready()
-        feedback = await self.store.by_code(code)
+        feedback = await self.store.by_code(links.read_code(code, self.pack.header.code_prefix))
         if feedback is None:
             raise Problem(404, "unknown-code", "No feedback has this code; codes look like the one in the letter that you got.")
         return feedback
@@ -263,10 +263,10 @@ class Api:
 
 
 def _checked(key: str) -> str:
-    if not 1 <= len(key) <= openapi.MAX_KEY:
-        raise Problem(
-            400, "invalid-idempotency-key", f"The header {openapi.KEY_HEADER} must have 1 to {openapi.MAX_KEY} characters."
-        )
+    least, most = openapi.MIN_KEY, openapi.MAX_KEY
+    if not least <= len(key) <= most:
+        detail = f"The header {openapi.KEY_HEADER} must be {least} to {most} characters that nobody can guess; send a UUID."
+        raise Problem(400, "invalid-idempotency-key", detail)
     return key
 
 

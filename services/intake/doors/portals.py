@@ -60,7 +60,7 @@ class IntakeHandler:
                     outcome.given_up.append((received, GiveUp("unexpected", describe(error))))
                 case Registration():
                     outcome.repeated += answer.repeated
-                    outcome.facts += answer.feedback.facts
+                    outcome.facts += answer.feedback.facts_to_repeat if answer.repeated else answer.feedback.facts
         await self._project([received for received in batch if received.envelope.name in shown.SHOWN])
         return outcome
 

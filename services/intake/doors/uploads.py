@@ -13,7 +13,7 @@ from pakn.errors import describe
 from pakn.logs import logger
 from pakn.packs.models import Attachments
 from schemas.values import Attachment
-from services.intake import domain
+from services.intake import attachments
 from services.intake.domain import File
 from services.intake.doors import bodies
 from services.intake.doors.bodies import Body
@@ -151,7 +151,7 @@ class Uploads:
 
     async def _discard(self, begun: Iterable[str], claimed: Collection[str] = ()) -> None:
         """Remove these files and what was made of them, but for those that a feedback has."""
-        file_ids = [each for file_id in begun for each in (file_id, domain.picture_id(file_id)) if each not in claimed]
+        file_ids = [each for file_id in begun for each in (file_id, attachments.picture_id(file_id)) if each not in claimed]
         try:
             await self._store.discard(file_ids)
         except PyMongoError as error:

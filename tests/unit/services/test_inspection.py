@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pakn.packs.load import Pack
-from services.intake import domain
+from services.intake import attachments
 from services.intake.domain import File, whole_file
 from services.intake.files.images import Images
 from services.intake.inspection import Inspection
@@ -57,14 +57,14 @@ async def test_of_a_photo_the_picture_alone_is_kept_whichever_door_it_came_by(he
     written = store.files[kept.id]
     assert SECRET in content
     assert SECRET not in written
-    assert (kept.id, kept.size, kept.sha256) == (domain.picture_id(sent.id), len(written), hashlib.sha256(written).hexdigest())
+    assert (kept.id, kept.size, kept.sha256) == (attachments.picture_id(sent.id), len(written), hashlib.sha256(written).hexdigest())
     assert kept.content is None, "it is stored already"
 
 
 async def test_a_record_that_comes_again_finds_the_picture_that_its_feedback_names() -> None:
     store = Store()
     sent = whole_file("f", 0, "a.jpg", photo("image/jpeg"))
-    store.files[domain.picture_id(sent.id)] = b"as another release wrote it"
+    store.files[attachments.picture_id(sent.id)] = b"as another release wrote it"
     ((kept,), _) = await inspection(store).inspect([sent], "f")
     assert kept.sha256 == hashlib.sha256(b"as another release wrote it").hexdigest()
 
