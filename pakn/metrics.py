@@ -27,6 +27,7 @@ dead_letters = Counter("pakn_dead_letters_total", "Records given up, by reason."
 submissions = Counter("pakn_submissions_total", "Submissions, by channel and result.", ["channel", "result"])
 rate_limited = Counter("pakn_rate_limited_total", "Requests refused by a limit of their network, by limit.", ["what"])
 rate_limits_blind = Counter("pakn_rate_limits_blind_total", "Requests that no limit could count: the database did not answer.")
+files_scanned = Counter("pakn_files_scanned_total", "Files that were looked into, by the virus scanner's result.", ["result"])
 outbox_pending = Gauge("pakn_outbox_pending", "Stored submissions whose facts are not yet published by this process.")
 
 cases = Gauge("pakn_cases", "Open cases, by state.", ["state"])

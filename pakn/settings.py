@@ -59,6 +59,16 @@ def _checked_networks(text: str) -> str:
 Networks = Annotated[str, AfterValidator(_checked_networks)]
 
 
+def _checked_address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if text and not text.startswith("/") and not (host and port.isdecimal() and 0 < int(port) < 65536):
+        raise ValueError("must be HOST:PORT or the path of a socket")
+    return text
+
+
+Clamd = Annotated[str, AfterValidator(_checked_address)]
+
+
 class HttpSettings(BaseModel):
     """The address of this process's pages; the port defaults to 8001 (intake) ... 8004 (notify).
 
@@ -125,6 +135,7 @@ class IntakeSettings(BaseModel):
     limit_look_ups: int = Field(default=20_000, ge=0)
     limit_wrong: int = Field(default=100, ge=0)
     unlimited_networks: Networks = "127.0.0.0/8,::1/128"
+    clamd: Clamd = ""
     public_url: str = "http://localhost:8001"
     uploads: int = Field(default=8, ge=1, le=1000, description="forms that may come in at once; each holds a few megabytes")
     upload_seconds: float = Field(default=300, gt=0, le=1800, description="that the body of one request may take")

@@ -94,6 +94,7 @@ class Attachment(BaseModel, frozen=True, extra="ignore"):
     media_type: str
     size: int = Field(ge=1, description="bytes")
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    scanned: bool = Field(default=False, description="whether a virus scanner has looked into the file, and found nothing")
 
 
 class Place(BaseModel, frozen=True, extra="ignore"):
@@ -153,11 +154,13 @@ FAULT_CODES = {
     "too_old": "a time that lies too far back",
     "id_reused": "an id that was used before with another content",
     "too_many_files": "more files than are taken",
-    "file_name_not_taken": "a file's name is empty, too long or holds control characters",
+    "file_name_not_taken": "a file's name is empty or holds control characters, slashes or marks that turn the direction of text",
     "file_empty": "a file without content",
     "file_too_large": "a file larger than is taken",
     "file_type_not_taken": "a type of file that is not taken",
     "file_content_differs": "a file's content is not what its name says",
+    "file_protected": "a file that a password protects",
+    "file_not_safe": "a file with macros or programs in it, or one that unfolds to more than is taken",
     "not_your_case": "no case with this id is assigned to you",
     "not_in_this_state": "not possible in the state that the case is in",
     "same_person": "who checks must be another person than who replied",

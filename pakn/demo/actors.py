@@ -169,6 +169,13 @@ class Actors:
         )
 
 
+# A photo of eight by eight grey pixels.
+_GREY = (
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDACgcHiMeGSgjISMtKygwPGRBPDc3PHtYXUlkkYCZlo+AjIqgtObDoKrarYqMyP/L2u71////m8H////6/+b9//j/"
+    "wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AP//Z"
+)
+
+
 def _bytes_of(kind: str) -> bytes:
     """A small file of that kind, by its content."""
     if kind == "docx":
@@ -178,7 +185,7 @@ def _bytes_of(kind: str) -> bytes:
             archive.writestr("word/document.xml", "<document/>")
         return packed.getvalue()
     contents = {
-        "jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(64) + b"\xff\xd9",
+        "jpg": base64.b64decode(_GREY),
         "pdf": b"%PDF-1.4\n1 0 obj << /Type /Catalog >> endobj\ntrailer << /Root 1 0 R >>\n%%EOF\n",
     }
     return contents.get(kind, b"plain text, whatever the name says\n")

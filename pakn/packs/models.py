@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from pakn.packs.media_types import checked_media_type
 from schemas.values import DayOffKind, RuleName, Unit
 
 Moment = Literal[
@@ -24,7 +25,7 @@ WEEKDAYS: tuple[str, ...] = get_args(Weekday)  # in the order of date.weekday()
 TopicId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")]
 Phrase = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-MediaType = Annotated[str, StringConstraints(pattern=r"^(application|audio|image|text|video)/[a-z0-9][a-z0-9.+-]*$")]
+MediaType = Annotated[str, AfterValidator(checked_media_type)]
 # Versions are compared as text: a month or day of one digit, or a quote, would sort after every later date.
 CalendarVersion = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-([0-9]{2}|[0-9]{4})(-[0-9]{2})?([.-][0-9a-z]+)*$")]
 Positive = Annotated[int, Field(ge=1, strict=True)]
@@ -44,6 +45,8 @@ class Attachments(Part):
     max_files: Positive
     max_bytes: Positive
     media_types: tuple[MediaType, ...]
+    # Images are kept as they were sent, with the place and the device that they name, and not their picture alone.
+    keep_originals: bool = False
 
 
 class Portal(Part):

@@ -18,6 +18,9 @@ from services.intake.doors.http import Api
 from services.intake.doors.portals import WANTED, IntakeHandler
 from services.intake.doors.uploads import UploadLimits, Uploads
 from services.intake.file_store import FileStore
+from services.intake.files.images import Images
+from services.intake.files.scanner import Scanner
+from services.intake.inspection import Inspection
 from services.intake.outbox import Outbox
 from services.intake.rate_limits import RateLimits
 from services.intake.reception import Reception
@@ -48,18 +51,21 @@ def build_app(
     store = IntakeStore(service.database)
     files = FileStore(service.database, time.machine)
     limits = UploadLimits(settings.intake.uploads, settings.intake.upload_seconds, settings.intake.silent_seconds)
+    scanner = Scanner(settings.intake.clamd) if settings.intake.clamd else None
+    inspection = Inspection(pack, files, Images(), scanner)
     outbox = Outbox(store, service.publish, time, instance or str(uuid.uuid4()))
     registrar = Registrar(store, pack, secret_key)
     group_commit = GroupCommit(registrar, outbox, settings.intake.flush_milliseconds / 1000, settings.intake.flush_documents)
-    handler = IntakeHandler(pack, store, Reception(pack, files.keep, registrar.register, store.load), time)
+    handler = IntakeHandler(pack, store, Reception(pack, inspection.inspect, files.keep, registrar.register, store.load), time)
     turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, service.note_progress, handler.refuse)
     wanted = topics.read_by(NAME, (), [portal.id for portal in pack.header.portals])
     subscriber = service.isolation.subscribe(service.broker, wanted, turn.on_message, gather_ms=_GATHER_MS)
     api = Api(
         pack=pack,
         store=store,
-        reception=Reception(pack, files.keep, group_commit.register, store.load),
+        reception=Reception(pack, inspection.inspect, files.keep, group_commit.register, store.load),
         acts=SenderActs(store, outbox, time),
+        inspection=inspection,
         files=files,
         uploads=Uploads(files, pack.header.attachments, limits, _new_id),
         time=time,

@@ -38,6 +38,7 @@ class File:
     sha256: str
     head: bytes
     content: bytes | None = None
+    scanned: bool = False
 
 
 def whole_file(feedback_id: str, index: int, name: str, content: bytes) -> File:
@@ -45,8 +46,12 @@ def whole_file(feedback_id: str, index: int, name: str, content: bytes) -> File:
 
     It is bound to the content too: other bytes under the same name in a second try are another file.
     """
-    sha256 = hashlib.sha256(content).hexdigest()
-    return File(name, f"{feedback_id}-{index}-{sha256[:16]}", len(content), sha256, content[:HEAD_BYTES], content)
+    return held_file(f"{feedback_id}-{index}-{hashlib.sha256(content).hexdigest()[:16]}", name, content)
+
+
+def held_file(file_id: str, name: str, content: bytes) -> File:
+    """A file with this id and content."""
+    return File(name, file_id, len(content), hashlib.sha256(content).hexdigest(), content[:HEAD_BYTES], content)
 
 
 def feedback_id(cause: str) -> str:
@@ -95,7 +100,7 @@ class Draft:
     @property
     def fingerprint(self) -> str:
         """What tells whether a repeated submission is the same one: its values and its files, however both were written down."""
-        return fingerprint_of(self.submission, self.attachments)
+        return fingerprint_of(self.submission, self.arrival.files)
 
 
 def draft(pack: Pack, arrival: Arrival, submission: Submission, files: tuple[Attachment, ...], submitted_at: datetime) -> Draft:
@@ -105,8 +110,8 @@ def draft(pack: Pack, arrival: Arrival, submission: Submission, files: tuple[Att
     return Draft(arrival, submission, category, submission.language or pack.header.default_language, files, submitted_at)
 
 
-def fingerprint_of(submission: Submission, files: Sequence[Attachment]) -> str:
-    """The same for the same values and files only, however both were written down."""
+def fingerprint_of(submission: Submission, files: Sequence[File]) -> str:
+    """The same for the same values and the same files as sent, however both were written down."""
     said = submission.model_dump_json(exclude={"attachments"})
     return fingerprint(said.encode(), *(file.sha256.encode() for file in files))
 

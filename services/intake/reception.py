@@ -17,11 +17,14 @@ from schemas.values import Fault
 from services.intake import attachments, domain
 from services.intake.domain import Arrival, Draft, File
 from services.intake.feedback import Feedback
+from services.intake.inspection import Inspected
 from services.intake.registration import Registration
 
 log = logger(__name__)
 # `Registrar.register` where a group is at hand, `GroupCommit.register` where others come in at the same time.
 Register = Callable[[Sequence[Draft]], Awaitable[list[Registration]]]
+# `Inspection.inspect`: what is to be kept of the files of the feedback with this id.
+Inspect = Callable[[Sequence[File], str], Awaitable[Inspected]]
 # `FileStore.keep`: stores a file of the feedback with this id.
 Keep = Callable[[File, str], Awaitable[None]]
 
@@ -50,8 +53,9 @@ Answer = Registration | Refused | Failed
 class Reception:
     """Takes submissions in: check, keep the files, register by `register`."""
 
-    def __init__(self, pack: Pack, keep: Keep, register: Register, load: Load) -> None:
+    def __init__(self, pack: Pack, inspect: Inspect, keep: Keep, register: Register, load: Load) -> None:
         self._pack = pack
+        self._inspect = inspect
         self._keep = keep
         self._register = register
         self._load = load
@@ -93,10 +97,11 @@ class Reception:
 
     async def _prepare(self, arrival: Arrival) -> Draft | Refused | Failed:
         try:
-            found = check(self._pack, arrival)
+            inspected = await self._inspect(arrival.files, arrival.feedback_id)
+            found = check(self._pack, arrival, inspected)
             if not isinstance(found, Draft):
                 return Refused(found)
-            for file in arrival.files:
+            for file in inspected.files:
                 if file.content is not None:
                     await self._keep(file, arrival.feedback_id)
         except (ValueError, LookupError, TypeError) as error:
@@ -105,17 +110,21 @@ class Reception:
         return found
 
 
-def check(pack: Pack, arrival: Arrival) -> Draft | tuple[Fault, ...]:
-    """The draft that an arrival in order becomes, otherwise its faults: the door's, of shape, the pack's, of times, of files."""
+def check(pack: Pack, arrival: Arrival, inspected: Inspected | None = None) -> Draft | tuple[Fault, ...]:
+    """The draft that an arrival in order becomes, otherwise its faults: the door's, of shape, the pack's, of times, of files.
+
+    Files that were not `inspected` are judged by name, size and first bytes.
+    """
+    inspected = inspected or Inspected([*arrival.files], [*attachments.check(pack, arrival.files)])
     submission, faults = domain.check(pack, arrival.submission, arrival.model)
     submitted_at, time_faults = domain.sent_time(arrival.sent_at, arrival.received_at)
     # Of a file that could not be read no other fault is known.
     unreadable = {fault.field.rpartition(".")[0] for fault in arrival.faults}
-    file_faults = [fault for fault in attachments.check(pack, arrival.files) if fault.field not in unreadable]
+    file_faults = [fault for fault in inspected.faults if fault.field not in unreadable]
     faults = [*arrival.faults, *faults, *time_faults, *file_faults]
     if submission is None or faults:
         return tuple(faults)
-    return domain.draft(pack, arrival, submission, attachments.describe(arrival.files), submitted_at)
+    return domain.draft(pack, arrival, submission, attachments.describe(inspected.files), submitted_at)
 
 
 def _fingerprint(arrival: Arrival) -> str | None:
@@ -125,9 +134,9 @@ def _fingerprint(arrival: Arrival) -> str | None:
     given = arrival.submission
     try:
         submission = given if isinstance(given, Submission) else arrival.model.model_validate(given)
-        return domain.fingerprint_of(submission, attachments.describe(arrival.files))
     except ValidationError:
         return None
+    return domain.fingerprint_of(submission, arrival.files)
 
 
 def _same_or_refused(draft: Draft, registration: Registration) -> Registration | Refused:

@@ -12,13 +12,15 @@ from pakn.engine.problems import ProblemDocument
 from pakn.legal_time import machine_now
 from schemas.values import FAULT_CODES
 from services.intake.doors.tokens import sign_agency_token
+from services.intake.files import names
 from tests.support.outside_world import GOOD, SENDER, until
 from tests.support.system import SECRET_KEY, System
 
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
+# As it is written anew, so it comes back as it was sent.
 PNG = (
-    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
-    b"\x00\x00\x00\x00IEND\xaeB`\x82"
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU"
+    b"\x00\x00\x00\nIDATx\x9cch\x00\x00\x00\x82\x00\x81w\xcdr\xb6\x00\x00\x00\x00IEND\xaeB`\x82"
 )
 
 
@@ -53,7 +55,7 @@ async def test_a_form_with_files_keeps_every_byte(system: System) -> None:
     for file, content in zip(files, (PDF, PNG), strict=True):
         got = await system.http.get(f"/v1/feedback/{body['code']}/attachments/{file['id']}", headers=secret)
         assert got.content == content
-        assert got.headers["content-disposition"] == "attachment"
+        assert got.headers["content-disposition"] == names.disposition(file["name"])
         assert got.headers["x-content-type-options"] == "nosniff"
         stranger = await system.http.get(f"/v1/feedback/{body['code']}/attachments/{file['id']}")
         assert stranger.status_code == 403

@@ -25,6 +25,8 @@ from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, 
 from services.intake.doors.uploads import Uploads
 from services.intake.feedback import Feedback
 from services.intake.file_store import FileStore
+from services.intake.files import names
+from services.intake.inspection import Inspection
 from services.intake.reception import Failed, Reception, Refused
 from services.intake.registration import Registration
 from services.intake.sender_acts import Rating, SenderActs, Supplement, Taken
@@ -40,6 +42,7 @@ class Api:
     store: IntakeStore
     reception: Reception
     acts: SenderActs
+    inspection: Inspection
     files: FileStore
     uploads: Uploads
     time: LegalTime
@@ -96,15 +99,16 @@ class Api:
             raise _not_asked(feedback)
         async with self.uploads.receiving(request, feedback.id, keep=feedback.is_asked) as upload:
             body = upload.body
-            supplement = bodies.parse_as(Supplement, body.raw or b"", [*body.faults, *attachments.check(self.pack, body.files)])
+            kept, faults = await self.inspection.inspect(body.files, feedback.id)
+            supplement = bodies.parse_as(Supplement, body.raw or b"", [*body.faults, *faults])
             said = [f"{file.sha256}/{file.name}\0".encode() for file in body.files]
             outcome = await self.acts.supplement(
-                feedback, self._act_id(key, feedback, "supplement", supplement, *said), supplement, body.files
+                feedback, self._act_id(key, feedback, "supplement", supplement, *said), supplement, kept
             )
             if outcome == "not_now":
                 raise _not_asked(feedback)
             _check_id(outcome)
-            upload.claim(attachments.describe(body.files))
+            upload.claim(attachments.describe(kept))
         return SupplementTaken(code=feedback.code)
 
     async def rate(
@@ -156,7 +160,7 @@ class Api:
         if described is None or content is None:
             raise Problem(404, "unknown-attachment", "The feedback has no such file.")
         # Never shown inside the portal's own pages: what a citizen uploaded is downloaded.
-        headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
+        headers = {"Content-Disposition": names.disposition(described.name), "X-Content-Type-Options": "nosniff"}
         return Response(content, media_type=described.media_type, headers=headers)
 
     async def _find(self, code: str) -> Feedback:

@@ -1,7 +1,7 @@
 """What requests send while it comes: at most so many forms at once, none for too long, and nothing left of what is refused."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -9,13 +9,16 @@ from litestar.exceptions import InternalServerException
 from pymongo.errors import PyMongoError
 
 from pakn.engine.problems import AnyRequest, Problem
+from pakn.errors import describe
 from pakn.logs import logger
 from pakn.packs.models import Attachments
 from schemas.values import Attachment
+from services.intake import attachments
 from services.intake.domain import File
 from services.intake.doors import bodies
 from services.intake.doors.bodies import Body
 from services.intake.file_store import FileStore, Writing
+from services.intake.files.scanner import ScannerAway
 
 log = logger(__name__)
 
@@ -111,7 +114,12 @@ class Uploads:
             except Problem:
                 await self._discard(files.begun)
                 raise
-            await self._discard([file_id for file_id in files.begun if file_id not in upload.claimed])
+            except ScannerAway as error:
+                await self._discard(files.begun)
+                log.warning("scanner_away", error=describe(error))
+                detail = "Files cannot be checked for viruses at the moment; send it again in a minute, or without files."
+                raise Problem(503, "scanner-away", detail, headers={"Retry-After": "60"}) from None
+            await self._discard(files.begun, upload.claimed)
         finally:
             self._under_way -= 1
 
@@ -141,7 +149,9 @@ class Uploads:
         except InternalServerException:  # The library's word for a connection that has ended.
             raise Problem(400, "body-not-complete", "The connection ended before the body did; send it again.") from None
 
-    async def _discard(self, file_ids: Iterable[str]) -> None:
+    async def _discard(self, begun: Iterable[str], claimed: Collection[str] = ()) -> None:
+        """Remove these files and what was made of them, but for those that a feedback has."""
+        file_ids = [each for file_id in begun for each in (file_id, attachments.picture_id(file_id)) if each not in claimed]
         try:
             await self._store.discard(file_ids)
         except PyMongoError as error:

@@ -10,6 +10,8 @@ from schemas.values import Fault
 from services.intake import domain
 from services.intake.domain import Arrival, Draft, File, whole_file
 from services.intake.feedback import Feedback
+from services.intake.files.images import Images
+from services.intake.inspection import Inspection
 from services.intake.reception import Failed, Reception, Refused, check
 from services.intake.registration import Registration
 from tests.support.outside_world import GOOD
@@ -39,6 +41,12 @@ class Kept:
             raise LookupError(file.name)
         self.ids.append(file.id)
 
+    async def find(self, _file_id: str) -> None:
+        """No picture is kept yet."""
+
+    async def read(self, _file_id: str) -> None:
+        """No file came in by a form."""
+
 
 @pytest.fixture
 def kept() -> Kept:
@@ -58,7 +66,7 @@ def reception(kept: Kept, used: Sequence[str] = (), known: Sequence[Feedback] = 
     async def load(ids: Iterable[str]) -> dict[str, Feedback]:
         return {one.id: one for one in known if one.id in ids}
 
-    return Reception(VN, kept.keep, register, load)
+    return Reception(VN, Inspection(VN, kept, Images()).inspect, kept.keep, register, load)
 
 
 def test_the_faults_of_door_shape_pack_time_and_files_come_together() -> None:
@@ -105,13 +113,12 @@ async def test_a_repetition_gets_its_code_also_when_it_would_be_refused_by_now(k
     (registered,) = await reception(kept).receive([first])
     assert isinstance(registered, Registration)
     later = NOW + timedelta(days=30)
-    again, unnamed, other, new = (
+    again, other, new = (
         arrival("a", received_at=later, **sent),
-        arrival("a", received_at=later, files=[file("")], sent_at=NOW),
         arrival("a", GOOD | {"title": "Khác"}, received_at=later, **sent),
         arrival("b", received_at=later, **sent),
     )
-    answers = await reception(kept, known=[registered.feedback]).receive([again, unnamed, other, new])
+    answers = await reception(kept, known=[registered.feedback]).receive([again, other, new])
     assert answers[0] == Registration(registered.feedback, repeated=True)
     for answer in answers[1:]:
         assert isinstance(answer, Refused)

@@ -1,0 +1,1 @@
+"""What is asked of a file that somebody sends, whichever door it comes in by."""

@@ -1,0 +1,97 @@
+"""A program of its own: decodes an image from standard input and writes its picture anew to standard output.
+
+It imports nothing of ours, is bounded in memory and time, and knows no setting and no secret: an image may be made to exhaust or
+to take over whoever decodes it. Its status says what came of it.
+"""
+
+import contextlib
+import io
+import os
+import struct
+import sys
+from pathlib import Path
+from typing import Final
+
+from PIL import Image, ImageOps
+
+UNREADABLE: Final = 3
+TOO_MANY_PIXELS: Final = 4
+# Larger than what phones write by default; decoded and turned, such an image takes 240 MB.
+MAX_PIXELS: Final = 40_000_000
+_MAX_MEMORY: Final = 1024 * 1024 * 1024
+_MAX_SECONDS: Final = 30
+
+# The ways of keeping a pixel that each format is written with as they are; others become RGB.
+_MODES: Final = {
+    "JPEG": {"L", "RGB"},
+    "PNG": {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"},
+    "GIF": {"L", "P", "RGBA"},
+    "WEBP": {"RGB", "RGBA"},
+}
+# What the decoders raise on broken files.
+_BROKEN: Final = (
+    OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, AttributeError, ArithmeticError, struct.error,
+    MemoryError, RuntimeError,
+)  # fmt: skip
+
+
+def rewrite(kind: str, content: bytes) -> bytes | int:
+    """The picture of an image, turned as its camera was held, written anew in the same format, or a status that says why not.
+
+    `kind` is the format by Pillow's name. Of an animation the first frame is kept.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=[kind]) as image:
+            if image.width * image.height > MAX_PIXELS:
+                return TOO_MANY_PIXELS
+            image.load()
+            # A photo whose metadata are broken is a photo all the same.
+            with contextlib.suppress(*_BROKEN):
+                ImageOps.exif_transpose(image, in_place=True)
+            return _written(image, kind)
+    except Image.DecompressionBombError:
+        return TOO_MANY_PIXELS
+    except _BROKEN:
+        return UNREADABLE
+
+
+def _written(image: Image.Image, kind: str) -> bytes:
+    transparent = image.has_transparency_data and kind != "JPEG"
+    wanted = "RGBA" if transparent else image.mode if image.mode in _MODES[kind] else "RGB"
+    if transparent and image.mode == "LA" and kind == "PNG":
+        wanted = "LA"
+    picture: Image.Image = image if image.mode == wanted else image.convert(wanted)
+    picture.info = {}
+    written = io.BytesIO()
+    if kind == "JPEG":
+        picture.save(written, kind, quality=85)
+    else:
+        picture.save(written, kind)
+    return written.getvalue()
+
+
+def _bound_this_process() -> None:
+    if sys.platform == "win32":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY, _MAX_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (_MAX_SECONDS, _MAX_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # The requests of others come first, and where memory is short this process ends before the service does.
+    os.nice(10)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def main() -> None:
+    """Decode once: the format is the argument."""
+    _bound_this_process()
+    found = rewrite(sys.argv[1], sys.stdin.buffer.read())
+    if isinstance(found, int):
+        sys.exit(found)
+    sys.stdout.buffer.write(found)
+
+
+if __name__ == "__main__":
+    main()

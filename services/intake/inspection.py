@@ -1,0 +1,107 @@
+"""What is done with the files of a request once they are there: each is looked into, scanned, and images are written anew."""
+
+import asyncio
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple, Protocol
+
+from pakn import metrics
+from pakn.packs.load import Pack
+from pakn.packs.media_types import media_type_of
+from schemas.values import Fault
+from services.intake import attachments, domain
+from services.intake.domain import File
+from services.intake.files import content, images, names
+from services.intake.files.scanner import Scanner
+from services.intake.files.verdict import Refusal
+
+# Each is held whole while it is looked into.
+_AT_ONCE = 2
+
+
+class Store(Protocol):
+    """Where files are, see `FileStore`."""
+
+    async def read(self, file_id: str) -> bytes | None:
+        """The bytes of a file."""
+
+    async def find(self, file_id: str) -> tuple[int, str] | None:
+        """Size and SHA-256 of a whole file."""
+
+    async def keep(self, file: File, feedback_id: str) -> None:
+        """Store a file that is held whole."""
+
+
+class Inspected(NamedTuple):
+    """Files as they are to be kept, in the order in which they were sent, and what is wrong with those that were sent."""
+
+    files: list[File]
+    faults: list[Fault]
+
+
+class Inspection:
+    """Looks into files. Without a `scanner` they are taken as they are, and marked as not scanned."""
+
+    def __init__(self, pack: Pack, store: Store, pictures: images.Images, scanner: Scanner | None = None) -> None:
+        self._pack = pack
+        self._store = store
+        self._pictures = pictures
+        self._scanner = scanner
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def inspect(self, files: Sequence[File], feedback_id: str) -> Inspected:
+        """What to keep of the files of this feedback. May be repeated. Raises PyMongoError, and ScannerAway.
+
+        A picture that was written anew is stored under an id of its own (`attachments.picture_id`).
+        """
+        found = Inspected([], [*attachments.check(self._pack, files)])
+        faulty = {fault.field for fault in found.faults}
+        for index, file in enumerate(files):
+            field = f"attachments.{index}"
+            kept: File | Refusal = file
+            # Where there are too many files, none of them is worth the work.
+            if field not in faulty and "attachments" not in faulty:
+                async with self._turns:
+                    kept = await self._look_into(file, feedback_id)
+            if isinstance(kept, Refusal):
+                found.faults.append(kept.fault(field))
+                kept = file
+            found.files.append(kept)
+        return found
+
+    async def _look_into(self, file: File, feedback_id: str) -> File | Refusal:
+        kind = media_type_of(names.tidy(file.name))
+        data = file.content if file.content is not None else await self._store.read(file.id)
+        if kind is None or data is None:
+            # It was only counted, for a request that is not taken whatever its files hold.
+            return file
+        if refusal := content.refusal(kind, io.BytesIO(data)):
+            return refusal
+        scanned = await self._scan(data)
+        if isinstance(scanned, Refusal):
+            return scanned
+        if not images.is_image(kind):
+            return replace(file, scanned=scanned)
+        kept = await self._picture(file, kind, data, feedback_id)
+        return kept if isinstance(kept, Refusal) else replace(kept, scanned=scanned)
+
+    async def _scan(self, data: bytes) -> bool | Refusal:
+        if self._scanner is None:
+            metrics.files_scanned.labels("not_scanned").inc()
+            return False
+        refusal = await self._scanner.scan(data)
+        metrics.files_scanned.labels("refused" if refusal else "clean").inc()
+        return refusal or True
+
+    async def _picture(self, file: File, kind: str, data: bytes, feedback_id: str) -> File | Refusal:
+        picture_id = attachments.picture_id(file.id)
+        if known := await self._store.find(picture_id):
+            # A portal's record comes again. Another release could write other bytes than those that a feedback names.
+            return replace(file, id=picture_id, size=known[0], sha256=known[1], content=None)
+        picture = await self._pictures.rewrite(kind, data)
+        if isinstance(picture, Refusal) or self._pack.header.attachments.keep_originals:
+            return picture if isinstance(picture, Refusal) else file
+        kept = domain.held_file(picture_id, file.name, picture)
+        await self._store.keep(kept, feedback_id)
+        return replace(kept, content=None)

@@ -1,0 +1,105 @@
+"""The virus scanner's protocol, spoken to a small server that speaks it too."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from pakn.settings import IntakeSettings
+from services.intake.domain import whole_file
+from services.intake.files.images import Images
+from services.intake.files.scanner import INFECTED, Scanner, ScannerAway
+from services.intake.inspection import Inspection
+from tests.support.files import PDF
+from tests.support.packs import VN
+from tests.unit.services.test_inspection import Store
+
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+VIRUS = b"X5O!P%@AP"
+
+
+async def clamd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Reads one INSTREAM as clamd does, and finds what has the virus's first bytes in it."""
+    assert await reader.readexactly(10) == b"zINSTREAM\0"
+    content = b""
+    while length := int.from_bytes(await reader.readexactly(4), "big"):
+        content += await reader.readexactly(length)
+        if len(content) > 1_000_000:
+            writer.write(b"INSTREAM size limit exceeded. ERROR\0")
+            break
+    else:
+        writer.write(b"stream: Eicar-Test-Signature FOUND\0" if VIRUS in content else b"stream: OK\0")
+    writer.close()
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+
+
+async def rude(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"x" * 100_000)
+    await silent(reader, writer)
+
+
+@asynccontextmanager
+async def listening(answer: Answer, seconds: float = 30) -> AsyncIterator[Scanner]:
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield Scanner(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", seconds)
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 300_000])
+async def test_a_file_is_scanned_to_its_last_byte(size: int) -> None:
+    async with listening(clamd) as scanner:
+        assert await scanner.scan(bytes(size)) is None
+        assert await scanner.scan(bytes(size) + VIRUS) == INFECTED
+
+
+async def test_a_scanner_is_spoken_to_by_its_socket_too(tmp_path: Path) -> None:
+    path = str(tmp_path / "clamd.ctl")
+    async with await asyncio.start_unix_server(clamd, path):
+        assert await Scanner(path).scan(VIRUS) == INFECTED
+
+
+@pytest.mark.parametrize("answer", [silent, rude, endless])
+async def test_a_scanner_that_gives_no_answer_is_away(answer: Answer) -> None:
+    async with listening(answer, seconds=0.2) as scanner:
+        with pytest.raises(ScannerAway):
+            await scanner.scan(b"a")
+
+
+async def test_what_the_scanner_does_not_look_at_whole_is_not_called_clean() -> None:
+    async with listening(clamd) as scanner:
+        with pytest.raises(ScannerAway, match="size limit exceeded"):
+            await scanner.scan(bytes(3_000_000))
+
+
+async def test_nobody_listening_is_a_scanner_that_is_away() -> None:
+    async with listening(clamd) as scanner:
+        pass
+    with pytest.raises(ScannerAway, match="ConnectionRefusedError"):
+        await scanner.scan(b"a")
+
+
+async def test_files_say_whether_they_were_scanned_and_what_is_infected_is_refused() -> None:
+    sent = [whole_file("f", 0, "a.pdf", PDF), whole_file("f", 1, "b.pdf", PDF + VIRUS)]
+    unscanned = await Inspection(VN, Store(), Images()).inspect(sent, "f")
+    assert ([file.scanned for file in unscanned.files], unscanned.faults) == ([False, False], [])
+    async with listening(clamd) as scanner:
+        scanned = await Inspection(VN, Store(), Images(), scanner).inspect(sent, "f")
+    assert [file.scanned for file in scanned.files] == [True, False]
+    assert [(fault.field, fault.code) for fault in scanned.faults] == [("attachments.1", "file_not_safe")]
+
+
+@pytest.mark.parametrize("address", ["clamd", "clamd:", ":3310", "clamd:0", "clamd:x", "run/clamd.ctl"])
+def test_an_address_that_is_none_stops_the_start(address: str) -> None:
+    with pytest.raises(ValidationError, match="must be HOST:PORT or the path of a socket"):
+        IntakeSettings(clamd=address)
+    assert IntakeSettings(clamd="clamd:3310").clamd == "clamd:3310"
