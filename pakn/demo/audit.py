@@ -138,6 +138,6 @@ def _identity(envelope: Envelope, data: Mapping[str, Any]) -> str:
         return f"{envelope.name} {data['clock_id']} {data['days_before']}"
     if envelope.name == "FeedbackOverdue":
         return f"{envelope.name} {data['clock_id']} {data['times']}"
-    if envelope.name in ("DeadlineSet", "DeadlineCancelled"):
+    if envelope.name in ("DeadlineSet", "DeadlineNotCounted", "DeadlineCancelled"):
         return f"{envelope.name} {data['clock_id']} {envelope.cause}"
     return ""

@@ -1,8 +1,8 @@
 """Decides which letters follow from a fact, what a letter waits for, and what becomes of it. Pure.
 
 Only the letter about an assignment waits for a deadline. The same fact opens the clock, so its `DeadlineSet` follows on the
-same partition a moment later, unless no calendar reaches the last day yet. The letter is sent as soon as the deadline is
-known, and without a deadline after `DEADLINE_WAIT`. The receipt never waits.
+same partition a moment later, or `DeadlineNotCounted` if no calendar reaches the last day yet. The letter is sent as soon as
+one of them comes, and without a deadline after `DEADLINE_WAIT`. The receipt never waits.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from pakn.packs.models import Letters
 from schemas import (
     ContactRecorded,
     DeadlineMoved,
+    DeadlineNotCounted,
     DeadlineSet,
     Envelope,
     Fact,
@@ -41,7 +42,10 @@ _CONTACT_LOOK_MIN, _CONTACT_LOOK_MAX = timedelta(seconds=1), timedelta(minutes=1
 _NOT_KEPT = {"content", "attachments", "place", "count"}
 # Events that say something of a case, whether or not the pack has a letter for them.
 CASE_EVENTS = frozenset(
-    {"FeedbackSubmitted", "FeedbackNotAccepted", "FeedbackAssigned", "DeadlineSet", "DeadlineMoved", "ContactRecorded"}
+    {
+        *("FeedbackSubmitted", "FeedbackNotAccepted", "FeedbackAssigned", "ContactRecorded"),
+        *("DeadlineSet", "DeadlineNotCounted", "DeadlineMoved"),
+    }
 )
 
 State = Literal["queued", "sending", "sent", "uncertain", "failed", "undeliverable"]
@@ -78,13 +82,17 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What letters say about a case. `contact_known` is also true if the contact has been erased."""
+    """What letters say about a case. `contact_known` is also true if the contact has been erased.
+
+    `uncounted`: no deadline is known, and none comes for now, since no calendar reaches its last day.
+    """
 
     title: str = ""
     category: str = ""
     submitted_at: datetime | None = None
     agency: str | None = None
     deadline: Deadline | None = None
+    uncounted: bool = False
     contact: Contact | None = None
     contact_known: bool = False
 
@@ -157,7 +165,7 @@ def follow(letters: Letters, version: str, envelope: Envelope, event: BaseModel,
     ]
     written = tuple(_letter(moment, version, envelope, event, now) for moment in due)
     case = _case_news(event)
-    releases = "contact_known" in case or case.get("deadline") is not None
+    releases = "contact_known" in case or case.get("deadline") is not None or case.get("uncounted", False)
     return News(written, case, releases)
 
 
@@ -187,11 +195,13 @@ def _case_news(event: BaseModel) -> dict[str, Any]:
             return event.model_dump(include={"title", "category", "submitted_at"}, exclude_none=True)
         case FeedbackAssigned():
             # The former agency's due date must not stand in the letter about the new one.
-            reset = {} if event.previous_agency == event.agency else {"deadline": None}
+            reset = {} if event.previous_agency == event.agency else {"deadline": None, "uncounted": False}
             return event.model_dump(include={"title", "category", "submitted_at", "agency"}) | reset
         case DeadlineSet(rule="handle_reply") | DeadlineMoved(rule="handle_reply"):
             kept = {"agency", "rule", "rule_set", "article", "due_date", "verified", "count"}
-            return {"deadline": event.model_dump(mode="json", include=kept)}
+            return {"deadline": event.model_dump(mode="json", include=kept), "uncounted": False}
+        case DeadlineNotCounted(rule="handle_reply"):
+            return {"deadline": None, "uncounted": True}
         case ContactRecorded():
             kept = {"name", "email", "language", "lookup_secret", "verified", "confirmation_token"}
             return {"contact": event.model_dump(mode="json", include=kept), "contact_known": True}
@@ -200,7 +210,7 @@ def _case_news(event: BaseModel) -> dict[str, Any]:
 
 def start(letter: Letter, case: Mapping[str, Any]) -> Settlement:
     """The first state of a letter: due now, or waiting for its deadline. `case` has the fields known from the same batch."""
-    waits = letter.needs_deadline and case.get("deadline") is None
+    waits = letter.needs_deadline and case.get("deadline") is None and not case.get("uncounted")
     due_at = letter.created_at + DEADLINE_WAIT if waits else letter.created_at
     return Settlement("queued", next_try_at=due_at, waiting=waits)
 
@@ -222,7 +232,7 @@ def readiness(letter: Letter, case: Case, now: datetime, *, bounced: bool = Fals
     if bounced:
         reason = "an earlier letter came back from the address"
         return Settlement("undeliverable", reason, attempts=letter.attempts, announced=True)
-    if letter.needs_deadline and case.deadline is None and age < DEADLINE_WAIT:
+    if letter.needs_deadline and case.deadline is None and not case.uncounted and age < DEADLINE_WAIT:
         return Settlement("queued", next_try_at=letter.created_at + DEADLINE_WAIT, waiting=True, attempts=letter.attempts)
     return None
 

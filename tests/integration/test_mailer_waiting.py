@@ -10,7 +10,7 @@ from pakn.engine.turn import Tombstone
 from services.notify import commands
 from services.notify.domain import Case
 from tests.support.letters import read, texts
-from tests.support.mail_world import START, MailServer, Notify, assigned, contact, deadline_set, submitted
+from tests.support.mail_world import START, MailServer, Notify, assigned, contact, deadline_set, not_counted, submitted
 
 
 async def test_a_letter_waits_for_its_contact_and_goes_as_soon_as_it_comes(notify: Notify, server: MailServer) -> None:
@@ -64,6 +64,15 @@ async def test_the_letter_about_the_agency_has_the_due_date_that_comes_after_it(
     (data,) = server.mailbox
     plain, _ = texts(read(data))
     assert "23/03/2026" in plain
+
+
+async def test_the_letter_about_the_agency_goes_at_once_when_no_day_will_come(notify: Notify, server: MailServer) -> None:
+    await notify.take(contact(), assigned())
+    await notify.tick()
+    assert server.mailbox == []
+    await notify.take(not_counted())
+    await notify.tick()
+    assert len(server.mailbox) == 1
 
 
 async def test_two_instances_on_one_database_send_each_letter_once(notify: Notify, server: MailServer) -> None:

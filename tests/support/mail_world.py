@@ -196,3 +196,7 @@ def assigned() -> Any:
 
 def deadline_set() -> Any:
     return example("DeadlineSet", **common(1), started_at=START, due_at=START, due_date="2026-03-23")
+
+
+def not_counted() -> Any:
+    return example("DeadlineNotCounted", **common(1), started_at=START)

@@ -21,7 +21,7 @@ from tests.support.packs import VN
 PACKS = {"vn": VN}
 RULES = get_args(RuleName)
 FIRED = ("warning", "overdue", "progress")
-FACTS = ("DeadlineSet", "DeadlineMet", "DeadlineCancelled", "DeadlineMoved", "OverdueWithdrawn")
+FACTS = ("DeadlineSet", "DeadlineNotCounted", "DeadlineMet", "DeadlineCancelled", "DeadlineMoved", "OverdueWithdrawn")
 REQUIRED = ("title", "law", "pack", "steps")
 TOP = (*REQUIRED, "not yet announced", "calendar until")
 STATES = ("open", "late", "met", "cancelled", "uncounted")
@@ -247,6 +247,8 @@ class Play:
                 return f"{self.law.days.local_day(fact.time)} {kind} {event.rule}{number}"
             case schemas.DeadlineSet():
                 return f"DeadlineSet {event.rule} due {event.due_date}"
+            case schemas.DeadlineNotCounted():
+                return f"DeadlineNotCounted {event.rule}"
             case schemas.DeadlineMet():
                 return f"DeadlineMet {event.rule} {'late' if event.late else 'in time'}"
             case schemas.DeadlineMoved():

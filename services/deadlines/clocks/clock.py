@@ -38,7 +38,7 @@ class Moved(BaseModel, frozen=True):
 class Clock(BaseModel, frozen=True, extra="ignore"):
     """A limit that runs, or ran, for one agency.
 
-    A clock whose last day no calendar reaches yet has no due day. No event announces it until it has been counted.
+    A clock whose last day no calendar reaches yet has no due day. Its one event says so, until it has been counted.
     """
 
     id: str

@@ -17,7 +17,7 @@ from schemas import Event, Fact
 from schemas.values import RuleName
 from services.deadlines.clocks import corrections
 from services.deadlines.clocks.clock import Case, Clock, Rung, open_clock, rule_of
-from services.deadlines.clocks.facts import about, clock_fact, last_day, set_facts
+from services.deadlines.clocks.facts import about, clock_fact, last_day, opened_facts
 from services.deadlines.clocks.ladder import with_next_rung
 from services.deadlines.law.known import Law, NoRuleSet
 
@@ -62,7 +62,7 @@ def apply_event(law: Law, case: Case | None, event: BaseModel, cause: str, parti
     """The case after an event, and the facts that follow. `cause` is the event's id.
 
     Raises GiveUp if the case is not known or no rule set covers the day, and TryAgain if the law of a clock has still to be
-    read. A clock that no calendar reaches opens uncounted; `advance` counts it once a calendar does.
+    read. A clock that no calendar reaches opens uncounted, which a fact says; `advance` counts it once a calendar does.
     """
     meaning = moment_of(event)
     if meaning is None:
@@ -104,7 +104,7 @@ def apply_event(law: Law, case: Case | None, event: BaseModel, cause: str, parti
     for name in rule_set.rules:
         begun = _open(law, case, rule_set, name, moment, at, known_at, cause)
         if begun is not None:
-            facts += set_facts(law, case, begun, at, cause)
+            facts += opened_facts(law, case, begun, at, cause)
             # A clock that opens again by a law that was corrected meanwhile may be in time after all.
             former = clocks.get(begun.id, begun)
             facts += corrections.withdrawn(case, former, begun, cause, corrections.reason(former, begun))

@@ -46,6 +46,16 @@ def clock_fact(
     )
 
 
+def opened_facts(law: Law, case: Case, clock: Clock, at: datetime, cause: str) -> list[Fact]:
+    """The fact that a clock runs: with its last day, or that no calendar reaches it, so that nobody waits for a day in vain."""
+    if clock.due_at is not None:
+        return set_facts(law, case, clock, at, cause)
+    event = schemas.DeadlineNotCounted.model_validate(
+        about(case, clock) | by_law(law, clock) | {"started_at": clock.started_at, "count": clock.count}
+    )
+    return [clock_fact(case, clock, event, at, cause, discriminator=clock.id)]
+
+
 def set_facts(law: Law, case: Case, clock: Clock, at: datetime, cause: str) -> list[Fact]:
     """The fact that a clock runs, with its last day and its law; no fact for a clock that is not counted."""
     if clock.due_at is None:

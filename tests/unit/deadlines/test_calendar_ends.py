@@ -17,6 +17,18 @@ def of_reply(lines: list[str]) -> list[str]:
     return [line for line in lines if "handle_reply" in line]
 
 
+def test_whoever_waits_for_the_last_day_is_told_at_once_that_it_is_not_known() -> None:
+    """Nothing said so: the letter about the agency waited for a day that would not come."""
+    story = Story(at("2026-12-21"), law=UNTIL_2026)
+    (fact,) = [fact for fact in story.facts if fact.name == "DeadlineNotCounted"]
+    assert fact.topics == ("feedback", "assignments.gia-lai")
+    told = data(story.facts, "DeadlineNotCounted", "handle_reply")
+    assert (told.clock_id, told.count.limit, told.count.started_on) == (story.clock("handle_reply").id, 15, date(2026, 12, 21))
+    assert told.calendar_version == UNTIL_2026.days.calendar.version
+    counted = Story(at("2026-03-02"))
+    assert "DeadlineNotCounted" not in {fact.name for fact in counted.facts}
+
+
 def test_a_limit_corrected_in_the_meantime_is_told_of_once_with_the_day_that_holds() -> None:
     """The corrected limit alone, which no calendar reaches either, is passed over until one does."""
     story = Story(at("2026-12-21"), law=UNTIL_2026)

@@ -89,7 +89,9 @@ def test_only_the_limit_for_the_reply_is_told_to_the_sender() -> None:
 
 
 def test_contacts_deadlines_and_tombstones_let_waiting_letters_go() -> None:
-    assert [news_of(event(name, email=None)).releases for name in ("ContactRecorded", "DeadlineSet")] == [True, True]
+    for name in ("ContactRecorded", "DeadlineSet", "DeadlineNotCounted"):
+        assert news_of(event(name, email=None)).releases
+    assert news_of(event("DeadlineNotCounted", rule="refuse")) == domain.News()
     assert not news_of(event("FeedbackSubmitted")).releases
     assert domain.ERASED.releases
 
@@ -104,6 +106,19 @@ def test_the_letter_about_the_agency_waits_for_its_due_date_but_not_for_ever() -
     assert waits.next_try_at == NOW + domain.DEADLINE_WAIT
     assert domain.readiness(letter, KNOWN, NOW) is None
     assert domain.readiness(letter, without, NOW + domain.DEADLINE_WAIT) is None
+
+
+def test_the_letter_about_the_agency_waits_for_no_day_that_will_not_come() -> None:
+    """At the end of a year without the next one's calendar every such letter once waited ten minutes."""
+    letter = letter_of(assigned("a.one"))
+    told = news_of(event("DeadlineNotCounted")).case
+    assert not domain.start(letter, told).waiting
+    case = domain.Case(contact=KNOWN.contact, contact_known=True, **told)
+    assert domain.readiness(letter, case, NOW) is None
+    # Another agency has a clock of its own, of which nothing is known yet.
+    moved = replace(case, uncounted=news_of(assigned("a.two", "a.one")).case["uncounted"])
+    assert domain.readiness(letter, moved, NOW) is not None
+    assert news_of(event("DeadlineSet")).case["uncounted"] is False
 
 
 def test_a_move_inside_an_agency_and_a_receipt_wait_for_no_due_date() -> None:
