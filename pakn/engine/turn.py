@@ -32,6 +32,8 @@ from schemas.values import Fault, faults_of
 log = logger(__name__)
 # Codes of the server for a document that it can never keep: too large, nested too deeply, too large a key of an index.
 _NEVER_KEPT = {10334, 15, 17280, 17282, 17419}
+# Lawful texts have a third of it if they consist of commas. 8 MB of `[],[],` take a gigabyte and five seconds to read.
+MAX_JSON_MARKS = 60_000
 
 
 def is_poison(error: Exception | None) -> bool:
@@ -201,7 +203,8 @@ class Turn:
             try:
                 received = self.parse(record)
             except GiveUp as fault:
-                given_up.append(GivenUp(record, fault))
+                # Its traceback leads back to this list: a circle, in which every record would stay until the collector comes.
+                given_up.append(GivenUp(record, fault.with_traceback(None)))
             else:
                 if received is not None:
                     batch.append(received)
@@ -241,8 +244,13 @@ class Turn:
             return None
         if envelope.type not in self._readers:
             raise GiveUp("unknown_schema", f"ce_type {envelope.type!r} is not one that this release reads: {sorted(self._readers)}")
+        value = record.value or b""
+        if len(value) > kafka.MAX_RECORD_BYTES:
+            raise GiveUp("invalid", f"the value has {len(value)} bytes; no topic takes more than {kafka.MAX_RECORD_BYTES}")
+        if (marks := sum(map(value.count, (b"[", b"{", b",")))) > MAX_JSON_MARKS:
+            raise GiveUp("invalid", f"the value has {marks} brackets, braces and commas; at most {MAX_JSON_MARKS} are read")
         try:
-            event = self._readers[envelope.type].model_validate_json(record.value or b"")
+            event = self._readers[envelope.type].model_validate_json(value)
         except ValidationError as error:
             raise GiveUp("invalid", faults=tuple(faults_of(error, "data"))) from None
         return Received(envelope, event, topic, record.partition, record.offset, appended_at(record), record)
