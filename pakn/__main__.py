@@ -13,9 +13,13 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "up": ("pakn.local.commands:up", "Run the four services in the foreground, with Kafka and MongoDB where no address is set."),
     "demo": ("pakn.demo.commands:demo", "Play weeks of real requests through the four services and count what came of them."),
     "provision": ("pakn.operations.commands:provision", "Create the topics that the pack's agencies and portals need."),
+    "quarantine": (
+        "pakn.operations.quarantine:cli",
+        "Records that end a process again and again: list, release, skip.",
+    ),
     "token": ("services.intake.commands:token", "Sign a token by which an agency may read the senders of its own cases."),
     "erase": ("services.intake.commands:erase", "Erase name, address, phone and email of a feedback's sender for good."),
-    "letters": ("services.notify.commands:cli", "Letters that need a person: list them, settle one."),
+    "letters": ("services.notify.commands:cli", "Letters that need a person: list them, settle them."),
     "due": ("services.deadlines.commands:due", "Say when a limit ends, by which law, and why: every counted and skipped day."),
     "calendar": ("services.deadlines.commands:calendar", "The working calendar: compare it, apply a corrected one."),
     "replay-clocks": (

@@ -14,6 +14,7 @@ Reason = Literal[
     "missing_rule_set",
     "unexpected",
     "unsavable",
+    "quarantined",
 ]
 
 
@@ -21,12 +22,14 @@ class GiveUp(Exception):
     """No repetition mends this record: it goes to the service's dead-letter topic with `reason` and the text.
 
     `faults` list each place that is wrong, where the sender gets an answer; without a text of its own they are the text.
+    `code` is that of the feedback which the sender registered under this id before.
     """
 
-    def __init__(self, reason: Reason, text: str = "", faults: tuple[Fault, ...] = ()) -> None:
+    def __init__(self, reason: Reason, text: str = "", faults: tuple[Fault, ...] = (), code: str | None = None) -> None:
         super().__init__(text or "; ".join(f"{fault.field}: {fault.message}" for fault in faults))
         self.reason: Reason = reason
         self.faults = faults
+        self.code = code
 
 
 def describe(error: BaseException) -> str:

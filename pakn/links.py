@@ -1,6 +1,10 @@
-"""The addresses at which citizens reach their feedback, in answers and in letters."""
+"""The codes and addresses by which citizens reach their feedback, in answers and in letters."""
 
+import re
+import unicodedata
 from urllib.parse import quote
+
+_APART = re.compile(r"[^0-9A-Z]+")
 
 
 def feedback_path(code: str) -> str:
@@ -17,3 +21,26 @@ def feedback(public_url: str, code: str, lookup_secret: str | None = None) -> st
 def confirmation(public_url: str, code: str, token: str) -> str:
     """The link by which the reader of a letter confirms that the address is his."""
     return f"{public_url.rstrip('/')}{feedback_path(code)}/confirmation?token={quote(token, safe='')}"
+
+
+def read_code(text: str, prefix: str = "") -> str:
+    """The code that somebody means: in small letters, with spaces, other separators or none, digits of other scripts.
+
+    `prefix` is the pack's, which may be left out then: `20261126-42` is `PAKN.20261126.0042`. A text that cannot be a code comes
+    back as it is; no feedback has it.
+    """
+    plain = unicodedata.normalize("NFKC", text).upper()
+    plain = "".join(str(unicodedata.decimal(letter)) if letter.isdecimal() else letter for letter in plain)
+    parts = [part for part in _APART.split(plain) if part]
+    whole = "".join(parts)
+    if prefix and (found := re.fullmatch(rf"(?:{re.escape(prefix)})?([0-9]{{8}})([0-9]{{4,18}})", whole)):
+        return _code(prefix, *found.groups())
+    if len(parts) == 2 and prefix:
+        parts = [prefix, *parts]
+    if len(parts) == 3 and re.fullmatch(r"[0-9]{8}", parts[1]) and re.fullmatch(r"[0-9]{1,18}", parts[2]):
+        return _code(*parts)
+    return text
+
+
+def _code(prefix: str, day: str, number: str) -> str:
+    return f"{prefix}.{day}.{int(number):04d}"

@@ -19,6 +19,9 @@ partitions_assigned = Gauge("pakn_partitions_assigned", "Partitions that this pr
 last_progress = Gauge(
     "pakn_last_progress_timestamp_seconds", "Machine time at which a batch was last committed, or none was waiting."
 )
+quarantined_partitions = Gauge(
+    "pakn_quarantined_partitions", "Partitions in quarantine that this process owns: 1 each.", ["topic", "partition"]
+)
 dead_letters = Counter("pakn_dead_letters_total", "Records given up, by reason.", ["reason"])
 
 submissions = Counter("pakn_submissions_total", "Submissions, by channel and result.", ["channel", "result"])
@@ -27,6 +30,7 @@ rate_limits_blind = Counter("pakn_rate_limits_blind_total", "Requests that no li
 outbox_pending = Gauge("pakn_outbox_pending", "Stored submissions whose facts are not yet published by this process.")
 
 cases = Gauge("pakn_cases", "Open cases, by state.", ["state"])
+crowded_cases = Gauge("pakn_crowded_cases", "Open cases that have used half of the acts or bytes that a case may have.")
 
 clocks = Gauge("pakn_clocks", "Clocks that run, by rule and whether they are late or could not be counted.", ["rule", "state"])
 calendar_ends = Gauge("pakn_calendar_ends_timestamp_seconds", "Legal time at which the last year of the working calendar ends.")
@@ -39,4 +43,5 @@ timers_fired_until = Gauge("pakn_timers_fired_until_timestamp_seconds", "Legal t
 letters = Gauge("pakn_letters", "Letters that are not settled, by state.", ["state"])
 letters_sent = Counter("pakn_letters_sent_total", "Letters that the mail server accepted, by moment.", ["moment"])
 letters_held = Counter("pakn_letters_held_total", "Letters put off to the next day: their address has had its number.")
+mail_server_refuses = Gauge("pakn_mail_server_refuses", "1 while the mail server refuses all letters, and sending rests.")
 letter_attempts = Counter("pakn_letter_attempts_total", "Attempts to send a letter, by result.", ["result"])

@@ -7,11 +7,11 @@ import difflib
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -78,6 +78,13 @@ class LocalSettings(BaseModel):
     mongo_port: int = Field(default=19017, ge=1, le=65535)
 
 
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class SmtpSettings(BaseModel):
     """The mail server that takes the letters."""
 
@@ -85,10 +92,17 @@ class SmtpSettings(BaseModel):
     port: int = Field(default=1025, ge=1, le=65535)
     username: str | None = None
     password: SecretStr | None = None
-    starttls: bool = False
+    tls: Literal["none", "starttls", "implicit"] = Field(default="none", validate_default=True)
     sender: str = "PAKN <no-reply@pakn.example>"
     connections: int = Field(default=4, ge=1, le=64)
     timeout_seconds: float = Field(default=20, gt=0)
+
+    @field_validator("tls")
+    @classmethod
+    def _hides_the_password(cls, tls: str, info: ValidationInfo) -> str:
+        if tls == "none" and info.data.get("username") and not _is_this_machine(info.data.get("host", "")):
+            raise ValueError("the password would cross the network in clear: use starttls or implicit, or leave out the username")
+        return tls
 
 
 class LegalTimeSettings(BaseModel):
@@ -112,6 +126,9 @@ class IntakeSettings(BaseModel):
     limit_wrong: int = Field(default=100, ge=0)
     unlimited_networks: Networks = "127.0.0.0/8,::1/128"
     public_url: str = "http://localhost:8001"
+    uploads: int = Field(default=8, ge=1, le=1000, description="forms that may come in at once; each holds a few megabytes")
+    upload_seconds: float = Field(default=300, gt=0, le=1800, description="that the body of one request may take")
+    silent_seconds: float = Field(default=20, gt=0, description="without a byte after which a request is cut")
 
 
 class DeadlinesSettings(BaseModel):
@@ -131,8 +148,9 @@ class NotifySettings(BaseModel):
     tick_seconds: float = Field(default=1, gt=0)
     batch: int = Field(default=100, ge=1, le=1000)
     lease_seconds: float = Field(default=120, gt=0)
-    attempts: int = Field(default=12, ge=1)
-    backoff_seconds: float = Field(default=5, gt=0, description="doubles with each attempt, to an hour at most")
+    backoff_seconds: float = Field(default=5, gt=0, description="the first pause; the pauses grow to an hour at most")
+    # So many recipients refused in a row are the mail server's fault: sending rests, and the letters stay queued.
+    refusals: int = Field(default=10, ge=2)
     # In a day (UTC); the others wait for the next one. 0: no bound.
     letters_per_address: int = Field(default=50, ge=0)
     letters_per_unconfirmed: int = Field(default=10, ge=0)
@@ -147,6 +165,13 @@ class FuseSettings(BaseModel):
 
     run: int = Field(default=20, ge=1, description="cases that may fail one after the other")
     share: float = Field(default=0.5, gt=0, le=1, description="of the decisions of a minute that may fail")
+
+
+class QuarantineSettings(BaseModel):
+    """When a partition whose record ends the process again and again is set aside, so that all others go on."""
+
+    suspect: int = Field(default=2, ge=1, description="unexplained ends at one offset, after which records are handed over singly")
+    ends: int = Field(default=3, ge=1, description="unexplained ends with the same record in hand, after which it is set aside")
 
 
 class LogSettings(BaseModel):
@@ -175,6 +200,7 @@ class Settings(BaseSettings):
     notify: NotifySettings = NotifySettings()
     log: LogSettings = LogSettings()
     fuse: FuseSettings = FuseSettings()
+    quarantine: QuarantineSettings = QuarantineSettings()
 
     def port(self, service: ServiceName) -> int:
         """The HTTP port of `service` in this process."""

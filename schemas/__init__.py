@@ -18,6 +18,9 @@ from schemas.envelope import Fact as Fact
 from schemas.envelope import derived_id as derived_id
 from schemas.envelope import fact as fact
 from schemas.envelope import parse_envelope as parse_envelope
+from schemas.envelope import parse_record as parse_record
+from schemas.envelope import readable_data as readable_data
+from schemas.envelope import readable_id as readable_id
 from schemas.feedback_accepted import FeedbackAccepted as FeedbackAccepted
 from schemas.feedback_assigned import FeedbackAssigned as FeedbackAssigned
 from schemas.feedback_not_accepted import FeedbackNotAccepted as FeedbackNotAccepted

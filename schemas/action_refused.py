@@ -3,7 +3,7 @@
 from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import Fault
+from schemas.values import Fault, RecordPlace
 
 
 class ActionRefused(Event):
@@ -17,4 +17,5 @@ class ActionRefused(Event):
     feedback_id: str | None = None
     agency: str
     faults: tuple[Fault, ...]
+    record: RecordPlace | None = Field(default=None, description="where the refused action stands")
     refused_at: AwareDatetime

@@ -1,10 +1,10 @@
 """AgencyAction: what an agency does with a feedback, posted to its own topic `actions.<agency>`; routing decides.
 
 The topic's name says which agency speaks, so no action names its agency. What is lawful becomes a fact; what is not
-comes back as `ActionRefused` in `assignments.<agency>`.
+comes back as `ActionRefused` in `assignments.<agency>`. An unknown field is refused, so that no misspelt one is lost.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, RootModel
 
@@ -12,7 +12,7 @@ from schemas.envelope import Event, Released, Writer
 from schemas.values import Account, FeedbackId, Line, Slug, Text
 
 
-class _Action(Event):
+class _Action(Event, frozen=True, extra="forbid"):
     feedback_id: FeedbackId
     actor: Account = Field(description="the officer's account, not a name: the check must be another's")
 
@@ -83,3 +83,6 @@ class AgencyAction(Released, RootModel[Annotated[AnyAction, Field(discriminator=
     """One of the actions of an agency, told apart by `action`."""
 
     written_by: ClassVar[Writer] = "others"
+    tags: ClassVar[frozenset[str]] = frozenset(
+        tag for model in get_args(AnyAction) for tag in get_args(model.model_fields["action"].annotation)
+    )

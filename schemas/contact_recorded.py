@@ -4,9 +4,11 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from schemas.values import EMAIL_PATTERN, CaseEvent, Line
+from schemas.values import CaseEvent, Line
 
-EmailText = Annotated[str, StringConstraints(max_length=254, pattern=EMAIL_PATTERN)]
+# Intake checks an address before it records it. What is recorded stays readable, whatever later rules say of addresses.
+_EMAIL = r'^[^\s@<>,;:"\x00-\x1f]+@[^\s@<>,;:"\x00-\x1f]+\.[^\s@<>,;:"\x00-\x1f]+$'
+EmailText = Annotated[str, StringConstraints(max_length=254, pattern=_EMAIL)]
 
 
 class ContactRecorded(CaseEvent):

@@ -1,12 +1,12 @@
 """PortalSubmission: what another portal posts to its own topic, `inbox.<portal>`; intake answers in `outbox.<portal>`."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 
-from schemas.contact_recorded import EmailText
+from schemas.addresses import MailAddress
 from schemas.envelope import Event, Writer
-from schemas.values import Line, Place, Slug, SubmitterType, Text
+from schemas.values import Composed, Line, Place, SentTime, Slug, SubmitterType, Text
 
 
 class Sender(BaseModel, frozen=True, extra="forbid"):
@@ -15,13 +15,13 @@ class Sender(BaseModel, frozen=True, extra="forbid"):
     name: Line | None = None
     address: Line | None = None
     phone: Line | None = None
-    email: EmailText | None = None
+    email: MailAddress | None = None
 
 
 class InlineFile(BaseModel, frozen=True, extra="forbid"):
     """A small file that travels inside the submission."""
 
-    name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]*$")
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]*$"), Composed]
     content_base64: str
 
 
@@ -46,7 +46,7 @@ class PortalSubmission(Submission):
 
     written_by: ClassVar[Writer] = "others"
     reference: Line | None = Field(default=None, description="the portal's own file number, given back in the answer")
-    sent_at: AwareDatetime | None = Field(
+    sent_at: SentTime | None = Field(
         default=None, description="when the sender sent it at the portal; the broker's time when absent"
     )
     attachments: tuple[InlineFile, ...] = ()

@@ -1,9 +1,9 @@
 """From intake to a portal, in `outbox.<portal>`."""
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Event
-from schemas.values import Fault
+from schemas.values import Fault, FeedbackCode, RecordPlace
 
 
 class SubmissionRefused(Event):
@@ -15,5 +15,7 @@ class SubmissionRefused(Event):
     submission_id: str
     reference: str | None = None
     portal: str
+    code: FeedbackCode | None = Field(default=None, description="of the feedback that was registered under this id before")
     faults: tuple[Fault, ...]
+    record: RecordPlace | None = Field(default=None, description="where the refused submission stands")
     refused_at: AwareDatetime

@@ -1,10 +1,12 @@
 """Values that several events share: identifiers, attachments, bounded texts. Used by the event files beside this one."""
 
 import datetime
+import re
+import unicodedata
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from schemas.envelope import Event
 
@@ -14,17 +16,35 @@ _ACCOUNT = r"^[A-Za-z0-9._-]{1,64}$"
 _ONE_LINE = r"^[^\x00-\x1f]*$"
 # U+0000 to U+001F but tab and line breaks are refused: they would break mail headers and logs further on.
 _CLEAN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _FILE_NAME = r"^[^\x00-\x1f/\\]*$"
-EMAIL_PATTERN = r"^[^\s@<>,;:\"\x00-\x1f]+@[^\s@<>,;:\"\x00-\x1f]+\.[^\s@<>,;:\"\x00-\x1f]+$"
 
+
+def composed(value: Any) -> Any:
+    """A text in Unicode's composed form (NFC), in which a letter of Vietnamese is one character; other values unchanged.
+
+    Some keyboards and file systems write a letter and its accents apart: limits would count them, and no name would be found.
+    """
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
+def _written_time(value: Any) -> Any:
+    """A time that others send is text as in RFC 3339: a number might count seconds or milliseconds, or be a day without a year."""
+    if isinstance(value, datetime.datetime) or (isinstance(value, str) and _RFC_3339.fullmatch(value)):
+        return value
+    raise PydanticCustomError("written_time", "no time as in RFC 3339")
+
+
+SentTime = Annotated[AwareDatetime, BeforeValidator(_written_time)]
+Composed = BeforeValidator(composed)
 FeedbackId = Annotated[str, StringConstraints(pattern=_UUID)]
 FeedbackCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+\.\d{8}\.\d{4,}$")]
 # Agency, portal and category ids are parts of topic names and of metric labels, hence the narrow alphabet.
 Slug = Annotated[str, StringConstraints(pattern=_SLUG)]
 # An officer's account, never a name or an address: the second person's check (Article 46) compares accounts.
 Account = Annotated[str, StringConstraints(pattern=_ACCOUNT)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=_ONE_LINE)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=_CLEAN)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=_ONE_LINE), Composed]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=_CLEAN), Composed]
 RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish"]
 Unit = Literal["working_days", "days", "hours"]
 DayOffKind = Literal["holiday", "made_up", "swap_off"]
@@ -70,7 +90,7 @@ class Attachment(BaseModel, frozen=True, extra="ignore"):
     """A file that belongs to a feedback; its bytes stay with intake and are read there by `id`."""
 
     id: str
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_FILE_NAME)]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_FILE_NAME), Composed]
     media_type: str
     size: int = Field(ge=1, description="bytes")
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -100,6 +120,14 @@ class DayCount(BaseModel, frozen=True, extra="ignore"):
     limit: int
     unit: OpenUnit
     unusual: tuple[UnusualDay, ...] = ()
+
+
+class RecordPlace(BaseModel, frozen=True, extra="ignore"):
+    """Where a record stands in Kafka; no other has the same place."""
+
+    topic: str
+    partition: int
+    offset: int
 
 
 # What each code of a fault means. A code is never taken back or given another meaning; new ones may come.
@@ -135,11 +163,13 @@ FAULT_CODES = {
     "same_person": "who checks must be another person than who replied",
     "same_unit": "a transfer inside an agency must name another unit",
     "coordinator_cannot_return": "the coordinating agency cannot return a case",
+    "case_is_full": "the case holds as much as a case may: only acts that end it are possible",
     "unreadable": "the record's headers are no CloudEvents envelope",
     "unknown_type": "an event type that is not taken here",
     "unknown_sender": "the record does not prove who sent it",
     "unknown_schema": "a version of the event that is not read yet",
     "unsavable": "more than the system can keep",
+    "quarantined": "it ended the process again and again, and an operator has passed it over",
     "unexpected": "a fault of the system's own",
 }
 
@@ -180,7 +210,12 @@ _CODES_AND_WORDS = {
     "datetime_from_date_parsing": _A_TIME,
     "datetime_object_invalid": _A_TIME,
     "timezone_aware": _A_TIME,
+    "written_time": _A_TIME,
     "string_unicode": ("bad_format", "is not valid Unicode; send UTF-8 without single surrogates"),
+    "mail_address": (
+        "bad_format",
+        "must be an email address that letters can go to, such as name@example.org: no spaces, and no accents before the @",
+    ),
     "string_too_short": ("too_short", "must have at least {min_length} character(s)"),
     "string_too_long": ("too_long", "has more than {max_length} characters; shorten it"),
     "greater_than_equal": ("out_of_range", "must be {ge} or more"),
@@ -188,7 +223,7 @@ _CODES_AND_WORDS = {
     "literal_error": ("not_one_of", "must be {expected}"),
     "union_tag_invalid": ("not_one_of", "must be one of {expected_tags}"),
     "union_tag_not_found": ("missing", "is required and missing: it says which of several documents this is"),
-    "json_invalid": ("not_json", "is not JSON: {error}"),
+    "json_invalid": ("not_json", "is not a JSON document in UTF-8"),
 }
 # What a text that others send must look like, by its pattern.
 _PATTERN_WORDS = {
@@ -198,29 +233,37 @@ _PATTERN_WORDS = {
     _ONE_LINE: "must be one line of text without control characters",
     _CLEAN: "must be text without control characters other than tab and line break",
     _FILE_NAME: "must be a file's name without slashes and control characters",
-    EMAIL_PATTERN: "must be one email address, such as name@example.org",
 }
 
 
-def _fault_of(row: ErrorDetails, whole: str) -> Fault:
+# Where a JSON parser met what it could not read; its other words are about its own insides.
+_JSON_PLACE = re.compile(r"at line \d+ column \d+")
+
+
+def _fault_of(row: ErrorDetails, whole: str, tags: frozenset[str]) -> Fault:
     kind, context = row["type"], row.get("ctx", {})
-    code, words = _CODES_AND_WORDS.get(kind, ("invalid", ""))
-    message = words.format_map(context) if words else row["msg"]
+    code, words = _CODES_AND_WORDS.get(kind, ("invalid", "is not what is wanted here; compare it with the schema"))
+    message = words.format_map(context)
     if kind == "string_pattern_mismatch":
         code, message = "bad_format", _PATTERN_WORDS.get(context["pattern"], f"must be written as {context['pattern']}")
+    elif kind == "json_invalid" and (place := _JSON_PLACE.search(context["error"])):
+        message += f"; it ends or breaks {place[0]}"
     location = [str(part) for part in row["loc"]]
+    if len(location) > 1 and location[0] in tags:
+        del location[0]
     if kind.startswith("union_tag"):
         location.append(context["discriminator"].strip("'"))
     return Fault(field=".".join(location)[:200] or whole, code=code, message=message[:500])
 
 
-def faults_of(error: ValidationError, whole: str) -> list[Fault]:
+def faults_of(error: ValidationError, whole: str, tags: frozenset[str] = frozenset()) -> list[Fault]:
     """Every fault that the check of a document found, a hundred at most; `whole` is the name of the document itself.
 
-    Without that limit a record of many unknown fields would get an answer larger than Kafka takes.
+    Without that limit a record of many unknown fields would get an answer larger than Kafka takes. `tags` are those of the
+    model that was read.
     """
     rows = error.errors(include_url=False, include_input=False)
-    faults = [_fault_of(row, whole) for row in rows[:_MOST_FAULTS]]
+    faults = [_fault_of(row, whole, tags) for row in rows[:_MOST_FAULTS]]
     if len(rows) > _MOST_FAULTS:
         faults.append(Fault(field=whole, code="invalid", message=f"has {len(rows) - _MOST_FAULTS} more faults"))
     return faults

@@ -20,6 +20,7 @@ from pakn.demo.requests import SENDER_STEPS, Act, DemoRequest
 from pakn.demo.timekeeper import Timekeeper
 from pakn.engine.kafka import MAX_RECORD_BYTES, client_options, topic_name
 from pakn.settings import Settings
+from schemas import derived_id
 from schemas.envelope import binary_headers
 
 _TRIES = 240
@@ -90,7 +91,7 @@ class Actors:
         return outcome
 
     async def _submit_by_http(self, request: DemoRequest) -> Answer:
-        headers = {"Idempotency-Key": f"demo-{request.source}"}
+        headers = {"Idempotency-Key": derived_id("demo", request.source)}
         form: dict[str, Any] = {"json": request.body}
         if request.files:
             files = [("attachments", (name, _bytes_of(kind))) for name, kind in request.files]
@@ -130,7 +131,8 @@ class Actors:
     async def _act_as_sender(self, request: DemoRequest, outcome: Answer, step: Act) -> None:
         code = outcome["code"]
         secret = outcome.get("lookup_secret") or await self._secret_by_letter(code)
-        headers = {"Idempotency-Key": f"demo-{request.source}-{step.action}-{step.at.isoformat()}", "X-Lookup-Secret": secret}
+        key = derived_id("demo", f"{request.source}-{step.action}-{step.at.isoformat()}")
+        headers = {"Idempotency-Key": key, "X-Lookup-Secret": secret}
         # What is shown follows what is decided by a moment, so "not asked for yet" is tried again.
         response = await self._try(f"/v1/feedback/{code}/{SENDER_STEPS[step.action]}", headers, {"json": dict(step.values)}, 409)
         if not response.is_success:

@@ -121,7 +121,7 @@ class Scene:
             settings = self.stack.settings
             for letter in await letters.list_letters(settings):
                 arrived = letter["message_id"] in self.mailbox.counts
-                await letters.settle_letter(settings, letter["id"], "sent" if arrived else "resend")
+                await letters.settle_letters(settings, [letter["id"]], "sent" if arrived else "resend")
         return not waiting.total() and await self._observer.all_handled()
 
     async def _ready(self) -> bool:

@@ -18,7 +18,8 @@ from schemas import Fact
 
 log = logger(__name__)
 _CONFLICT_ROUNDS = 8
-_HISTORY_OF_REFUSALS = 500
+# An agency may repeat itself in a loop. What comes again after a crash are the newest records.
+MOST_REFUSALS = 100
 
 CaseT = TypeVar("CaseT")
 Decide = Callable[[CaseT | None, Received], tuple[CaseT | None, list[Fact]]]
@@ -46,7 +47,7 @@ class CaseHandler(Generic[CaseT]):
             waiting[self.case_id(received)].append(received)
         for _ in range(_CONFLICT_ROUNDS):
             documents = await self.store.load(waiting)
-            decided = {case_id: self._decide_case(case_id, documents.get(case_id), events) for case_id, events in waiting.items()}
+            decided = {case_id: self.decide_case(case_id, documents.get(case_id), events) for case_id, events in waiting.items()}
             conflicts = await self.store.save([change for change, _ in decided.values() if change is not None])
             for case_id, (_, part) in decided.items():
                 if case_id not in conflicts:
@@ -58,13 +59,15 @@ class CaseHandler(Generic[CaseT]):
                 return outcome
         raise TryAgain(f"{len(waiting)} cases were changed by another instance {_CONFLICT_ROUNDS} times in a row")
 
-    def _decide_case(self, case_id: str, document: Document | None, events: Sequence[Received]) -> tuple[Change | None, Outcome]:
+    def decide_case(self, case_id: str, document: Document | None, events: Sequence[Received]) -> tuple[Change | None, Outcome]:
+        """What becomes of a case by these events, in order; none if nothing of it is to be written. Pure."""
         outcome = Outcome()
         before = case = self.read(document) if document else None
         entries: list[Document] = []
+        refusals: list[Document] = []
         for received in events:
             cause = self.cause_id(received)
-            known = recorded_facts({"_id": case_id, "history": entries}, cause)
+            known = recorded_facts({"_id": case_id, "history": entries, "refusals": refusals}, cause)
             if known is None and document:
                 known = recorded_facts(document, cause)
             if known is not None:
@@ -84,11 +87,13 @@ class CaseHandler(Generic[CaseT]):
             else:
                 outcome.facts += facts
                 # Record every event that changed the case: replayed later, it could undo a newer decision. Record refusals too,
-                # so that a repetition gets the same answer, but only a bounded number: an agency may repeat itself in a loop.
-                few = len(document["history"] if document else ()) < _HISTORY_OF_REFUSALS
-                if case != former or (facts and (case is not before or few)):
+                # so that a repetition gets the same answer, but only the newest, apart from what the case itself needs.
+                if case != former:
                     entries.append(history_entry(cause, facts))
-        if case is None or (case == before and not entries):
+                elif facts:
+                    refusals.append(history_entry(cause, facts))
+        if case is None or (case == before and not entries and not refusals):
             return None, outcome
+        kept = [*(document or {}).get("refusals", ()), *refusals][-MOST_REFUSALS:] if refusals else None
         version = document["version"] if document else 0
-        return Change(case_id, version, self.write(case), entries), outcome
+        return Change(case_id, version, self.write(case), entries, kept), outcome

@@ -1,5 +1,7 @@
 """Cases in MongoDB: one document a case, guarded by its version, with every fact that it gave rise to in `history`.
 
+The newest answers to events that changed nothing are in `refusals`, so that they never take the room of acts.
+
 A decision, its evidence and its duplicate check are one atomic write.
 """
 
@@ -20,12 +22,16 @@ _KEPT_AS_IS = ("id", "type", "schema", "source", "cause", "data")
 
 @dataclass(slots=True)
 class Change:
-    """A new state of one case: its fields, the version it was decided on (0: new), and the history entries to add."""
+    """A new state of one case: its fields, the version it was decided on (0: new), and the history entries to add.
+
+    `refusals` are all that are kept of the case from now on; none: they stay as they are.
+    """
 
     case_id: str
     version: int
     fields: Document
     entries: list[Document] = field(default_factory=list)
+    refusals: list[Document] | None = None
 
 
 def history_entry(cause: str, facts: Sequence[Fact]) -> Document:
@@ -39,7 +45,7 @@ def history_entry(cause: str, facts: Sequence[Fact]) -> Document:
 
 def recorded_facts(document: Document, cause: str) -> list[Fact] | None:
     """The facts that `cause` gave rise to in this case, exactly as they were; none if it was not handled yet."""
-    for entry in document.get("history", ()):
+    for entry in (*document.get("history", ()), *document.get("refusals", ())):
         if entry["cause"] == cause:
             return facts_of(document["_id"], entry)
     return None
@@ -98,6 +104,8 @@ class CaseStore:
     @staticmethod
     def _write(change: Change, writer: str) -> InsertOne[Document] | UpdateOne:
         fields = change.fields | {"version": change.version + 1, "writer": writer}
+        if change.refusals is not None:
+            fields["refusals"] = change.refusals
         if change.version == 0:
             return InsertOne({"_id": change.case_id, **fields, "history": change.entries})
         update: Document = {"$set": fields}

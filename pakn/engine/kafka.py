@@ -5,14 +5,17 @@ every subscriber.
 """
 
 import asyncio
+import contextlib
+import copy
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import IllegalStateError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext
@@ -27,6 +30,7 @@ from schemas.topics import ServiceName
 MAX_RECORD_BYTES = 9 * 1024 * 1024
 _FETCH_MAX_WAIT_MS = 100
 _FULL_BATCH_BYTES = 128 * 1024
+_ANSWER_SECONDS = 5.0
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 OnBatch = Callable[[KafkaMessage], Awaitable[None]]
 
@@ -128,6 +132,43 @@ def assign_paused(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartitio
     if wanted := known.union(partitions) if not known.issuperset(partitions) else None:
         consumer.assign(list(wanted))
         consumer.pause(*wanted)
+
+
+def partition_of(record: Record) -> TopicPartition:
+    """Where a record is."""
+    return TopicPartition(record.topic, record.partition)
+
+
+def part_of(message: KafkaMessage, records: Sequence[Record]) -> KafkaMessage:
+    """The same message with these records only: what is handled and committed is theirs."""
+    part = copy.copy(message)
+    part.raw_message = tuple(records)
+    return part
+
+
+async def put_back(message: KafkaMessage, waiting: Set[TopicPartition]) -> list[Record]:
+    """The records that are of no `waiting` partition. The others come again when their partition is resumed."""
+    consumer: Any = message.consumer
+    records: Sequence[Record] = message.raw_message
+    first: dict[TopicPartition, int] = {}
+    for record in records:
+        if partition_of(record) in waiting:
+            first.setdefault(partition_of(record), record.offset)
+    for partition, offset in first.items():
+        # Of a partition that was lost in the meantime, its owner reads on from what is committed.
+        with contextlib.suppress(IllegalStateError):
+            if await consumer.position(partition) > offset:
+                consumer.seek(partition, offset)
+    return [record for record in records if partition_of(record) not in waiting]
+
+
+async def positions(consumer: Any, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    """From where these are read, without those whose broker does not answer within seconds. Raises KafkaError."""
+    asked = {partition: asyncio.create_task(consumer.position(partition)) for partition in partitions}
+    _, late = await asyncio.wait(asked.values(), timeout=_ANSWER_SECONDS)
+    for task in late:
+        task.cancel()
+    return {partition: task.result() for partition, task in asked.items() if task not in late}
 
 
 async def commit(message: KafkaMessage) -> None:

@@ -21,7 +21,9 @@ from pymongo.errors import PyMongoError
 
 from pakn import metrics
 from pakn.engine import kafka, mongo, problems
+from pakn.engine.isolation import Isolation
 from pakn.engine.kafka import Record
+from pakn.engine.quarantine_store import QuarantineStore
 from pakn.errors import CannotRun, describe
 from pakn.logs import logger
 from pakn.settings import HttpSettings, Settings, networks
@@ -63,6 +65,7 @@ class Service:
         self.client = mongo.make_client(settings.mongo)
         self.database = mongo.database(self.client, settings.namespace, name)
         self.broker = kafka.make_broker(settings, name)
+        self.isolation = Isolation(settings, name, QuarantineStore(self.database))
         self.exit_code = 0
         self.prepared = asyncio.Event()
         self.connected = asyncio.Event()
@@ -73,8 +76,13 @@ class Service:
         self._idle_or_done_at = time.monotonic()
         self._lag = 0
 
-    def fatal(self, reason: str) -> None:
-        """End this process with exit code 1. A new process takes up what this one could not finish."""
+    def fatal(self, reason: str, of_records: BaseException | None = None) -> None:
+        """End this process with exit code 1. A new process takes up what this one could not finish.
+
+        `of_records`: the error that came of reading or handling records, which may answer for this end.
+        """
+        if of_records is not None:
+            self.isolation.blame(of_records)
         log.error("fatal", reason=reason)
         self.exit_code = 1
         if self._server is not None:
@@ -101,7 +109,7 @@ class Service:
         """
         self._subscriber = subscriber
         self._prepare = prepare
-        self._jobs = jobs
+        self._jobs = [self.isolation.run, *jobs]
         self._ready_without_kafka = ready_without_kafka
         self.app = Litestar(
             [*self._pages(), *routes],
@@ -130,6 +138,7 @@ class Service:
             with contextlib.suppress(TimeoutError):
                 # After a fatal error the batch in hand never ends; its partitions are to go to another instance at once.
                 await asyncio.wait_for(self.broker.stop(), _FATAL_STOP_SECONDS if self.exit_code else None)
+            await self.isolation.let_go()
             await mongo.close(self.client)
 
     async def _end_tasks(self) -> None:
@@ -178,7 +187,7 @@ class Service:
     def _reading_ended(self, task: asyncio.Task[Any]) -> None:
         """Nothing that leaves the library's reading loop may lead to a commit: a new process reads from what is committed."""
         if not task.cancelled() and (error := task.exception()):
-            self.fatal(f"the reading of Kafka ended: {describe(error)}")
+            self.fatal(f"the reading of Kafka ended: {describe(error)}", error)
 
     async def _guarded(self, job: Job) -> None:
         try:
@@ -203,6 +212,7 @@ class Service:
             else:
                 self.connected.set()
             if time.monotonic() - self._idle_or_done_at > _STALL_SECONDS:
+                self.isolation.blame()
                 self.fatal(f"no batch was handled for {_STALL_SECONDS:.0f} s while records wait")
                 return
             await asyncio.sleep(_WATCH_SECONDS)
@@ -216,7 +226,8 @@ class Service:
         metrics.consumer_lag.clear()
         for partition, lag in lags.items():
             metrics.consumer_lag.labels(partition.topic, partition.partition).set(lag)
-        self._lag = sum(lags.values())
+        # What waits for an operator is no sign of a consumer that hangs.
+        self._lag = sum(lag for partition, lag in lags.items() if partition not in self.isolation.held)
         if self._lag == 0:
             self.note_progress()
             metrics.last_progress.set_to_current_time()

@@ -6,6 +6,7 @@ its facts are published again with the same ids: nothing is lost, and a repeated
 
 import asyncio
 import time
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,20 +21,18 @@ from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 import schemas
 from pakn import metrics
-from pakn.engine import dead_letters, fuse, kafka
+from pakn.engine import dead_letters, fuse, kafka, record_values
 from pakn.engine.kafka import Record
 from pakn.errors import GiveUp, TryAgain, describe
 from pakn.logs import logger
 from pakn.settings import Settings
 from schemas import Envelope, EnvelopeError, Fact, topics
 from schemas.topics import TopicName
-from schemas.values import Fault, faults_of
+from schemas.values import Fault, RecordPlace, faults_of
 
 log = logger(__name__)
 # Codes of the server for a document that it can never keep: too large, nested too deeply, too large a key of an index.
 _NEVER_KEPT = {10334, 15, 17280, 17282, 17419}
-# Lawful texts have a third of it if they consist of commas. 8 MB of `[],[],` take a gigabyte and five seconds to read.
-MAX_JSON_MARKS = 60_000
 
 
 def is_poison(error: Exception | None) -> bool:
@@ -91,7 +90,7 @@ class GivenUp:
         """The id that the sender gave the record, at most 1000 characters; empty if there is none."""
         if self.received:
             return self.received.envelope.id
-        return next((value.decode(errors="replace") for key, value in self.record.headers if key == "ce_id" and value), "")[:1000]
+        return schemas.readable_id(self.record.headers, self.record.value)
 
     @property
     def place(self) -> str:
@@ -107,6 +106,11 @@ class GivenUp:
 Refusal = Callable[[GivenUp], list[Fact]]
 """Answers the sender of a record that was given up, with facts to publish: the same at each repetition, and none for a topic that
 gets no answers."""
+
+
+def place_of(record: Record) -> RecordPlace:
+    """Where a record stands, for the answer to its sender."""
+    return RecordPlace(topic=record.topic, partition=record.partition, offset=record.offset)
 
 
 def appended_at(record: Record) -> datetime:
@@ -145,7 +149,7 @@ class Turn:
     broker: KafkaBroker
     handler: Handler
     wanted: frozenset[str]
-    fatal: Callable[[str], None]
+    fatal: Callable[[str, Exception], None]
     progress: Callable[[Sequence[Record]], None]
     refuse: Refusal | None = None
 
@@ -172,7 +176,7 @@ class Turn:
         except Exception as error:
             # Returning or raising would let the next commit pass over this batch, so this handler never returns: the
             # process ends, the supervisor starts a new one, and the batch comes again.
-            self.fatal(f"a batch of {len(records)} could not be finished: {describe(error)}")
+            self.fatal(f"a batch of {len(records)} could not be finished: {describe(error)}", error)
             await asyncio.Event().wait()
         try:
             await kafka.commit(message)
@@ -231,8 +235,10 @@ class Turn:
         lifecycle = topic.family in (topics.FEEDBACK, topics.CONTACTS)
         if record.value is None and topic.family == topics.CONTACTS and Tombstone.__name__ in self.wanted:
             return self._tombstone(record, topic)
+        # An event in structured mode is parsed for its envelope already.
+        record_values.check_size(record.value)
         try:
-            envelope = schemas.parse_envelope(record.headers)
+            envelope, data = schemas.parse_record(record.headers, record.value)
         except EnvelopeError as error:
             raise GiveUp("unreadable", str(error)) from None
         carried = topics.EVENTS.get(topic.family, ())
@@ -244,15 +250,12 @@ class Turn:
             return None
         if envelope.type not in self._readers:
             raise GiveUp("unknown_schema", f"ce_type {envelope.type!r} is not one that this release reads: {sorted(self._readers)}")
-        value = record.value or b""
-        if len(value) > kafka.MAX_RECORD_BYTES:
-            raise GiveUp("invalid", f"the value has {len(value)} bytes; no topic takes more than {kafka.MAX_RECORD_BYTES}")
-        if (marks := sum(map(value.count, (b"[", b"{", b",")))) > MAX_JSON_MARKS:
-            raise GiveUp("invalid", f"the value has {marks} brackets, braces and commas; at most {MAX_JSON_MARKS} are read")
+        model = self._readers[envelope.type]
         try:
-            event = self._readers[envelope.type].model_validate_json(value)
+            # Some programs of Windows write a byte order mark before their JSON.
+            event = model.model_validate_json((data or b"").removeprefix(BOM_UTF8))
         except ValidationError as error:
-            raise GiveUp("invalid", faults=tuple(faults_of(error, "data"))) from None
+            raise GiveUp("invalid", faults=tuple(faults_of(error, "data", model.tags))) from None
         return Received(envelope, event, topic, record.partition, record.offset, appended_at(record), record)
 
     @staticmethod

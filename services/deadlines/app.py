@@ -8,7 +8,6 @@ from typing import Final, get_args
 from faststream.kafka import KafkaMessage
 
 from pakn import metrics
-from pakn.engine import kafka
 from pakn.engine.case_handler import CaseHandler
 from pakn.engine.kafka import Record
 from pakn.engine.process import Service, every
@@ -66,7 +65,7 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
         async with ticker.turn_lock:
             await turn.on_message(message)
 
-    subscriber = kafka.subscribe(service.broker, settings, NAME, topics.read_by(NAME, (), ()), on_message, ownership)
+    subscriber = service.isolation.subscribe(service.broker, topics.read_by(NAME, (), ()), on_message, ownership)
 
     async def prepare() -> None:
         await store.prepare()

@@ -47,7 +47,10 @@ def due(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line, for each start")] = False,
 ) -> None:
     """Say when a limit ends, by which law, and why: every counted and skipped day."""
-    wanted = [*(start or []), *(line for line in (starts.read_text().splitlines() if starts else []) if line.strip())]
+    wanted = [
+        *(start or []),
+        *(line for line in (starts.read_text(encoding="utf-8-sig").splitlines() if starts else []) if line.strip()),
+    ]
     if not wanted:
         stop("Give at least one --start, or a file of them with --starts.")
     loaded = _pack(pack)

@@ -42,9 +42,14 @@ class DeadlinesStore:
         """By what running clocks were counted."""
         return [LawVersion.parse(text) for text in await self._cases.distinct("counted_by")]
 
-    async def counted_by(self, counts: Iterable[LawVersion], partition: int, after: str, limit: int) -> list[Document]:
-        """Cases of a partition, in the order of their ids and above the id `after`, with running clocks that were counted so."""
-        query = {"counted_by": _any_of(counts), "_id": {"$gt": after}, "partition": partition}
+    async def counted_by(
+        self, counts: Iterable[LawVersion], partition: int, after: str, limit: int, not_of: Iterable[str] = ()
+    ) -> list[Document]:
+        """Cases of a partition, in the order of their ids and above the id `after`, with running clocks that were counted so.
+
+        The cases that are with one of the agencies `not_of` are left out.
+        """
+        query = {"counted_by": _any_of(counts), "_id": {"$gt": after}, "partition": partition} | _not_of(not_of)
         found: list[Document] = await self._cases.find(query).sort("_id", 1).limit(limit).to_list(None)
         return found
 
@@ -85,9 +90,14 @@ class DeadlinesStore:
         found = await self._rule_sets.find_one({"_id": _revision_id(id, revision)})
         return RuleSet.model_validate(found["rule_set"])
 
-    async def due(self, partition: int, until: datetime, limit: int, passing_over: Sequence[str] = ()) -> list[Document]:
-        """Cases of a partition with a rung due by `until`, the oldest first, without those to be passed over."""
-        query: Document = {"partition": partition, "next_fire_at": {"$lte": until}}
+    async def due(
+        self, partition: int, until: datetime, limit: int, passing_over: Sequence[str] = (), not_of: Iterable[str] = ()
+    ) -> list[Document]:
+        """Cases of a partition with a rung due by `until`, the oldest first, without those to be passed over.
+
+        The cases that are with one of the agencies `not_of` are left out.
+        """
+        query: Document = {"partition": partition, "next_fire_at": {"$lte": until}} | _not_of(not_of)
         if passing_over:
             query["_id"] = {"$nin": list(passing_over)}
         found: list[Document] = await self._cases.find(query).sort("next_fire_at", 1).limit(limit).to_list(None)
@@ -96,6 +106,10 @@ class DeadlinesStore:
     async def count_running(self, kinds: list[str]) -> dict[str, int]:
         """How many cases have an open clock of each kind (`rule:open`, `rule:late`, `rule:uncounted`)."""
         return {kind: await self._cases.count_documents({"running": kind}) for kind in kinds}
+
+
+def _not_of(agencies: Iterable[str]) -> Document:
+    return {"agency": {"$nin": sorted(agencies)}} if agencies else {}
 
 
 def _any_of(counts: Iterable[LawVersion]) -> Document:

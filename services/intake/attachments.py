@@ -1,21 +1,16 @@
-"""Files of a feedback: their type is checked by content, their bytes are kept in GridFS."""
+"""Files of a feedback: what is checked of them, and what is said of them."""
 
 import base64
-import contextlib
-import hashlib
 import mimetypes
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
-from typing import Any
 
 import puremagic
-from gridfs.errors import FileExists, NoFile
-from pymongo.errors import DuplicateKeyError
 
-from pakn.engine.mongo import FileBucket
 from pakn.packs.load import Pack
 from schemas.portal_submission import InlineFile
 from schemas.values import Attachment, Fault
+from services.intake import domain
 from services.intake.domain import File
 
 # Extensions that name one format.
@@ -44,77 +39,51 @@ def check(pack: Pack, files: Sequence[File]) -> Iterator[Fault]:
     allowed = {_format(extension) for kind in rules.media_types for extension in mimetypes.guess_all_extensions(kind)}
     for index, file in enumerate(files):
         field = f"attachments.{index}"
-        extension = _format(PurePath(file.name).suffix)
         if not file.name or any(character < " " or character in "/\\" for character in file.name) or len(file.name) > 200:
             message = "the file's name is empty, longer than 200 characters or holds control characters"
             yield Fault(field=field, code="file_name_not_taken", message=message)
-        if not file.content:
+        if not file.size:
             yield Fault(field=field, code="file_empty", message="the file is empty")
-        elif len(file.content) > rules.max_bytes:
-            message = f"{len(file.content)} bytes; at most {rules.max_bytes} are taken"
+        elif file.size > rules.max_bytes:
+            message = f"{file.size} bytes; at most {rules.max_bytes} are taken"
             yield Fault(field=field, code="file_too_large", message=message)
-        elif extension not in allowed:
-            message = f"type {extension or 'none'!r} is not taken; use one of {', '.join(sorted(allowed))}"
-            yield Fault(field=field, code="file_type_not_taken", message=message)
-        elif extension not in _types_by_content(file.content):
-            yield Fault(field=field, code="file_content_differs", message=f"the content is not what the name says ({extension})")
+        else:
+            yield from _type_faults(allowed, field, file.name, file.head)
 
 
-def describe(feedback_id: str, files: Sequence[File], batch: str = "") -> tuple[Attachment, ...]:
-    """The attachments that these files become. Ids are derived, so a repeated submission stores nothing twice."""
+def _type_faults(allowed: set[str], field: str, name: str, head: bytes) -> Iterator[Fault]:
+    """The faults of a file's type, by its name and its first bytes."""
+    extension = _format(PurePath(name).suffix)
+    if extension not in allowed:
+        message = f"type {extension or 'none'!r} is not taken; use one of {', '.join(sorted(allowed))}"
+        yield Fault(field=field, code="file_type_not_taken", message=message)
+    elif extension not in _types_by_content(head):
+        yield Fault(field=field, code="file_content_differs", message=f"the content is not what the name says ({extension})")
+
+
+def describe(files: Sequence[File]) -> tuple[Attachment, ...]:
+    """The attachments that these files become."""
     return tuple(
         Attachment(
-            # Bound to the content: other bytes under the same name in a second try are another file.
-            id=f"{feedback_id}{batch}-{index}-{hashlib.sha256(file.content).hexdigest()[:16]}",
+            id=file.id,
             name=file.name,
             media_type=mimetypes.guess_type(file.name)[0] or "application/octet-stream",
-            size=len(file.content),
-            sha256=hashlib.sha256(file.content).hexdigest(),
+            size=file.size,
+            sha256=file.sha256,
         )
-        for index, file in enumerate(files)
+        for file in files
     )
 
 
-def decode_inline(files: Sequence[InlineFile]) -> tuple[list[File], list[Fault]]:
+def decode_inline(feedback_id: str, files: Sequence[InlineFile]) -> tuple[list[File], list[Fault]]:
     """The files inside a portal's submission, and a fault for each that is not base64, which comes back empty."""
     decoded: list[File] = []
     faults: list[Fault] = []
     for index, file in enumerate(files):
+        content = b""
         try:
-            decoded.append(File(file.name, base64.b64decode(file.content_base64, validate=True)))
+            content = base64.b64decode(file.content_base64, validate=True)
         except ValueError:  # What is not even ASCII fails otherwise than what is not base64.
-            decoded.append(File(file.name, b""))
             faults.append(Fault(field=f"attachments.{index}.content_base64", code="not_base64", message="is not base64"))
+        decoded.append(domain.whole_file(feedback_id, index, file.name, content))
     return decoded, faults
-
-
-async def store(bucket: FileBucket, attachments: Sequence[Attachment], files: Sequence[File]) -> None:
-    """Keep the bytes. What an interrupted try has kept already is left as it is."""
-    for attachment, file in zip(attachments, files, strict=True):
-        try:
-            await _upload(bucket, attachment, file)
-        except (FileExists, DuplicateKeyError):
-            # The document of a file is written last, after all its pieces.
-            if await _stream(bucket, attachment.id) is not None:
-                continue
-            # A crash left pieces of it: they are removed, and the file is stored whole.
-            with contextlib.suppress(NoFile):
-                await bucket.delete(attachment.id)
-            await _upload(bucket, attachment, file)
-
-
-async def _upload(bucket: FileBucket, attachment: Attachment, file: File) -> None:
-    await bucket.upload_from_stream_with_id(attachment.id, attachment.name, file.content, metadata={"sha256": attachment.sha256})
-
-
-async def _stream(bucket: FileBucket, attachment_id: str) -> Any | None:
-    try:
-        return await bucket.open_download_stream(attachment_id)
-    except NoFile:
-        return None
-
-
-async def read(bucket: FileBucket, attachment_id: str) -> bytes | None:
-    """The bytes of a file; none when there is no such file."""
-    stream = await _stream(bucket, attachment_id)
-    return None if stream is None else bytes(await stream.read())

@@ -8,6 +8,7 @@ import typer
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from pakn import links
 from pakn.engine import mongo
 from pakn.engine.command_line import run_on_database, settings_or_stop, stop
 from pakn.engine.kafka import client_options, topic_name
@@ -15,7 +16,7 @@ from pakn.legal_time import machine_now
 from pakn.packs.load import PackError, load_pack
 from pakn.settings import Settings
 from schemas import topics
-from services.intake.doors.http import sign_agency_token
+from services.intake.doors.tokens import sign_agency_token
 from services.intake.store import IntakeStore
 
 
@@ -38,7 +39,7 @@ def token(agency: str, days: Annotated[int, typer.Option(min=1, max=3650)] = 90)
 def erase(code: str) -> None:
     """Erase name, address, phone and email of a feedback's sender for good; the matter itself stays."""
     try:
-        erased = run_on_database(erase_sender(settings_or_stop(), code))
+        erased = run_on_database(erase_sender(settings_or_stop(), links.read_code(code)))
     except KafkaError as error:
         stop(f"Intake has erased them, but Kafka at PAKN_KAFKA__BOOTSTRAP does not answer: do it again. {error}")
     if not erased:

@@ -15,7 +15,7 @@ from pakn.packs.load import Pack
 from pakn.packs.models import Category
 from schemas import Fact, topics
 from schemas.portal_submission import Sender, Submission
-from schemas.values import Attachment, Channel, Fault, faults_of
+from schemas.values import Attachment, Channel, Fault, composed, faults_of
 from services.intake.feedback import Feedback, Recorded, SenderDetails
 
 SOURCE = "/pakn/intake"
@@ -24,12 +24,34 @@ MAX_PORTAL_DELAY = timedelta(days=3)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
+# The first bytes of a file tell its type.
+HEAD_BYTES = 64 * 1024
+
+
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as it came in."""
+    """A file as it came in. `content` is there where a door holds the whole file and nothing of it is stored yet."""
 
     name: str
-    content: bytes
+    id: str
+    size: int
+    sha256: str
+    head: bytes
+    content: bytes | None = None
+
+
+def whole_file(feedback_id: str, index: int, name: str, content: bytes) -> File:
+    """A file that is held whole. Its id is derived, so that a submission that comes again stores nothing twice.
+
+    It is bound to the content too: other bytes under the same name in a second try are another file.
+    """
+    sha256 = hashlib.sha256(content).hexdigest()
+    return File(name, f"{feedback_id}-{index}-{sha256[:16]}", len(content), sha256, content[:HEAD_BYTES], content)
+
+
+def feedback_id(cause: str) -> str:
+    """The id of the feedback that a submission becomes."""
+    return schemas.derived_id(cause, "feedback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +78,7 @@ class Arrival:
     @property
     def feedback_id(self) -> str:
         """The id of the feedback that this becomes; the same for the same cause."""
-        return schemas.derived_id(self.cause, "feedback")
+        return feedback_id(self.cause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +95,7 @@ class Draft:
     @property
     def fingerprint(self) -> str:
         """What tells whether a repeated submission is the same one: its values and its files, however both were written down."""
-        said = self.submission.model_dump_json(exclude={"attachments"})
-        return fingerprint(said.encode(), *(file.sha256.encode() for file in self.attachments))
+        return fingerprint_of(self.submission, self.attachments)
 
 
 def draft(pack: Pack, arrival: Arrival, submission: Submission, files: tuple[Attachment, ...], submitted_at: datetime) -> Draft:
@@ -82,6 +103,12 @@ def draft(pack: Pack, arrival: Arrival, submission: Submission, files: tuple[Att
     category = find_category(pack, submission.category)
     assert category is not None
     return Draft(arrival, submission, category, submission.language or pack.header.default_language, files, submitted_at)
+
+
+def fingerprint_of(submission: Submission, files: Sequence[Attachment]) -> str:
+    """The same for the same values and files only, however both were written down."""
+    said = submission.model_dump_json(exclude={"attachments"})
+    return fingerprint(said.encode(), *(file.sha256.encode() for file in files))
 
 
 def fingerprint(*content: bytes) -> str:
@@ -106,6 +133,7 @@ def address_digest(key: str, email: str) -> str:
 
 def find_category(pack: Pack, name: str) -> Category | None:
     """The category with this id, or with this name in another system's words (its aliases)."""
+    name = composed(name).strip()
     return next((category for category in pack.categories if category.id == name or name in category.aliases), None)
 
 
@@ -141,7 +169,7 @@ def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(field=f"sender.{required}", code="missing", message="is required here and missing")
     for field, limit in (("title", header.title_max), ("content", header.content_max)):
         value = values.get(field)
-        if isinstance(value, str) and len(value.strip()) > limit:
+        if isinstance(value, str) and len(composed(value).strip()) > limit:
             yield Fault(field=field, code="too_long", message=f"has more than {limit} characters; shorten it")
     for field, allowed in {"language": header.languages, "province": header.provinces, "level": header.levels}.items():
         value = values.get(field)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, PlainSerializer
 
-from schemas import Fact
+from schemas import Fact, topics
 from schemas.states import CaseState
 from schemas.values import Attachment, Channel, SubmitterType
 
@@ -82,9 +82,34 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
         return self.state != "not_accepted" or self.agency is not None
 
     @property
+    def is_asked(self) -> bool:
+        """Whether the agency waits for more from the sender."""
+        return self.state == "waiting_for_supplement"
+
+    @property
+    def has_supplements(self) -> bool:
+        """Whether the sender has answered a question before."""
+        return any(fact.name == "FeedbackSupplemented" for fact in self.facts)
+
+    @property
     def facts(self) -> list[Fact]:
         """Every fact of this feedback in order."""
         return [fact for recorded in self.history for fact in recorded.facts]
+
+    @property
+    def unshown_facts(self) -> list[Fact]:
+        """The facts that did not come back from Kafka yet. Of contacts and answers nothing comes back, so they are always there."""
+        shown = {step.id for step in self.timeline}
+        return [fact for fact in self.facts if fact.id not in shown]
+
+    @property
+    def facts_to_repeat(self) -> list[Fact]:
+        """What is published when the submission comes again by Kafka: nothing twice that stays in the lifecycle for ever.
+
+        What the sender did later has a place in the outbox. Contacts come in their order, so that the last one counts.
+        """
+        first = {fact.id for fact in self.history[0].facts}
+        return [fact for fact in self.unshown_facts if fact.id in first or topics.FEEDBACK not in fact.topics]
 
     def has_recorded(self, cause: str) -> bool:
         """Whether `cause` was handled before."""

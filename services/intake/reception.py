@@ -3,29 +3,38 @@
 A door (`doors/`) reads what was sent into an `Arrival`, calls `Reception.receive`, and answers with what comes back.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from pakn import metrics
-from pakn.engine.mongo import FileBucket
 from pakn.errors import describe
 from pakn.logs import logger
 from pakn.packs.load import Pack
+from schemas.portal_submission import Submission
 from schemas.values import Fault
 from services.intake import attachments, domain
-from services.intake.domain import Arrival, Draft
+from services.intake.domain import Arrival, Draft, File
+from services.intake.feedback import Feedback
 from services.intake.registration import Registration
 
 log = logger(__name__)
 # `Registrar.register` where a group is at hand, `GroupCommit.register` where others come in at the same time.
 Register = Callable[[Sequence[Draft]], Awaitable[list[Registration]]]
+# `FileStore.keep`: stores a file of the feedback with this id.
+Keep = Callable[[File, str], Awaitable[None]]
+
+# `IntakeStore.load`: the feedbacks with these ids.
+Load = Callable[[Iterable[str]], Awaitable[dict[str, Feedback]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Not registered: every fault at once."""
+    """Not registered: every fault at once. `code` is that of the feedback which another submission under this id became."""
 
     faults: tuple[Fault, ...]
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +50,11 @@ Answer = Registration | Refused | Failed
 class Reception:
     """Takes submissions in: check, keep the files, register by `register`."""
 
-    def __init__(self, pack: Pack, bucket: FileBucket, register: Register) -> None:
+    def __init__(self, pack: Pack, keep: Keep, register: Register, load: Load) -> None:
         self._pack = pack
-        self._bucket = bucket
+        self._keep = keep
         self._register = register
+        self._load = load
 
     async def receive(self, arrivals: Sequence[Arrival]) -> list[Answer]:
         """The answer to each arrival, in order. May be repeated: what was registered under its cause is found again.
@@ -55,11 +65,30 @@ class Reception:
         prepared = [await self._prepare(arrival) for arrival in arrivals]
         drafts = [draft for draft in prepared if isinstance(draft, Draft)]
         registrations = iter(await self._register(drafts) if drafts else [])
-        answers = [_same_or_refused(draft, next(registrations)) if isinstance(draft, Draft) else draft for draft in prepared]
+        answers: list[Answer] = [
+            _same_or_refused(draft, next(registrations)) if isinstance(draft, Draft) else draft for draft in prepared
+        ]
+        answers = await self._found_again(arrivals, answers)
         # Counted at the end, since a batch that could not be registered comes again.
         for arrival, answer in zip(arrivals, answers, strict=True):
             if not isinstance(answer, Registration):
                 metrics.submissions.labels(arrival.channel, "refused").inc()
+        return answers
+
+    async def _found_again(self, arrivals: Sequence[Arrival], answers: list[Answer]) -> list[Answer]:
+        """What was registered once is answered with its code, although it would be refused by now: its day is long ago, the
+        pack has changed. One query, and none where nothing is refused."""
+        refused = {
+            index: fingerprint
+            for index, answer in enumerate(answers)
+            if isinstance(answer, Refused) and answer.code is None and (fingerprint := _fingerprint(arrivals[index]))
+        }
+        known = await self._load({arrivals[index].feedback_id for index in refused}) if refused else {}
+        for index, fingerprint in refused.items():
+            feedback = known.get(arrivals[index].feedback_id)
+            if feedback and feedback.fingerprint == fingerprint:
+                metrics.submissions.labels(arrivals[index].channel, "repeated").inc()
+                answers[index] = Registration(feedback, repeated=True)
         return answers
 
     async def _prepare(self, arrival: Arrival) -> Draft | Refused | Failed:
@@ -67,7 +96,9 @@ class Reception:
             found = check(self._pack, arrival)
             if not isinstance(found, Draft):
                 return Refused(found)
-            await attachments.store(self._bucket, found.attachments, arrival.files)
+            for file in arrival.files:
+                if file.content is not None:
+                    await self._keep(file, arrival.feedback_id)
         except (ValueError, LookupError, TypeError) as error:
             log.exception("arrival_failed", cause=arrival.cause, error=describe(error))
             return Failed(error)
@@ -84,12 +115,24 @@ def check(pack: Pack, arrival: Arrival) -> Draft | tuple[Fault, ...]:
     faults = [*arrival.faults, *faults, *time_faults, *file_faults]
     if submission is None or faults:
         return tuple(faults)
-    files = attachments.describe(arrival.feedback_id, arrival.files)
-    return domain.draft(pack, arrival, submission, files, submitted_at)
+    return domain.draft(pack, arrival, submission, attachments.describe(arrival.files), submitted_at)
+
+
+def _fingerprint(arrival: Arrival) -> str | None:
+    """What a refused arrival would be known by; none where its shape or its files alone are wrong, since such was never taken."""
+    if arrival.faults:
+        return None
+    given = arrival.submission
+    try:
+        submission = given if isinstance(given, Submission) else arrival.model.model_validate(given)
+        return domain.fingerprint_of(submission, attachments.describe(arrival.files))
+    except ValidationError:
+        return None
 
 
 def _same_or_refused(draft: Draft, registration: Registration) -> Registration | Refused:
     if registration.feedback.fingerprint == draft.fingerprint:
         return registration
     message = "was used before for another submission; a new submission needs a new id"
-    return Refused((Fault(field=draft.arrival.id_field, code="id_reused", message=message),))
+    fault = Fault(field=draft.arrival.id_field, code="id_reused", message=message)
+    return Refused((fault,), registration.feedback.code)

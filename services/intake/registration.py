@@ -17,6 +17,9 @@ from services.intake.feedback import Feedback
 from services.intake.outbox import Outbox, Placed
 from services.intake.store import IntakeStore, OutboxPlace
 
+# How many feedbacks an instance remembers as its own; of an older one a repetition publishes once more.
+_PLACED = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Registration:
@@ -63,6 +66,10 @@ class Registrar:
             metrics.submissions.labels(draft.arrival.channel, outcome).inc()
         return result
 
+    async def place_again(self, feedback: Feedback, place: OutboxPlace) -> bool:
+        """Let `place` stand for a feedback that was registered before; false when it has a newer one."""
+        return await self._store.place_again(feedback, place)
+
     async def _registered(self, drafts: Sequence[Draft]) -> list[Feedback]:
         days = [domain.local_day(self._pack, draft.submitted_at) for draft in drafts]
         next_number = {day: await self._store.take_numbers(day, count) for day, count in Counter(days).items()}
@@ -83,13 +90,18 @@ class Registrar:
 
 
 class GroupCommit:
-    """Concurrent HTTP submissions share one insert and one publication; each waits only for the insert."""
+    """Concurrent HTTP submissions share one insert and one publication; each waits only for the insert.
+
+    A repetition publishes nothing that this instance publishes anyway: the fast way does, or the sweep.
+    """
 
     def __init__(self, registrar: Registrar, outbox: Outbox, flush_seconds: float, flush_documents: int) -> None:
         self._registrar = registrar
         self._outbox = outbox
         self._flush_seconds = flush_seconds
         self._flush_documents = flush_documents
+        # The feedbacks that have a settled place of this instance, the oldest first.
+        self._placed: dict[str, None] = {}
         self._waiting: asyncio.Queue[tuple[Draft, asyncio.Future[Registration]]] = asyncio.Queue()
 
     async def register(self, drafts: Sequence[Draft]) -> list[Registration]:
@@ -115,16 +127,34 @@ class GroupCommit:
                 with attempt:
                     place = OutboxPlace(self._outbox.instance, first)
                     results = await self._registrar.register([draft for draft, _ in group], place)
+            facts = await self._facts(results, first)
         except Exception as error:  # Whatever it is, every waiting request must hear of it.
             for _, future in group:
                 if not future.done():
                     future.set_exception(error)
             self._outbox.abandon(first)
             return
-        facts: list[Fact] = []
         for result, (_, future) in zip(results, group, strict=True):
             if not future.done():
                 future.set_result(result)
-            # Those of a repeated submission too: its first try may have been stored after it was taken for failed.
-            facts += result.feedback.facts
         self._outbox.offer(Placed(first, first + len(group) - 1, facts))
+
+    async def _facts(self, results: Sequence[Registration], first: int) -> list[Fact]:
+        """What is to be published of a group that has the places from `first` on.
+
+        The first try of a repeated submission may have been stored after it was taken for failed, or by an instance that has
+        stopped. It gets a place of this group, so that it is published whatever happens now. New ones have the first places.
+        """
+        facts: list[Fact] = []
+        last = first + len(results) - 1
+        for feedback, repeated in ((result.feedback, result.repeated) for result in results):
+            if not repeated:
+                facts += feedback.facts
+            elif feedback.id not in self._placed:
+                if await self._registrar.place_again(feedback, OutboxPlace(self._outbox.instance, last)):
+                    facts += feedback.unshown_facts
+                last -= 1
+            self._placed[feedback.id] = None
+        while len(self._placed) > _PLACED:
+            del self._placed[next(iter(self._placed))]
+        return facts

@@ -7,7 +7,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, StrictBool
 
 import schemas
-from pakn.engine.mongo import FileBucket
 from pakn.legal_time import LegalTime
 from schemas import topics
 from schemas.values import Text
@@ -36,24 +35,21 @@ class Rating(BaseModel, frozen=True, extra="forbid"):
 class SenderActs:
     """Takes the acts of senders; an act is known again by its id."""
 
-    def __init__(self, store: IntakeStore, outbox: Outbox, bucket: FileBucket, time: LegalTime) -> None:
+    def __init__(self, store: IntakeStore, outbox: Outbox, time: LegalTime) -> None:
         self._store = store
         self._outbox = outbox
-        self._bucket = bucket
         self._time = time
 
     async def supplement(self, feedback: Feedback, act_id: str, act: Supplement, files: Sequence[File]) -> Taken:
-        """Answer what the agency asked, with files that are in order.
+        """Answer what the agency asked, with files that are in order and stored.
 
         Law: a supplemented feedback waits to be received again, and a new limit starts (Decision 766/QĐ-TTg's measure).
         """
-        asked = feedback.state == "waiting_for_supplement"
         if feedback.has_recorded(act_id):
-            return "id_reused" if asked else "taken"
-        if not asked:
+            return "id_reused" if feedback.is_asked else "taken"
+        if not feedback.is_asked:
             return "not_now"
-        described = attachments.describe(feedback.id, files, batch=f"-{act_id[:8]}")
-        await attachments.store(self._bucket, described, files)
+        described = attachments.describe(files)
         now = self._time.now()
         event = schemas.FeedbackSupplemented(
             feedback_id=feedback.id, code=feedback.code, content=act.content, attachments=described, supplemented_at=now

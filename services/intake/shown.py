@@ -13,6 +13,8 @@ from services.intake.feedback import Due, Feedback, SenderDetails
 
 # The facts that change what is shown, or have a place in the timeline.
 SHOWN = frozenset({*STATE_AFTER, "FeedbackReturned", "FeedbackTransferred", "DeadlineSet", "DeadlineMoved"})
+# In these states no agency owes an answer, so that the last known day holds nobody to anything.
+_NOTHING_DUE = frozenset({"waiting_for_supplement", "not_accepted"})
 
 
 class Links(BaseModel):
@@ -65,7 +67,7 @@ class ShownFeedback(BaseModel):
     category: str
     submitted_at: datetime
     agency: str | None = None
-    due: Due | None = None
+    due: Due | None = Field(default=None, description="absent while no agency owes an answer, or no day is counted yet")
     reason: str | None = None
     right_channel: str | None = None
     reply: str | None = None
@@ -129,7 +131,8 @@ def private_view(feedback: Feedback) -> ShownFeedback:
     """What the sender sees with the secret: also the own text, the files and what the agency asked."""
     # Working steps of the clocks are no news to the public; the due date itself is shown above.
     steps = [step for step in feedback.timeline if not step.type.startswith("Deadline")]
-    return ShownFeedback.model_validate(feedback.model_copy(update={"timeline": steps}), from_attributes=True)
+    due = None if feedback.state in _NOTHING_DUE else feedback.due
+    return ShownFeedback.model_validate(feedback.model_copy(update={"timeline": steps, "due": due}), from_attributes=True)
 
 
 def sender_view(feedback: Feedback) -> ShownSender:

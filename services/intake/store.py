@@ -111,6 +111,11 @@ class IntakeStore:
             return {documents[index]["_id"] for index in duplicates(error)}
         return set()
 
+    async def place_again(self, feedback: Feedback, place: OutboxPlace) -> bool:
+        """Move a feedback to another place, unless its sender did something meanwhile: that has given it a newer one."""
+        guard = {"_id": feedback.id, "version": feedback.version}
+        return bool((await self._feedbacks.update_one(guard, {"$set": {"place": place._asdict()}})).matched_count)
+
     async def shown_facts(self, case_ids: Iterable[str]) -> dict[str, set[str]]:
         """The ids of the facts that each feedback's timeline has already. One query."""
         rows = await self._feedbacks.find({"_id": {"$in": list(case_ids)}}, {"timeline.id": 1}).to_list(None)

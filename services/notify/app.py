@@ -4,7 +4,6 @@ import uuid
 from functools import partial
 from typing import Final
 
-from pakn.engine import kafka
 from pakn.engine.process import Service, every
 from pakn.engine.turn import Tombstone, Turn
 from pakn.legal_time import LegalTime, make_legal_time
@@ -41,7 +40,7 @@ def build_app(
     wanted = domain.wanted(pack.letters) | {Tombstone.__name__}
     turn = Turn(settings, NAME, service.broker, handler, wanted, service.fatal, service.note_progress)
     read = topics.read_by(NAME, (), ())
-    subscriber = kafka.subscribe(service.broker, settings, NAME, read, turn.on_message, gather_ms=_GATHER_MS)
+    subscriber = service.isolation.subscribe(service.broker, read, turn.on_message, gather_ms=_GATHER_MS)
 
     async def send() -> None:
         try:

@@ -1,10 +1,11 @@
-"""The commands about letters: list those that need a person's decision, and settle one after a look into the mailbox.
+"""The commands about letters: list those that need a person's decision, and settle them after a look into the mailbox.
 
 A letter is uncertain if the process or the connection was lost while it was handed over. Look for its Message-ID in the
 mailbox to see whether it arrived.
 """
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal
 
 import typer
@@ -18,12 +19,13 @@ from services.notify.letters.compose import message_id
 from services.notify.store import NotifyStore
 
 Verdict = Literal["sent", "resend"]
-cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Letters that need a person: list them, settle one.")
+Pending = Literal["uncertain", "failed"]
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Letters that need a person: list them, settle them.")
 
 
 @cli.command("list")
 def _list(
-    state: Annotated[Literal["uncertain", "failed"], typer.Option()] = "uncertain",
+    state: Annotated[Pending, typer.Option()] = "uncertain",
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> None:
     """List letters of which nobody knows whether they arrived, with the Message-ID to look for."""
@@ -35,13 +37,30 @@ def _list(
 
 
 @cli.command("settle")
-def _settle(letter_id: str, verdict: Annotated[Verdict, typer.Argument()]) -> None:
-    """Decide on one letter: it counts as sent, or it is sent again with the same Message-ID."""
-    if not run_on_database(settle_letter(settings_or_stop(), letter_id, verdict)):
-        stop(f"No uncertain or failed letter has the id {letter_id!r}.")
+def _settle(
+    letter_ids: Annotated[list[str] | None, typer.Argument(metavar="[LETTER_ID]...")] = None,
+    *,
+    verdict: Annotated[Verdict, typer.Argument()],
+    every: Annotated[bool, typer.Option("--all", help="every letter in the --state")] = False,
+    state: Annotated[Pending | None, typer.Option(help="with --all")] = None,
+    reason: Annotated[str, typer.Option(help="with --all: only letters whose reason begins so")] = "",
+) -> None:
+    """Decide on letters: they count as sent, or they are sent again with the same Message-ID. One line for each."""
+    if every == bool(letter_ids) or every != bool(state) or (reason and not every):
+        stop("Give the ids of letters, or --all with --state failed or --state uncertain.")
+    settings = settings_or_stop()
+    if state:
+        settled, unknown = run_on_database(settle_all(settings, state, verdict, reason=reason, say=typer.echo)), 0
+    else:
+        wanted = list(dict.fromkeys(letter_ids or ()))
+        settled = run_on_database(settle_letters(settings, wanted, verdict, say=typer.echo))
+        unknown = len(wanted) - settled
+    typer.echo(f"{settled} {'letter' if settled == 1 else 'letters'}: {verdict}")
+    if unknown:
+        stop(f"{unknown} of the ids belong to no uncertain or failed letter.")
 
 
-async def list_letters(settings: Settings, state: Literal["uncertain", "failed"] = "uncertain") -> list[dict[str, str]]:
+async def list_letters(settings: Settings, state: Pending = "uncertain") -> list[dict[str, str]]:
     """At most a thousand letters in `state`, the longest in it first, without personal data. Raises PyMongoError."""
     async with mongo.opened(settings, "notify") as database:
         rows = await NotifyStore(database).in_state(state, 1000)
@@ -52,10 +71,37 @@ async def list_letters(settings: Settings, state: Literal["uncertain", "failed"]
     ]
 
 
-async def settle_letter(settings: Settings, letter_id: str, verdict: Verdict, time: LegalTime | None = None) -> bool:
-    """Settle an uncertain or failed letter: it counts as sent, or it is sent again with the same Message-ID.
+def _silent(_: str) -> None: ...
 
-    A running notify announces or sends it at its next tick. False if no uncertain or failed letter has this id.
+
+async def settle_all(
+    settings: Settings,
+    state: Pending,
+    verdict: Verdict,
+    time: LegalTime | None = None,
+    *,
+    reason: str = "",
+    say: Callable[[str], None] = _silent,
+) -> int:
+    """Settle every letter that is in `state` now and whose reason begins with `reason`. Returns how many. Raises PyMongoError."""
+    async with mongo.opened(settings, "notify") as database:
+        rows = await NotifyStore(database).in_state(state)
+    chosen = {row["_id"]: f"{row['code']}  {row['moment']}  {row['reason']}" for row in rows if row["reason"].startswith(reason)}
+    return await settle_letters(settings, chosen, verdict, time, say=say)
+
+
+async def settle_letters(
+    settings: Settings,
+    letters: Mapping[str, str] | Sequence[str],
+    verdict: Verdict,
+    time: LegalTime | None = None,
+    *,
+    say: Callable[[str], None] = _silent,
+) -> int:
+    """Settle uncertain or failed letters: they count as sent, or they are sent again with the same Message-ID.
+
+    `say` gets a line for each, with what a mapping holds of it. A running notify announces or sends them at its next tick.
+    Returns how many there were. Raises PyMongoError.
     """
     time = time or make_legal_time(settings.legal_time.file)
     now, legal = time.machine(), time.now()
@@ -63,5 +109,14 @@ async def settle_letter(settings: Settings, letter_id: str, verdict: Verdict, ti
         settlement = Settlement("sent", "found in the mailbox by an operator", announced=True)
     else:
         settlement = Settlement("queued", "to be sent again, by an operator's decision", next_try_at=now)
+    settled = 0
     async with mongo.opened(settings, "notify") as database:
-        return await NotifyStore(database).overrule(letter_id, settlement, now=now, legal=legal)
+        store = NotifyStore(database)
+        for letter_id in letters:
+            known = letters[letter_id] if isinstance(letters, Mapping) else ""
+            if await store.overrule(letter_id, settlement, now=now, legal=legal):
+                settled += 1
+                say("  ".join(part for part in (letter_id, known, verdict) if part))
+            else:
+                say(f"{letter_id}  no uncertain or failed letter")
+    return settled

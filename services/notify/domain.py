@@ -33,8 +33,8 @@ from schemas.values import DayCount
 SOURCE = "/pakn/notify"
 CONTACT_WAIT = timedelta(days=3)
 DEADLINE_WAIT = timedelta(minutes=10)
-# An unreachable mail server is no fault of the letter. After so long a person has to decide.
-UNREACHABLE_LIMIT = timedelta(days=3)
+# A mail server that is away, or that says "later" (greylisting), is no fault of the letter. After so long a person has to decide.
+TRIED_FOR = timedelta(days=3)
 _BACKOFF_MAX = timedelta(hours=1)
 _CONTACT_LOOK_MIN, _CONTACT_LOOK_MAX = timedelta(seconds=1), timedelta(minutes=10)
 # Letters keep an event without these: what a citizen wrote may hold personal data, and the case has the count.
@@ -93,7 +93,7 @@ class Case:
 class Letter:
     """A letter as it was decided, on an event of the CloudEvents type `event_type` with the JSON values `event`.
 
-    `created_at` is the machine's time.
+    `created_at` is the machine's time, and `tried_since` that of the first try that came to nothing.
     """
 
     id: str
@@ -108,11 +108,15 @@ class Letter:
     template_version: str
     created_at: datetime
     attempts: int = 0
+    tried_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What becomes of a letter. `next_try_at` is set for a queued one; `announced`: a fact says so."""
+    """What becomes of a letter. `next_try_at` is set for a queued one; `announced`: a fact says so.
+
+    Without `tried_since` the letter keeps its own.
+    """
 
     state: State
     reason: str = ""
@@ -120,6 +124,7 @@ class Settlement:
     waiting: bool = False
     attempts: int = 0
     announced: bool = False
+    tried_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,23 +240,21 @@ def held(letter: Letter, now: datetime) -> Settlement:
 Result = Literal["sent", "retry", "unreachable", "failed", "uncertain"]
 
 
-def settle(letter: Letter, result: Result, reason: str, now: datetime, *, attempts: int, backoff: timedelta) -> Settlement:
-    """What becomes of a letter after a try. The server may refuse it `attempts` times; `backoff` is the first pause."""
-    tried = letter.attempts + 1
+def settle(letter: Letter, result: Result, reason: str, now: datetime, *, backoff: timedelta) -> Settlement:
+    """What becomes of a letter after a try; `backoff` is the first pause, `now` the machine's time.
+
+    What the server puts off, or what does not reach it, is tried for `TRIED_FOR` after the first such try.
+    """
+    tried = letter.attempts + (result != "unreachable")
     if result == "sent":
         return Settlement("sent", attempts=tried, announced=True)
-    if result in ("failed", "uncertain"):
-        return Settlement("failed" if result == "failed" else "uncertain", reason, attempts=tried, announced=True)
-    if result == "unreachable":
-        # The server did not answer, so this is no attempt. The pause grows with the age of the letter.
-        age = now - letter.created_at
-        if age >= UNREACHABLE_LIMIT:
-            return Settlement("failed", reason, attempts=letter.attempts, announced=True)
-        return Settlement("queued", reason, next_try_at=now + min(max(backoff, age / 8), _BACKOFF_MAX), attempts=letter.attempts)
-    if tried >= attempts:
-        return Settlement("failed", reason, attempts=tried, announced=True)
-    pause = min(backoff * 2 ** min(tried - 1, 20), _BACKOFF_MAX)
-    return Settlement("queued", reason, next_try_at=now + pause, attempts=tried)
+    since = letter.tried_since or now
+    age = now - since
+    if result in ("failed", "uncertain") or age >= TRIED_FOR:
+        return Settlement("uncertain" if result == "uncertain" else "failed", reason, attempts=tried, announced=True)
+    # Pauses double for a server that says "later"; one that was away is to be found again soon after it is back.
+    pause = min(max(backoff, age if result == "retry" else age / 8), _BACKOFF_MAX)
+    return Settlement("queued", reason, next_try_at=now + pause, attempts=tried, tried_since=since)
 
 
 def announcement(letter: Letter, state: Announced, reason: str, at: datetime, message_id: str) -> Fact:

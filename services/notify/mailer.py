@@ -24,6 +24,7 @@ from services.notify import bounces, domain
 from services.notify.bounces import Mailbox
 from services.notify.channels.email import Attempt
 from services.notify.letters.compose import CannotCompose, Composer, message_id
+from services.notify.refusals import LONGEST_PAUSE, Answer, Refusals
 from services.notify.store import ANY_INSTANCE, NotifyStore
 
 log = logger(__name__)
@@ -60,19 +61,21 @@ class Mailer:
 
     def __post_init__(self) -> None:
         self._instance = self.new_token()
+        self._refusals = Refusals(self.settings.refusals)
 
     async def tick(self) -> None:
-        """Send all due letters, batch after batch; stops early if the mail server cannot be reached."""
+        """Send all due letters, batch after batch; stops early if the mail server cannot be reached or refuses everything."""
         now = self.time.machine()
         if lost := await self.store.expire(now=now, legal=self.time.now()):
             metrics.letter_attempts.labels("uncertain").inc(lost)
             log.warning("letters_uncertain", count=lost)
-        while True:
+        while not self._refusals.rest(now := self.time.machine()):
             token = self.new_token()
-            now = self.time.machine()
-            batch = await self.store.claim(token, now, now + self._lease, self.settings.batch)
-            reachable = await self._send(token, batch)
-            if not reachable or len(batch) < self.settings.batch:
+            # A server that refused everything is tried with a few letters first.
+            limit = min(self.settings.batch, self._refusals.trial) if self._refuses_all else self.settings.batch
+            batch = await self.store.claim(token, now, now + self._lease, limit)
+            going = await self._send(token, batch)
+            if not going or len(batch) < limit:
                 return
 
     @property
@@ -80,12 +83,13 @@ class Mailer:
         return timedelta(seconds=self.settings.lease_seconds)
 
     async def _send(self, token: str, batch: Sequence[domain.Letter]) -> bool:
-        """Send one claimed batch; false if the mail server could not be reached."""
+        """Send one claimed batch; false if the mail server could not be reached or refuses everything."""
         cases = await self.store.cases(letter.feedback_id for letter in batch)
         addresses = {case.contact.email for case in cases.values() if case.contact and case.contact.email}
         bounced = await self.store.bounced(addresses) if addresses else set()
         now = self.time.machine()
         claim_ends = now + self._lease
+        is_trial = self._refuses_all
         settled: list[Settled] = []
         ready: list[domain.Letter] = []
         for letter in batch:
@@ -104,11 +108,17 @@ class Mailer:
             if self.time.machine() >= claim_ends:
                 break
             group = ready[first : first + self.transport.size]
-            if not await self._unbroken(self._send_group(token, group, cases)):
+            reachable = await self._unbroken(self._send_group(token, group, cases))
+            if not reachable or (self._refuses_all and not is_trial):
+                reason = "the mail server refuses all letters" if reachable else "connect"
                 rest = ready[first + self.transport.size :]
-                await self._record(token, [(letter, self._settle(letter, Attempt("unreachable", "connect"))) for letter in rest])
+                await self._record(token, [(letter, self._settlement(letter, Attempt("unreachable", reason))) for letter in rest])
                 return False
-        return True
+        return not self._refuses_all
+
+    @property
+    def _refuses_all(self) -> bool:
+        return self._refusals.rests_until is not None
 
     async def _within_bounds(
         self, ready: Sequence[domain.Letter], cases: dict[str, domain.Case], now: datetime
@@ -165,12 +175,41 @@ class Mailer:
         mine = await self.store.start_sending(token, list(composed), self.time.machine() + self._lease) if composed else set()
         sending = [row for letter_id, row in composed.items() if letter_id in mine]
         attempts = await asyncio.gather(*(self.transport.hand_over(recipient, data) for _, recipient, data in sending))
-        settled += [(letter, self._settle(letter, attempt)) for (letter, _, _), attempt in zip(sending, attempts, strict=True)]
-        await self._record(token, settled)
-        for (letter, _, _), attempt in zip(sending, attempts, strict=True):
+        answered = [(letter, recipient, attempt) for (letter, recipient, _), attempt in zip(sending, attempts, strict=True)]
+        blameless = self._blameless([Answer(letter.id, recipient, attempt.result) for letter, recipient, attempt in answered])
+        for letter, _, attempt in answered:
+            if letter.id in blameless:
+                settled.append((letter, self._put_back(letter, attempt.reason)))
+                blameless.remove(letter.id)
+            else:
+                settled.append((letter, self._settle(letter, attempt)))
             if attempt.result == "sent":
                 metrics.letters_sent.labels(letter.moment).inc()
+        await self._record(token, settled)
+        if blameless:
+            # These were recorded as failed before it was known that the server refuses everything.
+            now = self.time.machine()
+            again = domain.Settlement("queued", "the mail server refused all letters", next_try_at=now + LONGEST_PAUSE)
+            await self.store.put_back(blameless, again, now=now, legal=self.time.now())
         return all(attempt.result != "unreachable" for attempt in attempts)
+
+    def _blameless(self, answers: Sequence[Answer]) -> set[str]:
+        """The ids of refused letters that the server is to blame for. Says once when that begins, and once when it ends."""
+        refused_all = self._refuses_all
+        blameless = self._refusals.note(answers, self.time.machine())
+        if self._refuses_all and not refused_all:
+            log.error("mail_server_refuses_all_letters", refused=len(blameless))
+        elif refused_all and not self._refuses_all:
+            log.warning("mail_server_takes_letters_again")
+        metrics.mail_server_refuses.set(self._refuses_all)
+        return blameless
+
+    def _put_back(self, letter: domain.Letter, reason: str) -> domain.Settlement:
+        """A letter that the server is to blame for. Letters that were not refused yet try the server before it."""
+        settlement = self._settlement(letter, Attempt("unreachable", reason))
+        if settlement.next_try_at is None:
+            return settlement
+        return replace(settlement, next_try_at=max(settlement.next_try_at, self.time.machine() + LONGEST_PAUSE))
 
     async def _with_templates(self, letter: domain.Letter) -> domain.Letter:
         """The letter with a version whose templates are loaded: its own, unless no instance ever kept that."""
@@ -182,16 +221,14 @@ class Mailer:
             self.composer.learn(version, templates)
         return letter
 
-    def _settle(self, letter: domain.Letter, attempt: Attempt) -> domain.Settlement:
-        settlement = domain.settle(
-            letter,
-            attempt.result,
-            attempt.reason,
-            self.time.machine(),
-            attempts=self.settings.attempts,
-            backoff=timedelta(seconds=self.settings.backoff_seconds),
-        )
+    def _settlement(self, letter: domain.Letter, attempt: Attempt) -> domain.Settlement:
+        backoff = timedelta(seconds=self.settings.backoff_seconds)
+        settlement = domain.settle(letter, attempt.result, attempt.reason, self.time.machine(), backoff=backoff)
         metrics.letter_attempts.labels("retry" if settlement.state == "queued" else settlement.state).inc()
+        return settlement
+
+    def _settle(self, letter: domain.Letter, attempt: Attempt) -> domain.Settlement:
+        settlement = self._settlement(letter, attempt)
         if attempt.result != "sent":
             log.warning("letter_not_sent", letter=letter.id, code=letter.code, state=settlement.state, reason=attempt.reason)
         return settlement

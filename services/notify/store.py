@@ -188,9 +188,10 @@ class NotifyStore:
         """How many letters are in each state that somebody has still to settle."""
         return {state: int(await self._letters.count_documents({"state": state})) for state in TO_BE_SETTLED}
 
-    async def in_state(self, state: str, limit: int) -> list[Document]:
-        """Up to `limit` letters in a state, the longest in it first."""
-        rows: list[Document] = await self._letters.find({"state": state}).sort("settled_at", 1).limit(limit).to_list(None)
+    async def in_state(self, state: str, limit: int = 0) -> list[Document]:
+        """Up to `limit` letters in a state, or all of them, the longest in it first: what a person needs to know of each."""
+        found = self._letters.find({"state": state}, {"code": 1, "moment": 1, "reason": 1, "settled_at": 1})
+        rows: list[Document] = await found.sort("settled_at", 1).limit(limit).to_list(None)
         return rows
 
     async def returned(self, letter_id: str, addresses: Iterable[str], *, now: datetime, legal: datetime) -> bool:
@@ -218,9 +219,17 @@ class NotifyStore:
         rows = await self._bounced.find({"_id": {"$in": list(digests)}}, {"_id": 1}).to_list(None)
         return {digests[row["_id"]] for row in rows}
 
+    async def put_back(self, letter_ids: Iterable[str], settlement: Settlement, *, now: datetime, legal: datetime) -> None:
+        """Queue failed letters again that the mail server was to blame for. Others stay as they are."""
+        values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE)
+        del values["attempts"]
+        await self._letters.update_many({"_id": {"$in": list(letter_ids)}, "state": "failed"}, {"$set": values})
+
     async def overrule(self, letter_id: str, settlement: Settlement, *, now: datetime, legal: datetime) -> bool:
         """Settle an uncertain or failed letter by a person's decision; false if there is none with this id."""
-        values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE) | {"claim": None}
+        values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE) | {"claim": None, "tried_since": None}
+        # The attempts go on, so that a second failure is another fact than the first.
+        del values["attempts"]
         guard = {"_id": letter_id, "state": {"$in": ["uncertain", "failed"]}}
         if settlement.state == "queued" and (letter := await self._letters.find_one(guard)):
             # Whoever sends a letter again that had come back believes that the address takes letters now.
@@ -243,10 +252,12 @@ def _new_document(letter: Letter, start: Settlement) -> Document:
 def _settlement(settlement: Settlement, *, now: datetime, legal: datetime, instance: str) -> Document:
     values = asdict(settlement)
     announced = values.pop("announced")
+    if settlement.tried_since is None:
+        del values["tried_since"]
     settled = settlement.state != "queued"
     values |= {"settled_at": now if settled else None, "settled_legal": legal if settled else None}
     return values | {"announce": instance if announced else None}
 
 
 def _letter(row: Document) -> Letter:
-    return Letter(id=row["_id"], **{name: row[name] for name in _LETTER_FIELDS})
+    return Letter(id=row["_id"], **{name: row[name] for name in _LETTER_FIELDS if name in row})

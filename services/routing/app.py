@@ -4,11 +4,11 @@ from functools import partial
 from typing import Final, get_args
 
 from pakn import metrics
-from pakn.engine import kafka
 from pakn.engine.case_handler import CaseHandler
 from pakn.engine.process import Service, every
 from pakn.engine.turn import Turn
 from pakn.legal_time import LegalTime, make_legal_time
+from pakn.logs import logger
 from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings
 from schemas import topics
@@ -18,6 +18,9 @@ from services.routing.domain import Case
 from services.routing.store import RoutingStore
 
 NAME: Final = "routing"
+log = logger(__name__)
+# So many crowded cases are named in the log.
+_NAMED = 20
 OPEN_STATES = tuple(state for state in get_args(CaseState) if state not in CLOSED_STATES)
 
 
@@ -32,10 +35,14 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
     turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, service.note_progress, decisions.refuse)
     agencies = pack.agencies_not_ended(time.now().date())
     wanted = topics.read_by(NAME, [agency.id for agency in agencies], ())
-    subscriber = kafka.subscribe(service.broker, settings, NAME, wanted, turn.on_message)
+    subscriber = service.isolation.subscribe(service.broker, wanted, turn.on_message)
 
     async def measure() -> None:
         for state, count in (await store.count_by_state(OPEN_STATES)).items():
             metrics.cases.labels(state).set(count)
+        number, codes = await store.crowded(OPEN_STATES, _NAMED)
+        metrics.crowded_cases.set(number)
+        if codes:
+            log.warning("crowded_cases", number=number, codes=codes)
 
     return service.build(subscriber, store.prepare, [partial(every, settings.gauge_seconds, measure)])

@@ -1,8 +1,10 @@
 """What routing does with each event: the first assignment, the sender's supplement, the agencies' actions."""
 
 import hashlib
+import re
 
-from pakn.engine.turn import GivenUp, Received, appended_at
+import schemas
+from pakn.engine.turn import GivenUp, Received, appended_at, place_of
 from pakn.errors import GiveUp
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
@@ -10,6 +12,7 @@ from schemas import AgencyAction, Fact, FeedbackSubmitted, FeedbackSupplemented,
 from schemas.values import Fault
 from services.routing import domain
 
+_ID = re.compile(r"[0-9A-Fa-f-]{36}")
 WANTED = frozenset({"FeedbackSubmitted", "FeedbackSupplemented", "AgencyAction"})
 
 
@@ -47,6 +50,7 @@ class Decisions:
         if decided is not None and decided != case:
             times = [fact.time for fact in facts] + ([decided.happened_at] if decided.happened_at else [])
             decided = decided.model_copy(update={"happened_at": max(times, default=None)})
+            decided = domain.counted(decided, facts, cause_id(received))
         return decided, facts
 
     def _decide(self, case: domain.Case | None, received: Received) -> tuple[domain.Case | None, list[Fact]]:
@@ -69,7 +73,7 @@ class Decisions:
         if case is not None and case.happened_at is not None:
             # The times of two brokers may differ by more than an agency needs to act. No action comes before what it answers.
             at = max(at, case.happened_at)
-        cause = domain.Cause(cause_id(received), at, received.envelope.id)
+        cause = domain.Cause(cause_id(received), at, received.envelope.id, place_of(received.record))
         if case is None:
             fault = Fault(field="feedback_id", code="not_your_case", message="no case with this id is assigned to you")
             return None, [domain.refusal(cause, event.root.action, event.root.feedback_id, agency, [fault])]
@@ -80,8 +84,20 @@ class Decisions:
         if given_up.topic.family != topics.ACTIONS:
             return []
         agency, at = given_up.topic.party, self._time.at(appended_at(given_up.record))
-        cause = domain.Cause(_action_cause(agency, given_up.own_id or given_up.place), at, given_up.own_id)
-        return [domain.refusal(cause, "unknown", None, agency, list(given_up.faults))]
+        own_id, place = given_up.own_id, place_of(given_up.record)
+        cause = domain.Cause(_action_cause(agency, own_id or given_up.place), at, own_id, place)
+        return [domain.refusal(cause, *_asked(given_up), agency, list(given_up.faults))]
+
+
+def _asked(given_up: GivenUp) -> tuple[str, str | None]:
+    """What was asked for, and for which feedback, as far as the record can be read."""
+    if given_up.received and isinstance(given_up.received.event, AgencyAction):
+        action = given_up.received.event.root
+        return action.action, action.feedback_id
+    said = schemas.readable_data(given_up.record.headers, given_up.record.value)
+    name, feedback_id = said.get("action"), said.get("feedback_id")
+    named = name if isinstance(name, str) and name in AgencyAction.tags else "unknown"
+    return named, feedback_id if isinstance(feedback_id, str) and _ID.fullmatch(feedback_id) else None
 
 
 def _action_cause(agency: str, action_id: str, *what: str) -> str:

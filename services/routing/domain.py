@@ -1,6 +1,6 @@
 """Decisions of the agencies' side: who is responsible, and what an agency may do with a case in which state. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -14,7 +14,8 @@ from pakn.packs.load import Pack
 from pakn.packs.models import RoutingRule
 from schemas import Fact, FeedbackSubmitted, agency_action, topics
 from schemas.states import CaseState
-from schemas.values import Fault
+from schemas.values import Fault, RecordPlace
+from services.routing import bounds
 
 SOURCE = "/pakn/routing"
 
@@ -31,15 +32,20 @@ class Case(BaseModel, frozen=True, extra="ignore"):
     document_number: str | None = None
     # The latest legal time of what has happened to it.
     happened_at: datetime | None = None
+    # How often it was changed, and how much its history holds, in bytes.
+    acts: int = 0
+    used_bytes: int = 0
+    crowded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The event being decided on: its id (unique in the system), its legal time, and the agency's own id of an action."""
+    """The event being decided on: its id (unique in the system) and its legal time; of an action the agency's own id and place."""
 
     id: str
     time: datetime
     action_id: str = ""
+    place: RecordPlace | None = None
 
 
 class Assignment(NamedTuple):
@@ -94,6 +100,13 @@ def take_supplement(case: Case, event: schemas.FeedbackSupplemented, cause: Caus
     return case.model_copy(update={"state": "supplemented"}), [forwarded]
 
 
+def counted(case: Case, facts: Sequence[Fact], cause: str) -> Case:
+    """The case with what this decision adds to its history."""
+    acts, used_bytes = case.acts + 1, case.used_bytes + bounds.size(facts, cause)
+    crowded = bounds.is_crowded(acts, used_bytes)
+    return case.model_copy(update={"acts": acts, "used_bytes": used_bytes, "crowded": crowded})
+
+
 def act(pack: Pack, case: Case, agency: str, action: agency_action.AnyAction, cause: Cause) -> tuple[Case, list[Fact]]:
     """What `agency` asks for becomes a fact if it is lawful, otherwise an ActionRefused that says why."""
     if faults := [*_unlawful(pack, case, agency, action, cause)]:
@@ -110,6 +123,8 @@ def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyActi
         allowed = ", ".join(sorted(LAWFUL_IN[action.action]))
         message = f"{action.action} is possible in: {allowed}; this case is {case.state}"
         yield Fault(field="action", code="not_in_this_state", message=message)
+    elif full := bounds.refusal(action.action, case.acts, case.used_bytes):
+        yield Fault(field="action", code="case_is_full", message=full)
     is_check = isinstance(action, agency_action.Publish | agency_action.SendBack)
     if is_check and action.actor.casefold() == (case.reply_by or "").casefold():
         yield Fault(field="actor", code="same_person", message="the check must be another person's than the reply's")
@@ -131,6 +146,7 @@ def refusal(cause: Cause, action: str, feedback_id: str | None, agency: str, fau
         feedback_id=feedback_id,
         agency=agency,
         faults=tuple(faults),
+        record=cause.place,
         refused_at=cause.time,
     )
     return schemas.fact(

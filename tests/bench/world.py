@@ -85,7 +85,7 @@ class World:
             data = json.dumps(body, ensure_ascii=False).encode()
             head = (
                 "POST /v1/feedback HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-                f"Idempotency-Key: bench-{number}\r\nContent-Length: {len(data)}\r\n\r\n"
+                f"Idempotency-Key: {derived_id('bench', str(number))}\r\nContent-Length: {len(data)}\r\n\r\n"
             )
             started = time.time()
             writer.write(head.encode() + data)

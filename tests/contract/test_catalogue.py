@@ -22,9 +22,9 @@ from schemas import topics
 FOLDER = files.FOLDER
 MODELS = {model.__name__: model for model in schemas.CATALOGUE.values()}
 EXAMPLES = {name: json.loads((FOLDER / "examples" / f"{name}.json").read_text()) for name in MODELS}
-NOT_EVENTS = {"__init__", "envelope", "states", "topics", "values"}
-# What a portal sends is refused with every fault named, so that a misspelt field is not lost in silence.
-STRICT = {"PortalSubmission"}
+NOT_EVENTS = {"__init__", "addresses", "envelope", "states", "topics", "values"}
+# What a portal or an agency sends is refused with every fault named, so that a misspelt field is not lost in silence.
+STRICT = {"PortalSubmission", "AgencyAction"}
 PERSONAL = {"name", "full_name", "sender", "phone", "email", "address", "contact", "lookup_secret", "confirmation_token"}
 SPECS = topics.all_topics(["a"], ["p"])
 every_event = pytest.mark.parametrize("name", sorted(MODELS))

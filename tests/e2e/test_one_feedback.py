@@ -1,6 +1,7 @@
 """One feedback through all four services, in the order of docs/architecture.md, by public interfaces only."""
 
 import re
+import uuid
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -40,12 +41,10 @@ async def test_a_feedback_is_assigned_timed_answered_and_written_about(servers: 
         # The agency asks for more; the sender answers; a new limit starts.
         await place.post.act(AGENCY, feedback_id, "request_more", question="Ở đoạn nào?")
         await place.observer.wait("MoreRequested", topic="feedback", subject=feedback_id)
-        url = f"/v1/feedback/{code}"
+        url, headers = f"/v1/feedback/{code}", secret | {"Idempotency-Key": str(uuid.uuid4())}
 
         async def supplemented() -> bool:
-            answer = await place.http.post(
-                f"{url}/supplements", json={"content": "Trước số 12"}, headers=secret | {"Idempotency-Key": "1"}
-            )
+            answer = await place.http.post(f"{url}/supplements", json={"content": "Trước số 12"}, headers=headers)
             return answer.status_code == 202
 
         await until(supplemented, "the question is shown and answered")

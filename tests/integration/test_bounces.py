@@ -91,7 +91,7 @@ async def test_an_operator_who_sends_again_believes_in_the_address(notify: Notif
     await notify.tick()
     (row,) = await notify.letters()
     await notify.mailer.read_bounces(put(tmp_path / "mbox", "a@example.org", server.message_ids()[0]))
-    assert await commands.settle_letter(notify.settings, row["_id"], "resend", notify.time)
+    assert await commands.settle_letters(notify.settings, [row["_id"]], "resend", notify.time)
     await notify.tick()
     assert await notify.states() == ["sent"]
 

@@ -64,7 +64,8 @@ async def test_a_repeated_id_is_answered_the_same_and_with_another_submission_it
     assert {answer.value for answer in answers} == {first.value}
     assert len({row.id for row in system.observer.found("FeedbackSubmitted", subject=first.data["feedback_id"])}) == 1
     await system.post.portal("cdvcqg", GOOD | {"title": "Khác"}, own_id)
-    assert (await refused(system, own_id)).faulty == ["ce_id"]
+    answer = await refused(system, own_id)
+    assert (answer.faulty, answer.data["code"]) == (["ce_id"], first.data["code"])
 
 
 async def test_a_refused_submission_can_be_corrected_under_its_id(system: System) -> None:

@@ -10,8 +10,6 @@ import stamina
 from pakn.engine import mongo
 from pakn.errors import TryAgain
 from schemas.values import Attachment
-from services.intake import attachments
-from services.intake.domain import File
 from services.intake.feedback import Due, Feedback, Recorded, SenderDetails, Step
 from services.intake.store import IntakeStore, OutboxPlace, Projection
 from tests.integration.test_stores import MANY, NOW, rated
@@ -150,15 +148,3 @@ async def test_a_senders_act_is_stored_once_and_only_in_the_state_it_was_decided
     assert (stored.version, stored.satisfied, stored.history) == (2, True, (*before.history, recorded))
     await intake.project([Projection("f1", {"state": "published"}, [Step(id="e1", type="ReplyPublished", at=NOW, agency="a")])])
     assert not await intake.amend(stored, {"satisfied": False}, recorded, place)
-
-
-async def test_files_are_kept_once_and_come_back_as_they_were(database: mongo.Database) -> None:
-    """A submission that is repeated after a crash stores its files again, under the same ids."""
-    bucket = mongo.file_bucket(database)
-    files = [File("ảnh.jpg", bytes(range(256)) * 2000), File("ghi chú.pdf", b"%PDF-1.4")]
-    described = attachments.describe("f1", files)
-    await attachments.store(bucket, described, files)
-    await attachments.store(bucket, described, files)
-    assert [await attachments.read(bucket, row.id) for row in described] == [file.content for file in files]
-    assert await attachments.read(bucket, "f1-9") is None
-    assert await database["fs.files"].count_documents({}) == 2

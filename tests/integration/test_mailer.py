@@ -84,9 +84,9 @@ async def test_an_operator_settles_an_uncertain_letter_by_its_message_id(notify:
     first, second = await commands.list_letters(notify.settings)
     assert {first["message_id"], second["message_id"]} == set(server.message_ids())
     server.on_data = lambda _: "250 OK"
-    assert await commands.settle_letter(notify.settings, first["id"], "sent", notify.time)
-    assert await commands.settle_letter(notify.settings, second["id"], "resend", notify.time)
-    assert not await commands.settle_letter(notify.settings, second["id"], "resend", notify.time)
+    assert await commands.settle_letters(notify.settings, [first["id"]], "sent", notify.time)
+    assert await commands.settle_letters(notify.settings, [second["id"]], "resend", notify.time)
+    assert not await commands.settle_letters(notify.settings, [second["id"]], "resend", notify.time)
     await notify.tick()
     assert await notify.states() == ["sent", "sent"]
     assert sorted(server.message_ids()) == sorted([first["message_id"], second["message_id"], second["message_id"]])

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -86,9 +87,10 @@ class MailServer:
         return [str(read(data)["Message-ID"]) for data in self.mailbox]
 
     @asynccontextmanager
-    async def listening(self, port: int = 0) -> AsyncIterator[int]:
-        connect = partial(SmtpServer, self, enable_SMTPUTF8=False)
-        server = await asyncio.get_running_loop().create_server(connect, "127.0.0.1", port)
+    async def listening(self, port: int = 0, *, implicit: ssl.SSLContext | None = None, **options: Any) -> AsyncIterator[int]:
+        """Listen on this port or a free one. `implicit` wraps the whole connection; `options` are the SMTP library's own."""
+        connect = partial(SmtpServer, self, enable_SMTPUTF8=False, **options)
+        server = await asyncio.get_running_loop().create_server(connect, "127.0.0.1", port, ssl=implicit)
         try:
             yield server.sockets[0].getsockname()[1]
         finally:
@@ -109,7 +111,7 @@ class Notify:
         self.settings = settings.model_copy(
             update={
                 "smtp": SmtpSettings(host="127.0.0.1", port=port, connections=4, timeout_seconds=10),
-                "notify": NotifySettings(batch=20, attempts=3, backoff_seconds=5, lease_seconds=60, letters_per_address=0),
+                "notify": NotifySettings(batch=20, refusals=5, backoff_seconds=5, lease_seconds=60, letters_per_address=0),
             }
         )
         self.time = HandTime()

@@ -13,8 +13,10 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from pakn.engine import kafka
+from pakn.engine.quarantine import QUARANTINED
 from pakn.settings import Settings
 from schemas import topics
+from schemas.topics import TopicName
 
 _ANSWER_SECONDS = 20
 _LOOK_MS = 500
@@ -31,6 +33,9 @@ class Backlog:
         # What the topics held at an earlier question, and the instant of that question.
         self._waiting: tuple[Mapping[TopicPartition, int], datetime] | None = None
         self._read_until: datetime | None = None
+        self._in_quarantine: frozenset[str] = frozenset()
+        self.waiting_agencies: frozenset[str] = frozenset()
+        """The agencies whose actions are not all read up to `read_until`, because some are in quarantine or were until now."""
         # Behind what routing has committed: up to where no record is, and from where one is, so that each is looked at once.
         self._no_record_before: dict[TopicPartition, int] = {}
         self._record_at: dict[TopicPartition, int] = {}
@@ -38,6 +43,7 @@ class Backlog:
     async def read_until(self, now: datetime) -> datetime | None:
         """The latest instant, `now` or earlier, up to which routing has made facts of every action; none before the first.
 
+        An agency whose actions are in quarantine holds up its own cases only: it is one of `waiting_agencies` then.
         Raises KafkaError or TimeoutError when Kafka does not answer.
         """
         async with asyncio.timeout(_ANSWER_SECONDS):
@@ -47,8 +53,11 @@ class Backlog:
         # Under constant traffic the newest actions are never all read, hence the earlier question beside this one.
         for held, instant in ((ends, now), *([self._waiting] if self._waiting else [])):
             if all(read.get(partition, 0) >= end for partition, end in held.items()):
-                self._read_until, self._waiting = instant, None
+                self._read_until, self._waiting, self.waiting_agencies = instant, None, self._in_quarantine
                 break
+        else:
+            # Of those that have just left quarantine nothing is read yet.
+            self.waiting_agencies |= self._in_quarantine
         if self._waiting is None:
             self._waiting = (ends, now)
         return self._read_until
@@ -65,6 +74,9 @@ class Backlog:
         consumer, admin = await self._connected()
         committed = await admin.list_consumer_group_offsets(self._group)
         read = {partition: committed[partition].offset if partition in committed else 0 for partition in ends}
+        held = {partition for partition in ends if partition in committed and committed[partition].metadata == QUARANTINED}
+        self._in_quarantine = frozenset(TopicName.parse(partition.topic).party for partition in held)
+        read |= {partition: ends[partition] for partition in held}
         behind = [partition for partition, end in ends.items() if read[partition] < end]
         if not behind:
             return read

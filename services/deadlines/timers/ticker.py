@@ -142,7 +142,7 @@ class Ticker:
         failed: set[str] = set()
         while True:
             async with self.turn_lock:
-                documents = await self.store.due(partition, until, self.batch, sorted(failed))
+                documents = await self.store.due(partition, until, self.batch, sorted(failed), self.backlog.waiting_agencies)
                 rows, conflicts = await self._advance(documents, until)
             if rows:
                 log.info("timers_fired", partition=partition, cases=len(rows), conflicts=len(conflicts))
@@ -161,7 +161,8 @@ class Ticker:
         if not outdated or walk.ended_at:
             return
         async with self.turn_lock:
-            documents = await self.store.counted_by(outdated, partition.partition, walk.after, self.batch)
+            unread = self.backlog.waiting_agencies
+            documents = await self.store.counted_by(outdated, partition.partition, walk.after, self.batch, unread)
             rows, conflicts = await self._advance(documents, until)
         if not documents:
             # Where another instance came first, after a rebalance, what is left is looked at once more.

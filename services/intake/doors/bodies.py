@@ -1,73 +1,156 @@
-"""What a request by HTTP holds: JSON, or a form with the same JSON and files."""
+"""What a request by HTTP holds: JSON, or a form with the same JSON and files. Read from the stream, and bounded as it comes."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
-from litestar.datastructures import UploadFile
-from litestar.exceptions import HTTPException
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser  # type: ignore[import-untyped]
+from multipart import parse_options_header as parse_options
 from pydantic import BaseModel, ValidationError
 
-from pakn.engine.problems import AnyRequest, Problem
+from pakn.engine.problems import Problem
 from schemas.values import Fault, faults_of
 from services.intake.domain import File
+from services.intake.doors.form_parts import file_name
 
 MAX_JSON_BYTES = 1024 * 1024
+MAX_PARTS = 50
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
 
-async def read(request: AnyRequest) -> tuple[bytes, list[File]]:
-    """The JSON of a request, not parsed yet, and its files. Raises Problem for what is neither JSON nor a form in order."""
-    kind = request.content_type[0]
+@dataclass(slots=True)
+class Body:
+    """The JSON of a request, not parsed yet, its files, and what is wrong with the parts of its form."""
+
+    raw: bytes | None = None
+    files: list[File] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
+class FileTaker(Protocol):
+    """Takes the files of a form, one after the other, as they come."""
+
+    async def write(self, name: str, data: bytes) -> None:
+        """Take bytes of the current file."""
+
+    async def finish(self, name: str) -> File:
+        """End the current file."""
+
+
+async def read(content_type: str, chunks: AsyncIterator[bytes], files: FileTaker) -> Body:
+    """Read JSON or a form from chunks that are not empty.
+
+    Raises Problem for what is neither JSON nor a form, cannot be read, or is too large.
+    """
+    kind, options = parse_options(content_type)
     if kind == "application/json":
-        body = await request.body()
-        if len(body) > MAX_JSON_BYTES:
-            raise Problem(413, "too-large", f"A JSON body may have {MAX_JSON_BYTES} bytes.")
-        return body, []
+        return Body(await read_json(chunks))
     if kind != "multipart/form-data":
         raise Problem(415, "unsupported-media-type", "Send application/json or multipart/form-data.")
     try:
-        form = await request.form()
-    except HTTPException:
-        raise
-    except Exception as error:  # The parser raises various types on what is not a form; the sender can mend them all.
-        raise Problem(400, "broken-form", "The multipart body cannot be read; send it again with a correct boundary.") from error
-    if faults := [*_faults_of_parts(list(form.multi_items()))]:
-        raise Problem(422, "invalid-form", "Correct every part listed in errors and send it again.", faults)
-    part = form.get("feedback")
-    raw = await part.read() if isinstance(part, UploadFile) else (part or "").encode() if isinstance(part or "", str) else b""
-    if isinstance(part, Mapping):
-        raw = json.dumps(part, ensure_ascii=False, sort_keys=True).encode()
-    uploads = [value for key, value in form.multi_items() if key == "attachments" and isinstance(value, UploadFile)]
-    return raw, [File(upload.filename, await upload.read()) for upload in uploads]
+        body = await _read_form(options.get("boundary", ""), chunks, files)
+    except ParserLimitReached:
+        detail = f"A form may have {MAX_PARTS} parts, and each of them 8 header lines of 4 KB."
+        raise Problem(413, "too-large", detail) from None
+    except MultipartError:
+        detail = "The multipart body cannot be read; send it again with a correct boundary."
+        raise Problem(400, "broken-form", detail) from None
+    if body.raw is None:
+        missing = Fault(field="feedback", code="missing", message="is required and missing: the part with the JSON")
+        raise Problem(422, "invalid-form", "Correct every part listed in errors and send it again.", [*body.faults, missing])
+    return body
 
 
-def _faults_of_parts(parts: Sequence[tuple[str, Any]]) -> Iterator[Fault]:
-    """A part that would be left out of the feedback without a word is a fault."""
-    for name, value in parts:
-        if name not in ("feedback", "attachments"):
-            message = "is no part of this form; send one `feedback` and files as `attachments`"
-            yield Fault(field=name, code="unknown_field", message=message)
-        elif name == "attachments" and not isinstance(value, UploadFile):
-            yield Fault(field=name, code="wrong_type", message="is text and no file; give the part a filename")
-    if sum(name == "feedback" for name, _ in parts) > 1:
-        yield Fault(field="feedback", code="sent_twice", message="stands in the form more than once; send it once")
+async def read_json(chunks: AsyncIterator[bytes]) -> bytes:
+    """A body of JSON, not parsed. Raises Problem as soon as it is larger than is taken."""
+    found = bytearray()
+    async for chunk in chunks:
+        found += chunk
+        _check_json_size(len(found))
+    return bytes(found)
 
 
-def parse_object(raw: bytes) -> dict[str, Any]:
-    """The JSON object in `raw`. Raises Problem when there is none."""
+def _check_json_size(size: int) -> None:
+    if size > MAX_JSON_BYTES:
+        raise Problem(413, "too-large", f"The JSON may have {MAX_JSON_BYTES} bytes.")
+
+
+async def _read_form(boundary: str, chunks: AsyncIterator[bytes], files: FileTaker) -> Body:
+    # Not strict: then an end of line that comes after the last boundary in a packet of its own is no fault.
+    parser = PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
+    form = _Form(files)
+    # Left by an exception, the parser does not complain about the missing end as well.
+    with parser:
+        async for chunk in chunks:
+            for event in parser.parse(chunk):
+                if isinstance(event, MultipartSegment):
+                    form.begin(event)
+                elif event is None:
+                    await form.end()
+                else:
+                    await form.add(bytes(event))
+    return form.body
+
+
+class _Form:
+    """Takes a form part by part, and holds the JSON of one part."""
+
+    def __init__(self, files: FileTaker) -> None:
+        self.body = Body()
+        self._files = files
+        self._name = ""
+        self._file_name: str | None = None
+        self._size = 0
+        self._held = bytearray()
+
+    def begin(self, part: MultipartSegment) -> None:
+        self._name, self._file_name, self._size, self._held = part.name, file_name(part), 0, bytearray()
+
+    async def add(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._name == "feedback":
+            self._held += data
+            _check_json_size(len(self._held))
+        elif self._name == "attachments" and self._file_name is not None:
+            await self._files.write(self._file_name, data)
+
+    async def end(self) -> None:
+        match self._name:
+            case "feedback" if self.body.raw is None:
+                self.body.raw = bytes(self._held)
+            case "feedback":
+                self._fault("feedback", "sent_twice", "stands in the form more than once; send it once")
+            case "attachments" if self._file_name is None:
+                self._fault("attachments", "wrong_type", "is text and no file; give the part a filename")
+            case "attachments":
+                # A browser sends an empty file field without a name and without content.
+                if self._file_name or self._size:
+                    self.body.files.append(await self._files.finish(self._file_name or ""))
+            case other:
+                # What would be left out of the feedback without a word is a fault.
+                message = "is no part of this form; send one `feedback` and files as `attachments`"
+                self._fault(other[:80], "unknown_field", message)
+
+    def _fault(self, name: str, code: str, message: str) -> None:
+        self.body.faults.append(Fault(field=name, code=code, message=message))
+
+
+def parse_object(raw: bytes, faults: Sequence[Fault] = ()) -> dict[str, Any]:
+    """The JSON object in `raw`. Raises Problem when there is none, with the `faults` found before."""
     try:
         document = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise Problem(400, "not-json", f"Send a JSON document; this is none: {error}"[:300]) from None
+        raise Problem(400, "not-json", f"Send a JSON document; this is none: {error}"[:300], faults) from None
     if not isinstance(document, dict):
-        raise Problem(400, "not-an-object", "Send a JSON object.")
+        raise Problem(400, "not-an-object", "Send a JSON object.", faults)
     return document
 
 
 def parse_as(model: type[_ModelT], raw: bytes, faults: Iterable[Fault] = ()) -> _ModelT:
     """The JSON in `raw` as `model`. Raises Problem with the faults of both, where there are any."""
-    document, found = parse_object(raw), list(faults)
+    found = [*faults]
+    document = parse_object(raw, found)
     try:
         parsed = model.model_validate(document)
     except ValidationError as error:

@@ -4,29 +4,29 @@ Each handler reads a request, calls one function of the service, and answers. Er
 list every fault at once.
 """
 
-import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jwt
 from litestar import Response, get, post
 from litestar.openapi import ResponseSpec
 from litestar.types import ControllerRouterHandler
 
 import schemas
 from pakn import links
-from pakn.engine.mongo import FileBucket
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from services.intake import attachments, domain, shown
 from services.intake.domain import Arrival
-from services.intake.doors import bodies, openapi
+from services.intake.doors import bodies, openapi, tokens
 from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink, Token
+from services.intake.doors.uploads import Uploads
 from services.intake.feedback import Feedback
+from services.intake.file_store import FileStore
 from services.intake.reception import Failed, Reception, Refused
+from services.intake.registration import Registration
 from services.intake.sender_acts import Rating, SenderActs, Supplement, Taken
 from services.intake.shown import AddressConfirmed, RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
 from services.intake.store import IntakeStore
@@ -40,7 +40,8 @@ class Api:
     store: IntakeStore
     reception: Reception
     acts: SenderActs
-    bucket: FileBucket
+    files: FileStore
+    uploads: Uploads
     time: LegalTime
     secret_key: str
     public_url: str
@@ -50,19 +51,21 @@ class Api:
     async def submit(self, request: AnyRequest, key: Key = None, channel: ChannelUsed = "web") -> Response[Registered]:
         """Register a feedback sent as JSON, or as a form with a part `feedback` (JSON) and files `attachments`."""
         self._check_ready()
-        raw, files = await bodies.read(request)
-        document = bodies.parse_object(raw)
         cause = schemas.derived_id("idempotency-key", _checked(key)) if key is not None else self.new_id()
-        arrival = Arrival(
-            document,
-            channel="web" if channel == "web" else "api",
-            cause=cause,
-            submission_id=cause,
-            id_field=openapi.KEY_HEADER,
-            received_at=self.time.now(),
-            files=files,
-        )
-        (answer,) = await self.reception.receive([arrival])
+        async with self.uploads.receiving(request, domain.feedback_id(cause)) as upload:
+            arrival = Arrival(
+                bodies.parse_object(upload.body.raw or b"", upload.body.faults),
+                channel="web" if channel == "web" else "api",
+                cause=cause,
+                submission_id=cause,
+                id_field=openapi.KEY_HEADER,
+                received_at=self.time.now(),
+                files=upload.body.files,
+                faults=upload.body.faults,
+            )
+            (answer,) = await self.reception.receive([arrival])
+            if isinstance(answer, Registration):
+                upload.claim(answer.feedback.attachments)
         match answer:
             case Refused(faults):
                 if any(fault.code == "id_reused" for fault in faults):
@@ -88,14 +91,21 @@ class Api:
         """Answer what the agency asked; JSON or a form, as at the submission."""
         feedback = await self._find(code)
         self._check_secret(feedback, secret, secret_in_link)
-        raw, files = await bodies.read(request)
-        supplement = bodies.parse_as(Supplement, raw, attachments.check(self.pack, files))
-        digests = [hashlib.sha256(file.name.encode() + b"\0" + file.content).digest() for file in files]
-        act_id = self._act_id(key, feedback, "supplement", supplement, *digests)
-        outcome = await self.acts.supplement(feedback, act_id, supplement, files)
-        detail = f"The feedback is {feedback.state}; a supplement is taken while more is asked for."
-        _check_taken(outcome, "nothing-is-asked", detail)
-        return SupplementTaken(code=code)
+        # Whether the key was used before can be told only by what comes with it, and only where there was an answer.
+        if not feedback.is_asked and (key is None or not feedback.has_supplements):
+            raise _not_asked(feedback)
+        async with self.uploads.receiving(request, feedback.id, keep=feedback.is_asked) as upload:
+            body = upload.body
+            supplement = bodies.parse_as(Supplement, body.raw or b"", [*body.faults, *attachments.check(self.pack, body.files)])
+            said = [f"{file.sha256}/{file.name}\0".encode() for file in body.files]
+            outcome = await self.acts.supplement(
+                feedback, self._act_id(key, feedback, "supplement", supplement, *said), supplement, body.files
+            )
+            if outcome == "not_now":
+                raise _not_asked(feedback)
+            _check_id(outcome)
+            upload.claim(attachments.describe(body.files))
+        return SupplementTaken(code=feedback.code)
 
     async def rate(
         self, request: AnyRequest, code: Code, secret: Secret = None, secret_in_link: SecretInLink = None, key: Key = None
@@ -103,10 +113,11 @@ class Api:
         """Rate the published reply, once."""
         feedback = await self._find(code)
         self._check_secret(feedback, secret, secret_in_link)
-        rating = bodies.parse_as(Rating, await request.body())
+        rating = bodies.parse_as(Rating, await self.uploads.read_json(request))
         outcome = await self.acts.rate(feedback, self._act_id(key, feedback, "rating", rating), rating)
-        _check_taken(outcome, "cannot-be-rated", "A reply can be rated once, after it is published.")
-        return RatingTaken(code=code, satisfied=rating.satisfied)
+        if outcome == "not_now":
+            raise Problem(409, "cannot-be-rated", "A reply can be rated once, after it is published.")
+        return RatingTaken(code=feedback.code, satisfied=rating.satisfied)
 
     async def confirm(self, code: Code, token: Token) -> AddressConfirmed:
         """The link of a letter: its reader has the address. A mail program that opens links by itself confirms too."""
@@ -114,13 +125,14 @@ class Api:
         if not hmac.compare_digest(token.encode(), domain.confirmation_token(self.secret_key, feedback.id).encode()):
             raise Problem(403, "wrong-token", "Follow the whole link of the letter.")
         detail = "The feedback changed at this moment or has no address any more; follow the link again."
-        _check_taken(await self.acts.confirm(feedback, self.secret_key), "cannot-be-confirmed", detail)
-        return AddressConfirmed(code=code)
+        if await self.acts.confirm(feedback, self.secret_key) == "not_now":
+            raise Problem(409, "cannot-be-confirmed", detail)
+        return AddressConfirmed(code=feedback.code)
 
     async def sender(self, request: AnyRequest, code: Code) -> ShownSender:
         """The sender's details, for the agency that the case is assigned to now; the look is recorded first."""
         feedback = await self._find(code)
-        claims = self._claims(request)
+        claims = tokens.claims(request.headers.get("Authorization", ""), self.secret_key)
         _check_assigned(feedback, claims, "The sender's details are given")
         await self.store.record_look(feedback.id, claims["sub"], claims["jti"], self.time.now())
         return shown.sender_view(feedback)
@@ -136,11 +148,11 @@ class Api:
         """A file of the feedback, for its sender (secret) or for the agency that the case is assigned to now (token)."""
         feedback = await self._find(code)
         if "authorization" in request.headers:
-            _check_assigned(feedback, self._claims(request), "Files are given")
+            _check_assigned(feedback, tokens.claims(request.headers.get("Authorization", ""), self.secret_key), "Files are given")
         else:
             self._check_secret(feedback, secret, secret_in_link)
         described = next((row for row in feedback.attachments if row.id == attachment_id), None)
-        content = await attachments.read(self.bucket, attachment_id) if described else None
+        content = await self.files.read(attachment_id) if described else None
         if described is None or content is None:
             raise Problem(404, "unknown-attachment", "The feedback has no such file.")
         # Never shown inside the portal's own pages: what a citizen uploaded is downloaded.
@@ -149,7 +161,7 @@ class Api:
 
     async def _find(self, code: str) -> Feedback:
         self._check_ready()
-        feedback = await self.store.by_code(code)
+        feedback = await self.store.by_code(links.read_code(code, self.pack.header.code_prefix))
         if feedback is None:
             raise Problem(404, "unknown-code", "No feedback has this code; codes look like the one in the letter that you got.")
         return feedback
@@ -166,19 +178,6 @@ class Api:
 
     def _secret(self, feedback: Feedback) -> str:
         return domain.lookup_secret(self.secret_key, feedback.id)
-
-    def _claims(self, request: AnyRequest) -> dict[str, Any]:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        challenge = {"WWW-Authenticate": "Bearer"}
-        if scheme.lower() != "bearer":
-            raise Problem(401, "token-missing", "Send `Authorization: Bearer TOKEN`.", headers=challenge)
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                token, self.secret_key, algorithms=["HS256"], audience="pakn-agency", options={"require": ["sub", "jti", "exp"]}
-            )
-        except jwt.InvalidTokenError as error:
-            raise Problem(401, "token-refused", f"{error}; ask the operator for a new one.", headers=challenge) from None
-        return claims
 
     def _act_id(self, key: str | None, feedback: Feedback, act: str, said: Supplement | Rating, *files: bytes) -> str:
         """The id of an act. With a key, the same act with the same values has the same id, and another one another."""
@@ -201,7 +200,7 @@ class Api:
             operation_id="submitFeedback",
             operation_class=openapi.SUBMISSION,
             response_description="Registered; Location says where to look it up",
-            responses={200: again, **openapi.problems(413, 415, 422)},
+            responses={200: again, **openapi.problems(408, 413, 415, 422)},
             **with_files,
         )
         look_up = get(
@@ -218,7 +217,7 @@ class Api:
             operation_class=openapi.SUPPLEMENT,
             status_code=202,
             response_description="Taken",
-            responses=openapi.problems(403, 404, 409, 413, 415, 422),
+            responses=openapi.problems(403, 404, 408, 409, 413, 415, 422),
             **with_files,
         )
         rate = post(
@@ -227,7 +226,7 @@ class Api:
             operation_class=openapi.RATING,
             status_code=202,
             response_description="Taken",
-            responses=openapi.problems(403, 404, 409, 413, 422),
+            responses=openapi.problems(403, 404, 408, 409, 413, 422),
             **shared,
         )
         sender = get(
@@ -260,26 +259,24 @@ class Api:
 
 
 def _checked(key: str) -> str:
-    if not 1 <= len(key) <= openapi.MAX_KEY:
-        raise Problem(
-            400, "invalid-idempotency-key", f"The header {openapi.KEY_HEADER} must have 1 to {openapi.MAX_KEY} characters."
-        )
+    least, most = openapi.MIN_KEY, openapi.MAX_KEY
+    if not least <= len(key) <= most:
+        detail = f"The header {openapi.KEY_HEADER} must be {least} to {most} characters that nobody can guess; send a UUID."
+        raise Problem(400, "invalid-idempotency-key", detail)
     return key
 
 
-def _check_taken(outcome: Taken, kind: str, detail: str) -> None:
+def _check_id(outcome: Taken) -> None:
     if outcome == "id_reused":
         detail = "This Idempotency-Key was used for the answer to an earlier question; send a new key with a new answer."
         raise Problem(422, "idempotency-key-reused", detail)
-    if outcome == "not_now":
-        raise Problem(409, kind, detail)
+
+
+def _not_asked(feedback: Feedback) -> Problem:
+    detail = f"The feedback is {feedback.state}; a supplement is taken while more is asked for."
+    return Problem(409, "nothing-is-asked", detail)
 
 
 def _check_assigned(feedback: Feedback, claims: dict[str, Any], what: str) -> None:
     if feedback.agency != claims["sub"]:
         raise Problem(403, "not-your-case", f"{what} to the agency that the case is assigned to now.")
-
-
-def sign_agency_token(secret_key: str, agency: str, token_id: str, expires_at: Any) -> str:
-    """A bearer token by which `agency` may read the senders of its own cases until `expires_at`."""
-    return jwt.encode({"sub": agency, "jti": token_id, "exp": expires_at, "aud": "pakn-agency"}, secret_key, algorithm="HS256")

@@ -23,7 +23,8 @@ from services.intake.sender_acts import Rating, Supplement
 from services.intake.shown import AddressConfirmed, RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
 
 KEY_HEADER = "Idempotency-Key"
-MAX_KEY = 255  # characters
+# Characters. A shorter key may be the one that a stranger thinks of too, and would lead him to this sender's answer.
+MIN_KEY, MAX_KEY = 16, 255
 # The library would say "text or null"; no header is ever null.
 _TEXT = {"one_of": None, "type": "string"}
 Code = Annotated[str, PathParameter(description="the feedback's code, such as PAKN.20261102.0042")]
@@ -32,8 +33,8 @@ Key = Annotated[
     str | None,
     HeaderParameter(
         name=KEY_HEADER,
-        description="the sender's own id of this request: sent again, it has no second effect",
-        schema_extra=_TEXT | {"min_length": 1, "max_length": MAX_KEY},
+        description="an id of this request that nobody can guess, such as a UUID: sent again, it has no second effect",
+        schema_extra=_TEXT | {"min_length": MIN_KEY, "max_length": MAX_KEY},
     ),
 ]
 ChannelUsed = Annotated[
@@ -57,12 +58,13 @@ _PROBLEMS = {
     401: "The token is missing or refused",
     403: "The secret is wrong, or the case is another agency's",
     404: "Nothing has this code or id",
+    408: "The body came too slowly",
     409: "Not possible in the state that the feedback is in",
     413: "The body is too large",
     415: "Neither application/json nor multipart/form-data",
     422: "Something is wrong with the content; every fault is listed",
     429: "Too many requests from this network within the hour; see Retry-After",
-    503: "The database is not connected; see Retry-After",
+    503: "The database is not connected, or too many files are under way; see Retry-After",
 }
 
 

@@ -4,23 +4,22 @@ What a portal sent wrongly is answered in its own topic with every fault.
 """
 
 import contextlib
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError
 
 import schemas
 from pakn import metrics
 from pakn.engine.kafka import Record
-from pakn.engine.turn import GivenUp, Outcome, Received, appended_at
+from pakn.engine.turn import GivenUp, Outcome, Received, appended_at, place_of
 from pakn.errors import GiveUp, describe
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from schemas import Fact, topics
 from schemas.portal_submission import InlineFile, PortalSubmission
-from schemas.values import Fault
+from schemas.values import Fault, SentTime
 from services.intake import attachments, domain, reception, shown
 from services.intake.domain import Arrival
 from services.intake.feedback import Step
@@ -35,7 +34,7 @@ class _Outer(BaseModel):
     """What a portal puts around a submission, read for itself where the submission inside is wrong."""
 
     reference: str | None = None
-    sent_at: AwareDatetime | None = None
+    sent_at: SentTime | None = None
     attachments: tuple[InlineFile, ...] = ()
 
 
@@ -54,13 +53,13 @@ class IntakeHandler:
         posted = [received for received in batch if isinstance(received.event, PortalSubmission)]
         for received, answer in zip(posted, await self._reception.receive([self._read(row) for row in posted]), strict=True):
             match answer:
-                case Refused(faults):
-                    outcome.given_up.append((received, GiveUp("invalid", faults=faults)))
+                case Refused(faults, code):
+                    outcome.given_up.append((received, GiveUp("invalid", faults=faults, code=code)))
                 case Failed(error):
                     outcome.given_up.append((received, GiveUp("unexpected", describe(error))))
                 case Registration():
                     outcome.repeated += answer.repeated
-                    outcome.facts += answer.feedback.facts
+                    outcome.facts += answer.feedback.facts_to_repeat if answer.repeated else answer.feedback.facts
         await self._project([received for received in batch if received.envelope.name in shown.SHOWN])
         return outcome
 
@@ -77,11 +76,12 @@ class IntakeHandler:
         outer: PortalSubmission | _Outer,
         record: Record,
     ) -> Arrival:
-        files, faults = attachments.decode_inline(outer.attachments)
+        cause = _cause(portal, own_id, record)
+        files, faults = attachments.decode_inline(domain.feedback_id(cause), outer.attachments)
         return Arrival(
             submission,
             channel="portal",
-            cause=_cause(portal, own_id, record),
+            cause=cause,
             submission_id=own_id,
             id_field="ce_id",
             received_at=self._time.at(appended_at(record)),
@@ -116,9 +116,11 @@ class IntakeHandler:
         cause = _cause(portal, own_id, record)
         event = schemas.SubmissionRefused(
             submission_id=own_id,
-            reference=_outer(_document(record) or {}).reference,
+            reference=_outer(schemas.readable_data(record.headers, record.value)).reference,
             portal=portal,
+            code=given_up.reason.code,
             faults=faults,
+            record=place_of(record),
             refused_at=now,
         )
         return [
@@ -135,19 +137,11 @@ class IntakeHandler:
 
     def _all_faults(self, portal: str, own_id: str, record: Record) -> tuple[Fault, ...]:
         """The faults of shape and the pack's together, so that a portal can mend everything at once."""
-        raw = _document(record)
-        if raw is None:
+        raw = schemas.readable_data(record.headers, record.value)
+        if not raw:
             return ()
         found = reception.check(self._pack, self._arrival(portal, own_id, raw, _outer(raw), record))
         return found if isinstance(found, tuple) else ()
-
-
-def _document(record: Record) -> dict[str, Any] | None:
-    """The JSON object in a record; none where there is none."""
-    with contextlib.suppress(ValueError, RecursionError):
-        found = json.loads(record.value or b"")
-        return found if isinstance(found, dict) else None
-    return None
 
 
 def _outer(raw: Mapping[str, Any]) -> _Outer:

@@ -102,7 +102,9 @@ class Connection:
                 port=settings.port,
                 username=settings.username,
                 password=settings.password.get_secret_value() if settings.password else None,
-                start_tls=settings.starttls,
+                use_tls=settings.tls == "implicit",
+                # False, not None: the library would otherwise use STARTTLS where offered, and trust a server that hides its offer.
+                start_tls=settings.tls == "starttls",
                 timeout=settings.timeout_seconds,
                 # The default looks up this machine's full name, which can take seconds.
                 local_hostname=self._sender.rpartition("@")[2] or "localhost",

@@ -21,11 +21,11 @@ from pydantic import AwareDatetime, BaseModel
 import schemas
 from pakn import links
 from pakn.packs.load import Pack
+from schemas.addresses import mail_address
 from schemas.states import STATE_AFTER
 from services.notify.domain import Case, Contact, Letter
 from services.notify.letters import message
 
-_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 # What an event says that is not a person's words. Of a bare letter's event the other texts are empty.
 _IMPERSONAL = frozenset({"code", "category", "agency", "previous_agency", "refused_by", "rule", "rule_set"})
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -60,7 +60,7 @@ class Composer:
         self._pack = pack
         self._zone = ZoneInfo(pack.header.timezone)
         name, address = parseaddr(sender)
-        self._from = str(Address(display_name=name, addr_spec=address))
+        self._from = Address(display_name=name, addr_spec=address)
         self._sender, self._domain = sender, _domain(sender)
         self._public_url = public_url
         self.version = template_version(pack)
@@ -154,19 +154,19 @@ class Composer:
 
     def _message(self, letter: Letter, to: Address, language: str, subject: str, text: str, html: str, now: datetime) -> bytes:
         headers = (
-            ("From", self._from),
-            ("To", to),
-            ("Subject", subject),
-            ("Date", format_datetime(now)),
-            ("Message-ID", message_id(letter.id, self._sender)),
+            message.address_header("From", self._from),
+            message.address_header("To", to),
+            message.text_header("Subject", subject),
+            message.token_header("Date", format_datetime(now)),
+            message.token_header("Message-ID", message_id(letter.id, self._sender)),
             # A mailbox shows the letters of one feedback together.
-            ("References", f"<{letter.feedback_id}@{self._domain}>"),
+            message.token_header("References", f"<{letter.feedback_id}@{self._domain}>"),
             # RFC 3834: answering machines do not answer an automatic message. It is no list, so it has no List headers.
-            ("Auto-Submitted", "auto-generated"),
-            ("X-Auto-Response-Suppress", "All"),
-            ("Content-Language", language),
-            ("X-PAKN-Code", letter.code),
-            ("X-PAKN-Moment", letter.moment),
+            message.token_header("Auto-Submitted", "auto-generated"),
+            message.token_header("X-Auto-Response-Suppress", "All"),
+            message.token_header("Content-Language", language),
+            message.token_header("X-PAKN-Code", letter.code),
+            message.token_header("X-PAKN-Moment", letter.moment),
         )
         return message.build(headers, letter.id, text, html)
 
@@ -185,17 +185,11 @@ def _one_line(text: str) -> str:
 
 
 def _address(contact: Contact) -> Address:
-    """The recipient. Raises CannotCompose for an address that only an internationalised mail server takes."""
-    local, _, domain = (contact.email or "").rpartition("@")
+    """The recipient. Raises CannotCompose for an address that intake would refuse: recorded ones may be older than its rules."""
     try:
-        ascii_domain = domain.encode("idna").decode()
-        local.encode("ascii")
-        # IDNA maps some characters to spaces and brackets, which would make it another person's address.
-        if not _DOMAIN.fullmatch(ascii_domain):
-            raise CannotCompose("the address has no domain that mail can go to")
-        return Address(display_name=_one_line(contact.name or ""), username=local, domain=ascii_domain)
-    except (UnicodeError, ValueError):
-        raise CannotCompose("the address cannot be written in ASCII") from None
+        return Address(display_name=_one_line(contact.name or ""), addr_spec=mail_address(contact.email or ""))
+    except ValueError:
+        raise CannotCompose("no letter can go to the address") from None
 
 
 def _without_words(event: Mapping[str, Any]) -> dict[str, Any]:

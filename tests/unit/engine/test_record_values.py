@@ -10,7 +10,8 @@ import pytest
 from aiokafka.structs import ConsumerRecord
 
 from pakn.engine.kafka import MAX_RECORD_BYTES
-from pakn.engine.turn import MAX_JSON_MARKS, Turn
+from pakn.engine.record_values import MAX_JSON_MARKS
+from pakn.engine.turn import Turn
 from pakn.errors import GiveUp
 from pakn.settings import Settings
 from tests.support.outside_world import GOOD, lines

@@ -9,6 +9,7 @@ import schemas
 from schemas.portal_submission import PortalSubmission, Submission
 from services.intake import domain, shown
 from services.intake.feedback import Feedback
+from tests.support.examples import example
 from tests.support.packs import UNSIGNED, VN
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
@@ -181,6 +182,27 @@ def test_a_day_that_no_longer_holds_is_not_shown_until_the_next_one_is_counted(n
         "FeedbackSupplemented": schemas.FeedbackSupplemented.model_construct(),
     }[name]
     assert shown.view_changes(name, event)["due"] is None
+
+
+@pytest.mark.parametrize("ending", ["MoreRequested", "FeedbackNotAccepted"])
+@pytest.mark.parametrize("late", [False, True], ids=["as decided", "the day was counted a moment later"])
+def test_no_due_day_is_shown_where_no_agency_owes_an_answer(ending: str, late: bool) -> None:
+    """The page once held an agency to a day after it had refused the case, or while it waited for the sender."""
+    feedback, _ = registered(GOOD)
+    names = ["FeedbackAssigned", ending, "DeadlineSet"] if late else ["FeedbackAssigned", "DeadlineSet", ending]
+    for name in names:
+        feedback = feedback.model_copy(update=shown.view_changes(name, example(name)))
+    assert feedback.due
+    for view in (shown.public_view(feedback), shown.private_view(feedback)):
+        assert (view.state, view.due) == (feedback.state, None)
+
+
+def test_the_day_of_a_published_reply_stays_shown() -> None:
+    feedback, _ = registered(GOOD)
+    for name in ("FeedbackAssigned", "DeadlineSet", "FeedbackReplied", "ReplyPublished"):
+        feedback = feedback.model_copy(update=shown.view_changes(name, example(name)))
+    assert shown.public_view(feedback).due == feedback.due
+    assert feedback.due
 
 
 def test_a_portals_own_fields_are_not_taken_from_the_web() -> None:

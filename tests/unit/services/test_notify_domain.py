@@ -136,25 +136,26 @@ def test_who_gave_no_address_or_was_erased_is_not_written_to_and_that_is_no_fact
 
 
 def settle(letter: domain.Letter, result: domain.Result, now: datetime = NOW) -> domain.Settlement:
-    return domain.settle(letter, result, "r", now, attempts=3, backoff=timedelta(seconds=5))
+    return domain.settle(letter, result, "r", now, backoff=timedelta(seconds=5))
 
 
-def test_refusals_for_now_are_tried_again_with_growing_pauses_up_to_the_limit() -> None:
-    letter = letter_of(event("FeedbackSubmitted"))
-    first = settle(letter, "retry")
-    assert (first.state, first.next_try_at, first.attempts, first.announced) == ("queued", NOW + timedelta(seconds=5), 1, False)
-    second = settle(_tried(letter, 1), "retry")
-    assert second.next_try_at == NOW + timedelta(seconds=10)
-    last = settle(_tried(letter, 2), "retry")
-    assert (last.state, last.announced) == ("failed", True)
-
-
-def test_a_mail_server_that_is_away_uses_up_no_letter() -> None:
-    """With a limit of attempts alone, a server that was down for a night made every letter of that night fail."""
-    letter = _tried(letter_of(event("FeedbackSubmitted")), 50)
-    away = settle(letter, "unreachable", NOW + timedelta(days=1))
-    assert (away.state, away.next_try_at) == ("queued", NOW + timedelta(days=1, hours=1))
-    assert settle(letter, "unreachable", NOW + domain.UNREACHABLE_LIMIT).state == "failed"
+@pytest.mark.parametrize("result", ["retry", "unreachable"])
+def test_a_letter_that_is_put_off_is_tried_for_days_with_growing_pauses_and_then_fails(result: domain.Result) -> None:
+    """Greylisting for four hours once ended in a failure after twelve attempts; a night without a server used up every letter."""
+    # How long the letter waited for its contact before is no part of it.
+    now, pauses = NOW + timedelta(days=2), []
+    letter = replace(letter_of(event("FeedbackSubmitted")), created_at=NOW)
+    while (tried := settle(letter, result, now)).state == "queued":
+        assert tried.next_try_at
+        pauses.append(tried.next_try_at - now)
+        now = tried.next_try_at
+        letter = replace(letter, attempts=tried.attempts, tried_since=tried.tried_since)
+    assert (tried.state, tried.announced) == ("failed", True)
+    assert timedelta(0) <= now - NOW - timedelta(days=2) - domain.TRIED_FOR <= timedelta(hours=1)
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (timedelta(seconds=5), timedelta(hours=1))
+    assert len(pauses) < 150
+    assert tried.attempts == (len(pauses) + 1 if result == "retry" else 0)
 
 
 def test_an_outcome_gives_one_fact_that_names_no_address() -> None:

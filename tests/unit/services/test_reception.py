@@ -1,6 +1,6 @@
 """The one way in: every door's faults at once, files before the feedback, and one bad arrival spoils no other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,14 +8,19 @@ import pytest
 
 from schemas.values import Fault
 from services.intake import domain
-from services.intake.domain import Arrival, Draft, File
+from services.intake.domain import Arrival, Draft, File, whole_file
+from services.intake.feedback import Feedback
 from services.intake.reception import Failed, Reception, Refused, check
 from services.intake.registration import Registration
 from tests.support.outside_world import GOOD
 from tests.support.packs import VN
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
-PDF = File("a.pdf", b"%PDF-1.4\n%%EOF\n")
+CONTENT = b"%PDF-1.4\n%%EOF\n"
+
+
+def file(name: str, content: bytes = CONTENT) -> File:
+    return whole_file("f", 0, name, content)
 
 
 def arrival(cause: str, submission: dict[str, Any] = GOOD, **more: Any) -> Arrival:
@@ -23,40 +28,43 @@ def arrival(cause: str, submission: dict[str, Any] = GOOD, **more: Any) -> Arriv
     return Arrival(submission, cause=cause, **(known | more))
 
 
-class Bucket:
+class Kept:
     """Keeps the ids of files; a file called `bad.pdf` meets a fault of the system's own."""
 
     def __init__(self) -> None:
-        self.kept: list[str] = []
+        self.ids: list[str] = []
 
-    async def upload_from_stream_with_id(self, id: str, name: str, _content: bytes, **_: Any) -> None:
-        if name == "bad.pdf":
-            raise LookupError(name)
-        self.kept.append(id)
+    async def keep(self, file: File, _feedback_id: str) -> None:
+        if file.name == "bad.pdf":
+            raise LookupError(file.name)
+        self.ids.append(file.id)
 
 
 @pytest.fixture
-def bucket() -> Bucket:
-    return Bucket()
+def kept() -> Kept:
+    return Kept()
 
 
-def reception(bucket: Bucket, used: Sequence[str] = ()) -> Reception:
-    """Registers everything; the ids in `used` are those of other submissions."""
+def reception(kept: Kept, used: Sequence[str] = (), known: Sequence[Feedback] = ()) -> Reception:
+    """Registers everything; the ids in `used` are those of other submissions, and `known` is registered already."""
 
     async def register(drafts: Sequence[Draft]) -> list[Registration]:
-        assert all(file.id in bucket.kept for draft in drafts for file in draft.attachments), "files are kept first"
+        assert all(file.id in kept.ids for draft in drafts for file in draft.attachments), "files are kept first"
         made = [domain.register(VN, draft, "PAKN.20260302.0001", "s") for draft in drafts]
         other = {"fingerprint": "another"}
         stored = [one.model_copy(update=other) if one.history[0].cause in used else one for one in made]
         return [Registration(one, False) for one in stored]
 
-    return Reception(VN, bucket, register)
+    async def load(ids: Iterable[str]) -> dict[str, Feedback]:
+        return {one.id: one for one in known if one.id in ids}
+
+    return Reception(VN, kept.keep, register, load)
 
 
 def test_the_faults_of_door_shape_pack_time_and_files_come_together() -> None:
     unread = Fault(field="attachments.1.content_base64", code="not_base64", message="is not base64")
     wrong = GOOD | {"title": "", "province": "atlantis"}
-    files = [File("a.exe", b"MZ"), File("b.pdf", b"")]
+    files = [file("a.exe", b"MZ"), file("b.pdf", b"")]
     found = check(VN, arrival("x", wrong, files=files, sent_at=NOW - timedelta(days=9), faults=[unread]))
     assert isinstance(found, tuple)
     assert [(fault.field, fault.code) for fault in found] == [
@@ -68,16 +76,16 @@ def test_the_faults_of_door_shape_pack_time_and_files_come_together() -> None:
     ]
 
 
-async def test_each_arrival_has_its_answer_whatever_is_beside_it(bucket: Bucket) -> None:
+async def test_each_arrival_has_its_answer_whatever_is_beside_it(kept: Kept) -> None:
     """One portal's wrong submission, or a fault of ours, once stopped all that were in the same batch."""
     arrivals = [
-        arrival("good", files=[PDF]),
+        arrival("good", files=[file("a.pdf")]),
         arrival("wrong", GOOD | {"category": "x"}),
-        arrival("ours", files=[File("bad.pdf", PDF.content)]),
+        arrival("ours", files=[file("bad.pdf")]),
         arrival("reused"),
         arrival("also good"),
     ]
-    good, wrong, ours, reused, also_good = await reception(bucket, ["reused"]).receive(arrivals)
+    good, wrong, ours, reused, also_good = await reception(kept, ["reused"]).receive(arrivals)
     assert isinstance(good, Registration)
     assert isinstance(also_good, Registration)
     assert (good.feedback.id, also_good.feedback.id) == (arrivals[0].feedback_id, arrivals[4].feedback_id)
@@ -86,3 +94,25 @@ async def test_each_arrival_has_its_answer_whatever_is_beside_it(bucket: Bucket)
     assert isinstance(ours, Failed)
     assert isinstance(reused, Refused)
     assert [(fault.field, fault.code) for fault in reused.faults] == [("ce_id", "id_reused")]
+    assert reused.code == "PAKN.20260302.0001", "the portal that lost the first answer learns the code"
+    assert wrong.code is None
+
+
+async def test_a_repetition_gets_its_code_also_when_it_would_be_refused_by_now(kept: Kept) -> None:
+    """A portal that lost the first answer, and asks again after three days, once heard only that `sent_at` is too old."""
+    sent = {"sent_at": NOW - timedelta(hours=1), "files": [file("a.pdf")]}
+    first = arrival("a", **sent)
+    (registered,) = await reception(kept).receive([first])
+    assert isinstance(registered, Registration)
+    later = NOW + timedelta(days=30)
+    again, unnamed, other, new = (
+        arrival("a", received_at=later, **sent),
+        arrival("a", received_at=later, files=[file("")], sent_at=NOW),
+        arrival("a", GOOD | {"title": "Khác"}, received_at=later, **sent),
+        arrival("b", received_at=later, **sent),
+    )
+    answers = await reception(kept, known=[registered.feedback]).receive([again, unnamed, other, new])
+    assert answers[0] == Registration(registered.feedback, repeated=True)
+    for answer in answers[1:]:
+        assert isinstance(answer, Refused)
+        assert answer.faults[0].code == "too_old"

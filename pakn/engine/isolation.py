@@ -1,0 +1,295 @@
+"""Keeps a record that ends the process from stopping the others: takes partitions, tries suspects, and holds what is in quarantine.
+
+`pakn.engine.quarantine` decides; this file pauses, marks and hands over. While a suspect is on trial nothing else is read, so
+that whatever ends the process then is the record that is marked. Without suspects a batch goes through untouched.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import stamina
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
+from faststream.kafka import KafkaBroker, KafkaMessage
+from pymongo.errors import PyMongoError
+
+from pakn import metrics
+from pakn.engine import kafka, quarantine
+from pakn.engine.kafka import OnBatch, Record, part_of, partition_of
+from pakn.engine.quarantine import QUARANTINED, Note, Standing
+from pakn.engine.quarantine_store import Noted, QuarantineStore
+from pakn.errors import describe
+from pakn.logs import logger
+from pakn.settings import Settings
+from schemas.topics import ServiceName
+
+log = logger(__name__)
+_LOOK_SECONDS = 2.0
+_ANSWER_SECONDS = 5.0
+# A partition that gives no record for so long is not tried further: its leader may be away, and the others wait.
+_TRIAL_SECONDS = 30.0
+
+
+@dataclass(eq=False)
+class _Trial:
+    """The records of `partition` up to `end`, or `left` of them, are handed over one at a time."""
+
+    partition: TopicPartition
+    end: int
+    left: int
+    since: float = field(default_factory=time.monotonic)
+    # How many were left when the client library had already given out all up to `end`.
+    drained: int | None = None
+
+
+class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
+    """The partitions of one service's process. `run` is to run beside the reading, and `let_go` ends it."""
+
+    def __init__(self, settings: Settings, service: ServiceName, store: QuarantineStore) -> None:
+        """Connects to nothing."""
+        self._settings, self._service, self._store = settings, service, store
+        self._limits = settings.quarantine
+        self._holder = uuid.uuid4().hex
+        self._assigned: frozenset[TopicPartition] = frozenset()
+        self._standings: dict[TopicPartition, Standing] = {}
+        # Suspects that gave no record; until the next assignment they are read like the others.
+        self._unproven: set[TopicPartition] = set()
+        self._trial: _Trial | None = None
+        self._changed = asyncio.Event()
+        # One batch, or one change of what is read: whatever is in hand is never handled beside another batch.
+        self._turn = asyncio.Lock()
+        self._handling = False
+        self._blamed = False
+        self._noted = False
+
+    def subscribe(
+        self,
+        broker: KafkaBroker,
+        topics: Iterable[str],
+        on_batch: OnBatch,
+        listener: ConsumerRebalanceListener | None = None,
+        gather_ms: int = 0,
+    ) -> Any:
+        """Read `topics` as `kafka.subscribe` does, with this between the client library and `on_batch`."""
+        self._on_batch, self._inner = on_batch, listener
+        self._subscriber = kafka.subscribe(broker, self._settings, self._service, topics, self._handle, self, gather_ms)
+        return self._subscriber
+
+    @property
+    def held(self) -> frozenset[TopicPartition]:
+        """The owned partitions in quarantine: their records wait for an operator."""
+        return frozenset(partition for partition, standing in self._standings.items() if standing.held is not None)
+
+    def blame(self, error: BaseException | None = None) -> None:
+        """The process ends now. Unless the error explains it, the next one is told that the records in hand may have ended it.
+
+        Without an error: a process that hangs. Only a batch that is being handled can be the cause of that.
+        """
+        self._blamed |= self._handling if error is None else not quarantine.is_explained(error)
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Others may own these from now on."""
+        self._assigned, self._standings, self._trial = frozenset(), {}, None
+        self._unproven.clear()
+        metrics.quarantined_partitions.clear()
+        if self._inner is not None:
+            await self._inner.on_partitions_revoked(revoked)
+        await self.let_go()
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Nothing is read of these before it is known what ended their owner before."""
+        self._subscriber.consumer.pause(*assigned)
+        self._assigned = frozenset(assigned)
+        self._changed.set()
+        if self._inner is not None:
+            await self._inner.on_partitions_assigned(assigned)
+
+    async def let_go(self) -> None:
+        """Take back the notes of this process, whose end or loss of partitions is explained; after `blame` they stay."""
+        if self._blamed or not self._noted:
+            return
+        try:
+            await asyncio.wait_for(self._store.let_go(self._holder), _ANSWER_SECONDS)
+        except (PyMongoError, TimeoutError) as error:
+            # One note too many makes nobody a suspect.
+            log.warning("partitions_not_let_go", error=describe(error))
+
+    async def run(self) -> None:
+        """Take what is assigned, try suspects, and carry out what operators decide; for ever."""
+        while True:
+            self._changed.clear()
+            try:
+                async with self._turn:
+                    await self._look()
+            except (PyMongoError, KafkaError, OSError) as error:
+                log.warning("partitions_not_looked_at", error=describe(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), _LOOK_SECONDS)
+
+    async def _look(self) -> None:
+        assigned = self._assigned
+        if not assigned:
+            return
+        consumer = self._subscriber.consumer
+        if new := assigned - self._standings.keys():
+            await self._take(consumer, new)
+        if held := self.held:
+            await self._obey(consumer, await self._store.read(held))
+        await self._try_next(consumer)
+        if assigned is self._assigned:
+            self._read_what_may_be(consumer)
+
+    async def _take(self, consumer: Any, new: Iterable[TopicPartition]) -> None:
+        assigned = self._assigned
+        before = await self._store.read(new)
+        notes: dict[TopicPartition, Note] = {}
+        for partition, position in (await kafka.positions(consumer, new)).items():
+            noted = before.get(partition, Noted())
+            notes[partition] = Note(noted.standing, position, noted.holder not in (None, self._holder))
+        now = quarantine.begin_all(notes, self._limits)
+        self._noted = True
+        await self._store.take(self._holder, before, now)
+        if assigned is not self._assigned:
+            await self.let_go()
+            return
+        self._standings |= now
+        for partition in self.held & now.keys():
+            place = f"{partition.topic}/{partition.partition}/{now[partition].held}"
+            log.error("partition_in_quarantine", place=place, do=f"look at the record, then: pakn quarantine release|skip {place}")
+            await self._commit(consumer, partition, now[partition].at, QUARANTINED)
+
+    async def _obey(self, consumer: Any, noted: Mapping[TopicPartition, Noted]) -> None:
+        """Carry out what an operator has decided on partitions in quarantine."""
+        for partition in self.held & noted.keys():
+            row, offset = noted[partition], self._standings[partition].held
+            if row.skip is not None and row.skip == offset:
+                await self._commit(consumer, partition, offset + 1)
+                consumer.seek(partition, offset + 1)
+                await self._keep(partition, quarantine.skipped(offset, self._limits))
+                log.warning("record_skipped", place=f"{partition.topic}/{partition.partition}/{offset}", why=row.why)
+            elif row.standing.held is None:
+                await self._commit(consumer, partition, row.standing.at)
+                self._standings[partition] = row.standing
+                log.warning("partition_released", topic=partition.topic, partition=partition.partition)
+
+    @staticmethod
+    async def _commit(consumer: Any, partition: TopicPartition, offset: int, metadata: str = "") -> None:
+        await consumer.commit({partition: OffsetAndMetadata(offset, metadata)})
+
+    async def _try_next(self, consumer: Any) -> None:
+        """End a trial in which no record comes any more, and begin the next one."""
+        if trial := self._trial:
+            await self._see_whether_over(trial, await consumer.position(trial.partition))
+        suspects = [p for p, standing in self._standings.items() if quarantine.is_suspect(standing, self._limits)]
+        suspects = sorted(set(suspects) - self._unproven, key=lambda p: (-self._standings[p].ends, p))
+        if self._trial or not suspects:
+            return
+        try:
+            ends = await asyncio.wait_for(consumer.end_offsets(suspects), _ANSWER_SECONDS)
+        except (KafkaError, TimeoutError) as error:
+            # A broker that is away must not keep all other partitions waiting.
+            log.warning("suspects_not_tried", error=describe(error))
+            self._unproven |= set(suspects)
+            return
+        for partition in suspects:
+            position = await consumer.position(partition)
+            if position >= ends[partition]:
+                # No record was there, so none can have ended a process.
+                await self._acquit(partition, position)
+                continue
+            await self._mark(partition, position, position)
+            if partition in self._assigned:
+                self._trial = _Trial(partition, ends[partition], self._settings.kafka.max_records)
+                self._subscriber.max_records = 1
+                log.warning("records_handed_over_singly", topic=partition.topic, partition=partition.partition)
+            return
+
+    async def _see_whether_over(self, trial: _Trial, position: int) -> None:
+        """End a trial that gets no more records."""
+        if position >= trial.end:
+            # The last record may be on its way to the handler now; at the next look it is handled.
+            if trial.drained == trial.left:
+                await self._acquit(trial.partition, position)
+            trial.drained = trial.left
+        elif time.monotonic() - trial.since > _TRIAL_SECONDS:
+            # The mark goes: from now on other records are in hand as well.
+            self._unproven.add(trial.partition)
+            await self._keep(trial.partition, replace(self._standings[trial.partition], in_hand=None))
+            self._end_trial()
+
+    def _must_wait(self) -> frozenset[TopicPartition]:
+        """The owned partitions of which nothing is to be read now."""
+        if self._trial:
+            return self._assigned - {self._trial.partition}
+        return (self._assigned - self._standings.keys()) | self.held
+
+    def _read_what_may_be(self, consumer: Any) -> None:
+        waiting = self._must_wait()
+        consumer.pause(*waiting)
+        consumer.resume(*(self._assigned - waiting))
+        metrics.quarantined_partitions.clear()
+        for partition in self.held:
+            metrics.quarantined_partitions.labels(partition.topic, partition.partition).set(1)
+
+    async def _mark(self, partition: TopicPartition, at: int, in_hand: int) -> None:
+        if partition in self._standings:
+            await self._keep(partition, quarantine.marked(self._standings[partition], at, in_hand))
+
+    async def _acquit(self, partition: TopicPartition, at: int) -> None:
+        if partition in self._standings:
+            await self._keep(partition, quarantine.acquitted(at))
+            if self._trial and self._trial.partition == partition:
+                self._end_trial()
+
+    async def _keep(self, partition: TopicPartition, standing: Standing) -> None:
+        self._standings[partition] = standing
+        await self._store.save(self._holder, partition, standing)
+
+    def _end_trial(self) -> None:
+        self._trial = None
+        self._subscriber.max_records = self._settings.kafka.max_records
+        self._changed.set()
+
+    async def _handle(self, message: KafkaMessage) -> None:
+        """Hand a batch on; of a suspect, one record at a time."""
+        async with self._turn:
+            self._handling = True
+            records: Sequence[Record] = message.raw_message
+            if waiting := {partition_of(record) for record in records} & self._must_wait():
+                records = await kafka.put_back(message, waiting)
+            if (trial := self._trial) is None:
+                if records:
+                    await self._on_batch(message if len(records) == len(message.raw_message) else part_of(message, records))
+            else:
+                await self._hand_over_singly(trial, message, [r for r in records if partition_of(r) == trial.partition])
+            self._handling = False
+
+    async def _hand_over_singly(self, trial: _Trial, message: KafkaMessage, records: Sequence[Record]) -> None:
+        partition = trial.partition
+        for record in records:
+            # After a rebalance the rest comes again to whoever owns it.
+            if trial is not self._trial:
+                return
+            if (standing := self._standings[partition]).in_hand != record.offset:
+                await self._surely(partial(self._mark, partition, standing.at, record.offset))
+            await self._on_batch(part_of(message, [record]))
+            trial.left, trial.since = trial.left - 1, time.monotonic()
+            following = record.offset + 1
+            if trial.left <= 0 or following >= trial.end:
+                await self._surely(partial(self._acquit, partition, following))
+            else:
+                await self._surely(partial(self._mark, partition, following, following))
+
+    @staticmethod
+    async def _surely(store: Callable[[], Awaitable[None]]) -> None:
+        """Without the mark a death would blame another record; and without the database nothing can be handled anyway."""
+        async for attempt in stamina.retry_context(on=PyMongoError, attempts=None, timeout=None):
+            with attempt:
+                await store()

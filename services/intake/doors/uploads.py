@@ -1,0 +1,148 @@
+"""What requests send while it comes: at most so many forms at once, none for too long, and nothing left of what is refused."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from litestar.exceptions import InternalServerException
+from pymongo.errors import PyMongoError
+
+from pakn.engine.problems import AnyRequest, Problem
+from pakn.logs import logger
+from pakn.packs.models import Attachments
+from schemas.values import Attachment
+from services.intake.domain import File
+from services.intake.doors import bodies
+from services.intake.doors.bodies import Body
+from services.intake.file_store import FileStore, Writing
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """How many forms come in at once, and the seconds that a body may take and may be silent."""
+
+    at_once: int
+    seconds: float
+    silent_seconds: float
+
+
+class Upload:
+    """One request's body, whose files are stored already. What is not claimed is removed when the request ends."""
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        self.claimed: set[str] = set()
+
+    def claim(self, attachments: Iterable[Attachment]) -> None:
+        """Leave these files where they are: a feedback has them."""
+        self.claimed |= {attachment.id for attachment in attachments}
+
+
+class Files:
+    """The files of one form, one after the other. Those that will be refused are counted and hashed, and not stored."""
+
+    def __init__(self, store: FileStore | None, rules: Attachments, feedback_id: str, new_id: Callable[[], str]) -> None:
+        self.begun: list[str] = []
+        self._store = store
+        self._rules = rules
+        self._feedback_id = feedback_id
+        self._new_id = new_id
+        self._writing: Writing | None = None
+
+    async def write(self, name: str, data: bytes) -> None:
+        """Take bytes of the current file, which has this name."""
+        writing = self._current(name)
+        if writing.size + len(data) > self._rules.max_bytes:
+            writing.give_up()
+        await writing.write(data)
+
+    async def finish(self, name: str) -> File:
+        """End the current file; what comes next belongs to another one."""
+        writing, self._writing = self._current(name), None
+        if not writing.size:
+            writing.give_up()
+        return await writing.finish()
+
+    def _current(self, name: str) -> Writing:
+        if self._writing is None:
+            file_id = self._new_id()
+            self.begun.append(file_id)
+            store = self._store if len(self.begun) <= self._rules.max_files else None
+            self._writing = Writing(store, file_id, name, self._feedback_id)
+        return self._writing
+
+
+class Uploads:
+    """The uploads of this process; `new_id` gives a fresh id for each file."""
+
+    def __init__(self, store: FileStore, rules: Attachments, limits: UploadLimits, new_id: Callable[[], str]) -> None:
+        self._store = store
+        self._rules = rules
+        self._limits = limits
+        self._new_id = new_id
+        self._under_way = 0
+
+    @asynccontextmanager
+    async def receiving(self, request: AnyRequest, feedback_id: str, *, keep: bool = True) -> AsyncIterator[Upload]:
+        """Read the body of a request about this feedback; without `keep` its files are hashed and not stored.
+
+        Raises Problem for what cannot be taken, 503 when as many forms as are allowed are under way. A failure of the block
+        that is no Problem leaves the files to the sweep, since nobody knows then whether a feedback has them.
+        """
+        if request.content_type[0] != "multipart/form-data":
+            yield Upload(await self._read(request, Files(None, self._rules, feedback_id, self._new_id)))
+            return
+        if self._under_way >= self._limits.at_once:
+            detail = "As many files as can be taken at once are under way; send yours again in a few seconds."
+            raise Problem(503, "too-many-uploads", detail, headers={"Retry-After": "5"})
+        self._under_way += 1
+        try:
+            files = Files(self._store if keep else None, self._rules, feedback_id, self._new_id)
+            try:
+                upload = Upload(await self._read(request, files))
+            except BaseException:  # The sender's end of the connection cancels too.
+                await self._discard(files.begun)
+                raise
+            try:
+                yield upload
+            except Problem:
+                await self._discard(files.begun)
+                raise
+            await self._discard([file_id for file_id in files.begun if file_id not in upload.claimed])
+        finally:
+            self._under_way -= 1
+
+    async def read_json(self, request: AnyRequest) -> bytes:
+        """A body of JSON, not parsed. Raises Problem."""
+        return await bodies.read_json(self._chunks(request))
+
+    async def _read(self, request: AnyRequest, files: Files) -> Body:
+        return await bodies.read(request.headers.get("Content-Type", ""), self._chunks(request), files)
+
+    async def _chunks(self, request: AnyRequest) -> AsyncIterator[bytes]:
+        """The body as it comes, without empty chunks. Raises Problem for a sender who is too slow or goes away."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._limits.seconds
+        stream = request.stream()
+        try:
+            while True:
+                async with asyncio.timeout_at(min(end, loop.time() + self._limits.silent_seconds)):
+                    chunk = await anext(stream, None)
+                if chunk is None:
+                    return
+                if chunk:
+                    yield chunk
+        except TimeoutError:
+            detail = "The body came too slowly and was not read to its end; send it again on a better line."
+            raise Problem(408, "too-slow", detail, headers={"Connection": "close"}) from None
+        except InternalServerException:  # The library's word for a connection that has ended.
+            raise Problem(400, "body-not-complete", "The connection ended before the body did; send it again.") from None
+
+    async def _discard(self, file_ids: Iterable[str]) -> None:
+        try:
+            await self._store.discard(file_ids)
+        except PyMongoError as error:
+            log.warning("files_left_to_the_sweep", error=type(error).__name__)

@@ -1,0 +1,39 @@
+"""An agency's actions are in quarantine: the timers of all other agencies go on, and its own replies are not overtaken."""
+
+from datetime import timedelta
+
+from aiokafka import TopicPartition
+
+from pakn.engine.quarantine import Standing
+from pakn.engine.quarantine_store import QuarantineStore
+from pakn.operations import quarantine
+from tests.integration.conftest import MakeSystem
+from tests.support.outside_world import until
+from tests.support.system import START
+
+
+async def test_an_agency_in_quarantine_holds_up_its_own_timers_only_until_it_is_released(make_system: MakeSystem) -> None:
+    async with make_system() as system:
+        await system.start("intake", "routing", "deadlines")
+        replied, other = await system.timed("gia-lai"), await system.timed("da-nang", province="da-nang")
+        await system.stop("routing")
+        partition = TopicPartition(f"{system.settings.namespace}.actions.gia-lai", 0)
+        held = Standing(at=0, blamed_at=0, ends=3, held=0)
+        await QuarantineStore(system.documents("routing")).take("a process that is gone", {}, {partition: held})
+        await system.start("routing")
+        (row,) = await quarantine.waiting(system.settings)
+        series = f'pakn_quarantined_partitions{{partition="0",topic="{partition.topic}"}} 1.0'
+        await until(lambda: system.measures("routing", series), "the partition is in quarantine")
+        await system.post.act("gia-lai", replied["feedback_id"], "reply", reply="Đã sửa")
+
+        system.set_clock(START + timedelta(days=40))
+        await system.observer.wait("FeedbackOverdue", topic="feedback", subject=other["feedback_id"], rule="handle_reply")
+        for code in (replied["feedback_id"], other["feedback_id"]):
+            overdue = system.observer.found("FeedbackOverdue", topic="feedback", subject=code, rule="handle_reply")
+            assert bool(overdue) == (code == other["feedback_id"])
+        assert await quarantine.release(system.settings, row)
+        await system.observer.wait("FeedbackReplied", topic="feedback", subject=replied["feedback_id"])
+        await system.observer.wait("DeadlineMet", topic="feedback", subject=replied["feedback_id"], rule="handle_reply")
+        await system.settled()
+        assert not system.observer.found("FeedbackOverdue", subject=replied["feedback_id"], rule="handle_reply")
+        assert await quarantine.waiting(system.settings) == []
