@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from pakn.engine.kafka import assign_paused, client_options
+from pakn.engine.kafka import assign_paused, client_options, make_consumer
 from pakn.engine.topic_reader import all_handled, partitions_of
 from pakn.settings import Settings
 from schemas import parse_envelope, topics
@@ -25,8 +25,8 @@ class Observer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         options = client_options(settings.kafka)
-        self._consumer = AIOKafkaConsumer(auto_offset_reset="earliest", fetch_max_wait_ms=50, **options)
-        self._lengths = AIOKafkaConsumer(**options)
+        self._consumer = make_consumer(settings.kafka, fetch_max_wait_ms=50)
+        self._lengths = make_consumer(settings.kafka)
         self._admin = AIOKafkaAdminClient(**options)
         self._partitions: list[TopicPartition] = []
         self._waiting: dict[str, list[asyncio.Event]] = defaultdict(list)

@@ -21,6 +21,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext
 
 from pakn import metrics
+from pakn.engine import tolerant_records
 from pakn.settings import KafkaSettings, Settings
 from schemas import Fact
 from schemas.topics import ServiceName
@@ -54,6 +55,7 @@ def _security(settings: KafkaSettings) -> BaseSecurity | None:
 
 def make_broker(settings: Settings, service: ServiceName) -> KafkaBroker:
     """A broker that is not connected yet. Its producer is idempotent, so retries inside the client keep the order."""
+    tolerant_records.install()
     return KafkaBroker(
         settings.kafka.bootstrap.split(","),
         client_id=f"{settings.namespace}-{service}",
@@ -223,6 +225,16 @@ async def administering(settings: KafkaSettings) -> AsyncGenerator[AIOKafkaAdmin
         yield admin
     finally:
         await admin.close()
+
+
+def make_consumer(settings: KafkaSettings, **options: Any) -> AIOKafkaConsumer:
+    """A consumer outside any group, not connected yet: it reads what services read, from the first record on, and commits nothing.
+
+    `options` are aiokafka's.
+    """
+    tolerant_records.install()
+    safe = {"auto_offset_reset": "earliest", "enable_auto_commit": False, "isolation_level": "read_committed"}
+    return AIOKafkaConsumer(**client_options(settings) | safe | options)
 
 
 def client_options(settings: KafkaSettings) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pymongo.errors import PyMongoError
 
 from pakn import metrics
-from pakn.engine import kafka, mongo, problems, tolerant_records
+from pakn.engine import kafka, mongo, problems
 from pakn.engine.isolation import Isolation
 from pakn.engine.kafka import Record
 from pakn.engine.quarantine_store import QuarantineStore
@@ -173,7 +173,6 @@ class Service:
     async def _join(self) -> None:
         read = [TopicName.parse(name).topic for name in self._subscriber.topic_names]
         await kafka.check_topics(self._settings, read)
-        tolerant_records.install()
         # The library would start its reading loop anew in this process, behind what it had fetched and lost.
         os.environ["FASTSTREAM_SUPERVISOR_DISABLED"] = "1"
         try:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from pakn.engine import kafka
@@ -34,14 +34,7 @@ async def read_to_end(settings: Settings, wanted: Callable[[TopicName], bool]) -
         partitions = await partitions_of(admin, settings.namespace, wanted)
     if not partitions:
         raise ValueError(f"no such topic in namespace {settings.namespace!r}; is PAKN_NAMESPACE right?")
-    consumer = AIOKafkaConsumer(
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        max_partition_fetch_bytes=_FETCH_BYTES,
-        **kafka.client_options(settings.kafka),
-    )
-    async with consumer:
+    async with kafka.make_consumer(settings.kafka, max_partition_fetch_bytes=_FETCH_BYTES) as consumer:
         # Assigned first: the library looks up partitions that are not assigned one by one.
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)

@@ -21,7 +21,7 @@ from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 import schemas
 from pakn import metrics
-from pakn.engine import dead_letters, fuse, kafka
+from pakn.engine import dead_letters, fuse, kafka, record_values
 from pakn.engine.kafka import Record
 from pakn.errors import GiveUp, TryAgain, describe
 from pakn.logs import logger
@@ -207,7 +207,8 @@ class Turn:
             try:
                 received = self.parse(record)
             except GiveUp as fault:
-                given_up.append(GivenUp(record, fault))
+                # Its traceback leads back to this list: a circle, in which every record would stay until the collector comes.
+                given_up.append(GivenUp(record, fault.with_traceback(None)))
             else:
                 if received is not None:
                     batch.append(received)
@@ -234,6 +235,8 @@ class Turn:
         lifecycle = topic.family in (topics.FEEDBACK, topics.CONTACTS)
         if record.value is None and topic.family == topics.CONTACTS and Tombstone.__name__ in self.wanted:
             return self._tombstone(record, topic)
+        # An event in structured mode is parsed for its envelope already.
+        record_values.check_size(record.value)
         try:
             envelope, data = schemas.parse_record(record.headers, record.value)
         except EnvelopeError as error:

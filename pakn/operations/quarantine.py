@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import typer
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from pakn.engine import dead_letters, kafka, mongo, quarantine, tolerant_records
@@ -165,10 +165,7 @@ def _read(settings: Settings, partition: TopicPartition, offset: int) -> "Record
 
 
 async def _read_one(settings: Settings, partition: TopicPartition, offset: int) -> "Record | None":
-    tolerant_records.install()
-    options = kafka.client_options(settings.kafka)
-    consumer = AIOKafkaConsumer(enable_auto_commit=False, max_partition_fetch_bytes=kafka.MAX_RECORD_BYTES, **options)
-    async with consumer:
+    async with kafka.make_consumer(settings.kafka, max_partition_fetch_bytes=kafka.MAX_RECORD_BYTES) as consumer:
         consumer.assign([partition])
         consumer.seek(partition, offset)
         found = await consumer.getmany(partition, timeout_ms=_READ_MS, max_records=1)

@@ -4,44 +4,20 @@ import json
 import uuid
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.client import AIOKafkaClient
-from aiokafka.protocol.produce import ProduceRequest
-from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from tests.support.outside_world import GOOD, lines
+from tests.support.raw_batches import NotUtf8, RawSender, batch
 from tests.support.system import System
 
 PORTALS = ("cdvcqg", "gialai-dvc", "hcm-1022", "danang-1022")
 
 
-class _Bytes(str):
-    """A header's name that is no UTF-8, which no ordinary client lets one send."""
-
-    def encode(self, *_: str) -> bytes:
-        return b"\xff\xfe"
-
-
-async def send_raw(system: System, topic: str, batch: bytes) -> None:
-    """Hand a finished batch to the broker, past the client's own checks."""
-    client = AIOKafkaClient(bootstrap_servers=system.settings.kafka.bootstrap)
-    await client.bootstrap()
-    try:
-        name = f"{system.settings.namespace}.{topic}"
-        await client.force_metadata_update()
-        node = client.cluster.brokers().pop().nodeId
-        answer = await client.send(node, ProduceRequest(None, -1, 5000, [(name, [(0, batch)])]))
-        assert answer.topics[0][1][0][1] == 0, answer
-    finally:
-        await client.close()
-
-
 async def test_a_record_whose_header_has_no_readable_name_costs_nobody_anything_but_its_sender(system: System) -> None:
     """The library's loop was started anew behind it: others' submissions were lost for ever, with lag 0 and nothing logged."""
-    builder = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, -1, 1 << 20)
-    builder.append(0, 0, b"k", json.dumps(GOOD).encode(), [(_Bytes("x"), b"1")])
     seen = len(system.observer.found(topic="dead.intake"))
     mark = uuid.uuid4().hex[:6]
-    await send_raw(system, "inbox.hcm-1022", bytes(builder.build()))
+    async with RawSender(system) as sender:
+        assert await sender.send("inbox.hcm-1022", batch([(b"k", json.dumps(GOOD).encode(), [(NotUtf8("x"), b"1")])])) == 0
     wanted = [(portal, f"{mark}-{portal}-{number}") for number in range(12) for portal in PORTALS]
     for portal, own_id in wanted:
         await system.post.portal(portal, GOOD, own_id)

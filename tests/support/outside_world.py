@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from pakn.engine import kafka
+from pakn.engine import kafka, tolerant_records
 from pakn.settings import KafkaSettings
 from schemas.envelope import binary_headers
 from schemas.values import FAULT_CODES
@@ -97,6 +97,8 @@ class Observer:
     """Reads all records of the given topics from the beginning on, as they come."""
 
     def __init__(self, bootstrap: str, namespace: str, topics: Iterable[str]) -> None:
+        # It reads what hostile senders post too, and is not to be ended by it.
+        tolerant_records.install()
         self._consumer = AIOKafkaConsumer(
             *(f"{namespace}.{topic}" for topic in topics),
             bootstrap_servers=bootstrap,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from pakn.engine import kafka
@@ -112,11 +112,8 @@ class Backlog:
 
     async def _connected(self) -> tuple[Any, Any]:
         if self._clients is None:
-            options = kafka.client_options(self._settings.kafka)
-            consumer, admin = (
-                AIOKafkaConsumer(enable_auto_commit=False, isolation_level="read_committed", **options),
-                AIOKafkaAdminClient(**options),
-            )
+            consumer = kafka.make_consumer(self._settings.kafka)
+            admin = AIOKafkaAdminClient(**kafka.client_options(self._settings.kafka))
             try:
                 await consumer.start()
                 await admin.start()

@@ -1,0 +1,81 @@
+"""Batches of records that no ordinary client makes, and the way to hand them to the broker past a client's own checks."""
+
+import struct
+from collections.abc import Sequence
+
+import cramjam
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from aiokafka.record.util import calc_crc32c, encode_varint
+
+from tests.support.system import World
+
+NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
+_ATTRIBUTES, _CRC, _HEADER_BYTES = 21, 17, 61
+_CHUNK = bytes(1024 * 1024)
+RawRecord = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
+
+
+class NotUtf8(str):
+    """A header's name of the bytes that `raw` has, which no ordinary client lets one send."""
+
+    raw = b"\xff\xfe"
+
+    def encode(self, *_: str) -> bytes:
+        return self.raw
+
+
+def batch(records: Sequence[RawRecord], codec: int = NONE) -> bytes:
+    """A batch of (key, value, headers)."""
+    builder = _DefaultRecordBatchBuilderPy(2, codec, 0, -1, -1, -1, 1 << 30)
+    for offset, (key, value, headers) in enumerate(records):
+        builder.append(offset, 0, key, value, list(headers))
+    return bytes(builder.build())
+
+
+def signed(raw: bytes) -> bytes:
+    """A batch that was changed by hand, with the checksum of what it holds now."""
+    return raw[:_CRC] + struct.pack(">I", calc_crc32c(raw[_ATTRIBUTES:])) + raw[_ATTRIBUTES:]
+
+
+def bomb(megabytes: int) -> bytes:
+    """A batch of one record of zeros, packed by zstd piece by piece: 30 bytes stand for a megabyte."""
+    size = megabytes * len(_CHUNK)
+    front, length = bytearray(), bytearray()
+    for number in (0, 0, 0, -1, size):  # attributes, time, offset, key, value
+        encode_varint(number, front.append)
+    encode_varint(len(front) + size + 1, length.append)
+    packer = cramjam.zstd.Compressor()
+    packer.compress(bytes(length + front))
+    for _ in range(megabytes):
+        packer.compress(_CHUNK)
+    packer.compress(b"\x00")  # no headers
+    packed = bytes(packer.finish())
+    raw = bytearray(batch([(None, b"", [])])[:_HEADER_BYTES]) + packed
+    struct.pack_into(">i", raw, 8, len(raw) - 12)
+    struct.pack_into(">h", raw, _ATTRIBUTES, ZSTD)
+    return signed(bytes(raw))
+
+
+class RawSender:
+    """Hands finished batches to the broker; `async with` connects it."""
+
+    def __init__(self, world: World) -> None:
+        self._namespace = world.settings.namespace
+        self._client = AIOKafkaClient(bootstrap_servers=world.settings.kafka.bootstrap)
+
+    async def __aenter__(self) -> "RawSender":
+        await self._client.bootstrap()
+        await self._client.force_metadata_update()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    async def send(self, topic: str, raw: bytes) -> int:
+        """Send a batch to the first partition of `topic`; returns Kafka's error code, 0 when the batch was taken."""
+        node = self._client.cluster.brokers().pop().nodeId
+        request = ProduceRequest(None, -1, 20_000, [(f"{self._namespace}.{topic}", [(0, raw)])])
+        answer = await self._client.send(node, request)
+        return int(answer.topics[0][1][0][1])
