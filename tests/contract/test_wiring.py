@@ -21,7 +21,7 @@ from litestar.exceptions import HTTPException
 from litestar.testing import TestClient
 from pymongo.errors import AutoReconnect
 
-from pakn.engine.process import Service
+from pakn.engine.process import NO_DATABASE, Service
 from pakn.settings import IntakeSettings, KafkaSettings, MongoSettings, Settings
 from schemas import topics
 from schemas.topics import ServiceName
@@ -157,12 +157,12 @@ def test_the_pages_answer_before_any_server_does(name: ServiceName) -> None:
         assert "pakn_partitions_assigned 0.0" in metrics.text
 
 
-@get("/fails", include_in_schema=False)
+@get("/fails", include_in_schema=False, opt={NO_DATABASE: True})
 async def fails() -> None:
     raise RuntimeError("the sender's phone is 0900000000")
 
 
-@get("/refuses", include_in_schema=False)
+@get("/refuses", include_in_schema=False, opt={NO_DATABASE: True})
 async def refuses() -> None:
     raise HTTPException(status_code=418, detail="exactly this")
 
