@@ -210,9 +210,10 @@ async def publish(broker: KafkaBroker, namespace: str, facts: Sequence[Fact]) ->
 class Ping:
     """Asks Kafka whether it answers, on a connection that is kept."""
 
-    def __init__(self, settings: KafkaSettings, seconds: float) -> None:
-        """Connects to nothing. `seconds` are what one broker may take."""
-        self._options = client_options(settings) | {"request_timeout_ms": int(seconds * 1000)}
+    def __init__(self, settings: KafkaSettings, seconds: float, lost: Callable[[], None]) -> None:
+        """Connects to nothing. `seconds` are what one broker may take; `lost` is called when the connection ends."""
+        options = {"request_timeout_ms": int(seconds * 1000), "on_close": lambda *_: lost()}
+        self._options = client_options(settings) | options
         self._hosts = collect_hosts(self._options.pop("bootstrap_servers"))
         self._connection: Any = None
 

@@ -27,7 +27,7 @@ from pakn.engine.isolation import Isolation
 from pakn.engine.kafka import OnBatch
 from pakn.engine.progress import STALL_SECONDS, Progress
 from pakn.engine.quarantine_store import QuarantineStore
-from pakn.engine.reachability import make_reachability
+from pakn.engine.reachability import Reachability
 from pakn.errors import CannotRun, describe
 from pakn.logs import logger
 from pakn.settings import HttpSettings, Settings, networks
@@ -72,7 +72,7 @@ class Service:
         self._impatient = mongo.make_client(settings.mongo, settings.mongo.answer_seconds)
         self.http_database = mongo.database(self._impatient, settings.namespace, name)
         self.broker = kafka.make_broker(settings, name)
-        self.reachability = make_reachability(settings, self._impatient)
+        self.reachability = Reachability(settings, self._impatient)
         self.isolation = Isolation(settings, name, QuarantineStore(self.database), self.reachability.explains)
         self.progress = Progress(lambda: self.isolation.held)
         self.answers, self.reads = role != "worker", role != "web"

@@ -6,7 +6,7 @@ What fails because a server is away asks here first, and says nothing of its own
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from aiokafka.errors import KafkaError
@@ -77,9 +77,18 @@ class Server:
 class Reachability:
     """The servers of a process. `run` is to run from its first moment on."""
 
-    def __init__(self, servers: Sequence[Server], close: Callable[[], None]) -> None:
-        """`close` is called when nobody asks any more."""
-        self.close = close
+    def __init__(self, settings: Settings, client: mongo.Client) -> None:
+        """The database of `client`, which is to have bounded times, and Kafka; connects to nothing."""
+        seconds = settings.mongo.answer_seconds
+        kafka_ping = kafka.Ping(settings.kafka, seconds / 2, self.look_soon)
+
+        async def ping() -> None:
+            await client.admin.command("ping")
+
+        # The client ends a question by itself; the bound here is for what it does beside it.
+        database = Server("mongodb", mongo_hosts(settings.mongo.uri.get_secret_value()), ping, seconds + 1)
+        servers = (database, Server("kafka", settings.kafka.bootstrap, kafka_ping.ask, seconds))
+        self.close = kafka_ping.close
         self._servers = {server.name: server for server in servers}
         self._looking = asyncio.Lock()
         self._suspected = asyncio.Event()
@@ -113,8 +122,12 @@ class Reachability:
         return bool(self.away)
 
     def suspect(self, error: BaseException) -> None:
-        """Let the servers be asked soon: this error may mean that one is away."""
+        """Let the servers be asked within a second: this error may mean that one is away."""
         self._suspicion = error
+        self.look_soon()
+
+    def look_soon(self) -> None:
+        """Let the servers be asked within a second."""
         self._suspected.set()
 
     async def run(self) -> None:
@@ -124,29 +137,11 @@ class Reachability:
             suspicion, self._suspicion = self._suspicion, None
             await self.look()
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-            if suspicion is not None and not self.away:
-                log.warning("server_not_answering", error=describe(suspicion))
-            elif self.away:
+            if self.away:
+                # What failed meanwhile is explained.
+                self._suspicion = None
                 continue
+            if suspicion is not None:
+                log.warning("server_not_answering", error=describe(suspicion))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._suspected.wait(), _LOOK_SECONDS)
-
-
-def make_reachability(settings: Settings, client: mongo.Client) -> Reachability:
-    """The database of `client`, which is to have bounded times, and Kafka; connects to nothing."""
-    seconds = settings.mongo.answer_seconds
-    hosts = mongo_hosts(settings.mongo.uri.get_secret_value())
-
-    ping = kafka.Ping(settings.kafka, seconds / 2)
-
-    async def ping_mongo() -> None:
-        await client.admin.command("ping")
-
-    return Reachability(
-        [
-            # The client ends a question by itself; this bound is for what it does beside it.
-            Server("mongodb", hosts, ping_mongo, seconds + 1),
-            Server("kafka", settings.kafka.bootstrap, ping.ask, seconds),
-        ],
-        ping.close,
-    )
