@@ -5,6 +5,8 @@ Meanwhile HTTP, readiness, the lag and the logs say what is away.
 
 import asyncio
 import json
+import os
+import signal
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -81,9 +83,9 @@ def form() -> dict[str, Any]:
     return {"data": {"feedback": json.dumps(GOOD)}, "files": {"attachments": ("a.pdf", b"%PDF-1.7\n" + b"x" * 1_500_000)}}
 
 
-async def _away(deployment: Deployment, name: str) -> dict[str, Any]:
+async def _away(deployment: Deployment, name: str, count: int = 1) -> dict[str, Any]:
     status, said = await ready(deployment, name)
-    return said if status == 503 else {}
+    return said if status == 503 and len(said["away"]) == count else {}
 
 
 async def _waits(deployment: Deployment, name: str) -> bool:
@@ -191,3 +193,22 @@ async def test_without_kafka_readiness_is_false_what_is_taken_in_is_kept_and_all
         assert {line["address"] for line in ours} == {broker.address}
         # The library may say a few words before anybody knows, and when it comes back.
         assert len(logs.of(name)) < 12, logs.of(name)
+
+
+async def test_servers_that_take_connections_and_do_not_answer_are_away_too(own: Deployment) -> None:
+    """A server that hangs, or a network that swallows everything, refuses nothing: without a bound a request waits for ever."""
+    body = await own.submit()
+    hanging = [server._process.pid for server in own.servers.own.values() if server._process is not None]
+    for pid in hanging:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        url = f"/v1/feedback/{body['code']}"
+        doors: list[tuple[str, dict[str, Any]]] = [(url, {}), ("/v1/feedback", {"json": GOOD}), ("/v1/feedback", form())]
+        await asyncio.gather(*(refused(own, url, **request) for url, request in doors))
+        said = await until(lambda: _away(own, "routing", 2), "routing says that it is not ready", 10)
+        assert said["away"] == ["mongodb", "kafka"]
+    finally:
+        for pid in hanging:
+            os.kill(pid, signal.SIGCONT)
+    await own.all_ready()
+    await own.submit()
