@@ -25,7 +25,7 @@ from pymongo.errors import PyMongoError
 from pakn.engine import kafka, mongo, problems
 from pakn.engine.isolation import Isolation
 from pakn.engine.kafka import OnBatch
-from pakn.engine.progress import STALL_SECONDS, Progress
+from pakn.engine.progress import Progress
 from pakn.engine.quarantine_store import QuarantineStore
 from pakn.engine.reachability import Reachability
 from pakn.errors import CannotRun, describe
@@ -37,6 +37,7 @@ from schemas.topics import ServiceName, TopicName
 log = logger(__name__)
 _CONNECT_WAIT_MAX = 2.0
 _WATCH_SECONDS = 2.0
+_STALL_SECONDS = 120.0
 _FATAL_STOP_SECONDS = 5.0
 # An option of a route that answers without the database; the description of the interface does too.
 NO_DATABASE = "no_database"
@@ -74,7 +75,8 @@ class Service:
         self.broker = kafka.make_broker(settings, name)
         self.reachability = Reachability(settings, self._impatient)
         self.isolation = Isolation(settings, name, QuarantineStore(self.database), self.reachability.explains)
-        self.progress = Progress(lambda: self.isolation.held)
+        # A turn that is tried again for as long as it may be is no consumer that hangs.
+        self.progress = Progress(lambda: self.isolation.held, max(_STALL_SECONDS, 2 * settings.retry_seconds))
         self.answers, self.reads = role != "worker", role != "web"
         self.exit_code = 0
         self.prepared = asyncio.Event()
@@ -253,7 +255,7 @@ class Service:
                 self.progress.excuse()
             elif self.progress.is_stalled:
                 self.isolation.blame()
-                self.fatal(f"no batch was handled for {STALL_SECONDS:.0f} s while records wait")
+                self.fatal(f"no batch was handled for {self.progress.stall_seconds:.0f} s while records wait")
                 return
             await asyncio.sleep(_WATCH_SECONDS)
 
@@ -284,7 +286,7 @@ class Service:
                 "lag": self.progress.lag,
                 "seconds_since_progress": round(self.progress.seconds, 1),
             }
-            ok = database and reached and self.progress.seconds < STALL_SECONDS
+            ok = database and reached and self.progress.seconds < self.progress.stall_seconds
             return Response(state, status_code=200 if ok else 503)
 
         @get("/metrics", include_in_schema=False, opt={NO_DATABASE: True}, sync_to_thread=False)

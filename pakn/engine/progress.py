@@ -14,16 +14,17 @@ from faststream.kafka import KafkaMessage
 from pakn import metrics
 from pakn.engine.kafka import OnBatch, Record, partition_of
 
-# A consumer of the client library can hang after a broker restart without a sign. When records wait and none is handled for so
-# long, a fresh process is the cure.
-STALL_SECONDS = 120.0
-
 
 class Progress:
-    """Of one subscriber. `held` gives the partitions that wait for an operator, which are no sign of a hanging consumer."""
+    """Of one subscriber. `held` gives the partitions that wait for an operator, which are no sign of a hanging consumer.
 
-    def __init__(self, held: Callable[[], Set[TopicPartition]]) -> None:
+    A consumer of the client library can hang after a broker restart without a sign. When records wait and none is handled for
+    `stall_seconds`, a fresh process is the cure.
+    """
+
+    def __init__(self, held: Callable[[], Set[TopicPartition]], stall_seconds: float) -> None:
         self.lag = 0
+        self.stall_seconds = stall_seconds
         self._held = held
         self._in_hand: dict[TopicPartition, int] = {}
         self._idle_or_done_at = self._excused_at = time.monotonic()
@@ -57,7 +58,7 @@ class Progress:
     @property
     def is_stalled(self) -> bool:
         """Whether the consumer hangs, for all that can be seen from outside."""
-        return time.monotonic() - self._excused_at > STALL_SECONDS
+        return time.monotonic() - self._excused_at > self.stall_seconds
 
     async def measure(self, consumer: Any) -> None:
         """Count what waits. Raises KafkaError."""
