@@ -173,9 +173,12 @@ class Service:
             yield
         finally:
             await self._end_tasks()
-            with contextlib.suppress(TimeoutError):
-                # After a fatal error the batch in hand never ends; its partitions are to go to another instance at once.
+            try:
                 await asyncio.wait_for(self.broker.stop(), _FATAL_STOP_SECONDS if self.exit_code else None)
+            except TimeoutError:
+                # After a fatal error the batch in hand never ends; its partitions are to go to another instance at once.
+                with contextlib.suppress(TimeoutError, KafkaError):
+                    await asyncio.wait_for(self.consumer.stop() if self.consumer else asyncio.sleep(0), _FATAL_STOP_SECONDS)
             await self.isolation.let_go()
             self.reachability.close()
             await mongo.close(self._impatient)
