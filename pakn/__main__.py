@@ -72,7 +72,12 @@ def options(
     """What `pakn` takes before a subcommand."""
 
 
-def run(service: Annotated[str, typer.Argument(help="intake, routing, deadlines or notify")]) -> None:
+def run(
+    service: Annotated[str, typer.Argument(help="intake, routing, deadlines or notify")],
+    role: Annotated[
+        str, typer.Option(help="web: only what answers HTTP; worker: only what reads Kafka and sends; without it the whole")
+    ] = "",
+) -> None:
     """Run one service in this process until a signal."""
     from pakn import logs
     from pakn.engine.command_line import settings_or_stop, stop
@@ -81,11 +86,13 @@ def run(service: Annotated[str, typer.Argument(help="intake, routing, deadlines 
 
     if service not in SERVICES:
         stop(f"There is no service {service!r}; name one of {', '.join(SERVICES)}.")
+    if role not in ("", "web", "worker"):
+        stop(f"There is no role {role!r}; it is web or worker, and without --role the whole service runs.")
     settings = settings_or_stop()
     logs.configure(service, settings.log.level)
     try:
         # Imported by name, so that a process loads only the service that it runs.
-        built = import_module(f"services.{service}.app").build_app(settings)
+        built = import_module(f"services.{service}.app").build_app(settings, role or None)
     except (PackError, ValueError) as error:
         stop(str(error))
     raise typer.Exit(built.run())

@@ -15,6 +15,12 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 _LIBRARIES = ("aiokafka", "pymongo", "httpx", "uvicorn", "faststream")
 _QUIET_SECONDS = 10.0
+_hushed: set[str] = set()
+
+
+def hush(library: str, quiet: bool) -> None:
+    """Let nothing of this library through while `quiet`: its server is away, which is said already."""
+    (_hushed.add if quiet else _hushed.discard)(library)
 
 
 class _OnceInAWhile(logging.Filter):
@@ -28,6 +34,8 @@ class _OnceInAWhile(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if not record.name.startswith(_LIBRARIES):
             return True
+        if record.name.startswith(tuple(_hushed)):
+            return False
         # Without its arguments, so that there are as many as the library has log calls.
         key, now = (record.name, str(record.msg)), time.monotonic()
         if key in self._said and now - self._said[key] < _QUIET_SECONDS:

@@ -14,11 +14,16 @@ event_age = Histogram(
     "pakn_event_age_seconds", "Seconds from a record's Kafka timestamp to the commit of its batch.", buckets=_SECONDS
 )
 turn_seconds = Histogram("pakn_turn_seconds", "Seconds that one batch took.", buckets=_SECONDS)
-consumer_lag = Gauge("pakn_consumer_lag_records", "Records not yet read, by topic and partition.", ["topic", "partition"])
+consumer_lag = Gauge(
+    "pakn_consumer_lag_records",
+    "Records not yet read or not yet committed, by topic and partition.",
+    ["topic", "partition"],
+)
 partitions_assigned = Gauge("pakn_partitions_assigned", "Partitions that this process owns.")
 last_progress = Gauge(
     "pakn_last_progress_timestamp_seconds", "Machine time at which a batch was last committed, or none was waiting."
 )
+server_up = Gauge("pakn_server_up", "1 while the database (mongodb) or Kafka (kafka) answers, 0 while it is away.", ["server"])
 quarantined_partitions = Gauge(
     "pakn_quarantined_partitions", "Partitions in quarantine that this process owns: 1 each.", ["topic", "partition"]
 )

@@ -5,6 +5,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterator
 from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -37,6 +38,9 @@ class MongoSettings(BaseModel):
 
     uri: SecretStr = SecretStr("mongodb://localhost:27017/?w=majority&journal=true")
     driver: Literal["pymongo", "motor"] = "pymongo"
+    answer_seconds: float = Field(
+        default=3, gt=0, le=60, description="without an answer to a request's question after which the database is away"
+    )
 
     @field_validator("driver")
     @classmethod
@@ -44,6 +48,11 @@ class MongoSettings(BaseModel):
         if driver == "motor" and find_spec("motor") is None:
             raise ValueError("Motor is not installed here: install pakn[motor], or use pymongo")
         return driver
+
+
+def mongo_hosts(uri: str) -> str:
+    """The hosts of a MongoDB address, without what may be secret in it."""
+    return re.sub(r"^[^/]*//(?:.*@)?([^/?]*).*$", r"\1", uri)
 
 
 def networks(text: str) -> list[IPv4Network | IPv6Network]:

@@ -25,6 +25,7 @@ from pakn.engine import kafka, quarantine
 from pakn.engine.kafka import OnBatch, Record, part_of, partition_of
 from pakn.engine.quarantine import QUARANTINED, Note, Standing
 from pakn.engine.quarantine_store import Noted, QuarantineStore
+from pakn.engine.reachability import Explains
 from pakn.errors import describe
 from pakn.logs import logger
 from pakn.settings import Settings
@@ -52,8 +53,9 @@ class _Trial:
 class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
     """The partitions of one service's process. `run` is to run beside the reading, and `let_go` ends it."""
 
-    def __init__(self, settings: Settings, service: ServiceName, store: QuarantineStore) -> None:
+    def __init__(self, settings: Settings, service: ServiceName, store: QuarantineStore, explains: Explains) -> None:
         """Connects to nothing."""
+        self._explains = explains
         self._settings, self._service, self._store = settings, service, store
         self._limits = settings.quarantine
         self._holder = uuid.uuid4().hex
@@ -129,7 +131,8 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
                 async with self._turn:
                     await self._look()
             except (PyMongoError, KafkaError, OSError) as error:
-                log.warning("partitions_not_looked_at", error=describe(error))
+                if not await self._explains(error):
+                    log.warning("partitions_not_looked_at", error=describe(error))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), _LOOK_SECONDS)
 
@@ -195,7 +198,8 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
             ends = await asyncio.wait_for(consumer.end_offsets(suspects), _ANSWER_SECONDS)
         except (KafkaError, TimeoutError) as error:
             # A broker that is away must not keep all other partitions waiting.
-            log.warning("suspects_not_tried", error=describe(error))
+            if not await self._explains(error):
+                log.warning("suspects_not_tried", error=describe(error))
             self._unproven |= set(suspects)
             return
         for partition in suspects:

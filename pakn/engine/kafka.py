@@ -15,7 +15,9 @@ from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import IllegalStateError
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.protocol.admin import ApiVersionRequest
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext
@@ -31,6 +33,7 @@ MAX_RECORD_BYTES = 9 * 1024 * 1024
 _FETCH_MAX_WAIT_MS = 100
 _FULL_BATCH_BYTES = 128 * 1024
 _ANSWER_SECONDS = 5.0
+_LONGEST_TURN_MS = 24 * 60 * 60 * 1000
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 OnBatch = Callable[[KafkaMessage], Awaitable[None]]
 
@@ -111,7 +114,8 @@ def subscribe(
         # A partition whose records are being handled is asked for again only when the fetch under way returns.
         fetch_max_wait_ms=gather_ms or _FETCH_MAX_WAIT_MS,
         max_partition_fetch_bytes=MAX_RECORD_BYTES,
-        max_poll_interval_ms=int(settings.retry_seconds * 2 * 1000),
+        # While a server is away a batch may wait for hours; a process that hangs is ended by its own watch.
+        max_poll_interval_ms=_LONGEST_TURN_MS,
         parser=_tolerant_parser,
         decoder=_no_decoding,
         no_reply=True,
@@ -201,6 +205,43 @@ async def publish(broker: KafkaBroker, namespace: str, facts: Sequence[Fact]) ->
     await asyncio.gather(*waiting)
     for fact in facts:
         metrics.events_published.labels(fact.name).inc()
+
+
+class Ping:
+    """Asks Kafka whether it answers, on a connection that is kept."""
+
+    def __init__(self, settings: KafkaSettings, seconds: float, lost: Callable[[], None]) -> None:
+        """Connects to nothing. `seconds` are what one broker may take; `lost` is called when the connection ends."""
+        options = {"request_timeout_ms": int(seconds * 1000), "on_close": lambda *_: lost()}
+        self._options = client_options(settings) | options
+        self._hosts = collect_hosts(self._options.pop("bootstrap_servers"))
+        self._connection: Any = None
+
+    async def ask(self) -> None:
+        """Return when any broker has answered. Raises KafkaError or OSError when none does."""
+        if self._connection is not None and self._connection.connected():
+            try:
+                await self._connection.send(ApiVersionRequest())
+            except (KafkaError, OSError):
+                self.close()
+            else:
+                return
+        failure: KafkaError | OSError | None = None
+        for host, port, _ in self._hosts:
+            try:
+                # A new connection asks a first question by itself.
+                self._connection = await create_conn(host, port, **self._options)
+            except (KafkaError, OSError) as error:
+                failure = error
+            else:
+                return
+        raise failure or OSError("no broker is named")
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 class TopicsMissing(OSError):

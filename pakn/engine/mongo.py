@@ -27,9 +27,16 @@ _DUPLICATE_KEY = 11000
 FileBucket = Any
 
 
-def make_client(settings: MongoSettings) -> Client:
-    """A client of the chosen driver; it connects at its first use. Times come back with UTC as their zone."""
-    options: dict[str, Any] = {"tz_aware": True, "uuidRepresentation": "standard", "serverSelectionTimeoutMS": 5000}
+def make_client(settings: MongoSettings, seconds: float | None = None) -> Client:
+    """A client of the chosen driver; it connects at its first use. Times come back with UTC as their zone.
+
+    `seconds`: what each operation may take with all its repetitions. Without it an operation waits for a server that does
+    not answer, which only work that nobody waits for may do.
+    """
+    options: dict[str, Any] = {"tz_aware": True, "uuidRepresentation": "standard"}
+    options |= {"serverSelectionTimeoutMS": 5000, "connectTimeoutMS": 5000}
+    if seconds is not None:
+        options["timeoutMS"] = int(seconds * 1000)
     uri = settings.uri.get_secret_value()
     if settings.driver == "motor":
         # Imported only here, so that a deployment on the default driver never loads the one past its end of life.

@@ -1,19 +1,27 @@
 """Errors of the HTTP interfaces as problem documents (RFC 9457): what is wrong, where, and every fault at once."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from litestar import Request
 from litestar.exceptions import HTTPException
 from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
 from pydantic import BaseModel, ConfigDict, Field
+from pymongo.errors import PyMongoError
 
+from pakn.engine.reachability import ServerName, is_away
+from pakn.errors import TryAgain
 from pakn.logs import logger
 from schemas.values import Fault
 
 log = logger(__name__)
 AnyRequest = Request[Any, Any, Any]
+# What a person is told; which server it is and where stands in the log.
+_AWAY: dict[ServerName, str] = {
+    "mongodb": "The system cannot reach its database at the moment. Please try again in a minute.",
+    "kafka": "The system cannot pass on anything at the moment. Please try again in a minute.",
+}
 _KINDS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large", 500: "internal-error"}
 
 
@@ -66,13 +74,27 @@ def _from_http(error: Exception) -> ProblemDetailsException:
     return Problem(error.status_code, _KINDS.get(error.status_code, "refused"), error.detail, headers=error.headers)
 
 
-def _from_other(_error: Exception) -> ProblemDetailsException:
-    log.exception("request_failed")
-    return Problem(500, _KINDS[500], "The request could not be handled; it is logged.")
+def away(server: ServerName) -> Problem:
+    """The answer while a server is away: 503, and when to come back."""
+    kind = "database-away" if server == "mongodb" else "kafka-away"
+    return Problem(503, kind, _AWAY[server], headers={"Retry-After": "5"})
 
 
-def plugin() -> ProblemDetailsPlugin:
-    """The Litestar plugin that turns every error into a problem document."""
+def plugin(suspect: Callable[[Exception], None]) -> ProblemDetailsPlugin:
+    """The Litestar plugin that turns every error into a problem document.
+
+    `suspect` gets the errors that may mean that a server is away; they are not logged here.
+    """
+
+    def _from_other(error: Exception) -> ProblemDetailsException:
+        if is_away(error):
+            suspect(error)
+            return away("mongodb" if isinstance(error, PyMongoError) else "kafka")
+        if isinstance(error, TryAgain):
+            return Problem(503, "busy", "Others changed the same at this moment. Please try again.", headers={"Retry-After": "1"})
+        log.exception("request_failed")
+        return Problem(500, _KINDS[500], "The request could not be handled; it is logged.")
+
     return ProblemDetailsPlugin(
         ProblemDetailsConfig(exception_to_problem_detail_map={HTTPException: _from_http, Exception: _from_other})
     )

@@ -14,15 +14,16 @@ from typing import Protocol
 
 import stamina
 from aiokafka.errors import KafkaError
-from bson.errors import InvalidDocument
 from faststream.kafka import KafkaBroker, KafkaMessage
 from pydantic import BaseModel, ValidationError
-from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 
 import schemas
 from pakn import metrics
 from pakn.engine import dead_letters, fuse, kafka, record_values
 from pakn.engine.kafka import Record
+from pakn.engine.poison import is_poison
+from pakn.engine.reachability import Explains
 from pakn.errors import GiveUp, TryAgain, describe
 from pakn.logs import logger
 from pakn.settings import Settings
@@ -31,28 +32,14 @@ from schemas.topics import TopicName
 from schemas.values import Fault, RecordPlace, faults_of
 
 log = logger(__name__)
-# Codes of the server for a document that it can never keep: too large, nested too deeply, too large a key of an index.
-_NEVER_KEPT = {10334, 15, 17280, 17282, 17419}
 
 
-def is_poison(error: Exception | None) -> bool:
-    """Whether no server will ever store what this record leads to, so that the record would block all behind it.
-
-    Every other failure waits for a server or for a corrected process, and is never given up.
-    """
-    if isinstance(error, BulkWriteError):
-        return any(fault["code"] in _NEVER_KEPT for fault in (error.details or {}).get("writeErrors", []))
-    if isinstance(error, OperationFailure):
-        return error.code in _NEVER_KEPT
-    return isinstance(error, InvalidDocument | OverflowError | UnicodeEncodeError)
+async def _nothing_is_away(_error: BaseException | None) -> bool:
+    return False
 
 
-def _note_failure(error: Exception) -> bool:
-    if isinstance(error, fuse.Blown):
-        return False
-    expected = isinstance(error, TryAgain | PyMongoError | KafkaError | OSError)
-    log.warning("turn_failed", error=describe(error), exc_info=None if expected else error)
-    return True
+def _is_tried_again(error: Exception) -> bool:
+    return not isinstance(error, fuse.Blown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +128,7 @@ class Turn:
 
     `wanted` are the classes of the catalogue that the handler takes, by name, and `Tombstone`; others are skipped unread.
     A handler for two major versions of an event wants both: `FeedbackRated` and `FeedbackRatedV2`.
-    `refuse` gives the answers that are published with dead letters.
+    `refuse` gives the answers that are published with dead letters. `explains` tells failures that come of a server that is away.
     """
 
     settings: Settings
@@ -152,6 +139,7 @@ class Turn:
     fatal: Callable[[str, Exception], None]
     progress: Callable[[Sequence[Record]], None]
     refuse: Refusal | None = None
+    explains: Explains = _nothing_is_away
 
     def __post_init__(self) -> None:
         self._fuse = fuse.Fuse(self.settings.fuse)
@@ -159,20 +147,14 @@ class Turn:
         self._names = {model.event_name() for model in self._readers.values()}
 
     async def on_message(self, message: KafkaMessage) -> None:
-        """Handle one batch and commit it; after `retry_seconds` of failures stop the process without committing."""
+        """Handle one batch and commit it; after `retry_seconds` of failures stop the process without committing.
+
+        While a server is away the batch waits for it, however long.
+        """
         records: Sequence[Record] = message.raw_message
-        failure: Exception | None = None
         try:
-            # Whatever fails counts as "try again", within a bound: what no repetition mends is given up record by record.
-            async for attempt in stamina.retry_context(
-                on=_note_failure, attempts=None, timeout=self.settings.retry_seconds, wait_initial=0.1, wait_max=5.0
-            ):
-                with attempt:
-                    try:
-                        await (self._run_one_by_one(records) if is_poison(failure) else self._run(records))
-                    except Exception as error:
-                        failure = error
-                        raise
+            while await self._tried_in_vain(records):
+                pass
         except Exception as error:
             # Returning or raising would let the next commit pass over this batch, so this handler never returns: the
             # process ends, the supervisor starts a new one, and the batch comes again.
@@ -184,6 +166,35 @@ class Turn:
             # After a rebalance the partition is another's; it handles the batch again, which changes nothing.
             log.warning("commit_failed", error=type(error).__name__)
         self._note_progress(records)
+
+    async def _tried_in_vain(self, records: Sequence[Record]) -> bool:
+        """Try for `retry_seconds`: false when the batch is finished, true when a server is away. Raises what else fails."""
+        failure: Exception | None = None
+        try:
+            # Whatever fails counts as "try again", within a bound: what no repetition mends is given up record by record.
+            async for attempt in stamina.retry_context(
+                on=_is_tried_again, attempts=None, timeout=self.settings.retry_seconds, wait_initial=0.1, wait_max=5.0
+            ):
+                with attempt:
+                    try:
+                        await (self._run_one_by_one(records) if is_poison(failure) else self._run(records))
+                    except Exception as error:
+                        await self._say(error, failure)
+                        failure = error
+                        raise
+        except Exception as error:
+            if await self.explains(error):
+                return True
+            raise
+        return False
+
+    async def _say(self, error: Exception, before: Exception | None) -> None:
+        """Log why a turn failed, unless that is said already."""
+        if isinstance(error, fuse.Blown) or await self.explains(error):
+            return
+        expected = isinstance(error, TryAgain | PyMongoError | KafkaError | OSError)
+        if not expected or before is None or describe(before) != describe(error):
+            log.warning("turn_failed", error=describe(error), exc_info=None if expected else error)
 
     async def _run_one_by_one(self, records: Sequence[Record]) -> None:
         """Give up what no server can keep, and finish the others of a batch that it has spoiled."""

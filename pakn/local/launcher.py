@@ -8,7 +8,6 @@ import asyncio
 import concurrent.futures
 import contextlib
 import os
-import re
 import shutil
 import signal
 import sys
@@ -17,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pakn.local import child_process, kafka_process, mongo_process
+from pakn.settings import mongo_hosts
 
 # The settings that name the servers of somebody else.
 KAFKA, MONGO = "PAKN_KAFKA__BOOTSTRAP", "PAKN_MONGO__URI"
@@ -30,7 +30,7 @@ class Servers:
     def __init__(self, own: Mapping[str, child_process.ServerProcess], given: Mapping[str, str], where: str) -> None:
         self.own = own
         self.kafka_bootstrap, self.mongo_uri = (own[name].address if name in own else given[name] for name in (KAFKA, MONGO))
-        hosts = re.sub(r"^[^/]*//(?:[^@/]*@)?([^/?]*).*$", r"\1", self.mongo_uri)  # The rest of the address may hold a password.
+        hosts = mongo_hosts(self.mongo_uri)
         kafka = own[KAFKA].description if KAFKA in own else f"Kafka at {self.kafka_bootstrap} ({KAFKA})"
         self.description = f"{kafka}; {own[MONGO].description if MONGO in own else f'MongoDB at {hosts} ({MONGO})'}{where}"
 

@@ -10,7 +10,7 @@ from faststream.kafka import KafkaMessage
 from pakn import metrics
 from pakn.engine.case_handler import CaseHandler
 from pakn.engine.kafka import Record
-from pakn.engine.process import Service, every
+from pakn.engine.process import Job, Role, Service
 from pakn.engine.turn import Received, Turn
 from pakn.errors import CannotRun
 from pakn.legal_time import LegalTime, make_legal_time
@@ -29,18 +29,18 @@ from services.deadlines.timers.ticker import Ownership, Ticker
 NAME: Final = "deadlines"
 
 
-def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack | None = None) -> Service:
+def build_app(settings: Settings, role: Role | None = None, *, time: LegalTime | None = None, pack: Pack | None = None) -> Service:
     """Wire the service; connects to nothing. Raises PackError when the pack has faults."""
     pack = pack or load_pack(settings.pack)
     time = time or make_legal_time(settings.legal_time.file)
-    service = Service(NAME, settings)
+    service = Service(NAME, settings, role)
     store = DeadlinesStore(service.database)
     lawbook = Lawbook(pack, store, time, lead(settings.deadlines.law_seconds))
     ownership = Ownership()
 
     def progress(records: Sequence[Record]) -> None:
         ownership.note(records)
-        service.note_progress(records)
+        service.progress.note(records)
 
     backlog = Backlog(settings, lambda: [agency.id for agency in pack.agencies_not_ended(time.now().date())])
     ticker = Ticker(
@@ -50,7 +50,7 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
         time,
         ownership,
         backlog,
-        consumer=lambda: subscriber.consumer,
+        consumer=lambda: service.consumer,
         grace=timedelta(seconds=settings.deadlines.grace_seconds),
         batch=settings.deadlines.batch,
     )
@@ -59,13 +59,14 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
         return decide.apply_event(lawbook.up_to_date(), case, received.event, received.envelope.id, received.partition)
 
     handler = CaseHandler(store.cases, decided, read_case, write_case)
-    turn = Turn(settings, NAME, service.broker, handler, decide.WANTED, service.fatal, progress)
+    explains = service.reachability.explains
+    turn = Turn(settings, NAME, service.broker, handler, decide.WANTED, service.fatal, progress, explains=explains)
 
     async def on_message(message: KafkaMessage) -> None:
         async with ticker.turn_lock:
             await turn.on_message(message)
 
-    subscriber = service.isolation.subscribe(service.broker, topics.read_by(NAME, (), ()), on_message, ownership)
+    service.subscribe(topics.read_by(NAME, (), ()), on_message, ownership)
 
     async def prepare() -> None:
         await store.prepare()
@@ -79,7 +80,7 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
     async def ticking() -> None:
         await service.connected.wait()
         try:
-            await every(settings.deadlines.tick_seconds, ticker.tick)
+            await service.every(settings.deadlines.tick_seconds, ticker.tick)
         finally:
             await backlog.close()
 
@@ -90,6 +91,8 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
             rule, _, state = kind.partition(":")
             metrics.clocks.labels(rule, state).set(count)
 
-    reading = partial(every, settings.deadlines.law_seconds, lawbook.read)
-    measuring = partial(every, settings.gauge_seconds, measure)
-    return service.build(subscriber, prepare, [ticking, reading, measuring], http.routes(lawbook, store))
+    jobs: list[Job] = [partial(service.every, settings.deadlines.law_seconds, lawbook.read)]
+    if service.reads:
+        jobs += [ticking, partial(service.every, settings.gauge_seconds, measure)]
+    # A request does not wait for a database that is away.
+    return service.build(prepare, jobs, http.routes(lawbook, DeadlinesStore(service.http_database)))

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import BaseModel
 from uuid_utils import compat as uuid_utils
 
-from pakn.engine.process import Service, every
+from pakn.engine.process import Job, Role, Service
 from pakn.engine.turn import Turn
 from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
@@ -39,7 +39,12 @@ def _new_id() -> str:
 
 
 def build_app(
-    settings: Settings, *, time: LegalTime | None = None, pack: Pack | None = None, instance: str | None = None
+    settings: Settings,
+    role: Role | None = None,
+    *,
+    time: LegalTime | None = None,
+    pack: Pack | None = None,
+    instance: str | None = None,
 ) -> Service:
     """Wire the service; connects to nothing. Raises PackError when the pack has faults, ValueError without a secret key."""
     secret_key = settings.intake.secret_key.get_secret_value()
@@ -47,42 +52,51 @@ def build_app(
         raise ValueError("PAKN_INTAKE__SECRET_KEY must have at least 32 characters; make one with: openssl rand -hex 32")
     pack = pack or load_pack(settings.pack)
     time = time or make_legal_time(settings.legal_time.file)
-    service = Service(NAME, settings)
-    store = IntakeStore(service.database)
-    files = FileStore(service.database, time.machine)
+    service = Service(NAME, settings, role)
+    # Requests do not wait for a database that is away; what is read from Kafka does.
+    store, asked_store = IntakeStore(service.database), IntakeStore(service.http_database)
+    files, asked_files = FileStore(service.database, time.machine), FileStore(service.http_database, time.machine)
     limits = UploadLimits(settings.intake.uploads, settings.intake.upload_seconds, settings.intake.silent_seconds)
     scanner = Scanner(settings.intake.clamd) if settings.intake.clamd else None
-    inspection = Inspection(pack, files, Images(), scanner)
-    outbox = Outbox(store, service.publish, time, instance or str(uuid.uuid4()))
+    images = Images()
+    inspection, asked_inspection = (Inspection(pack, kept, images, scanner) for kept in (files, asked_files))
+    explains = service.reachability.explains
+    outbox = Outbox(store, service.publish, time, instance or str(uuid.uuid4()), explains)
     registrar = Registrar(store, pack, secret_key)
-    group_commit = GroupCommit(registrar, outbox, settings.intake.flush_milliseconds / 1000, settings.intake.flush_documents)
     handler = IntakeHandler(pack, store, Reception(pack, inspection.inspect, files.keep, registrar.register, store.load), time)
-    turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, service.note_progress, handler.refuse)
+    note = service.progress.note
+    turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, note, handler.refuse, explains)
     wanted = topics.read_by(NAME, (), [portal.id for portal in pack.header.portals])
-    subscriber = service.isolation.subscribe(service.broker, wanted, turn.on_message, gather_ms=_GATHER_MS)
+    service.subscribe(wanted, turn.on_message, gather_ms=_GATHER_MS)
+    group_commit = GroupCommit(
+        Registrar(asked_store, pack, secret_key),
+        outbox,
+        settings.intake.flush_milliseconds / 1000,
+        settings.intake.flush_documents,
+    )
     api = Api(
         pack=pack,
-        store=store,
-        reception=Reception(pack, inspection.inspect, files.keep, group_commit.register, store.load),
-        acts=SenderActs(store, outbox, time),
-        inspection=inspection,
-        files=files,
-        uploads=Uploads(files, pack.header.attachments, limits, _new_id),
+        store=asked_store,
+        reception=Reception(pack, asked_inspection.inspect, asked_files.keep, group_commit.register, asked_store.load),
+        acts=SenderActs(asked_store, outbox, time),
+        inspection=asked_inspection,
+        files=asked_files,
+        uploads=Uploads(asked_files, pack.header.attachments, limits, _new_id),
         time=time,
         secret_key=secret_key,
         public_url=settings.intake.public_url,
         new_id=_new_id,
-        ready=service.prepared.is_set,
     )
 
-    rate_limits = RateLimits(service.database, settings.intake, time.machine, service.prepared.is_set)
+    rate_limits = RateLimits(service.http_database, settings.intake, time.machine, service.reachability.suspect)
 
     async def prepare() -> None:
         await store.prepare()
         await files.prepare()
         await rate_limits.prepare()
-        # A place without a mark would never be swept, so this instance is known before it stores anything.
-        await outbox.heartbeat()
+        if service.answers:
+            # A place without a mark would never be swept, so this instance is known before it stores anything.
+            await outbox.heartbeat()
 
     async def sweep_files() -> None:
         await files.sweep()
@@ -90,26 +104,25 @@ def build_app(
     async def sweep() -> None:
         await service.connected.wait()
         await outbox.sweep_all_others()
-        await every(settings.intake.sweep_seconds, outbox.sweep)
+        await service.every(settings.intake.sweep_seconds, outbox.sweep)
 
+    # A worker sweeps too: where no web runs, what one has left is published all the same.
+    jobs: list[Job] = [sweep]
+    if service.answers:
+        # What a request has stored is published by the process that stored it, so this is the web's.
+        jobs += [group_commit.run, outbox.run, partial(service.every, settings.intake.sweep_seconds, outbox.heartbeat)]
+    if service.reads:
+        jobs.append(partial(service.every, _SWEEP_FILES_SECONDS, sweep_files))
     service.build(
-        subscriber,
         prepare,
-        [
-            group_commit.run,
-            outbox.run,
-            partial(every, settings.intake.sweep_seconds, outbox.heartbeat),
-            sweep,
-            partial(every, _SWEEP_FILES_SECONDS, sweep_files),
-        ],
+        jobs,
         api.routes(),
-        # Intake takes feedback while Kafka is away, so it must get requests then too.
-        ready_without_kafka=True,
         openapi_config=openapi.config(),
         guards=[rate_limits.guard],
         after_exception=[rate_limits.note_failure],
         # What is not there is left out of an answer.
         type_encoders={BaseModel: lambda model: model.model_dump(mode="json", exclude_none=True)},
     )
-    openapi.add_schemas(service.app)
+    if service.answers:
+        openapi.add_schemas(service.app)
     return service

@@ -15,6 +15,7 @@ from faststream.exceptions import FastStreamException
 from pymongo.errors import PyMongoError
 
 from pakn import metrics
+from pakn.engine.reachability import Explains
 from pakn.legal_time import LegalTime
 from pakn.logs import logger
 from schemas import Fact
@@ -41,7 +42,9 @@ class Placed(NamedTuple):
 class Outbox:
     """The places of one instance. A place is taken before its document is stored, and settled (offered or abandoned) after."""
 
-    def __init__(self, store: IntakeStore, publish: Publish, time: LegalTime, instance: str) -> None:
+    def __init__(self, store: IntakeStore, publish: Publish, time: LegalTime, instance: str, explains: Explains) -> None:
+        """`explains` tells failures that come of a server that is away, which is logged already."""
+        self._explains = explains
         self.instance = instance
         self._store = store
         self._publish = publish
@@ -85,7 +88,8 @@ class Outbox:
                     await self._publish([fact for placed in ready for fact in placed.facts])
                     await self._published_up_to(ready[-1].last)
                 except (KafkaError, FastStreamException, PyMongoError, OSError) as error:
-                    log.warning("outbox_waits", error=type(error).__name__, pending=self._given - self._published)
+                    if not await self._explains(error):
+                        log.warning("outbox_waits", error=type(error).__name__, pending=self._given - self._published)
 
     def _take_contiguous(self) -> list[Placed]:
         # After a gap (an offer that was dropped, abandoned or failed) the mark must not move: the sweep closes the gap.

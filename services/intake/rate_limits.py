@@ -20,10 +20,8 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from pakn import metrics
 from pakn.engine.mongo import Database
 from pakn.engine.problems import Problem
-from pakn.logs import logger
 from pakn.settings import IntakeSettings, networks
 
-log = logger(__name__)
 What = Literal["submissions", "look_ups", "wrong"]
 _HOUR: Final = timedelta(hours=1)
 _PATIENCE_SECONDS: Final = 1
@@ -65,8 +63,9 @@ class RateLimits:
     """A guard before each operation, and a look at how it failed; `now` gives the machine's time."""
 
     def __init__(
-        self, database: Database, settings: IntakeSettings, now: Callable[[], datetime], ready: Callable[[], bool]
+        self, database: Database, settings: IntakeSettings, now: Callable[[], datetime], suspect: Callable[[Exception], None]
     ) -> None:
+        """`suspect` is told of errors that may mean that the database is away."""
         self._counts = database["rate_counts"]
         self._key = settings.secret_key.get_secret_value().encode()
         self._limits: dict[What, int] = {
@@ -76,7 +75,7 @@ class RateLimits:
         }
         self._unlimited = networks(settings.unlimited_networks)
         self._now = now
-        self._ready = ready
+        self._suspect = suspect
 
     async def prepare(self) -> None:
         """Create the index by which the database forgets what is over."""
@@ -105,7 +104,7 @@ class RateLimits:
         """The counts of the network's hour with this request; none for a network that is not limited, or without database."""
         client = scope.get("client")
         network = network_of(client[0] if client else "")
-        if not self._ready() or (network != "unknown" and any(_within(network, free) for free in self._unlimited)):
+        if network != "unknown" and any(_within(network, free) for free in self._unlimited):
             return {}
         digest = hmac.new(self._key, f"network/{network}".encode(), hashlib.sha256).hexdigest()[:32]
         wanted = {"_id": f"{digest}/{_end(now):%Y%m%d%H}"}
@@ -120,7 +119,7 @@ class RateLimits:
                     return dict(row or {})
         except (PyMongoError, TimeoutError) as error:
             metrics.rate_limits_blind.inc()
-            log.warning("rate_limits_blind", error=type(error).__name__)
+            self._suspect(error)
         return {}
 
 

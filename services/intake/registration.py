@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import stamina
+from pymongo.errors import PyMongoError
 
 from pakn import metrics
 from pakn.errors import TryAgain
@@ -129,15 +130,22 @@ class GroupCommit:
                     results = await self._registrar.register([draft for draft, _ in group], place)
             facts = await self._facts(results, first)
         except Exception as error:  # Whatever it is, every waiting request must hear of it.
-            for _, future in group:
-                if not future.done():
-                    future.set_exception(error)
+            self._fail(group, error)
             self._outbox.abandon(first)
+            if isinstance(error, PyMongoError):
+                # Those behind would wait for a database that does not answer, one group after the other.
+                self._fail([self._waiting.get_nowait() for _ in range(self._waiting.qsize())], error)
             return
         for result, (_, future) in zip(results, group, strict=True):
             if not future.done():
                 future.set_result(result)
         self._outbox.offer(Placed(first, first + len(group) - 1, facts))
+
+    @staticmethod
+    def _fail(group: Sequence[tuple[Draft, asyncio.Future[Registration]]], error: Exception) -> None:
+        for _, future in group:
+            if not future.done():
+                future.set_exception(error)
 
     async def _facts(self, results: Sequence[Registration], first: int) -> list[Fact]:
         """What is to be published of a group that has the places from `first` on.

@@ -4,7 +4,7 @@ import uuid
 from functools import partial
 from typing import Final
 
-from pakn.engine.process import Service, every
+from pakn.engine.process import Role, Service
 from pakn.engine.turn import Tombstone, Turn
 from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
@@ -26,36 +26,43 @@ _GATHER_MS = 250
 
 
 def build_app(
-    settings: Settings, *, time: LegalTime | None = None, pack: Pack | None = None, transport: Transport | None = None
+    settings: Settings,
+    role: Role | None = None,
+    *,
+    time: LegalTime | None = None,
+    pack: Pack | None = None,
+    transport: Transport | None = None,
 ) -> Service:
     """Wire the service; connects to nothing. Raises PackError when the pack has faults, ValueError on a bad sender address."""
     pack = pack or load_pack(settings.pack)
     time = time or make_legal_time(settings.legal_time.file)
-    service = Service(NAME, settings)
+    service = Service(NAME, settings, role)
     store = NotifyStore(service.database)
     composer = Composer(pack, settings.smtp.sender, settings.intake.public_url)
     pool = Pool(settings.smtp, settings.notify.lease_seconds * _PART_OF_LEASE)
     mailer = Mailer(store, composer, transport or pool, settings.notify, settings.smtp.sender, time, lambda: uuid.uuid4().hex)
     handler = LetterHandler(store, pack.letters, composer.version, time.machine)
     wanted = domain.wanted(pack.letters) | {Tombstone.__name__}
-    turn = Turn(settings, NAME, service.broker, handler, wanted, service.fatal, service.note_progress)
-    read = topics.read_by(NAME, (), ())
-    subscriber = service.isolation.subscribe(service.broker, read, turn.on_message, gather_ms=_GATHER_MS)
+    explains = service.reachability.explains
+    turn = Turn(settings, NAME, service.broker, handler, wanted, service.fatal, service.progress.note, explains=explains)
+    service.subscribe(topics.read_by(NAME, (), ()), turn.on_message, gather_ms=_GATHER_MS)
 
     async def send() -> None:
         try:
-            await every(settings.notify.tick_seconds, mailer.tick)
+            await service.every(settings.notify.tick_seconds, mailer.tick)
         finally:
             await pool.close()
 
     async def announce() -> None:
         # Letters go out without Kafka; only what became of them has to wait for it.
         await service.connected.wait()
-        await every(settings.notify.tick_seconds, partial(mailer.announce, service.publish))
+        await service.every(settings.notify.tick_seconds, partial(mailer.announce, service.publish))
 
     async def read_bounces() -> None:
         if address := settings.notify.bounces:
-            await every(settings.notify.bounces_seconds, partial(mailer.read_bounces, Mailbox(address.get_secret_value())))
+            look = partial(mailer.read_bounces, Mailbox(address.get_secret_value()))
+            await service.every(settings.notify.bounces_seconds, look)
 
     prepare = partial(store.prepare, composer.version, pack.templates)
-    return service.build(subscriber, prepare, [send, announce, read_bounces, partial(every, settings.gauge_seconds, mailer.count)])
+    count = partial(service.every, settings.gauge_seconds, mailer.count)
+    return service.build(prepare, [send, announce, read_bounces, count])

@@ -5,7 +5,7 @@ from typing import Final, get_args
 
 from pakn import metrics
 from pakn.engine.case_handler import CaseHandler
-from pakn.engine.process import Service, every
+from pakn.engine.process import Role, Service
 from pakn.engine.turn import Turn
 from pakn.legal_time import LegalTime, make_legal_time
 from pakn.logs import logger
@@ -24,18 +24,19 @@ _NAMED = 20
 OPEN_STATES = tuple(state for state in get_args(CaseState) if state not in CLOSED_STATES)
 
 
-def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack | None = None) -> Service:
+def build_app(settings: Settings, role: Role | None = None, *, time: LegalTime | None = None, pack: Pack | None = None) -> Service:
     """Wire the service; connects to nothing. Raises PackError when the pack has faults."""
     pack = pack or load_pack(settings.pack)
     time = time or make_legal_time(settings.legal_time.file)
-    service = Service(NAME, settings)
+    service = Service(NAME, settings, role)
     store = RoutingStore(service.database)
     decisions = Decisions(pack, time)
     handler = CaseHandler(store.cases, decisions.decide, Case.model_validate, Case.model_dump, case_id, cause_id)
-    turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, service.note_progress, decisions.refuse)
+    note, explains = service.progress.note, service.reachability.explains
+    turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, note, decisions.refuse, explains)
     agencies = pack.agencies_not_ended(time.now().date())
     wanted = topics.read_by(NAME, [agency.id for agency in agencies], ())
-    subscriber = service.isolation.subscribe(service.broker, wanted, turn.on_message)
+    service.subscribe(wanted, turn.on_message)
 
     async def measure() -> None:
         for state, count in (await store.count_by_state(OPEN_STATES)).items():
@@ -45,4 +46,4 @@ def build_app(settings: Settings, *, time: LegalTime | None = None, pack: Pack |
         if codes:
             log.warning("crowded_cases", number=number, codes=codes)
 
-    return service.build(subscriber, store.prepare, [partial(every, settings.gauge_seconds, measure)])
+    return service.build(store.prepare, [partial(service.every, settings.gauge_seconds, measure)])

@@ -8,7 +8,8 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
+from functools import partial
 from typing import Any, get_args
 from unittest.mock import AsyncMock, Mock
 
@@ -21,7 +22,7 @@ from litestar.exceptions import HTTPException
 from litestar.testing import TestClient
 from pymongo.errors import AutoReconnect
 
-from pakn.engine.process import Service
+from pakn.engine.process import NO_DATABASE, Role, Service
 from pakn.settings import IntakeSettings, KafkaSettings, MongoSettings, Settings
 from schemas import topics
 from schemas.topics import ServiceName
@@ -32,7 +33,7 @@ NAMES: tuple[ServiceName, ...] = get_args(ServiceName)
 each_service = pytest.mark.parametrize("name", NAMES)
 
 
-def build(name: ServiceName, driver: str = "pymongo") -> Service:
+def build(name: ServiceName, driver: str = "pymongo", role: Role | None = None) -> Service:
     """A service on addresses at which nothing answers."""
     settings = Settings(
         namespace="wiring",
@@ -41,7 +42,17 @@ def build(name: ServiceName, driver: str = "pymongo") -> Service:
         mongo=MongoSettings.model_validate({"uri": "mongodb://127.0.0.1:1/", "driver": driver}),
         intake=IntakeSettings.model_validate({"secret_key": SECRET_KEY}),
     )
-    return BUILDERS[name](settings)
+    return BUILDERS[name](settings, role)
+
+
+def jobs(service: Service) -> Counter[str]:
+    """The background work of a service, by the names of its functions."""
+    return Counter(inner(job) for job in service._jobs)
+
+
+def inner(job: Any) -> str:
+    """The name of what a job does, again and again or once."""
+    return str(inner(job.args[-1]) if isinstance(job, partial) else job.__qualname__)
 
 
 @pytest.fixture
@@ -157,12 +168,12 @@ def test_the_pages_answer_before_any_server_does(name: ServiceName) -> None:
         assert "pakn_partitions_assigned 0.0" in metrics.text
 
 
-@get("/fails", include_in_schema=False)
+@get("/fails", include_in_schema=False, opt={NO_DATABASE: True})
 async def fails() -> None:
     raise RuntimeError("the sender's phone is 0900000000")
 
 
-@get("/refuses", include_in_schema=False)
+@get("/refuses", include_in_schema=False, opt={NO_DATABASE: True})
 async def refuses() -> None:
     raise HTTPException(status_code=418, detail="exactly this")
 
@@ -231,6 +242,7 @@ def test_intake_refuses_while_its_database_is_not_there_and_serves_its_contract(
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "5"
         assert answer.headers["content-type"].startswith("application/problem+json")
+        assert answer.json()["type"] == "urn:pakn:problem:database-away"
         document = client.get("/schema/openapi.json")
         assert document.json()["openapi"].startswith("3.1")
         page = client.get("/schema")
@@ -241,3 +253,34 @@ def test_intake_does_not_start_without_a_secret_key() -> None:
     """Secrets and tokens signed with an empty key can be made by anybody."""
     with pytest.raises(ValueError, match="openssl rand"):
         BUILDERS["intake"](Settings(intake=IntakeSettings.model_validate({"secret_key": "short"})))
+
+
+@pytest.mark.parametrize("name", ["intake", "deadlines"])
+def test_web_and_worker_together_are_the_whole_and_share_nothing_but_what_each_needs(name: ServiceName) -> None:
+    """Work that only one of them had would be missed where they run apart, and work of both be done twice."""
+    whole, web, worker = (jobs(build(name, role=role)) for role in (None, "web", "worker"))
+    assert whole == web | worker
+    # What a web has stored is swept by any process; a web explains by the law and a worker decides by it.
+    assert list(web & worker) == [{"intake": "build_app.<locals>.sweep", "deadlines": "Lawbook.read"}[name]]
+    assert any("isolation" in job.lower() for job in worker)
+
+
+@pytest.mark.parametrize("name", ["intake", "deadlines"])
+def test_a_web_reads_nothing_and_a_worker_answers_nothing_but_its_own_pages(name: ServiceName) -> None:
+    """A worker in trouble must take no page with it, and a page no worker."""
+    web, worker = build(name, role="web"), build(name, role="worker")
+    assert (len(web.broker.subscribers), len(worker.broker.subscribers)) == (0, 1)
+    routes = {route.path for route in build(name).app.routes}
+    own = {"/live", "/ready", "/metrics"}
+    assert {route.path for route in web.app.routes} == routes
+    assert {route.path for route in worker.app.routes} == own < routes
+    with TestClient(web.app) as client:
+        assert set(client.get("/ready").json()) == {"service", "database", "kafka", "away"}
+
+
+@pytest.mark.parametrize("name", ["routing", "notify"])
+def test_a_service_that_answers_nothing_is_no_web(name: ServiceName) -> None:
+    """It would look alive and do nothing."""
+    assert jobs(build(name, role="worker")) == jobs(build(name))
+    with pytest.raises(ValueError, match="--role worker"):
+        build(name, role="web")

@@ -18,13 +18,23 @@ TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 INFRASTRUCTURE = {"kafka", "mongo", "prometheus", "grafana", "mailpit"}
+# What answers HTTP is named after its service. Routing and notify answer nothing.
+PROCESSES = {
+    "intake": ["run", "intake", "--role", "web"],
+    "intake-worker": ["run", "intake", "--role", "worker"],
+    "routing": ["run", "routing", "--role", "worker"],
+    "deadlines": ["run", "deadlines", "--role", "web"],
+    "deadlines-worker": ["run", "deadlines", "--role", "worker"],
+    "notify": ["run", "notify", "--role", "worker"],
+}
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 each_service = pytest.mark.parametrize("name", SERVICES)
 
 
 def test_compose_runs_the_four_services_and_what_they_stand_on() -> None:
     """A fifth service must be added here, on the dashboard and in Prometheus' list alike."""
-    assert set(SERVICES) == set(DEFAULT_PORTS) | INFRASTRUCTURE | {"provision"}
+    assert set(SERVICES) == set(PROCESSES) | INFRASTRUCTURE | {"provision"}
+    assert {command[1] for command in PROCESSES.values()} == set(DEFAULT_PORTS)
 
 
 def test_the_file_follows_the_compose_specification() -> None:
@@ -33,10 +43,11 @@ def test_the_file_follows_the_compose_specification() -> None:
     jsonschema.validate(COMPOSE, json.loads(schema))
 
 
-@pytest.mark.parametrize("service", DEFAULT_PORTS)
-def test_each_of_our_services_runs_the_one_image_by_its_own_name_once_its_topics_are_there(service: str) -> None:
-    """The container's name, Prometheus' job and the service are one word; without `provision` nobody makes the topics."""
-    assert SERVICES[service]["command"] == ["run", service]
+@pytest.mark.parametrize("service", PROCESSES)
+def test_each_of_our_processes_runs_the_one_image_in_its_role_once_its_topics_are_there(service: str) -> None:
+    """A worker in trouble must take no page with it; without `provision` nobody makes the topics."""
+    assert SERVICES[service]["command"] == PROCESSES[service]
+    assert SERVICES[service].get("environment") == SERVICES[PROCESSES[service][1]].get("environment")
     assert SERVICES[service]["image"] == SERVICES["provision"]["image"] == f"pakn:{VERSION}"
     assert SERVICES[service]["depends_on"] == {
         "kafka": {"condition": "service_healthy"},

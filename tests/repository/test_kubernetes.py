@@ -6,8 +6,7 @@ from typing import Any
 
 import yaml
 
-from pakn.settings import DEFAULT_PORTS
-from tests.repository.test_compose import VERSION
+from tests.repository.test_compose import PROCESSES, VERSION
 from tests.repository.test_settings_are_documented import documented
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,11 +25,14 @@ def container(workload: dict[str, Any]) -> dict[str, Any]:
     return dict(only)
 
 
-def test_each_service_is_deployed_and_one_instance_of_it_stays_while_nodes_are_drained() -> None:
+def test_each_process_is_deployed_and_one_instance_of_it_stays_while_nodes_are_drained() -> None:
     """A service that is missing here would be missed only in the cluster."""
-    assert set(named("Deployment")) == set(named("PodDisruptionBudget")) == set(DEFAULT_PORTS)
+    assert set(named("Deployment")) == set(named("PodDisruptionBudget")) == set(PROCESSES)
     for service, deployment in named("Deployment").items():
-        assert container(deployment)["args"] == ["run", service]
+        assert container(deployment)["args"] == PROCESSES[service]
+        assert {"livenessProbe", "readinessProbe"} <= set(container(deployment))
+        assert container(deployment)["resources"]["limits"]["memory"]
+        assert deployment["spec"]["template"]["metadata"]["labels"] == {"app": service, "role": PROCESSES[service][-1]}
         assert deployment["spec"]["selector"] == named("PodDisruptionBudget")[service]["spec"]["selector"]
 
 
@@ -43,7 +45,7 @@ def test_every_workload_runs_the_image_of_this_version() -> None:
 def test_only_intake_gets_the_key_that_signs_secrets() -> None:
     """What a service does not need it cannot lose."""
     holders = {name for name, item in named("Deployment").items() if "pakn-intake" in str(container(item)["envFrom"])}
-    assert holders == {"intake"}
+    assert holders == {"intake", "intake-worker"}
 
 
 def test_every_setting_named_here_exists() -> None:

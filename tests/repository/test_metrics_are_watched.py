@@ -14,6 +14,7 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from pakn import metrics, settings
+from tests.repository.test_compose import PROCESSES
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 RULES = [rule for group in yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())["groups"] for rule in group["rules"]]
@@ -24,7 +25,7 @@ EXPRESSIONS = ON_PANELS + [rule["expr"] for rule in RULES]
 ALERTS = [rule for rule in RULES if "alert" in rule]
 
 # What Prometheus itself adds to every series, and to the series of a histogram; and the series that are not ours.
-LABELS_OF_PROMETHEUS = {"job", "instance", "le"}
+LABELS_OF_PROMETHEUS = {"job", "role", "instance", "le"}
 SERIES_OF_PROMETHEUS = {"up": set[str](), "process_start_time_seconds": set[str](), "ALERTS": {"alertname", "alertstate"}}
 
 
@@ -102,6 +103,13 @@ def test_prometheus_reads_each_service() -> None:
     """The job is what tells the services apart in every expression, so it carries the service's name."""
     config = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
     assert {job["job_name"] for job in config["scrape_configs"]} == set(settings.DEFAULT_PORTS)
+    for job in config["scrape_configs"]:
+        names = job["dns_sd_configs"][0]["names"]
+        assert names == [name for name, command in PROCESSES.items() if command[1] == job["job_name"]]
+        (default, other) = job["relabel_configs"]
+        for name in names:
+            role = other["replacement"] if re.fullmatch(other["regex"], name) else default["replacement"]
+            assert (default["target_label"], other["target_label"], role) == ("role", "role", PROCESSES[name][-1])
 
 
 def test_panels_have_ids_of_their_own_and_do_not_overlap() -> None:

@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaProducer
 from uvicorn.lifespan.on import LifespanOn
 
 from pakn.engine import mongo
-from pakn.engine.process import Service
+from pakn.engine.process import Role, Service
 from pakn.legal_time import from_now_on
 from pakn.local.launcher import Servers
 from pakn.operations.evidence import letters_waiting
@@ -102,10 +102,11 @@ class World:
 
 
 async def owns(http: httpx.AsyncClient, url: str = "") -> bool:
-    """Whether a service is connected and has partitions to read."""
+    """Whether a service is connected and, where it reads, has partitions."""
     with contextlib.suppress(httpx.TransportError):
         answer = await http.get(f"{url}/ready")
-        return answer.status_code == 200 and answer.json()["partitions"] > 0
+        # A web reads nothing and owns none.
+        return answer.status_code == 200 and answer.json()["kafka"] and answer.json().get("partitions", 1) > 0
     return False
 
 
@@ -122,11 +123,15 @@ class System(World):
         await self.stop(*list(self._open))
         await super().__aexit__()
 
-    async def start(self, *names: str, **doubles: Any) -> None:
-        """Build and run services, and return when they are connected and own partitions."""
-        for name in names:
+    async def start(self, *names: str, role: Role | None = None, **doubles: Any) -> None:
+        """Build and run services, and return when they are connected and own partitions.
+
+        With a role each is known by both, as `intake-worker`, but for a web, which has its service's name.
+        """
+        started = [f"{name}-worker" if role == "worker" else name for name in names]
+        for name, called in zip(started, names, strict=True):
             stack = self._open[name] = contextlib.AsyncExitStack()
-            service = self.services[name] = BUILDERS[name](self.settings, **doubles)
+            service = self.services[name] = BUILDERS[called](self.settings, role, **doubles)
             # What the server of a service does, without a socket.
             lifespan = LifespanOn(uvicorn.Config(service.app, lifespan="on", log_config=None))
             await lifespan.startup()
@@ -136,7 +141,7 @@ class System(World):
             transport = httpx.ASGITransport(service.app, raise_app_exceptions=False)  # type: ignore[arg-type]
             client = httpx.AsyncClient(transport=transport, base_url="http://service", timeout=30)
             self.https[name] = await stack.enter_async_context(client)
-        await asyncio.gather(*(until(partial(owns, self.https[name]), f"{name} is ready") for name in names))
+        await asyncio.gather(*(until(partial(owns, self.https[name]), f"{name} is ready") for name in started))
 
     async def stop(self, *names: str) -> None:
         """End services as a signal does."""
@@ -213,7 +218,7 @@ class System(World):
         await self.observer.all_read()
 
     async def _handled_all(self, name: str) -> bool:
-        consumer = self.services[name]._subscriber.consumer
+        consumer = self.services[name].consumer
         partitions = list(consumer.assignment())
         ends = await consumer.end_offsets(partitions)
         return bool(partitions) and all([(await consumer.committed(p) or 0) >= end for p, end in ends.items()])

@@ -36,7 +36,7 @@ from services.intake.store import IntakeStore
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Everything that the routes need; `new_id` gives a fresh id, `ready` says whether the database is prepared."""
+    """Everything that the routes need; `new_id` gives a fresh id."""
 
     pack: Pack
     store: IntakeStore
@@ -49,11 +49,9 @@ class Api:
     secret_key: str
     public_url: str
     new_id: Callable[[], str]
-    ready: Callable[[], bool]
 
     async def submit(self, request: AnyRequest, key: Key = None, channel: ChannelUsed = "web") -> Response[Registered]:
         """Register a feedback sent as JSON, or as a form with a part `feedback` (JSON) and files `attachments`."""
-        self._check_ready()
         cause = schemas.derived_id("idempotency-key", _checked(key)) if key is not None else self.new_id()
         async with self.uploads.receiving(request, domain.feedback_id(cause)) as upload:
             arrival = Arrival(
@@ -164,16 +162,10 @@ class Api:
         return Response(content, media_type=described.media_type, headers=headers)
 
     async def _find(self, code: str) -> Feedback:
-        self._check_ready()
         feedback = await self.store.by_code(links.read_code(code, self.pack.header.code_prefix))
         if feedback is None:
             raise Problem(404, "unknown-code", "No feedback has this code; codes look like the one in the letter that you got.")
         return feedback
-
-    def _check_ready(self) -> None:
-        if not self.ready():
-            detail = "The database is not connected yet; try again in a few seconds."
-            raise Problem(503, "not-ready", detail, headers={"Retry-After": "5"})
 
     def _check_secret(self, feedback: Feedback, secret: str | None, secret_in_link: str | None) -> None:
         given = secret or secret_in_link or ""

@@ -64,7 +64,7 @@ _PROBLEMS = {
     415: "Neither application/json nor multipart/form-data",
     422: "Something is wrong with the content; every fault is listed",
     429: "Too many requests from this network within the hour; see Retry-After",
-    503: "The database is not connected, or too many files are under way; see Retry-After",
+    503: "The database is away, or too many files are under way; see Retry-After",
 }
 
 

@@ -106,6 +106,8 @@ class Uploads:
             files = Files(self._store if keep else None, self._rules, feedback_id, self._new_id)
             try:
                 upload = Upload(await self._read(request, files))
+            except PyMongoError:  # To remove them would take the database too; the sweep does it.
+                raise
             except BaseException:  # The sender's end of the connection cancels too.
                 await self._discard(files.begun)
                 raise

@@ -37,3 +37,11 @@ def test_a_service_that_does_not_exist_is_named_with_those_that_do() -> None:
     assert result.exit_code == 2
     assert "'nobody'" in result.output
     assert "intake, routing, deadlines, notify" in result.output
+
+
+@pytest.mark.parametrize(("service", "role", "said"), [("intake", "page", "web or worker"), ("routing", "web", "--role worker")])
+def test_a_role_that_a_service_does_not_have_is_refused_at_the_start(service: str, role: str, said: str) -> None:
+    """A process that runs nothing would look alive."""
+    result = CliRunner().invoke(cli, ["run", service, "--role", role])
+    assert result.exit_code == 2
+    assert said in result.output

@@ -64,7 +64,8 @@ async def test_without_database_no_limit_refuses_anybody_and_the_metric_says_so(
     """The request itself then gets 503; a guard that waited for the database would hold every request."""
     settings = IntakeSettings.model_validate({"secret_key": "k" * 32, "limit_look_ups": 1})
     client = mongo.make_client(MongoSettings.model_validate({"uri": "mongodb://127.0.0.1:1"}))
-    limits = RateLimits(mongo.database(client, "t", "intake"), settings, machine_now, lambda: True)
+    suspected: list[Exception] = []
+    limits = RateLimits(mongo.database(client, "t", "intake"), settings, machine_now, suspected.append)
 
     @get("/", operation_id="lookUpFeedback", sync_to_thread=False)
     def look_up() -> None: ...
@@ -73,4 +74,5 @@ async def test_without_database_no_limit_refuses_anybody_and_the_metric_says_so(
     before = metrics.rate_limits_blind._value.get()
     await asyncio.gather(*(limits.guard(connection, look_up) for _ in range(3)))
     assert metrics.rate_limits_blind._value.get() == before + 3
+    assert len(suspected) == 3
     await mongo.close(client)
