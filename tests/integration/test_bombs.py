@@ -76,6 +76,6 @@ async def test_a_record_that_unfolds_costs_nobody_but_its_sender(deployment: Dep
     assert all(len(letter.value or b"") <= 8 * 1024 * 1024 for letter in letters), "what was unfolded beyond a topic's limit stays"
     if kind in ("600 MB of zstd", "millions of headers"):
         assert [(letter.headers["reason"], letter.value) for letter in letters] == [("unreadable", b"")]
-        assert "TooLarge" in letters[0].headers["original-unreadable-batch"]
+        assert "more than" in letters[0].headers["original-unreadable-batch"]
     more = most_memory(pid) - before
     assert more < MOST_MORE, f"{more / _MB:.0f} MB more than {before / _MB:.0f} MB"
