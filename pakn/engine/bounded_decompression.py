@@ -113,7 +113,8 @@ def is_large(records: bytes) -> bool:
 def end_of_record(records: bytes, position: int) -> int:
     """Where the record that begins at `position` says that it ends. Raises IndexError and ValueError."""
     length, position = decode_varint_py(records, position)
-    return position + length
+    end: int = position + length
+    return end
 
 
 def check_headers(records: bytes, position: int) -> None:

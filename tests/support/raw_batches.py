@@ -38,19 +38,25 @@ def batch(records: Sequence[RawRecord], codec: int = NONE) -> bytes:
 
 def raw_record(place: int, key: bytes | None, value: bytes | None, headers: Sequence[tuple[bytes, bytes | None]] = ()) -> bytes:
     """A record without its length, with headers of any bytes, `place` records behind the first of its batch."""
-    made = bytearray(b"\x00\x00")  # attributes, time
-    encode_varint(place, made.append)
+    made = bytearray(b"\x00\x00" + varint(place))  # attributes, time
     for part in (key, value):
         _write(made, part)
-    encode_varint(len(headers), made.append)
+    made += varint(len(headers))
     for name, text in headers:
         _write(made, name)
         _write(made, text)
     return bytes(made)
 
 
+def varint(number: int) -> bytes:
+    """A number as records write it."""
+    made = bytearray()
+    encode_varint(number, made.append)
+    return bytes(made)
+
+
 def _write(made: bytearray, part: bytes | None) -> None:
-    encode_varint(-1 if part is None else len(part), made.append)
+    made += varint(-1 if part is None else len(part))
     made += part or b""
 
 
@@ -63,7 +69,7 @@ def packed(records: Sequence[bytes], codec: int = NONE) -> bytes:
     """A batch of records that `raw_record` made, or of whatever stands for them, each behind its length."""
     whole = bytearray()
     for record in records:
-        encode_varint(len(record), whole.append)
+        whole += varint(len(record))
         whole += record
     return around(bytes(PACKERS[codec](bytes(whole))), len(records), codec)
 
@@ -115,7 +121,12 @@ class RawSender:
 
     async def send(self, topic: str, raw: bytes) -> int:
         """Send a batch to the first partition of `topic`; returns Kafka's error code, 0 when the batch was taken."""
+        return (await self.place(topic, raw))[0]
+
+    async def place(self, topic: str, raw: bytes) -> tuple[int, int]:
+        """The same, with the offset at which the batch begins."""
         node = self._client.cluster.brokers().pop().nodeId
         request = ProduceRequest(None, -1, 20_000, [(f"{self._namespace}.{topic}", [(0, raw)])])
         answer = await self._client.send(node, request)
-        return int(answer.topics[0][1][0][1])
+        _, error, first, *_ = answer.topics[0][1][0]
+        return int(error), int(first)

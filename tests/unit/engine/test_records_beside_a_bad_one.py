@@ -7,14 +7,13 @@ from typing import Any
 
 import aiokafka.consumer.fetcher as fetcher
 import pytest
-from aiokafka.record.util import encode_varint
 from aiokafka.structs import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pakn.engine import tolerant_records
 from pakn.engine.tolerant_records import UNREADABLE, TolerantRecords
-from tests.support.raw_batches import GZIP, LZ4, NONE, PACKERS, SNAPPY, ZSTD, around, packed, raw_record
+from tests.support.raw_batches import GZIP, LZ4, NONE, PACKERS, SNAPPY, ZSTD, around, packed, raw_record, varint
 
 each_codec = pytest.mark.parametrize("codec", [NONE, GZIP, SNAPPY, LZ4, ZSTD])
 
@@ -34,12 +33,6 @@ def read(*batches: bytes) -> list[tuple[int, bytes | None, str]]:
     records = list(found)
     assert found.next_fetch_offset == base
     return [(row.offset, row.value, dict(row.headers).get(UNREADABLE, b"").decode()) for row in records]
-
-
-def varint(number: int) -> bytes:
-    made = bytearray()
-    encode_varint(number, made.append)
-    return bytes(made)
 
 
 def good(place: int, size: int = 9) -> bytes:
