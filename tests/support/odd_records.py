@@ -88,7 +88,7 @@ class OddRecords:
 
     def _record(self, place: int, kind: str, party: str) -> Odd:
         dice, self._number = self._random, self._number + 1
-        own_id = f"{self.seed}-{self._number}"
+        own_id = f"{self.seed}-{self._number}{dice.choice(_ENDS_OF_IDS)}"
         made = self._document(kind, party)
         fate = Fate.WRONG
         if made is not None and dice.random() < 0.5:
@@ -177,6 +177,8 @@ def _field(name: str, value: str) -> Callable[[random.Random], bytes]:
     return lambda _dice: whole
 
 
+# What an id may hold, though it is a key of documents and part of messages further on.
+_ENDS_OF_IDS = ("", "", "\x00", "$", ".a.b", "/", "\n", "😀", "\u202e", "%00", "i" * 900)
 _WRONG_TEXTS = (
     None,
     b"",
