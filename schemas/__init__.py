@@ -22,6 +22,7 @@ from schemas.envelope import parse_envelope as parse_envelope
 from schemas.envelope import parse_record as parse_record
 from schemas.envelope import readable_data as readable_data
 from schemas.envelope import readable_id as readable_id
+from schemas.envelope import readable_object as readable_object
 from schemas.feedback_accepted import FeedbackAccepted as FeedbackAccepted
 from schemas.feedback_assigned import FeedbackAssigned as FeedbackAssigned
 from schemas.feedback_not_accepted import FeedbackNotAccepted as FeedbackNotAccepted

@@ -179,15 +179,25 @@ def readable_id(headers: Headers, value: bytes | None) -> str:
     return found.encode(errors="replace").decode()[:_LONGEST_HEADER] if isinstance(found, str) else ""
 
 
-def readable_data(headers: Headers, value: bytes | None) -> dict[str, Any]:
-    """The JSON object that a record carries as its data, in either mode; an empty one where there is none."""
+def readable_data(headers: Headers, value: bytes | None) -> bytes | None:
+    """The data of a record in either mode, also where its attributes are wrong; none where there is none."""
     outer = _structured(headers, value)
-    if outer is None:
-        return _object(value) or {}
     try:
-        return _object(_data(outer)) or {}
+        return value if outer is None else _data(outer)
     except ValueError:
+        return None
+
+
+def readable_object(data: bytes | None) -> dict[str, Any]:
+    """The JSON object that `data` is, for an answer; an empty one where it is none.
+
+    Half of a surrogate pair, which no answer could hold, is a question mark in it.
+    """
+    try:
+        found: dict[str, Any] = json.loads(json.dumps(_object(data) or {}, ensure_ascii=False).encode(errors="replace"))
+    except RecursionError:
         return {}
+    return found
 
 
 def _structured(headers: Headers, value: bytes | None) -> dict[str, Any] | None:
@@ -211,8 +221,13 @@ def _object(text: bytes | None) -> dict[str, Any] | None:
 
 def _data(outer: dict[str, Any]) -> bytes | None:
     if "data_base64" in outer:
-        return base64.b64decode(str(outer["data_base64"]), validate=True)
-    return json.dumps(outer["data"]).encode() if "data" in outer else None
+        if not isinstance(outer["data_base64"], str):
+            raise ValueError("no text")
+        return base64.b64decode(outer["data_base64"], validate=True)
+    try:
+        return json.dumps(outer["data"]).encode() if "data" in outer else None
+    except RecursionError:  # It may be nested more deeply than is written, and yet not too deeply to be read.
+        raise EnvelopeError("data is nested too deeply") from None
 
 
 def parse_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:

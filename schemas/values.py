@@ -3,6 +3,7 @@
 import datetime
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
@@ -266,7 +267,15 @@ def faults_of(error: ValidationError, whole: str, tags: frozenset[str] = frozens
     model that was read.
     """
     rows = error.errors(include_url=False, include_input=False)
-    faults = [_fault_of(row, whole, tags) for row in rows[:_MOST_FAULTS]]
-    if len(rows) > _MOST_FAULTS:
-        faults.append(Fault(field=whole, code="invalid", message=f"has {len(rows) - _MOST_FAULTS} more faults"))
-    return faults
+    return list(_bounded([_fault_of(row, whole, tags) for row in rows[:_MOST_FAULTS]], len(rows), whole))
+
+
+def first_faults(faults: Sequence[Fault], whole: str) -> tuple[Fault, ...]:
+    """At most a hundred faults, and how many more there are; `whole` is the name of the document."""
+    return _bounded(faults[:_MOST_FAULTS], len(faults), whole)
+
+
+def _bounded(first: Sequence[Fault], found: int, whole: str) -> tuple[Fault, ...]:
+    if found <= len(first):
+        return tuple(first)
+    return (*first, Fault(field=whole, code="invalid", message=f"has {found - len(first)} more faults"))

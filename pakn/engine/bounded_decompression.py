@@ -19,13 +19,17 @@ MAX_BATCH_BYTES = 16 * 1024 * 1024
 the largest topic takes 9 MB; the rest is for clients whose count of bytes is a rough one."""
 MAX_HEADERS = 1000
 """What a record of a large batch may have; an envelope has ten. Each costs 70 bytes of memory and as little as two in the batch."""
-_SMALL = 1024 * 1024  # So small a batch cannot hold enough headers to matter, and is not looked through.
+_SMALL = 1024 * 1024
 _XERIAL_HEADER_BYTES = 16
 _own = threading.local()
 
 
 class TooLarge(Exception):
     """A batch that would take more memory than a batch may."""
+
+
+class Crowded(TooLarge):
+    """One record of a batch that would do so by its headers; the others may be read."""
 
 
 def _scratch() -> bytearray:
@@ -49,7 +53,7 @@ def _bounded(unfold_into: Callable[[Any, Any], int]) -> Callable[[Any], bytes]:
             if "whole buffer" in str(error) or "smaller than required" in str(error):
                 raise _too_large() from None
             raise
-        return checked(bytes(memoryview(scratch)[:length]))
+        return bytes(memoryview(scratch)[:length])
 
     return decode
 
@@ -70,42 +74,76 @@ def _snappy_decode(data: Any) -> bytes:
         if total > MAX_BATCH_BYTES:
             raise _too_large()
         blocks.append(bytes(cramjam.snappy.decompress_raw(block)))
-    return checked(b"".join(blocks))
+    return b"".join(blocks)
 
 
 _raw_snappy = _bounded(cramjam.snappy.decompress_raw_into)
-CODECS: dict[str, Callable[[Any], bytes]] = {
+_UNFOLD: dict[str, Callable[[Any], bytes]] = {
     "gzip_decode": _bounded(cramjam.gzip.decompress_into),
     "snappy_decode": _snappy_decode,
     "lz4_decode": _bounded(cramjam.lz4.decompress_into),
     "zstd_decode": _bounded(cramjam.zstd.decompress_into),
 }
+_BY_NUMBER = (bytes, *_UNFOLD.values())
 
 
 def checked(records: bytes, start: int = 0) -> bytes:
-    """`records` (unfolded, from `start` on) as they are. Raises TooLarge where one has more than MAX_HEADERS headers.
+    """`records` (unfolded, from `start` on) as they are. Raises Crowded where one has more than MAX_HEADERS headers.
 
     A batch of up to a megabyte is not looked through. What is no record ends the look: the library says what is wrong.
     """
-    read, position = decode_varint_py, start
-    while len(records) > _SMALL and position < len(records):
+    position = start
+    while is_large(records) and position < len(records):
         try:
-            length, position = read(records, position)
-            end = position + length
-            for _ in ("attributes", "time", "offset"):
-                _, position = read(records, position)
-            for _ in ("key", "value"):
-                size, position = read(records, position)
-                position += max(size, 0)
-            headers, _ = read(records, position)
+            end = end_of_record(records, position)
+            check_headers(records, position)
         except (IndexError, ValueError):
             break
-        if headers > MAX_HEADERS:
-            raise TooLarge(f"a record has {headers} headers, more than {MAX_HEADERS}")
-        if length <= 0:
+        if end <= position:
             break
         position = end
     return records
+
+
+def is_large(records: bytes) -> bool:
+    """Whether these records could hold enough headers to matter."""
+    return len(records) > _SMALL
+
+
+def end_of_record(records: bytes, position: int) -> int:
+    """Where the record that begins at `position` says that it ends. Raises IndexError and ValueError."""
+    length, position = decode_varint_py(records, position)
+    end: int = position + length
+    return end
+
+
+def check_headers(records: bytes, position: int) -> None:
+    """Raises Crowded for a record with more than MAX_HEADERS headers, IndexError and ValueError for what is none."""
+    read = decode_varint_py
+    for _ in ("length", "attributes", "time", "offset"):
+        _, position = read(records, position)
+    for _ in ("key", "value"):
+        size, position = read(records, position)
+        position += max(size, 0)
+    headers, _ = read(records, position)
+    if headers > MAX_HEADERS:
+        raise Crowded(f"a record has {headers} headers, more than {MAX_HEADERS}")
+
+
+def unfold(codec: int, data: bytes) -> bytes:
+    """The records of a batch that Kafka's `codec` (0 to 4) has packed, however many headers each has.
+
+    Raises TooLarge, and what the codec raises.
+    """
+    return _BY_NUMBER[codec](data)
+
+
+def _checked(unfold: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    return lambda data: checked(unfold(data))
+
+
+CODECS = {name: _checked(unfold) for name, unfold in _UNFOLD.items()}
+"""What the library's readers use in place of their own; they make all headers of a record at once."""
 
 
 def install() -> None:

@@ -1,6 +1,7 @@
 """Tells what no database will ever store from what waits for a server or for a corrected process."""
 
 from bson.errors import InvalidDocument
+from pydantic_core import PydanticSerializationError
 from pymongo.errors import BulkWriteError, OperationFailure
 
 # Codes of the server for a document that it can never keep: too large, nested too deeply, too large a key of an index.
@@ -16,4 +17,4 @@ def is_poison(error: Exception | None) -> bool:
         return any(fault["code"] in _NEVER_KEPT for fault in (error.details or {}).get("writeErrors", []))
     if isinstance(error, OperationFailure):
         return error.code in _NEVER_KEPT
-    return isinstance(error, InvalidDocument | OverflowError | UnicodeEncodeError)
+    return isinstance(error, InvalidDocument | OverflowError | UnicodeEncodeError | PydanticSerializationError)

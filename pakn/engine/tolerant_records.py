@@ -2,13 +2,14 @@
 
 aiokafka 0.14 raises out of its reading loop on a header whose name is not UTF-8. What it had fetched of other partitions is
 dropped then, and the next commit passes over it: one sender's record loses those of others, in silence. Here such a name is
-read with replacement characters, and a batch that cannot be unpacked at all becomes one marked record, so that the service
-gives up that record alone. Nor does one fetch take memory without measure. A test fails where a later aiokafka moves what is
-replaced.
+read with replacement characters, and a record that cannot be read, or what cannot be unpacked of a batch, becomes one marked
+record, so that the service gives up that one alone. Nor does one fetch take memory without measure. A test fails where a later
+aiokafka moves what is replaced.
 """
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import aiokafka.consumer.fetcher as fetcher
@@ -19,9 +20,10 @@ from aiokafka.record.util import decode_varint_py
 from pakn.engine import bounded_decompression
 
 UNREADABLE = "unreadable-batch"
-"""The header of a record that stands for a batch that could not be unpacked; its value says why."""
+"""The header of a record that stands for one, or for the rest of a batch, that could not be read; its value says why."""
 _MAGIC, _FIRST_WITH_HEADERS, _RECORD_COUNT, _RECORDS = 16, 2, 57, 61
 _ENOUGH_BYTES = 8 * 1024 * 1024  # As much as the largest lawful submission; a turn of ordinary records has a tenth of it.
+_LONGEST_MARK = 500
 _HEADER_BYTES = 70  # What a header without a name and a value takes in memory.
 
 
@@ -36,16 +38,48 @@ class _ReplacingBuffer(bytearray):
         return super().decode(encoding, "replace")
 
 
-class _ReplacingBatch(default_records._DefaultRecordBatchPy):  # type: ignore[misc]
+class _RecordByRecord(default_records._DefaultRecordBatchPy):  # type: ignore[misc]
+    """Reads a batch so that what is wrong with one record costs that record alone, as long as its length is right."""
+
     _buffer: Any
+    _pos: int
 
-    def _maybe_uncompress(self) -> None:
-        super()._maybe_uncompress()
-        self._buffer = _ReplacingBuffer(self._buffer)
+    def each(self) -> Iterator[Any]:
+        """Every record, or a marked one at the place of each that cannot be read. Raises where the rest cannot be told apart."""
+        records = bounded_decompression.unfold(self.compression_type, bytes(memoryview(self._buffer)[self._pos :]))
+        self._decompressed = True
+        # A producer numbers its records without gaps; only compaction makes some.
+        span = self.next_offset - self.base_offset
+        gaps = range(1 if self._num_records == span else span)
+        position, place = 0, self.base_offset
+        for _ in range(self._num_records):
+            end = bounded_decompression.end_of_record(records, position)
+            if not position < end <= len(records):
+                raise CorruptRecordException(f"a record of {end - position} bytes")
+            record = self._one(records[position:end], bounded_decompression.is_large(records))
+            if isinstance(record, Exception):
+                record = marked(place, self.max_timestamp, record)
+            elif record.offset - place not in gaps:
+                # The broker does not look at it, and what is committed follows from it.
+                record = marked(place, self.max_timestamp, CorruptRecordException(f"offset {record.offset} at {place}"))
+            yield record
+            position, place = end, record.offset + 1
 
-    def _read_msg(self, _decode_varint: Any = None) -> Any:
-        # The compiled way to read a number does not look where the bytes end: a wrong length ends the process.
-        return super()._read_msg(decode_varint_py)
+    def _one(self, raw: bytes, in_large_batch: bool) -> Any:
+        # The library reads on past the end of a record that says too much of itself, so it gets the bytes of this one only.
+        self._buffer, self._pos = _ReplacingBuffer(raw), 0
+        try:
+            if in_large_batch:
+                bounded_decompression.check_headers(raw, 0)
+            # The compiled way to read a number does not look where the bytes end: a wrong length ends the process.
+            return self._read_msg(decode_varint_py)
+        except Exception as error:  # Whatever the library cannot read is this record's matter, and no other's.
+            return error
+
+
+def marked(offset: int, timestamp: int, error: Exception) -> Any:
+    """The record that stands for what could not be read at this offset."""
+    return default_records._DefaultRecordPy(offset, timestamp, 0, None, b"", [(UNREADABLE, repr(error)[:_LONGEST_MARK].encode())])
 
 
 class TolerantBatch:
@@ -93,27 +127,39 @@ class TolerantBatch:
         return max(min(stated, base + count), base + 1)
 
     def _all_records(self) -> Iterator[Any]:
-        last: int = self._batch.base_offset - 1
-        given, failure = 0, "CorruptRecordException('wrong checksum')"
-        for read in (lambda: self._batch, lambda: _ReplacingBatch(bytearray(self._raw))) if self._whole else ():
+        given, last = 0, self._batch.base_offset - 1
+        failure: Exception = CorruptRecordException("wrong checksum")
+        for read in (self._by_the_library, self._one_by_one) if self._whole else ():
             try:
-                if not self._batch.compression_type:
-                    bounded_decompression.checked(self._raw, _RECORDS)
-                for number, record in enumerate(read()):
-                    if number >= given:
-                        # The broker does not look at it, and what is committed follows from it.
-                        if not last < record.offset < self.next_offset:
-                            raise CorruptRecordException(f"offset {record.offset} behind {last}")
-                        yield record
-                        given, last = given + 1, record.offset
+                for record in islice(read(), given, None):
+                    if not last < record.offset < self.next_offset:
+                        raise CorruptRecordException(f"offset {record.offset} behind {last}")
+                    yield record
+                    given, last = given + 1, record.offset
                 return
+            except bounded_decompression.Crowded as error:
+                failure = error
             except bounded_decompression.TooLarge as error:
-                failure = repr(error)
+                failure = error
                 break
             except Exception as error:  # Whatever the library cannot unpack is this batch's matter, and no other's.
-                failure = repr(error)
-        mark = [(UNREADABLE, failure.encode())]
-        yield default_records._DefaultRecordPy(self.next_offset - 1, self._batch.max_timestamp, 0, None, b"", mark)
+                failure = error
+        # All that is left of the batch.
+        if last < self.next_offset - 1:
+            yield marked(self.next_offset - 1, self._batch.max_timestamp, failure)
+
+    def _by_the_library(self) -> Iterator[Any]:
+        if not self._batch.compression_type:
+            bounded_decompression.checked(self._raw, _RECORDS)
+        (count,) = struct.unpack_from(">i", self._raw, _RECORD_COUNT)
+        without_gaps = count == self.next_offset - self._batch.base_offset
+        for place, record in enumerate(self._batch, self._batch.base_offset):
+            if without_gaps and record.offset != place:
+                raise CorruptRecordException(f"offset {record.offset} at {place}")
+            yield record
+
+    def _one_by_one(self) -> Iterator[Any]:
+        return _RecordByRecord(bytearray(self._raw)).each()
 
 
 class TolerantRecords(memory_records._MemoryRecordsPy):  # type: ignore[misc]

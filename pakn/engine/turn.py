@@ -10,7 +10,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import stamina
 from aiokafka.errors import KafkaError
@@ -27,11 +27,12 @@ from pakn.engine.reachability import Explains
 from pakn.errors import GiveUp, TryAgain, describe
 from pakn.logs import logger
 from pakn.settings import Settings
-from schemas import Envelope, EnvelopeError, Fact, topics
+from schemas import Envelope, Fact, topics
 from schemas.topics import TopicName
 from schemas.values import Fault, RecordPlace, faults_of
 
 log = logger(__name__)
+_LAST_TIMESTAMP = int(datetime(9000, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
 async def _nothing_is_away(_error: BaseException | None) -> bool:
@@ -77,7 +78,12 @@ class GivenUp:
         """The id that the sender gave the record, at most 1000 characters; empty if there is none."""
         if self.received:
             return self.received.envelope.id
-        return schemas.readable_id(self.record.headers, self.record.value)
+        return record_values.readable_id(self.record)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The JSON object that the record carries, as far as it can be read; otherwise an empty one."""
+        return record_values.readable_data(self.record)
 
     @property
     def place(self) -> str:
@@ -101,8 +107,11 @@ def place_of(record: Record) -> RecordPlace:
 
 
 def appended_at(record: Record) -> datetime:
-    """When the broker got a record: the same at each repetition of its batch."""
-    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    """When the broker got a record: the same at each repetition of its batch. Times beyond 1970 and 9000 are their limits.
+
+    In a topic that keeps its producers' times these may be any number.
+    """
+    return datetime.fromtimestamp(min(max(record.timestamp, 0), _LAST_TIMESTAMP) / 1000, UTC)
 
 
 @dataclass(slots=True)
@@ -246,12 +255,7 @@ class Turn:
         lifecycle = topic.family in (topics.FEEDBACK, topics.CONTACTS)
         if record.value is None and topic.family == topics.CONTACTS and Tombstone.__name__ in self.wanted:
             return self._tombstone(record, topic)
-        # An event in structured mode is parsed for its envelope already.
-        record_values.check_size(record.value)
-        try:
-            envelope, data = schemas.parse_record(record.headers, record.value)
-        except EnvelopeError as error:
-            raise GiveUp("unreadable", str(error)) from None
+        envelope, data = record_values.parse(record)
         carried = topics.EVENTS.get(topic.family, ())
         # A later version of PAKN may write facts of which this one knows nothing; they are passed over.
         if envelope.name not in carried and not (lifecycle and envelope.type not in schemas.CATALOGUE):

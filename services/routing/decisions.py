@@ -3,7 +3,6 @@
 import hashlib
 import re
 
-import schemas
 from pakn.engine.turn import GivenUp, Received, appended_at, place_of
 from pakn.errors import GiveUp
 from pakn.legal_time import LegalTime
@@ -94,7 +93,7 @@ def _asked(given_up: GivenUp) -> tuple[str, str | None]:
     if given_up.received and isinstance(given_up.received.event, AgencyAction):
         action = given_up.received.event.root
         return action.action, action.feedback_id
-    said = schemas.readable_data(given_up.record.headers, given_up.record.value)
+    said = given_up.data
     name, feedback_id = said.get("action"), said.get("feedback_id")
     named = name if isinstance(name, str) and name in AgencyAction.tags else "unknown"
     return named, feedback_id if isinstance(feedback_id, str) and _ID.fullmatch(feedback_id) else None

@@ -47,6 +47,11 @@ class Deployment(World):
         """End a service as a power cut would; the supervisor starts it again."""
         os.kill(self.stack.supervisor.pid(name), signal.SIGKILL)
 
+    def most_memory(self, name: str) -> int:
+        """The most memory that the process of a service has held so far, in kilobytes."""
+        status = Path(f"/proc/{self.stack.supervisor.pid(name)}/status").read_text()
+        return int(next(row for row in status.splitlines() if row.startswith("VmHWM")).split()[1])
+
     async def start_another(self, name: str) -> None:
         """Start one more instance of a service and return when it owns partitions."""
         port = free_ports(1)[0]

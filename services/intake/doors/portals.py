@@ -6,9 +6,9 @@ What a portal sent wrongly is answered in its own topic with every fault.
 import contextlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 import schemas
 from pakn import metrics
@@ -19,7 +19,7 @@ from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from schemas import Fact, topics
 from schemas.portal_submission import InlineFile, PortalSubmission
-from schemas.values import Fault, SentTime
+from schemas.values import Fault, SentTime, first_faults
 from services.intake import attachments, domain, reception, shown
 from services.intake.domain import Arrival
 from services.intake.feedback import Step
@@ -28,12 +28,13 @@ from services.intake.registration import Registration
 from services.intake.store import IntakeStore, Projection
 
 WANTED = shown.SHOWN | {"PortalSubmission"}
+_LONGEST_REFERENCE = 1000  # Longer ones are no references; the portal's topic would not take an answer with 9 MB.
 
 
 class _Outer(BaseModel):
     """What a portal puts around a submission, read for itself where the submission inside is wrong."""
 
-    reference: str | None = None
+    reference: Annotated[str, AfterValidator(lambda text: text[:_LONGEST_REFERENCE])] | None = None
     sent_at: SentTime | None = None
     attachments: tuple[InlineFile, ...] = ()
 
@@ -111,15 +112,15 @@ class IntakeHandler:
         if given_up.received is None:
             metrics.submissions.labels("portal", "refused").inc()
             if given_up.reason.reason == "invalid":
-                faults = self._all_faults(portal, own_id, record) or faults
+                faults = self._all_faults(portal, own_id, given_up.data, record) or faults
         now = self._time.at(appended_at(record))
         cause = _cause(portal, own_id, record)
         event = schemas.SubmissionRefused(
             submission_id=own_id,
-            reference=_outer(schemas.readable_data(record.headers, record.value)).reference,
+            reference=_outer(given_up.data).reference,
             portal=portal,
             code=given_up.reason.code,
-            faults=faults,
+            faults=first_faults(faults, "record"),
             record=place_of(record),
             refused_at=now,
         )
@@ -135,9 +136,8 @@ class IntakeHandler:
             )
         ]
 
-    def _all_faults(self, portal: str, own_id: str, record: Record) -> tuple[Fault, ...]:
+    def _all_faults(self, portal: str, own_id: str, raw: Mapping[str, Any], record: Record) -> tuple[Fault, ...]:
         """The faults of shape and the pack's together, so that a portal can mend everything at once."""
-        raw = schemas.readable_data(record.headers, record.value)
         if not raw:
             return ()
         found = reception.check(self._pack, self._arrival(portal, own_id, raw, _outer(raw), record))

@@ -3,6 +3,7 @@
 import pytest
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 from bson.errors import InvalidDocument
+from pydantic_core import PydanticSerializationError
 from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge, OperationFailure, WTimeoutError
 
 from pakn.engine.poison import is_poison
@@ -15,9 +16,10 @@ def bulk(*codes: int) -> BulkWriteError:
 
 @pytest.mark.parametrize(
     "error",
-    [bulk(11000, 10334), OperationFailure("x", 17419), DocumentTooLarge("x"), InvalidDocument("x"), OverflowError()],
+    [bulk(11000, 10334), OperationFailure("x", 17419), DocumentTooLarge("x"), InvalidDocument("x"), OverflowError(),
+     PydanticSerializationError("half of a surrogate pair")],
     ids=repr,
-)
+)  # fmt: skip
 def test_what_no_server_can_keep_lies_in_the_record(error: Exception) -> None:
     assert is_poison(error)
 
