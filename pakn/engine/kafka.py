@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import IllegalStateError
+from aiokafka.structs import OffsetAndMetadata
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext
@@ -146,6 +147,18 @@ def part_of(message: KafkaMessage, records: Sequence[Record]) -> KafkaMessage:
     return part
 
 
+def parted(records: Sequence[Record], first: Iterable[Record]) -> tuple[list[Record], list[Record]]:
+    """The records before the `first` ones of their partitions, and those at or behind them."""
+    starts: dict[TopicPartition, int] = {}
+    for record in first:
+        place = partition_of(record)
+        starts[place] = min(record.offset, starts.get(place, record.offset))
+    rows: tuple[list[Record], list[Record]] = ([], [])
+    for record in records:
+        rows[record.offset >= starts.get(partition_of(record), record.offset + 1)].append(record)
+    return rows
+
+
 async def put_back(message: KafkaMessage, waiting: Set[TopicPartition]) -> list[Record]:
     """The records that are of no `waiting` partition. The others come again when their partition is resumed."""
     consumer: Any = message.consumer
@@ -181,6 +194,11 @@ async def commit(message: KafkaMessage) -> None:
     records: Sequence[Record] = message.raw_message
     # Records of one partition come in order, so the last one stands.
     await consumer.commit({TopicPartition(record.topic, record.partition): record.offset + 1 for record in records})
+
+
+async def commit_offset(consumer: Any, partition: TopicPartition, offset: int, metadata: str = "") -> None:
+    """Commit that a partition is read up to this offset. Raises KafkaError."""
+    await consumer.commit({partition: OffsetAndMetadata(offset, metadata)})
 
 
 async def publish(broker: KafkaBroker, namespace: str, facts: Sequence[Fact]) -> None:

@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from bson.errors import InvalidDocument
 from gridfs import AsyncGridFSBucket
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -24,6 +25,8 @@ Database = Any
 Collection = Any
 Client = Any
 _DUPLICATE_KEY = 11000
+# Codes of the server for a document that it can never keep: too large, nested too deeply, too large a key of an index.
+_NEVER_KEPT = {10334, 15, 17280, 17282, 17419}
 FileBucket = Any
 
 
@@ -66,6 +69,18 @@ def duplicates(error: BulkWriteError) -> list[int]:
     if details.get("writeConcernErrors") or any(fault["code"] != _DUPLICATE_KEY for fault in faults):
         raise error
     return [fault["index"] for fault in faults]
+
+
+def is_poison(error: Exception | None) -> bool:
+    """Whether no server will ever store what this record leads to, so that the record would block all behind it.
+
+    Every other failure waits for a server or for a corrected process, and is never given up.
+    """
+    if isinstance(error, BulkWriteError):
+        return any(fault["code"] in _NEVER_KEPT for fault in (error.details or {}).get("writeErrors", []))
+    if isinstance(error, OperationFailure):
+        return error.code in _NEVER_KEPT
+    return isinstance(error, InvalidDocument | OverflowError | UnicodeEncodeError)
 
 
 async def close(client: Client) -> None:

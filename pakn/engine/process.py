@@ -226,8 +226,9 @@ class Service:
         metrics.consumer_lag.clear()
         for partition, lag in lags.items():
             metrics.consumer_lag.labels(partition.topic, partition.partition).set(lag)
-        # What waits for an operator is no sign of a consumer that hangs.
-        self._lag = sum(lag for partition, lag in lags.items() if partition not in self.isolation.held)
+        # What waits for an operator, or for what is away, is no sign of a consumer that hangs.
+        waiting = self.isolation.waiting
+        self._lag = sum(lag for partition, lag in lags.items() if partition not in waiting)
         if self._lag == 0:
             self.note_progress()
             metrics.last_progress.set_to_current_time()

@@ -7,21 +7,20 @@ its facts are published again with the same ids: nothing is lost, and a repeated
 import asyncio
 import time
 from codecs import BOM_UTF8
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
 import stamina
 from aiokafka.errors import KafkaError
-from bson.errors import InvalidDocument
 from faststream.kafka import KafkaBroker, KafkaMessage
 from pydantic import BaseModel, ValidationError
-from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 
 import schemas
 from pakn import metrics
-from pakn.engine import dead_letters, fuse, kafka, record_values
+from pakn.engine import dead_letters, fuse, kafka, mongo, record_values
 from pakn.engine.kafka import Record
 from pakn.errors import GiveUp, TryAgain, describe
 from pakn.logs import logger
@@ -31,20 +30,6 @@ from schemas.topics import TopicName
 from schemas.values import Fault, RecordPlace, faults_of
 
 log = logger(__name__)
-# Codes of the server for a document that it can never keep: too large, nested too deeply, too large a key of an index.
-_NEVER_KEPT = {10334, 15, 17280, 17282, 17419}
-
-
-def is_poison(error: Exception | None) -> bool:
-    """Whether no server will ever store what this record leads to, so that the record would block all behind it.
-
-    Every other failure waits for a server or for a corrected process, and is never given up.
-    """
-    if isinstance(error, BulkWriteError):
-        return any(fault["code"] in _NEVER_KEPT for fault in (error.details or {}).get("writeErrors", []))
-    if isinstance(error, OperationFailure):
-        return error.code in _NEVER_KEPT
-    return isinstance(error, InvalidDocument | OverflowError | UnicodeEncodeError)
 
 
 def _note_failure(error: Exception) -> bool:
@@ -120,11 +105,16 @@ def appended_at(record: Record) -> datetime:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a handler made of a batch: facts to publish in order, records given up, and how many were repetitions."""
+    """What a handler made of a batch: facts to publish in order, records given up, and how many were repetitions.
+
+    `waiting` are records that need something that is away. They come again later, with all that is behind them in their
+    partitions, of which nothing was handled.
+    """
 
     facts: list[Fact] = field(default_factory=list)
     given_up: list[tuple[Received, GiveUp]] = field(default_factory=list)
     repeated: int = 0
+    waiting: list[Received] = field(default_factory=list)
 
 
 class Handler(Protocol):
@@ -141,7 +131,8 @@ class Turn:
 
     `wanted` are the classes of the catalogue that the handler takes, by name, and `Tombstone`; others are skipped unread.
     A handler for two major versions of an event wants both: `FeedbackRated` and `FeedbackRatedV2`.
-    `refuse` gives the answers that are published with dead letters.
+    `refuse` gives the answers that are published with dead letters; `put_off` has records read again later, where a handler
+    lets some wait.
     """
 
     settings: Settings
@@ -152,6 +143,7 @@ class Turn:
     fatal: Callable[[str, Exception], None]
     progress: Callable[[Sequence[Record]], None]
     refuse: Refusal | None = None
+    put_off: Callable[[KafkaMessage, Sequence[Record]], Awaitable[None]] | None = None
 
     def __post_init__(self) -> None:
         self._fuse = fuse.Fuse(self.settings.fuse)
@@ -162,6 +154,7 @@ class Turn:
         """Handle one batch and commit it; after `retry_seconds` of failures stop the process without committing."""
         records: Sequence[Record] = message.raw_message
         failure: Exception | None = None
+        waiting: list[Record] = []
         try:
             # Whatever fails counts as "try again", within a bound: what no repetition mends is given up record by record.
             async for attempt in stamina.retry_context(
@@ -169,7 +162,7 @@ class Turn:
             ):
                 with attempt:
                     try:
-                        await (self._run_one_by_one(records) if is_poison(failure) else self._run(records))
+                        waiting = await (self._run_one_by_one(records) if mongo.is_poison(failure) else self._run(records))
                     except Exception as error:
                         failure = error
                         raise
@@ -178,28 +171,37 @@ class Turn:
             # process ends, the supervisor starts a new one, and the batch comes again.
             self.fatal(f"a batch of {len(records)} could not be finished: {describe(error)}", error)
             await asyncio.Event().wait()
+        records, _ = kafka.parted(records, waiting)
         try:
-            await kafka.commit(message)
+            if waiting:
+                assert self.put_off is not None
+                await self.put_off(message, waiting)
+            await kafka.commit(kafka.part_of(message, records))
         except KafkaError as error:
             # After a rebalance the partition is another's; it handles the batch again, which changes nothing.
             log.warning("commit_failed", error=type(error).__name__)
         self._note_progress(records)
 
-    async def _run_one_by_one(self, records: Sequence[Record]) -> None:
-        """Give up what no server can keep, and finish the others of a batch that it has spoiled."""
+    async def _run_one_by_one(self, records: Sequence[Record]) -> list[Record]:
+        """Give up what no server can keep, and finish the others of a batch that it has spoiled; those that wait."""
+        waiting: list[Record] = []
         for record in records:
+            if record in kafka.parted(records, waiting)[1]:
+                continue
             try:
-                await self._run([record])
+                waiting += await self._run([record])
             except Exception as error:
-                if not is_poison(error):
+                if not mongo.is_poison(error):
                     raise
                 reason = GiveUp("unsavable", f"what this leads to is more than the database can keep: {describe(error)}")
                 given_up = GivenUp(record, reason)
                 if self.refuse:
                     await kafka.publish(self.broker, self.settings.namespace, self.refuse(given_up))
                 await self._dead_letter(given_up)
+        return kafka.parted(records, waiting)[1]
 
-    async def _run(self, records: Sequence[Record]) -> None:
+    async def _run(self, records: Sequence[Record]) -> list[Record]:
+        """Everything but the commit; the records that wait, of which nothing was done."""
         started = time.monotonic()
         batch: list[Received] = []
         given_up: list[GivenUp] = []
@@ -214,8 +216,11 @@ class Turn:
                     batch.append(received)
         outcome = await self.handler.handle(batch) if batch else Outcome()
         failed = [received for received, why in outcome.given_up if why.reason == "unexpected"]
+        _, waiting = kafka.parted(records, [row.record for row in outcome.waiting])
+        batch = [received for received in batch if received.record not in waiting]
         went_well = len(batch) - len(outcome.given_up) - outcome.repeated
         self._fuse.check(went_well, [received.envelope.subject or received.envelope.id for received in failed])
+        given_up = [row for row in given_up if row.record not in waiting]
         given_up += [GivenUp(received.record, reason, received) for received, reason in outcome.given_up]
         facts = outcome.facts
         if self.refuse:
@@ -228,6 +233,7 @@ class Turn:
         if outcome.repeated:
             metrics.events_consumed.labels("any", "repeated").inc(outcome.repeated)
         metrics.turn_seconds.observe(time.monotonic() - started)
+        return waiting
 
     def parse(self, record: Record) -> Received | None:
         """Read a record; none when its event is not wanted here. Raises GiveUp when it cannot be read."""

@@ -57,7 +57,17 @@ def build_app(
     registrar = Registrar(store, pack, secret_key)
     group_commit = GroupCommit(registrar, outbox, settings.intake.flush_milliseconds / 1000, settings.intake.flush_documents)
     handler = IntakeHandler(pack, store, Reception(pack, inspection.inspect, files.keep, registrar.register, store.load), time)
-    turn = Turn(settings, NAME, service.broker, handler, WANTED, service.fatal, service.note_progress, handler.refuse)
+    turn = Turn(
+        settings,
+        NAME,
+        service.broker,
+        handler,
+        WANTED,
+        service.fatal,
+        service.note_progress,
+        handler.refuse,
+        service.isolation.put_off,
+    )
     wanted = topics.read_by(NAME, (), [portal.id for portal in pack.header.portals])
     subscriber = service.isolation.subscribe(service.broker, wanted, turn.on_message, gather_ms=_GATHER_MS)
     api = Api(

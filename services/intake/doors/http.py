@@ -27,7 +27,7 @@ from services.intake.feedback import Feedback
 from services.intake.file_store import FileStore
 from services.intake.files import names
 from services.intake.inspection import Inspection
-from services.intake.reception import Failed, Reception, Refused
+from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
 from services.intake.sender_acts import Rating, SenderActs, Supplement, Taken
 from services.intake.shown import AddressConfirmed, RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
@@ -67,8 +67,11 @@ class Api:
                 faults=upload.body.faults,
             )
             (answer,) = await self.reception.receive([arrival])
-            if isinstance(answer, Registration):
-                upload.claim(answer.feedback.attachments)
+            match answer:
+                case Waits(away):
+                    raise away
+                case Registration():
+                    upload.claim(answer.feedback.attachments)
         match answer:
             case Refused(faults):
                 if any(fault.code == "id_reused" for fault in faults):

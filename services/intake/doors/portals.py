@@ -23,7 +23,7 @@ from schemas.values import Fault, SentTime
 from services.intake import attachments, domain, reception, shown
 from services.intake.domain import Arrival
 from services.intake.feedback import Step
-from services.intake.reception import Failed, Reception, Refused
+from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
 from services.intake.store import IntakeStore, Projection
 
@@ -57,6 +57,8 @@ class IntakeHandler:
                     outcome.given_up.append((received, GiveUp("invalid", faults=faults, code=code)))
                 case Failed(error):
                     outcome.given_up.append((received, GiveUp("unexpected", describe(error))))
+                case Waits():
+                    outcome.waiting.append(received)
                 case Registration():
                     outcome.repeated += answer.repeated
                     outcome.facts += answer.feedback.facts_to_repeat if answer.repeated else answer.feedback.facts

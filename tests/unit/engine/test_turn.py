@@ -5,7 +5,7 @@ from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 from bson.errors import InvalidDocument
 from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge, OperationFailure, WTimeoutError
 
-from pakn.engine.turn import is_poison
+from pakn.engine.mongo import is_poison
 from pakn.errors import TryAgain
 
 
