@@ -9,9 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from bson.errors import InvalidDocument
-from gridfs import AsyncGridFSBucket
 from pymongo import AsyncMongoClient
-from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -27,7 +25,6 @@ Client = Any
 _DUPLICATE_KEY = 11000
 # Codes of the server for a document that it can never keep: too large, nested too deeply, too large a key of an index.
 _NEVER_KEPT = {10334, 15, 17280, 17282, 17419}
-FileBucket = Any
 
 
 def make_client(settings: MongoSettings) -> Client:
@@ -88,12 +85,3 @@ async def close(client: Client) -> None:
     closing = client.close()
     if closing is not None:
         await closing
-
-
-def file_bucket(database: Database) -> FileBucket:
-    """GridFS in this database, by either driver."""
-    if isinstance(database, AsyncDatabase):
-        return AsyncGridFSBucket(database)
-    from motor.motor_asyncio import AsyncIOMotorGridFSBucket
-
-    return AsyncIOMotorGridFSBucket(database)

@@ -11,6 +11,7 @@ from typing import Any
 
 from litestar import Response, get, post
 from litestar.openapi import ResponseSpec
+from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
 import schemas
@@ -159,12 +160,15 @@ class Api:
         else:
             self._check_secret(feedback, secret, secret_in_link)
         described = next((row for row in feedback.attachments if row.id == attachment_id), None)
-        content = await self.files.read(attachment_id) if described else None
-        if described is None or content is None:
+        file = await self.files.open(attachment_id) if described else None
+        if described is None or file is None:
             raise Problem(404, "unknown-attachment", "The feedback has no such file.")
         # Never shown inside the portal's own pages: what a citizen uploaded is downloaded.
         headers = {"Content-Disposition": names.disposition(described.name), "X-Content-Type-Options": "nosniff"}
-        return Response(content, media_type=described.media_type, headers=headers)
+        # As headers, since a stream would take its type from the route, and has no length.
+        headers |= {"Content-Type": described.media_type, "Content-Length": str(file.size)}
+        # The contract says what arrives: bytes.
+        return Stream(file.pieces, headers=headers)  # type: ignore[return-value]
 
     async def _find(self, code: str) -> Feedback:
         self._check_ready()
