@@ -101,7 +101,7 @@ class IntakeHandler:
             by_case[received.envelope.subject].append(received)
         # A repeated fact may come after later ones, and must not turn the shown state back.
         known = await self._store.shown_facts(by_case)
-        projections = [_projection(case_id, events, known.get(case_id, set())) for case_id, events in by_case.items()]
+        projections = [_projection(case_id, events, known.get(case_id, {})) for case_id, events in by_case.items()]
         await self._store.project([projection for projection in projections if projection.steps])
 
     def refuse(self, given_up: GivenUp) -> list[Fact]:
@@ -155,21 +155,21 @@ def _outer(raw: Mapping[str, Any]) -> _Outer:
     return _Outer.model_construct(**read)
 
 
-def _projection(case_id: str, events: Sequence[Received], known: set[str]) -> Projection:
+def _projection(case_id: str, events: Sequence[Received], known: dict[str, str]) -> Projection:
     fields: dict[str, Any] = {}
     steps: list[Step] = []
     for received in events:
         envelope = received.envelope
         if envelope.id in known:
             continue
-        known.add(envelope.id)  # The repetition may stand in the same batch.
+        known[envelope.id] = envelope.name  # The repetition may stand in the same batch.
         changes = shown.view_changes(envelope.name, received.event)
         if not changes and envelope.name in ("DeadlineSet", "DeadlineMoved"):
             continue
         fields |= changes
         agency = getattr(received.event, "agency", None)
         steps.append(Step(id=envelope.id, type=envelope.name, at=envelope.time, agency=agency))
-    return Projection(case_id, fields, steps)
+    return Projection(case_id, fields, steps, shown.dropped(known))
 
 
 def _cause(portal: str, own_id: str, record: Record) -> str:
