@@ -7,10 +7,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo up test test-unit lint format bench bench-law bench-tools lock clean
+.PHONY: help setup demo up test test-unit lint format bench bench-law bench-uploads bench-tools lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-14s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Make .venv with everything in it (once; again when the lock file changes)
 
@@ -68,6 +68,9 @@ bench: $(READY) ## Measure cases per second beside the bare floor (faster and fa
 
 bench-law: $(READY) ## Measure how a corrected calendar is applied to 100,000 running clocks, beside the bare floor
 	@$(BIN)/python -m tests.bench.recount $(ARGS)
+
+bench-uploads: $(READY) ## Measure how fast people look up feedback while fifty others send photos, and the memory it takes
+	@$(BIN)/python -m tests.bench.uploads $(ARGS)
 
 bench-tools: .tools/bin/secantusd-rs ## Build the fast stand-in for MongoDB into .tools (needs cargo 1.95; five minutes)
 

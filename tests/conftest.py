@@ -15,8 +15,10 @@ from pakn.local.launcher import Servers
 from pakn.settings import KafkaSettings, MongoSettings, Settings
 
 # How long an example takes says nothing of whether the code is right, and a busy machine would make good tests fail.
-hypothesis.settings.register_profile("pakn", deadline=None)
-hypothesis.settings.load_profile("pakn")
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=40)
+# `make fuzz` asks for this one.
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000)
+hypothesis.settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,17 @@ def peak_mib(pid: int) -> float:
     return int(_values(PROC / str(pid) / "status").get("VmHWM", "0").split()[0]) / 1024
 
 
+def tree_mib(pid: int) -> float:
+    """The memory of a process and all that it started, now; what they share is counted once."""
+    parents = {int(folder.name): row[1] for folder in PROC.glob("[0-9]*") if (row := _stat(folder))}
+    tree, grown = {str(pid)}, True
+    while grown:
+        more = {str(child) for child, parent in parents.items() if parent in tree} - tree
+        tree |= more
+        grown = bool(more)
+    return sum(int(_values(PROC / one / "smaps_rollup").get("Pss", "0").split()[0]) for one in tree) / 1024
+
+
 def _cpu_ms(pids: Mapping[str, int]) -> dict[str, float]:
     fields = {name: _stat(PROC / str(pid)) for name, pid in pids.items()}
     return {name: (int(row[11]) + int(row[12])) * 1000 / _TICKS for name, row in fields.items() if row}

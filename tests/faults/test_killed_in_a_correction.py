@@ -15,7 +15,7 @@ from tests.support.clock_story import with_days
 from tests.support.deployment import Deployment, deployed
 from tests.support.outside_world import until, until_empty
 
-COUNT = 300
+COUNT = 120
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ async def test_intake_accepts_while_kafka_is_down_and_publishes_all_of_it_after(
 async def test_a_killed_database_loses_nothing_that_was_acknowledged(own: Deployment) -> None:
     key = uuid.uuid4().hex
     async with ledger.answering(own):
-        sending = asyncio.create_task(own.submit_many(150))
+        sending = asyncio.create_task(own.submit_many(90))
         await own.sees_more("FeedbackSubmitted", 30)
         await asyncio.to_thread(own.servers.own[MONGO].kill)
 

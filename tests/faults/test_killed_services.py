@@ -1,4 +1,4 @@
-"""A service is killed while hundreds of submissions and actions are under way: nothing is lost, nothing is doubled."""
+"""A service is killed while a hundred submissions and actions are under way: nothing is lost, nothing is doubled."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from tests.support import ledger
 from tests.support.deployment import Deployment
 from tests.support.outside_world import GOOD, until
 
-BY_HTTP, BY_PORTAL = 200, 100
+BY_HTTP, BY_PORTAL = 70, 50
 
 
 async def _send(deployment: Deployment) -> list[str]:

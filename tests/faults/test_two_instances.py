@@ -16,19 +16,19 @@ LADDER = {("DeadlineWarning", 3), ("DeadlineWarning", 1), ("FeedbackOverdue", 0)
 
 async def test_a_second_instance_that_joins_and_a_first_that_dies_change_no_figure(deployment: Deployment) -> None:
     async with ledger.answering(deployment):
-        sending = asyncio.create_task(deployment.submit_many(200))
+        sending = asyncio.create_task(deployment.submit_many(80))
         await deployment.sees_more("FeedbackReplied", 20)
         await asyncio.gather(deployment.start_another("routing"), deployment.start_another("intake"))
         feedback_ids = await sending
-        feedback_ids += await deployment.submit_many(50)
+        feedback_ids += await deployment.submit_many(20)
         deployment.kill("routing")
-        feedback_ids += await deployment.submit_many(50)
+        feedback_ids += await deployment.submit_many(20)
         await ledger.all_published(deployment, feedback_ids)
     await ledger.check(deployment, feedback_ids)
 
 
 async def test_each_rung_and_each_letter_comes_once_around_a_rebalance(deployment: Deployment) -> None:
-    feedback_ids = set(await deployment.submit_many(150))
+    feedback_ids = set(await deployment.submit_many(60))
     rungs: dict[str, dict[str, tuple[str, int]]] = {}
 
     def set_for() -> set[str]:

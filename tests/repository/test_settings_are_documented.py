@@ -40,6 +40,8 @@ def documented() -> dict[str, str]:
 def test_every_setting_is_documented_with_its_default_and_none_is_invented() -> None:
     """A setting that is only in the code cannot be found by those who run it; a wrong default misleads them."""
     assert {name: value for name, value in documented().items() if name.startswith("PAKN_")} == dict(settings())
+    names = [line.partition("=")[0] for line in EXAMPLE if re.match(r"#?[A-Z][A-Z0-9_]*=", line)]
+    assert not [name for name in set(names) if names.count(name) > 1], "each once, or nobody knows which one holds"
 
 
 def test_only_secrets_must_be_filled_in() -> None:

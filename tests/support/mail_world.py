@@ -175,7 +175,7 @@ def received(event: BaseModel, id: str = "", when: datetime = START, topic: str 
     feedback_id = getattr(event, "feedback_id", case_id(1))
     name = type(event).__name__
     envelope = Envelope(id or schemas.derived_id(feedback_id, name), f"pakn.{name}.v1", name, "/test", when, feedback_id, "")
-    return Received(envelope, event, TopicName.parse(f"t.{topic}"), 0, 0, when, Mock())
+    return Received(envelope, event, TopicName.parse(f"t.{topic}"), 0, 0, when, Mock(topic=f"t.{topic}", partition=0, offset=0))
 
 
 def common(number: int) -> dict[str, Any]:

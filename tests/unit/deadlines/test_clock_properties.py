@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.deadlines.clocks import decide
@@ -98,7 +98,6 @@ def the_same_whenever_handled(
     return live
 
 
-@settings(max_examples=200)
 @given(life=lives(hours=400))
 def test_clocks_and_facts_are_consistent_and_the_same_whenever_anything_is_handled(life: Life) -> None:
     live = the_same_whenever_handled(SENT, LAW, life)
@@ -153,7 +152,6 @@ def test_what_is_published_again_after_a_crash_is_the_same_and_only_more(life: L
     assert all(told_again[step.fact.id] == step.fact for step in first)
 
 
-@settings(max_examples=150)
 @given(
     steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 400), st.booleans(), st.booleans()), max_size=12),
     again=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), max_size=20),

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.deadlines.law.workdays import CalendarEnds, WorkDays
@@ -21,7 +21,6 @@ def test_the_calendar_of_the_pack_has_the_days_that_were_announced() -> None:
     assert {day.date for year in VN.calendar.years for day in year.working_days} == WORKED
 
 
-@settings(max_examples=300)
 @given(INSIDE, LIMITS)
 def test_a_due_day_is_the_one_that_counting_single_days_gives(start: date, count: int) -> None:
     due = DAYS.add(start, count)
@@ -30,7 +29,6 @@ def test_a_due_day_is_the_one_that_counting_single_days_gives(start: date, count
     assert DAYS.add(start, count + 1) > due
 
 
-@settings(max_examples=200)
 @given(st.dates(date(2021, 6, 1), date(2027, 8, 1)), LIMITS)
 def test_counting_back_from_a_due_day_comes_to_where_counting_forth_began(start: date, count: int) -> None:
     due = DAYS.add(start, count)

@@ -12,7 +12,7 @@ import cramjam
 import pytest
 from aiokafka.record import default_records
 from aiokafka.record._crecords import default_records as compiled
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pakn.engine import bounded_decompression
@@ -41,7 +41,6 @@ def pack(codec: str, data: bytes) -> bytes:
     data=st.binary(min_size=1, max_size=100_000)
     | st.builds(lambda part, times: part * times, st.binary(min_size=1), st.integers(1, 2000))
 )
-@settings(max_examples=50, deadline=None)
 def test_what_was_packed_comes_out_as_the_library_reads_it(codec: str, data: bytes) -> None:
     packed = pack(codec, data)
     assert unfold(codec, packed) == getattr(library, PACKERS[codec][0])(packed) == data
@@ -69,7 +68,6 @@ def test_a_batch_that_unfolds_without_measure_takes_no_more_memory_than_the_limi
 
 @each_codec
 @given(data=st.binary(min_size=1, max_size=300), cut=st.integers(1, 40), place=st.integers(0, 400))
-@settings(max_examples=100, deadline=None)
 def test_what_was_damaged_on_the_way_ends_in_an_error_or_in_bytes(codec: str, data: bytes, cut: int, place: int) -> None:
     packed = bytearray(pack(codec, data))
     packed[place % len(packed)] ^= cut
@@ -112,7 +110,6 @@ def test_headers_of_a_large_batch_are_counted_before_they_are_made() -> None:
 
 
 @given(damage=st.lists(st.tuples(st.integers(0, 2_000), st.binary(min_size=1, max_size=12)), max_size=5))
-@settings(max_examples=200, deadline=None)
 def test_counting_headers_survives_every_damage(damage: list[tuple[int, bytes]]) -> None:
     found = bytearray(_MANY)
     for place, instead in damage:

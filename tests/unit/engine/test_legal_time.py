@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pakn import legal_time
@@ -78,7 +78,6 @@ def test_a_missing_file_is_told_at_once(tmp_path: Path) -> None:
         make_legal_time(tmp_path / "nowhere")
 
 
-@settings(max_examples=100)
 @given(st.lists(st.floats(0, 10_000), min_size=2, max_size=8))
 def test_legal_time_never_runs_backwards_while_segments_go_on_from_each_other(
     tmp_path_factory: pytest.TempPathFactory, at: list[float]

@@ -7,7 +7,7 @@ import aiokafka.consumer.fetcher as fetcher
 import pytest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.structs import ConsumerRecord, TopicPartition
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pakn.engine import tolerant_records
@@ -112,7 +112,6 @@ def test_a_wrong_checksum_marks_the_batch_and_nothing_behind_it_is_passed_over(d
     damage=st.lists(st.tuples(st.integers(_CRC, 400), st.binary(min_size=1, max_size=8)), min_size=1, max_size=4),
     keep_sum=st.booleans(),
 )
-@settings(max_examples=400, deadline=None)
 def test_no_damage_to_one_batch_costs_a_record_of_another(codec: int, damage: list[tuple[int, bytes]], keep_sum: bool) -> None:
     """With a sum that is right for the damaged bytes the library itself reads them, in compiled code."""
     raw = batch(1, [b"%d" % number * 9 for number in range(6)], codec, [("name", b"value")] * 3)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -146,7 +146,6 @@ SHAPES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(READ)), SHAPES, st.booleans(), st.data())
 def test_no_document_at_all_brings_out_the_librarys_words(name: str, document: Any, as_json: bool, data: st.DataObject) -> None:
     if isinstance(document, dict) and data.draw(st.booleans()):

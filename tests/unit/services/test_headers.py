@@ -85,7 +85,7 @@ def test_a_letter_goes_to_one_addressee_with_the_name_on_one_line(name: str) -> 
 
 
 @pytest.mark.skipif(PERL is None, reason="no perl on this machine: two readers instead of three")
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(subjects, min_size=1, max_size=100))
 def test_perl_reads_the_same_subjects(batch: list[str]) -> None:
     assert PERL
