@@ -27,11 +27,15 @@ server_up = Gauge("pakn_server_up", "1 while the database (mongodb) or Kafka (ka
 quarantined_partitions = Gauge(
     "pakn_quarantined_partitions", "Partitions in quarantine that this process owns: 1 each.", ["topic", "partition"]
 )
+waiting_partitions = Gauge(
+    "pakn_waiting_partitions", "Partitions whose next record needs something that is away: 1 each.", ["topic", "partition"]
+)
 dead_letters = Counter("pakn_dead_letters_total", "Records given up, by reason.", ["reason"])
 
 submissions = Counter("pakn_submissions_total", "Submissions, by channel and result.", ["channel", "result"])
 rate_limited = Counter("pakn_rate_limited_total", "Requests refused by a limit of their network, by limit.", ["what"])
 rate_limits_blind = Counter("pakn_rate_limits_blind_total", "Requests that no limit could count: the database did not answer.")
+uploads_refused = Counter("pakn_uploads_refused_total", "Requests whose body or files were not taken, by reason.", ["reason"])
 files_scanned = Counter("pakn_files_scanned_total", "Files that were looked into, by the virus scanner's result.", ["result"])
 outbox_pending = Gauge("pakn_outbox_pending", "Stored submissions whose facts are not yet published by this process.")
 

@@ -100,7 +100,7 @@ def _lost(
                     yield f"lost: {outcome['code']} in the database of {service}"
     for service in _WITH_CASES:
         for document in evidence.stored[service].values():
-            for entry in document["history"]:
+            for entry in (*document["history"], *document.get("timed", ())):
                 for row in entry["facts"]:
                     if "feedback" in row["topics"] and row["id"] not in evidence.facts:
                         yield f"lost: {row['type']} of case {document['_id']}, decided by {service}, is not in Kafka"

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Generic, TypeVar
 
-from pakn.engine.case_store import CaseStore, Change, history_entry, recorded_facts
+from pakn.engine.case_store import CaseStore, Change, history_entry, newest, recorded_facts
 from pakn.engine.mongo import Document
-from pakn.engine.turn import Outcome, Received
+from pakn.engine.received import Outcome, Received
 from pakn.errors import GiveUp, TryAgain, describe
 from pakn.logs import logger
 from schemas import Fact
@@ -94,6 +94,6 @@ class CaseHandler(Generic[CaseT]):
                     refusals.append(history_entry(cause, facts))
         if case is None or (case == before and not entries and not refusals):
             return None, outcome
-        kept = [*(document or {}).get("refusals", ()), *refusals][-MOST_REFUSALS:] if refusals else None
+        kept = newest((document or {}).get("refusals", ()), refusals, MOST_REFUSALS) if refusals else None
         version = document["version"] if document else 0
         return Change(case_id, version, self.write(case), entries, kept), outcome

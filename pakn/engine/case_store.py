@@ -43,6 +43,11 @@ def history_entry(cause: str, facts: Sequence[Fact]) -> Document:
     return {"cause": cause, "facts": rows}
 
 
+def newest(kept: Sequence[Document], added: Sequence[Document], most: int) -> list[Document]:
+    """The last `most` entries of both, for what is kept apart from a case's acts, so that it never takes their room."""
+    return [*kept, *added][-most:]
+
+
 def recorded_facts(document: Document, cause: str) -> list[Fact] | None:
     """The facts that `cause` gave rise to in this case, exactly as they were; none if it was not handled yet."""
     for entry in (*document.get("history", ()), *document.get("refusals", ())):

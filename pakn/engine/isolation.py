@@ -7,25 +7,25 @@ that whatever ends the process then is the record that is marked. Without suspec
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import stamina
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
-from aiokafka.structs import OffsetAndMetadata
 from faststream.kafka import KafkaBroker, KafkaMessage
 from pymongo.errors import PyMongoError
 
 from pakn import metrics
 from pakn.engine import kafka, quarantine
 from pakn.engine.kafka import OnBatch, Record, part_of, partition_of
+from pakn.engine.put_off import PutOff
 from pakn.engine.quarantine import QUARANTINED, Note, Standing
-from pakn.engine.quarantine_store import Noted, QuarantineStore
+from pakn.engine.quarantine_store import Noted, QuarantineStore, surely
 from pakn.engine.reachability import Explains
+from pakn.engine.trial import Trial
 from pakn.errors import describe
 from pakn.logs import logger
 from pakn.settings import Settings
@@ -36,18 +36,8 @@ _LOOK_SECONDS = 2.0
 _ANSWER_SECONDS = 5.0
 # A partition that gives no record for so long is not tried further: its leader may be away, and the others wait.
 _TRIAL_SECONDS = 30.0
-
-
-@dataclass(eq=False)
-class _Trial:
-    """The records of `partition` up to `end`, or `left` of them, are handed over one at a time."""
-
-    partition: TopicPartition
-    end: int
-    left: int
-    since: float = field(default_factory=time.monotonic)
-    # How many were left when the client library had already given out all up to `end`.
-    drained: int | None = None
+# Between two tries of a partition whose next record needs something that is away.
+_PUT_OFF_SECONDS = 30.0
 
 
 class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -63,7 +53,8 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
         self._standings: dict[TopicPartition, Standing] = {}
         # Suspects that gave no record; until the next assignment they are read like the others.
         self._unproven: set[TopicPartition] = set()
-        self._trial: _Trial | None = None
+        self._trial: Trial | None = None
+        self._put_off = PutOff(_PUT_OFF_SECONDS)
         self._changed = asyncio.Event()
         # One batch, or one change of what is read: whatever is in hand is never handled beside another batch.
         self._turn = asyncio.Lock()
@@ -89,6 +80,19 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
         """The owned partitions in quarantine: their records wait for an operator."""
         return frozenset(partition for partition, standing in self._standings.items() if standing.held is not None)
 
+    @property
+    def waiting(self) -> frozenset[TopicPartition]:
+        """The owned partitions whose records wait for an operator, or for what is away."""
+        return self.held | self._put_off.partitions
+
+    async def put_off(self, message: KafkaMessage, records: Sequence[Record]) -> None:
+        """Read these records of a batch again after a pause, and nothing of their partitions before; others go on."""
+        partitions = {partition_of(record) for record in records} & self._assigned
+        self._put_off.add(partitions)
+        self._subscriber.consumer.pause(*partitions)
+        await kafka.put_back(part_of(message, records), partitions)
+        log.warning("partitions_put_off", topics=sorted(partition.topic for partition in partitions), seconds=_PUT_OFF_SECONDS)
+
     def blame(self, error: BaseException | None = None) -> None:
         """The process ends now. Unless the error explains it, the next one is told that the records in hand may have ended it.
 
@@ -100,6 +104,7 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
         """Others may own these from now on."""
         self._assigned, self._standings, self._trial = frozenset(), {}, None
         self._unproven.clear()
+        self._put_off.clear()
         metrics.quarantined_partitions.clear()
         if self._inner is not None:
             await self._inner.on_partitions_revoked(revoked)
@@ -166,25 +171,21 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
         for partition in self.held & now.keys():
             place = f"{partition.topic}/{partition.partition}/{now[partition].held}"
             log.error("partition_in_quarantine", place=place, do=f"look at the record, then: pakn quarantine release|skip {place}")
-            await self._commit(consumer, partition, now[partition].at, QUARANTINED)
+            await kafka.commit_offset(consumer, partition, now[partition].at, QUARANTINED)
 
     async def _obey(self, consumer: Any, noted: Mapping[TopicPartition, Noted]) -> None:
         """Carry out what an operator has decided on partitions in quarantine."""
         for partition in self.held & noted.keys():
             row, offset = noted[partition], self._standings[partition].held
             if row.skip is not None and row.skip == offset:
-                await self._commit(consumer, partition, offset + 1)
+                await kafka.commit_offset(consumer, partition, offset + 1)
                 consumer.seek(partition, offset + 1)
                 await self._keep(partition, quarantine.skipped(offset, self._limits))
                 log.warning("record_skipped", place=f"{partition.topic}/{partition.partition}/{offset}", why=row.why)
             elif row.standing.held is None:
-                await self._commit(consumer, partition, row.standing.at)
+                await kafka.commit_offset(consumer, partition, row.standing.at)
                 self._standings[partition] = row.standing
                 log.warning("partition_released", topic=partition.topic, partition=partition.partition)
-
-    @staticmethod
-    async def _commit(consumer: Any, partition: TopicPartition, offset: int, metadata: str = "") -> None:
-        await consumer.commit({partition: OffsetAndMetadata(offset, metadata)})
 
     async def _try_next(self, consumer: Any) -> None:
         """End a trial in which no record comes any more, and begin the next one."""
@@ -210,12 +211,12 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
                 continue
             await self._mark(partition, position, position)
             if partition in self._assigned:
-                self._trial = _Trial(partition, ends[partition], self._settings.kafka.max_records)
+                self._trial = Trial(partition, ends[partition], self._settings.kafka.max_records)
                 self._subscriber.max_records = 1
                 log.warning("records_handed_over_singly", topic=partition.topic, partition=partition.partition)
             return
 
-    async def _see_whether_over(self, trial: _Trial, position: int) -> None:
+    async def _see_whether_over(self, trial: Trial, position: int) -> None:
         """End a trial that gets no more records."""
         if position >= trial.end:
             # The last record may be on its way to the handler now; at the next look it is handled.
@@ -223,16 +224,19 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._acquit(trial.partition, position)
             trial.drained = trial.left
         elif time.monotonic() - trial.since > _TRIAL_SECONDS:
-            # The mark goes: from now on other records are in hand as well.
-            self._unproven.add(trial.partition)
-            await self._keep(trial.partition, replace(self._standings[trial.partition], in_hand=None))
-            self._end_trial()
+            await self._leave_unproven(trial.partition)
+
+    async def _leave_unproven(self, partition: TopicPartition) -> None:
+        """End its trial without a result. The mark goes: from now on other records are in hand as well."""
+        self._unproven.add(partition)
+        await self._keep(partition, replace(self._standings[partition], in_hand=None))
+        self._end_trial()
 
     def _must_wait(self) -> frozenset[TopicPartition]:
         """The owned partitions of which nothing is to be read now."""
         if self._trial:
             return self._assigned - {self._trial.partition}
-        return (self._assigned - self._standings.keys()) | self.held
+        return (self._assigned - self._standings.keys()) | self.held | self._put_off.pausing
 
     def _read_what_may_be(self, consumer: Any) -> None:
         waiting = self._must_wait()
@@ -273,27 +277,24 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
                     await self._on_batch(message if len(records) == len(message.raw_message) else part_of(message, records))
             else:
                 await self._hand_over_singly(trial, message, [r for r in records if partition_of(r) == trial.partition])
+            self._put_off.went_on(map(partition_of, records))
             self._handling = False
 
-    async def _hand_over_singly(self, trial: _Trial, message: KafkaMessage, records: Sequence[Record]) -> None:
+    async def _hand_over_singly(self, trial: Trial, message: KafkaMessage, records: Sequence[Record]) -> None:
         partition = trial.partition
         for record in records:
             # After a rebalance the rest comes again to whoever owns it.
             if trial is not self._trial:
                 return
             if (standing := self._standings[partition]).in_hand != record.offset:
-                await self._surely(partial(self._mark, partition, standing.at, record.offset))
+                await surely(partial(self._mark, partition, standing.at, record.offset))
             await self._on_batch(part_of(message, [record]))
+            if partition in self._put_off.pausing:
+                await surely(partial(self._leave_unproven, partition))
+                return
             trial.left, trial.since = trial.left - 1, time.monotonic()
             following = record.offset + 1
             if trial.left <= 0 or following >= trial.end:
-                await self._surely(partial(self._acquit, partition, following))
+                await surely(partial(self._acquit, partition, following))
             else:
-                await self._surely(partial(self._mark, partition, following, following))
-
-    @staticmethod
-    async def _surely(store: Callable[[], Awaitable[None]]) -> None:
-        """Without the mark a death would blame another record; and without the database nothing can be handled anyway."""
-        async for attempt in stamina.retry_context(on=PyMongoError, attempts=None, timeout=None):
-            with attempt:
-                await store()
+                await surely(partial(self._mark, partition, following, following))

@@ -15,9 +15,8 @@ from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.conn import collect_hosts, create_conn
-from aiokafka.errors import IllegalStateError, KafkaError
-from aiokafka.protocol.admin import ApiVersionRequest
+from aiokafka.errors import IllegalStateError
+from aiokafka.structs import OffsetAndMetadata
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext
@@ -150,6 +149,18 @@ def part_of(message: KafkaMessage, records: Sequence[Record]) -> KafkaMessage:
     return part
 
 
+def parted(records: Sequence[Record], first: Iterable[Record]) -> tuple[list[Record], list[Record]]:
+    """The records before the `first` ones of their partitions, and those at or behind them."""
+    starts: dict[TopicPartition, int] = {}
+    for record in first:
+        place = partition_of(record)
+        starts[place] = min(record.offset, starts.get(place, record.offset))
+    rows: tuple[list[Record], list[Record]] = ([], [])
+    for record in records:
+        rows[record.offset >= starts.get(partition_of(record), record.offset + 1)].append(record)
+    return rows
+
+
 async def put_back(message: KafkaMessage, waiting: Set[TopicPartition]) -> list[Record]:
     """The records that are of no `waiting` partition. The others come again when their partition is resumed."""
     consumer: Any = message.consumer
@@ -187,6 +198,11 @@ async def commit(message: KafkaMessage) -> None:
     await consumer.commit({TopicPartition(record.topic, record.partition): record.offset + 1 for record in records})
 
 
+async def commit_offset(consumer: Any, partition: TopicPartition, offset: int, metadata: str = "") -> None:
+    """Commit that a partition is read up to this offset. Raises KafkaError."""
+    await consumer.commit({partition: OffsetAndMetadata(offset, metadata)})
+
+
 async def publish(broker: KafkaBroker, namespace: str, facts: Sequence[Fact]) -> None:
     """Publish facts in order and wait until Kafka has acknowledged every one. Raises KafkaError when one was not."""
     waiting = [
@@ -205,43 +221,6 @@ async def publish(broker: KafkaBroker, namespace: str, facts: Sequence[Fact]) ->
     await asyncio.gather(*waiting)
     for fact in facts:
         metrics.events_published.labels(fact.name).inc()
-
-
-class Ping:
-    """Asks Kafka whether it answers, on a connection that is kept."""
-
-    def __init__(self, settings: KafkaSettings, seconds: float, lost: Callable[[], None]) -> None:
-        """Connects to nothing. `seconds` are what one broker may take; `lost` is called when the connection ends."""
-        options = {"request_timeout_ms": int(seconds * 1000), "on_close": lambda *_: lost()}
-        self._options = client_options(settings) | options
-        self._hosts = collect_hosts(self._options.pop("bootstrap_servers"))
-        self._connection: Any = None
-
-    async def ask(self) -> None:
-        """Return when any broker has answered. Raises KafkaError or OSError when none does."""
-        if self._connection is not None and self._connection.connected():
-            try:
-                await self._connection.send(ApiVersionRequest())
-            except (KafkaError, OSError):
-                self.close()
-            else:
-                return
-        failure: KafkaError | OSError | None = None
-        for host, port, _ in self._hosts:
-            try:
-                # A new connection asks a first question by itself.
-                self._connection = await create_conn(host, port, **self._options)
-            except (KafkaError, OSError) as error:
-                failure = error
-            else:
-                return
-        raise failure or OSError("no broker is named")
-
-    def close(self) -> None:
-        """Close what is open."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
 
 class TopicsMissing(OSError):

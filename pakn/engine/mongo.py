@@ -8,9 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from gridfs import AsyncGridFSBucket
 from pymongo import AsyncMongoClient
-from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -24,7 +22,6 @@ Database = Any
 Collection = Any
 Client = Any
 _DUPLICATE_KEY = 11000
-FileBucket = Any
 
 
 def make_client(settings: MongoSettings, seconds: float | None = None) -> Client:
@@ -80,12 +77,3 @@ async def close(client: Client) -> None:
     closing = client.close()
     if closing is not None:
         await closing
-
-
-def file_bucket(database: Database) -> FileBucket:
-    """GridFS in this database, by either driver."""
-    if isinstance(database, AsyncDatabase):
-        return AsyncGridFSBucket(database)
-    from motor.motor_asyncio import AsyncIOMotorGridFSBucket
-
-    return AsyncIOMotorGridFSBucket(database)

@@ -76,7 +76,7 @@ class Service:
         self.reachability = Reachability(settings, self._impatient)
         self.isolation = Isolation(settings, name, QuarantineStore(self.database), self.reachability.explains)
         # A turn that is tried again for as long as it may be is no consumer that hangs.
-        self.progress = Progress(lambda: self.isolation.held, max(_STALL_SECONDS, 2 * settings.retry_seconds))
+        self.progress = Progress(lambda: self.isolation.waiting, max(_STALL_SECONDS, 2 * settings.retry_seconds))
         self.answers, self.reads = role != "worker", role != "web"
         self.exit_code = 0
         self.prepared = asyncio.Event()

@@ -16,16 +16,17 @@ from pakn.engine.kafka import OnBatch, Record, partition_of
 
 
 class Progress:
-    """Of one subscriber. `held` gives the partitions that wait for an operator, which are no sign of a hanging consumer.
+    """Of one subscriber. `waiting` gives the partitions that wait for an operator or for what is away; they are no sign of
+    a consumer that hangs.
 
     A consumer of the client library can hang after a broker restart without a sign. When records wait and none is handled for
     `stall_seconds`, a fresh process is the cure.
     """
 
-    def __init__(self, held: Callable[[], Set[TopicPartition]], stall_seconds: float) -> None:
+    def __init__(self, waiting: Callable[[], Set[TopicPartition]], stall_seconds: float) -> None:
         self.lag = 0
         self.stall_seconds = stall_seconds
-        self._held = held
+        self._waiting = waiting
         self._in_hand: dict[TopicPartition, int] = {}
         self._idle_or_done_at = self._excused_at = time.monotonic()
 
@@ -73,8 +74,8 @@ class Progress:
         metrics.consumer_lag.clear()
         for partition, lag in lags.items():
             metrics.consumer_lag.labels(partition.topic, partition.partition).set(lag)
-        held = self._held()
-        self.lag = sum(lag for partition, lag in lags.items() if partition not in held)
+        waiting = self._waiting()
+        self.lag = sum(lag for partition, lag in lags.items() if partition not in waiting)
         if self.lag == 0:
             self.note()
             metrics.last_progress.set_to_current_time()

@@ -1,11 +1,13 @@
 """What a service knows of its partitions, in a small collection of its own database: who reads each, what is in quarantine."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 
+import stamina
 from aiokafka import TopicPartition
 from pymongo import UpdateOne
+from pymongo.errors import PyMongoError
 
 from pakn.engine.mongo import Database, Document
 from pakn.engine.quarantine import Standing
@@ -83,3 +85,10 @@ class QuarantineStore:
         """An operator has the record at `offset` passed over. False if the partition is not in quarantine there."""
         done = await self._rows.update_one({"_id": _key(partition), "held": offset}, {"$set": {"skip": offset, "why": why}})
         return bool(done.matched_count)
+
+
+async def surely(store: Callable[[], Awaitable[None]]) -> None:
+    """Store until it is done. Without the mark a death would blame another record; nothing can be handled without the database."""
+    async for attempt in stamina.retry_context(on=PyMongoError, attempts=None, timeout=None):
+        with attempt:
+            await store()

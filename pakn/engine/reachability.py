@@ -14,7 +14,7 @@ from faststream.exceptions import FastStreamException
 from pymongo.errors import ConnectionFailure, PyMongoError
 
 from pakn import logs, metrics
-from pakn.engine import kafka, mongo
+from pakn.engine import kafka_ping, mongo
 from pakn.errors import TryAgain, describe
 from pakn.settings import Settings, mongo_hosts
 
@@ -80,15 +80,15 @@ class Reachability:
     def __init__(self, settings: Settings, client: mongo.Client) -> None:
         """The database of `client`, which is to have bounded times, and Kafka; connects to nothing."""
         seconds = settings.mongo.answer_seconds
-        kafka_ping = kafka.Ping(settings.kafka, seconds / 2, self.look_soon)
+        asking = kafka_ping.Ping(settings.kafka, seconds / 2, self.look_soon)
 
         async def ping() -> None:
             await client.admin.command("ping")
 
         # The client ends a question by itself; the bound here is for what it does beside it.
         database = Server("mongodb", mongo_hosts(settings.mongo.uri.get_secret_value()), ping, seconds + 1)
-        servers = (database, Server("kafka", settings.kafka.bootstrap, kafka_ping.ask, seconds))
-        self.close = kafka_ping.close
+        servers = (database, Server("kafka", settings.kafka.bootstrap, asking.ask, seconds))
+        self.close = asking.close
         self._servers = {server.name: server for server in servers}
         self._looking = asyncio.Lock()
         self._suspected = asyncio.Event()

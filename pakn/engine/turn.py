@@ -7,15 +7,13 @@ its facts are published again with the same ids: nothing is lost, and a repeated
 import asyncio
 import time
 from codecs import BOM_UTF8
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import stamina
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker, KafkaMessage
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 
 import schemas
@@ -24,15 +22,15 @@ from pakn.engine import dead_letters, fuse, kafka, record_values
 from pakn.engine.kafka import Record
 from pakn.engine.poison import is_poison
 from pakn.engine.reachability import Explains
+from pakn.engine.received import GivenUp, Handler, Outcome, Received, Refusal, Tombstone, appended_at
 from pakn.errors import GiveUp, TryAgain, describe
 from pakn.logs import logger
 from pakn.settings import Settings
-from schemas import Envelope, Fact, topics
+from schemas import Envelope, topics
 from schemas.topics import TopicName
-from schemas.values import Fault, RecordPlace, faults_of
+from schemas.values import faults_of
 
 log = logger(__name__)
-_LAST_TIMESTAMP = int(datetime(9000, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
 async def _nothing_is_away(_error: BaseException | None) -> bool:
@@ -43,101 +41,14 @@ def _is_tried_again(error: Exception) -> bool:
     return not isinstance(error, fuse.Blown)
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One record that could be read: its envelope and event, where it came from, and when the broker got it."""
-
-    envelope: Envelope
-    event: BaseModel
-    topic: TopicName
-    partition: int
-    offset: int
-    appended_at: datetime
-    record: Record
-
-
-class Tombstone(BaseModel):
-    """Stands for a record without a value in a compacted topic: what was known of its key is to be erased."""
-
-
-@dataclass(frozen=True, slots=True)
-class GivenUp:
-    """A record that goes to the dead letters, and why. `received` is none if the record could not be read."""
-
-    record: Record
-    reason: GiveUp
-    received: Received | None = None
-
-    @property
-    def topic(self) -> TopicName:
-        """The topic of the record."""
-        return TopicName.parse(self.record.topic)
-
-    @property
-    def own_id(self) -> str:
-        """The id that the sender gave the record, at most 1000 characters; empty if there is none."""
-        if self.received:
-            return self.received.envelope.id
-        return record_values.readable_id(self.record)
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """The JSON object that the record carries, as far as it can be read; otherwise an empty one."""
-        return record_values.readable_data(self.record)
-
-    @property
-    def place(self) -> str:
-        """The partition and the offset of the record, which tell it from every other of its topic."""
-        return f"{self.record.partition}/{self.record.offset}"
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        """What the sender must correct: at least one fault."""
-        return self.reason.faults or (Fault(field="record", code=self.reason.reason, message=str(self.reason)[:1000]),)
-
-
-Refusal = Callable[[GivenUp], list[Fact]]
-"""Answers the sender of a record that was given up, with facts to publish: the same at each repetition, and none for a topic that
-gets no answers."""
-
-
-def place_of(record: Record) -> RecordPlace:
-    """Where a record stands, for the answer to its sender."""
-    return RecordPlace(topic=record.topic, partition=record.partition, offset=record.offset)
-
-
-def appended_at(record: Record) -> datetime:
-    """When the broker got a record: the same at each repetition of its batch. Times beyond 1970 and 9000 are their limits.
-
-    In a topic that keeps its producers' times these may be any number.
-    """
-    return datetime.fromtimestamp(min(max(record.timestamp, 0), _LAST_TIMESTAMP) / 1000, UTC)
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a handler made of a batch: facts to publish in order, records given up, and how many were repetitions."""
-
-    facts: list[Fact] = field(default_factory=list)
-    given_up: list[tuple[Received, GiveUp]] = field(default_factory=list)
-    repeated: int = 0
-
-
-class Handler(Protocol):
-    """What a service does with a batch: everything between parsing and publishing."""
-
-    async def handle(self, batch: Sequence[Received]) -> Outcome:
-        """Load, decide, save. Must be safe to call again with the same batch."""
-        ...
-
-
 @dataclass(eq=False)
 class Turn:
     """Runs a service's batches; ends the process through `fatal` when a batch cannot be finished.
 
     `wanted` are the classes of the catalogue that the handler takes, by name, and `Tombstone`; others are skipped unread.
     A handler for two major versions of an event wants both: `FeedbackRated` and `FeedbackRatedV2`.
-    `refuse` gives the answers that are published with dead letters. `explains` tells failures that come of a server that is away.
+    `refuse` gives the answers that are published with dead letters, `explains` tells failures that come of a server that is
+    away, and `put_off` has records read again later, where a handler lets some wait.
     """
 
     settings: Settings
@@ -149,6 +60,7 @@ class Turn:
     progress: Callable[[Sequence[Record]], None]
     refuse: Refusal | None = None
     explains: Explains = _nothing_is_away
+    put_off: Callable[[KafkaMessage, Sequence[Record]], Awaitable[None]] | None = None
 
     def __post_init__(self) -> None:
         self._fuse = fuse.Fuse(self.settings.fuse)
@@ -162,22 +74,26 @@ class Turn:
         """
         records: Sequence[Record] = message.raw_message
         try:
-            while await self._tried_in_vain(records):
+            while (waiting := await self._try(records)) is None:
                 pass
         except Exception as error:
             # Returning or raising would let the next commit pass over this batch, so this handler never returns: the
             # process ends, the supervisor starts a new one, and the batch comes again.
             self.fatal(f"a batch of {len(records)} could not be finished: {describe(error)}", error)
             await asyncio.Event().wait()
+        records, _ = kafka.parted(records, waiting or [])
         try:
-            await kafka.commit(message)
+            if waiting:
+                assert self.put_off is not None
+                await self.put_off(message, waiting)
+            await kafka.commit(kafka.part_of(message, records))
         except KafkaError as error:
             # After a rebalance the partition is another's; it handles the batch again, which changes nothing.
             log.warning("commit_failed", error=type(error).__name__)
         self._note_progress(records)
 
-    async def _tried_in_vain(self, records: Sequence[Record]) -> bool:
-        """Try for `retry_seconds`: false when the batch is finished, true when a server is away. Raises what else fails."""
+    async def _try(self, records: Sequence[Record]) -> list[Record] | None:
+        """Try for `retry_seconds`: the records that wait, or none when a server is away. Raises what else fails."""
         failure: Exception | None = None
         try:
             # Whatever fails counts as "try again", within a bound: what no repetition mends is given up record by record.
@@ -186,16 +102,15 @@ class Turn:
             ):
                 with attempt:
                     try:
-                        await (self._run_one_by_one(records) if is_poison(failure) else self._run(records))
+                        return await (self._run_one_by_one(records) if is_poison(failure) else self._run(records))
                     except Exception as error:
                         await self._say(error, failure)
                         failure = error
                         raise
         except Exception as error:
-            if await self.explains(error):
-                return True
-            raise
-        return False
+            if not await self.explains(error):
+                raise
+        return None
 
     async def _say(self, error: Exception, before: Exception | None) -> None:
         """Log why a turn failed, unless that is said already."""
@@ -205,11 +120,14 @@ class Turn:
         if not expected or before is None or describe(before) != describe(error):
             log.warning("turn_failed", error=describe(error), exc_info=None if expected else error)
 
-    async def _run_one_by_one(self, records: Sequence[Record]) -> None:
-        """Give up what no server can keep, and finish the others of a batch that it has spoiled."""
+    async def _run_one_by_one(self, records: Sequence[Record]) -> list[Record]:
+        """Give up what no server can keep, and finish the others of a batch that it has spoiled; those that wait."""
+        waiting: list[Record] = []
         for record in records:
+            if record in kafka.parted(records, waiting)[1]:
+                continue
             try:
-                await self._run([record])
+                waiting += await self._run([record])
             except Exception as error:
                 if not is_poison(error):
                     raise
@@ -218,8 +136,10 @@ class Turn:
                 if self.refuse:
                     await kafka.publish(self.broker, self.settings.namespace, self.refuse(given_up))
                 await self._dead_letter(given_up)
+        return kafka.parted(records, waiting)[1]
 
-    async def _run(self, records: Sequence[Record]) -> None:
+    async def _run(self, records: Sequence[Record]) -> list[Record]:
+        """Everything but the commit; the records that wait, of which nothing was done."""
         started = time.monotonic()
         batch: list[Received] = []
         given_up: list[GivenUp] = []
@@ -234,8 +154,11 @@ class Turn:
                     batch.append(received)
         outcome = await self.handler.handle(batch) if batch else Outcome()
         failed = [received for received, why in outcome.given_up if why.reason == "unexpected"]
+        _, waiting = kafka.parted(records, [row.record for row in outcome.waiting])
+        batch = [received for received in batch if received.record not in waiting]
         went_well = len(batch) - len(outcome.given_up) - outcome.repeated
         self._fuse.check(went_well, [received.envelope.subject or received.envelope.id for received in failed])
+        given_up = [row for row in given_up if row.record not in waiting]
         given_up += [GivenUp(received.record, reason, received) for received, reason in outcome.given_up]
         facts = outcome.facts
         if self.refuse:
@@ -248,6 +171,7 @@ class Turn:
         if outcome.repeated:
             metrics.events_consumed.labels("any", "repeated").inc(outcome.repeated)
         metrics.turn_seconds.observe(time.monotonic() - started)
+        return waiting
 
     def parse(self, record: Record) -> Received | None:
         """Read a record; none when its event is not wanted here. Raises GiveUp when it cannot be read."""

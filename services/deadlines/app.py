@@ -11,7 +11,8 @@ from pakn import metrics
 from pakn.engine.case_handler import CaseHandler
 from pakn.engine.kafka import Record
 from pakn.engine.process import Job, Role, Service
-from pakn.engine.turn import Received, Turn
+from pakn.engine.received import Received
+from pakn.engine.turn import Turn
 from pakn.errors import CannotRun
 from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack

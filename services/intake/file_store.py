@@ -6,13 +6,11 @@ the sweep finds what was left.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-from gridfs.errors import NoFile
-
-from pakn.engine.mongo import Database, file_bucket
+from pakn.engine.mongo import Database
 from services.intake.domain import HEAD_BYTES, File
 
 PIECE_BYTES: Final = 1024 * 1024
@@ -68,6 +66,16 @@ class Writing:
         self._pieces += 1
 
 
+class Reading(NamedTuple):
+    """A file that is read: its size in bytes, and its pieces, each fetched when it is asked for.
+
+    A piece may raise PyMongoError, and LookupError where the file was removed meanwhile.
+    """
+
+    size: int
+    pieces: AsyncIterator[bytes]
+
+
 class FileStore:
     """The files of one database; `now` gives the machine's time. Every method may raise PyMongoError."""
 
@@ -75,7 +83,6 @@ class FileStore:
         self._files = database["fs.files"]
         self._pieces = database["fs.chunks"]
         self._feedbacks = database["feedbacks"]
-        self._bucket = file_bucket(database)
         self._now = now
 
     async def prepare(self) -> None:
@@ -117,13 +124,23 @@ class FileStore:
         row = await self._files.find_one(whole)
         return row and (row["length"], row["metadata"]["sha256"])
 
+    async def open(self, file_id: str) -> Reading | None:
+        """A file to be read piece by piece; none when there is no such file."""
+        row = await self._files.find_one({"_id": file_id})
+        return row and Reading(row["length"], self._read_pieces(file_id, -(-row["length"] // row["chunkSize"])))
+
+    async def _read_pieces(self, file_id: str, count: int) -> AsyncIterator[bytes]:
+        # The driver's own stream asks for many pieces at once, up to 16 MB of them.
+        for number in range(count):
+            piece = await self._pieces.find_one({"files_id": file_id, "n": number})
+            if piece is None:
+                raise LookupError(f"piece {number} of file {file_id} is not there any more")
+            yield bytes(piece["data"])
+
     async def read(self, file_id: str) -> bytes | None:
-        """The bytes of a file; none when there is no such file."""
-        try:
-            stream: Any = await self._bucket.open_download_stream(file_id)
-        except NoFile:
-            return None
-        return bytes(await stream.read())
+        """All bytes of a file; none when there is no such file."""
+        file = await self.open(file_id)
+        return file and b"".join([piece async for piece in file.pieces])
 
     async def discard(self, file_ids: Iterable[str]) -> None:
         """Remove files, whole or not; those that do not exist are passed over."""

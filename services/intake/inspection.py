@@ -7,15 +7,18 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from pakn import metrics
+from pakn.errors import describe
+from pakn.logs import logger
 from pakn.packs.load import Pack
 from pakn.packs.media_types import media_type_of
 from schemas.values import Fault
 from services.intake import attachments, domain
 from services.intake.domain import File
 from services.intake.files import content, images, names
-from services.intake.files.scanner import Scanner
+from services.intake.files.scanner import NOT_CHECKED, Scanner, ScannerAway
 from services.intake.files.verdict import Refusal
 
+log = logger(__name__)
 # Each is held whole while it is looked into.
 _AT_ONCE = 2
 
@@ -90,8 +93,13 @@ class Inspection:
         if self._scanner is None:
             metrics.files_scanned.labels("not_scanned").inc()
             return False
-        refusal = await self._scanner.scan(data)
-        metrics.files_scanned.labels("refused" if refusal else "clean").inc()
+        try:
+            refusal = await self._scanner.scan(data)
+        except ScannerAway as error:
+            metrics.files_scanned.labels("away").inc()
+            log.warning("scanner_away", error=describe(error))
+            raise
+        metrics.files_scanned.labels("not_checked" if refusal is NOT_CHECKED else "refused" if refusal else "clean").inc()
         return refusal or True
 
     async def _picture(self, file: File, kind: str, data: bytes, feedback_id: str) -> File | Refusal:

@@ -17,6 +17,7 @@ from schemas.values import Fault
 from services.intake import attachments, domain
 from services.intake.domain import Arrival, Draft, File
 from services.intake.feedback import Feedback
+from services.intake.files.scanner import ScannerAway
 from services.intake.inspection import Inspected
 from services.intake.registration import Registration
 
@@ -47,7 +48,14 @@ class Failed:
     error: Exception
 
 
-Answer = Registration | Refused | Failed
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Not registered now: what it needs is away, or what its portal sent before it waits. Give it again later."""
+
+    error: ScannerAway
+
+
+Answer = Registration | Refused | Failed | Waits
 
 
 class Reception:
@@ -66,7 +74,14 @@ class Reception:
         Files are kept before the feedback that names them is. Raises PyMongoError and TryAgain when nothing is known to be
         registered, and the same arrivals are to be given once more.
         """
-        prepared = [await self._prepare(arrival) for arrival in arrivals]
+        prepared: list[Draft | Refused | Failed | Waits] = []
+        # What a portal sends keeps its order; other portals go on.
+        waiting: dict[str | None, Waits] = {}
+        for arrival in arrivals:
+            found = waiting.get(arrival.portal) or await self._prepare(arrival)
+            if isinstance(found, Waits):
+                waiting[arrival.portal] = found
+            prepared.append(found)
         drafts = [draft for draft in prepared if isinstance(draft, Draft)]
         registrations = iter(await self._register(drafts) if drafts else [])
         answers: list[Answer] = [
@@ -75,7 +90,7 @@ class Reception:
         answers = await self._found_again(arrivals, answers)
         # Counted at the end, since a batch that could not be registered comes again.
         for arrival, answer in zip(arrivals, answers, strict=True):
-            if not isinstance(answer, Registration):
+            if isinstance(answer, Refused | Failed):
                 metrics.submissions.labels(arrival.channel, "refused").inc()
         return answers
 
@@ -95,7 +110,7 @@ class Reception:
                 answers[index] = Registration(feedback, repeated=True)
         return answers
 
-    async def _prepare(self, arrival: Arrival) -> Draft | Refused | Failed:
+    async def _prepare(self, arrival: Arrival) -> Draft | Refused | Failed | Waits:
         try:
             inspected = await self._inspect(arrival.files, arrival.feedback_id)
             found = check(self._pack, arrival, inspected)
@@ -104,6 +119,8 @@ class Reception:
             for file in inspected.files:
                 if file.content is not None:
                     await self._keep(file, arrival.feedback_id)
+        except ScannerAway as error:
+            return Waits(error)
         except (ValueError, LookupError, TypeError) as error:
             log.exception("arrival_failed", cause=arrival.cause, error=describe(error))
             return Failed(error)

@@ -1,5 +1,6 @@
 """What is shown of a feedback, and to whom: the answer to its submission, what anybody sees, what only its sender sees."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from services.intake.feedback import Due, Feedback, SenderDetails
 
 # The facts that change what is shown, or have a place in the timeline.
 SHOWN = frozenset({*STATE_AFTER, "FeedbackReturned", "FeedbackTransferred", "DeadlineSet", "DeadlineMoved"})
+# A case's acts are bounded by routing. Its clocks could be corrected for ever, and nobody is shown their steps.
+MOST_CLOCK_STEPS = 1000
 # In these states no agency owes an answer, so that the last known day holds nobody to anything.
 _NOTHING_DUE = frozenset({"waiting_for_supplement", "not_accepted"})
 
@@ -130,7 +133,7 @@ def public_view(feedback: Feedback) -> ShownFeedback:
 def private_view(feedback: Feedback) -> ShownFeedback:
     """What the sender sees with the secret: also the own text, the files and what the agency asked."""
     # Working steps of the clocks are no news to the public; the due date itself is shown above.
-    steps = [step for step in feedback.timeline if not step.type.startswith("Deadline")]
+    steps = [step for step in feedback.timeline if not _is_of_a_clock(step.type)]
     due = None if feedback.state in _NOTHING_DUE else feedback.due
     return ShownFeedback.model_validate(feedback.model_copy(update={"timeline": steps, "due": due}), from_attributes=True)
 
@@ -138,6 +141,19 @@ def private_view(feedback: Feedback) -> ShownFeedback:
 def sender_view(feedback: Feedback) -> ShownSender:
     """The sender's details."""
     return ShownSender(code=feedback.code, submitter_type=feedback.submitter_type, **feedback.sender.model_dump())
+
+
+def dropped(steps: Mapping[str, str]) -> list[str]:
+    """The ids of the oldest steps of clocks that a timeline no longer keeps. `steps` are the types of all by their ids.
+
+    Whatever is dropped was shown, and would be shown again if it came after a thousand later ones.
+    """
+    clocks = [id for id, type in steps.items() if _is_of_a_clock(type)]
+    return clocks[:-MOST_CLOCK_STEPS]
+
+
+def _is_of_a_clock(type: str) -> bool:
+    return type.startswith("Deadline")
 
 
 def view_changes(name: str, event: BaseModel) -> dict[str, Any]:

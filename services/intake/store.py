@@ -33,11 +33,15 @@ class Mark(NamedTuple):
 
 
 class Projection(NamedTuple):
-    """What lifecycle facts change in what is shown of a feedback: fields of `Feedback`, and steps of its timeline."""
+    """What lifecycle facts change in what is shown of a feedback: fields of `Feedback`, and steps of its timeline.
+
+    `dropped` are the ids of steps that the timeline no longer keeps.
+    """
 
     feedback_id: str
     fields: Mapping[str, Any]
     steps: Sequence[Step]
+    dropped: Sequence[str] = ()
 
 
 def _values(fields: Mapping[str, Any]) -> Document:
@@ -116,10 +120,11 @@ class IntakeStore:
         guard = {"_id": feedback.id, "version": feedback.version}
         return bool((await self._feedbacks.update_one(guard, {"$set": {"place": place._asdict()}})).matched_count)
 
-    async def shown_facts(self, case_ids: Iterable[str]) -> dict[str, set[str]]:
-        """The ids of the facts that each feedback's timeline has already. One query."""
-        rows = await self._feedbacks.find({"_id": {"$in": list(case_ids)}}, {"timeline.id": 1}).to_list(None)
-        return {row["_id"]: {entry["id"] for entry in row.get("timeline", ())} for row in rows}
+    async def shown_facts(self, case_ids: Iterable[str]) -> dict[str, dict[str, str]]:
+        """The facts that each feedback's timeline has already: their types by their ids, in their order. One query."""
+        wanted = {"timeline.id": 1, "timeline.type": 1}
+        rows = await self._feedbacks.find({"_id": {"$in": list(case_ids)}}, wanted).to_list(None)
+        return {row["_id"]: {entry["id"]: entry["type"] for entry in row.get("timeline", ())} for row in rows}
 
     async def project(self, projections: Iterable[Projection]) -> None:
         """Bring what is shown up to date, in one bulk.
@@ -127,11 +132,13 @@ class IntakeStore:
         The guard keeps a batch that another instance has shown already from turning a feedback's state back.
         """
         writes = []
-        for case_id, fields, steps in projections:
+        for case_id, fields, steps, dropped in projections:
             update: Document = {"$addToSet": {"timeline": {"$each": [step.model_dump() for step in steps]}}}
             if fields:
                 update["$set"] = _values(fields)
             writes.append(UpdateOne({"_id": case_id, "timeline.id": {"$ne": steps[-1].id}}, update))
+            if dropped:
+                writes.append(UpdateOne({"_id": case_id}, {"$pull": {"timeline": {"id": {"$in": list(dropped)}}}}))
         if writes:
             await self._feedbacks.bulk_write(writes, ordered=False)
 

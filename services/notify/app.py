@@ -5,7 +5,8 @@ from functools import partial
 from typing import Final
 
 from pakn.engine.process import Role, Service
-from pakn.engine.turn import Tombstone, Turn
+from pakn.engine.received import Tombstone
+from pakn.engine.turn import Turn
 from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings

@@ -6,7 +6,7 @@ A letter's id is derived from its fact, so a batch that comes again inserts noth
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from pakn.engine.turn import Outcome, Received, Tombstone
+from pakn.engine.received import Outcome, Received, Tombstone
 from pakn.errors import GiveUp
 from pakn.logs import logger
 from pakn.packs.models import Letters

@@ -24,6 +24,8 @@ from pakn.errors import TryAgain
 from services.notify.domain import TO_BE_SETTLED, Case, Letter, Settlement
 
 ANY_INSTANCE = "any"
+# A case's acts are bounded by routing. Its clocks could be corrected for ever; of a fact that comes again the newest are needed.
+MOST_FACTS = 2000
 # The changed fields of a case, and the ids of the facts that changed them, in their order.
 CaseNews: TypeAlias = tuple[Document, list[str]]
 _CASE = TypeAdapter(Case)
@@ -69,7 +71,7 @@ class NotifyStore:
         writes = [
             UpdateOne(
                 {"_id": case_id, "facts": {"$nin": facts}},
-                {"$set": fields, "$addToSet": {"facts": {"$each": facts}}},
+                {"$set": fields, "$push": {"facts": {"$each": facts, "$slice": -MOST_FACTS}}},
                 upsert=True,
             )
             for case_id, (fields, facts) in news.items()

@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-from pakn.engine.turn import GivenUp, Received, appended_at, place_of
+from pakn.engine.received import GivenUp, Received, appended_at, place_of
 from pakn.errors import GiveUp
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack

@@ -2,8 +2,12 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from gridfs import AsyncGridFSBucket
+from motor.motor_asyncio import AsyncIOMotorGridFSBucket
+from pymongo.asynchronous.database import AsyncDatabase
 
 from pakn.engine import mongo
 from services.intake.domain import whole_file
@@ -33,6 +37,11 @@ async def write(store: FileStore, file_id: str, content: bytes, feedback_id: str
     return writing
 
 
+def bucket(database: mongo.Database) -> Any:
+    """The driver's own reader of files."""
+    return AsyncGridFSBucket(database) if isinstance(database, AsyncDatabase) else AsyncIOMotorGridFSBucket(database)
+
+
 async def counts(database: mongo.Database) -> tuple[int, int]:
     """How many files there are, and how many pieces."""
     return await database["fs.files"].count_documents({}), await database["fs.chunks"].count_documents({})
@@ -46,7 +55,7 @@ async def test_a_file_is_in_the_database_before_its_end_has_come(database: mongo
     assert (file.size, file.sha256, file.head) == (len(LARGE), hashlib.sha256(LARGE).hexdigest(), LARGE[: len(file.head)])
     assert await store.read("a") == LARGE
     assert await store.read("b") is None
-    assert await (await mongo.file_bucket(database).open_download_stream("a")).read() == LARGE
+    assert await (await bucket(database).open_download_stream("a")).read() == LARGE
 
 
 async def test_a_file_that_is_given_up_or_discarded_leaves_nothing(database: mongo.Database, store: FileStore) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import schemas
 from pakn.engine import mongo
 from pakn.engine.case_handler import CaseHandler
-from pakn.engine.turn import Received
+from pakn.engine.received import Received
 from schemas import AgencyAction
 from services.deadlines.clocks import decide
 from services.deadlines.clocks.clock import Case

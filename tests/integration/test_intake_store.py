@@ -148,3 +148,12 @@ async def test_a_senders_act_is_stored_once_and_only_in_the_state_it_was_decided
     assert (stored.version, stored.satisfied, stored.history) == (2, True, (*before.history, recorded))
     await intake.project([Projection("f1", {"state": "published"}, [Step(id="e1", type="ReplyPublished", at=NOW, agency="a")])])
     assert not await intake.amend(stored, {"satisfied": False}, recorded, place)
+
+
+async def test_a_step_that_the_timeline_no_longer_keeps_is_gone_from_it(intake: IntakeStore) -> None:
+    steps = [Step(id=f"e{number}", type="DeadlineMoved", at=NOW) for number in range(4)]
+    await intake.insert([feedback(1)])
+    await intake.project([Projection("f1", {}, steps[:3])])
+    assert await intake.shown_facts(["f1"]) == {"f1": dict.fromkeys(["e0", "e1", "e2"], "DeadlineMoved")}
+    await intake.project([Projection("f1", {}, steps[3:], dropped=["e0", "e1"])])
+    assert [step.id for step in (await intake.load(["f1"]))["f1"].timeline] == ["e2", "e3"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from pakn.settings import IntakeSettings
 from tests.integration.conftest import MakeSystem
@@ -56,11 +57,18 @@ class Sender:
         yield END
 
 
+def refused(reason: str) -> float:
+    """How many uploads this process has counted as refused for this reason."""
+    return REGISTRY.get_sample_value("pakn_uploads_refused_total", {"reason": reason}) or 0
+
+
 async def test_more_forms_than_are_taken_at_once_are_told_to_come_again(small: System) -> None:
     """Eight senders with five photos each once killed the process."""
     first = Sender(small)
     await first.half_sent.wait()
+    before = refused("too_many")
     second = await small.http.post("/v1/feedback", **form(GOOD, ("a.pdf", PDF)))
+    assert refused("too_many") == before + 1
     assert (second.status_code, second.json()["type"]) == (503, "urn:pakn:problem:too-many-uploads")
     assert int(second.headers["retry-after"]) > 0
     assert (await small.http.post("/v1/feedback", json=GOOD)).status_code == 201, "what has no files is not held up"
@@ -81,9 +89,10 @@ async def test_a_sender_who_goes_away_leaves_his_place_and_no_file(small: System
 
 
 async def test_a_sender_who_falls_silent_is_cut(small: System) -> None:
-    before = await stored(small)
+    before, slow = await stored(small), refused("too_slow")
     sender = Sender(small)
     answer = await sender.answer
+    assert refused("too_slow") == slow + 1
     assert (answer.status_code, answer.json()["type"]) == (408, "urn:pakn:problem:too-slow")
     assert answer.headers["connection"] == "close"
     assert await stored(small) == before

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from pakn.engine.turn import Tombstone
+from pakn.engine.received import Tombstone
 from services.notify import commands
 from services.notify.domain import Case
 from tests.support.letters import read, texts

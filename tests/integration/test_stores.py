@@ -18,6 +18,7 @@ from pakn.engine.case_store import CaseStore, Change, all_recorded_facts, histor
 from pakn.errors import TryAgain
 from schemas import Fact
 from services.deadlines.store import DeadlinesStore
+from services.notify import store as notify_store
 from services.notify.domain import Letter, Settlement
 from services.notify.store import NotifyStore
 from services.routing.store import RoutingStore
@@ -240,3 +241,17 @@ async def test_letters_of_one_group_are_recorded_each_with_its_own_end(database:
     assert [row["reason"] for row in rows] == ["because sent", "because sent", "because failed", "because queued", ""]
     assert [row["claim"] for row in rows] == [None, None, None, None, "another"]
     assert await store.counts() == {"queued": 1, "sending": 1, "uncertain": 0, "failed": 1}
+
+
+async def test_of_the_facts_of_a_case_that_its_letters_know_the_newest_are_kept(
+    database: mongo.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clocks can be corrected for ever, and each correction left an id in the case."""
+    monkeypatch.setattr(notify_store, "MOST_FACTS", 3)
+    store = NotifyStore(database)
+    for number in range(5):
+        await store.save_cases({"f": ({"title": f"t{number}"}, [f"e{number}", f"also {number}"])})
+    assert await store.known_facts(["f"]) == {"f": {"also 3", "e4", "also 4"}}
+    with pytest.raises(TryAgain):
+        await store.save_cases({"f": ({"title": "old"}, ["e4"])})
+    assert (await store.cases(["f"]))["f"].title == "t4"

@@ -136,6 +136,15 @@ def test_the_table_of_alerts_has_every_alert_and_no_other() -> None:
     assert set(re.findall(r"`(Pakn\w+)`", TEXT)) == alerts
 
 
+def test_every_guarantee_says_what_comes_in_what_is_bounded_what_its_sender_gets_and_which_test_shows_it() -> None:
+    sections = PAGES[ROOT / "docs/guarantees.md"].split("\n## ")[1:]
+    assert len(sections) >= 7
+    for section in sections:
+        rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("|")]
+        assert rows[0] == ["what comes in", "what PAKN does, and the bound", "what the sender gets", "test"]
+        assert [row for row in rows[2:] if len(row) != 4 or not re.search(r"\[`test_\w+\.py`\]\(\.\./tests/", row[-1])] == []
+
+
 @pytest.mark.parametrize("decision", sorted(ROOT.glob("docs/decisions/*")), ids=lambda file: str(file.name))
 def test_a_decision_has_a_number_a_context_and_consequences(decision: Path) -> None:
     assert re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", decision.name)

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 import schemas
 from pakn.engine import mongo
-from pakn.engine.turn import Received
+from pakn.engine.received import Received
 from pakn.settings import NotifySettings, Settings, SmtpSettings
 from schemas import Envelope, Fact
 from schemas.topics import TopicName

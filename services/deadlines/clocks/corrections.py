@@ -11,6 +11,7 @@ from datetime import datetime
 import schemas
 from schemas import Fact
 from schemas.values import MoveReason, WithdrawalReason
+from services.deadlines import bounds
 from services.deadlines.clocks.clock import Case, Clock, Moved, Rung, counted
 from services.deadlines.clocks.facts import about, by_law, clock_fact, last_day, set_facts
 from services.deadlines.clocks.ladder import ladder, with_next_rung
@@ -62,7 +63,7 @@ def _on_its_ladder(law: Law, before: Clock, recounted: Clock, at: datetime) -> C
     overdue = before.overdue and recounted.due_at is not None and recounted.due_at <= at
     after = recounted.model_copy(update={"overdue": overdue, "last_event_at": at})
     if before.due_at is not None and before.due_at != after.due_at:
-        after = after.model_copy(update={"moved": (*before.moved, Moved(at=at, due_at=before.due_at))})
+        after = after.model_copy(update={"moved": (*before.moved, Moved(at=at, due_at=before.due_at))[-bounds.MOST_MOVED :]})
     # If the due day or the overdue stays, the ladder goes on where it was; only its days may change.
     goes_on = overdue if before.overdue else recounted.due_at == before.due_at
     if not goes_on:

@@ -16,13 +16,14 @@ from typing import Any
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 
 from pakn import metrics
-from pakn.engine.case_store import Change, history_entry
+from pakn.engine.case_store import Change, history_entry, newest
 from pakn.engine.kafka import Record
 from pakn.engine.mongo import Document
 from pakn.errors import GiveUp, TryAgain, describe
 from pakn.legal_time import LegalTime
 from pakn.logs import logger
 from schemas import Fact
+from services.deadlines import bounds
 from services.deadlines.clocks import decide
 from services.deadlines.clocks.clock import Case
 from services.deadlines.law.known import LawVersion
@@ -180,8 +181,7 @@ class Ticker:
             Change(
                 document["_id"],
                 document["version"],
-                write_case(case),
-                [history_entry(step.fact.cause, [step.fact]) for step in steps],
+                write_case(case) | {"timed": _timed(document, steps)},
             )
             for document, case, steps in rows
         ]
@@ -208,3 +208,9 @@ class Ticker:
             log.error("timer_failed", case=document["_id"], error=describe(error))
             return None
         return (document, case, steps) if case != before else None
+
+
+def _timed(document: Document, steps: Sequence[decide.Occurrence]) -> list[Document]:
+    """The facts of timers and corrections that a case keeps, as evidence."""
+    entries = [history_entry(step.fact.cause, [step.fact]) for step in steps]
+    return newest(document.get("timed", ()), entries, bounds.MOST_TIMED)

@@ -11,6 +11,7 @@ from typing import Any
 
 from litestar import Response, get, post
 from litestar.openapi import ResponseSpec
+from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
 import schemas
@@ -27,7 +28,7 @@ from services.intake.feedback import Feedback
 from services.intake.file_store import FileStore
 from services.intake.files import names
 from services.intake.inspection import Inspection
-from services.intake.reception import Failed, Reception, Refused
+from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
 from services.intake.sender_acts import Rating, SenderActs, Supplement, Taken
 from services.intake.shown import AddressConfirmed, RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
@@ -65,8 +66,11 @@ class Api:
                 faults=upload.body.faults,
             )
             (answer,) = await self.reception.receive([arrival])
-            if isinstance(answer, Registration):
-                upload.claim(answer.feedback.attachments)
+            match answer:
+                case Waits(away):
+                    raise away
+                case Registration():
+                    upload.claim(answer.feedback.attachments)
         match answer:
             case Refused(faults):
                 if any(fault.code == "id_reused" for fault in faults):
@@ -154,12 +158,15 @@ class Api:
         else:
             self._check_secret(feedback, secret, secret_in_link)
         described = next((row for row in feedback.attachments if row.id == attachment_id), None)
-        content = await self.files.read(attachment_id) if described else None
-        if described is None or content is None:
+        file = await self.files.open(attachment_id) if described else None
+        if described is None or file is None:
             raise Problem(404, "unknown-attachment", "The feedback has no such file.")
         # Never shown inside the portal's own pages: what a citizen uploaded is downloaded.
         headers = {"Content-Disposition": names.disposition(described.name), "X-Content-Type-Options": "nosniff"}
-        return Response(content, media_type=described.media_type, headers=headers)
+        # As headers, since a stream would take its type from the route, and has no length.
+        headers |= {"Content-Type": described.media_type, "Content-Length": str(file.size)}
+        # The contract says what arrives: bytes.
+        return Stream(file.pieces, headers=headers)  # type: ignore[return-value]
 
     async def _find(self, code: str) -> Feedback:
         feedback = await self.store.by_code(links.read_code(code, self.pack.header.code_prefix))

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ValidationError
 import schemas
 from pakn import metrics
 from pakn.engine.kafka import Record
-from pakn.engine.turn import GivenUp, Outcome, Received, appended_at, place_of
+from pakn.engine.received import GivenUp, Outcome, Received, appended_at, place_of
 from pakn.errors import GiveUp, describe
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
@@ -23,7 +23,7 @@ from schemas.values import Fault, SentTime, first_faults
 from services.intake import attachments, domain, reception, shown
 from services.intake.domain import Arrival
 from services.intake.feedback import Step
-from services.intake.reception import Failed, Reception, Refused
+from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
 from services.intake.store import IntakeStore, Projection
 
@@ -58,6 +58,8 @@ class IntakeHandler:
                     outcome.given_up.append((received, GiveUp("invalid", faults=faults, code=code)))
                 case Failed(error):
                     outcome.given_up.append((received, GiveUp("unexpected", describe(error))))
+                case Waits():
+                    outcome.waiting.append(received)
                 case Registration():
                     outcome.repeated += answer.repeated
                     outcome.facts += answer.feedback.facts_to_repeat if answer.repeated else answer.feedback.facts
@@ -100,7 +102,7 @@ class IntakeHandler:
             by_case[received.envelope.subject].append(received)
         # A repeated fact may come after later ones, and must not turn the shown state back.
         known = await self._store.shown_facts(by_case)
-        projections = [_projection(case_id, events, known.get(case_id, set())) for case_id, events in by_case.items()]
+        projections = [_projection(case_id, events, known.get(case_id, {})) for case_id, events in by_case.items()]
         await self._store.project([projection for projection in projections if projection.steps])
 
     def refuse(self, given_up: GivenUp) -> list[Fact]:
@@ -153,21 +155,21 @@ def _outer(raw: Mapping[str, Any]) -> _Outer:
     return _Outer.model_construct(**read)
 
 
-def _projection(case_id: str, events: Sequence[Received], known: set[str]) -> Projection:
+def _projection(case_id: str, events: Sequence[Received], known: dict[str, str]) -> Projection:
     fields: dict[str, Any] = {}
     steps: list[Step] = []
     for received in events:
         envelope = received.envelope
         if envelope.id in known:
             continue
-        known.add(envelope.id)  # The repetition may stand in the same batch.
+        known[envelope.id] = envelope.name  # The repetition may stand in the same batch.
         changes = shown.view_changes(envelope.name, received.event)
         if not changes and envelope.name in ("DeadlineSet", "DeadlineMoved"):
             continue
         fields |= changes
         agency = getattr(received.event, "agency", None)
         steps.append(Step(id=envelope.id, type=envelope.name, at=envelope.time, agency=agency))
-    return Projection(case_id, fields, steps)
+    return Projection(case_id, fields, steps, shown.dropped(known))
 
 
 def _cause(portal: str, own_id: str, record: Record) -> str:

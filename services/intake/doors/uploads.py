@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from litestar.exceptions import InternalServerException
 from pymongo.errors import PyMongoError
 
+from pakn import metrics
 from pakn.engine.problems import AnyRequest, Problem
-from pakn.errors import describe
 from pakn.logs import logger
 from pakn.packs.models import Attachments
 from schemas.values import Attachment
@@ -99,6 +99,7 @@ class Uploads:
             yield Upload(await self._read(request, Files(None, self._rules, feedback_id, self._new_id)))
             return
         if self._under_way >= self._limits.at_once:
+            metrics.uploads_refused.labels("too_many").inc()
             detail = "As many files as can be taken at once are under way; send yours again in a few seconds."
             raise Problem(503, "too-many-uploads", detail, headers={"Retry-After": "5"})
         self._under_way += 1
@@ -116,9 +117,9 @@ class Uploads:
             except Problem:
                 await self._discard(files.begun)
                 raise
-            except ScannerAway as error:
+            except ScannerAway:
                 await self._discard(files.begun)
-                log.warning("scanner_away", error=describe(error))
+                metrics.uploads_refused.labels("scanner_away").inc()
                 detail = "Files cannot be checked for viruses at the moment; send it again in a minute, or without files."
                 raise Problem(503, "scanner-away", detail, headers={"Retry-After": "60"}) from None
             await self._discard(files.begun, upload.claimed)
@@ -146,6 +147,7 @@ class Uploads:
                 if chunk:
                     yield chunk
         except TimeoutError:
+            metrics.uploads_refused.labels("too_slow").inc()
             detail = "The body came too slowly and was not read to its end; send it again on a better line."
             raise Problem(408, "too-slow", detail, headers={"Connection": "close"}) from None
         except InternalServerException:  # The library's word for a connection that has ended.

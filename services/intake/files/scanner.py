@@ -12,8 +12,13 @@ from services.intake.files.verdict import Refusal
 
 _PIECE: Final = 64 * 1024
 _MAX_ANSWER: Final = 1024
+_ANSWER_SECONDS: Final = 5.0
+# So long nobody waits again for a scanner that was found away.
+_REST_SECONDS: Final = 10.0
+_TOO_LONG: Final = b"not in time"
 
 INFECTED: Final = Refusal("file_not_safe", "the virus scanner found something in the file; clean your device and send another file")
+NOT_CHECKED: Final = Refusal("file_not_checked", "the virus scanner could not check this file; send a smaller or simpler one")
 
 
 class ScannerAway(TryAgain):
@@ -21,31 +26,60 @@ class ScannerAway(TryAgain):
 
 
 class Scanner:
-    """Scans files by the clamd at `address`, HOST:PORT or the path of its socket, in so many `seconds` for each."""
+    """Scans files by the clamd at `address`, HOST:PORT or the path of its socket, in so many `seconds` for each.
+
+    A clamd that was away is not asked again for some seconds, so that not every file waits for it in vain.
+    """
 
     def __init__(self, address: str, seconds: float = 30) -> None:
         self._address = address
         self._seconds = seconds
+        self._away_until = 0.0
 
     async def scan(self, content: bytes) -> Refusal | None:
         """Why this content is not taken; none when the scanner finds nothing in it. Raises ScannerAway."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._away_until:
+            raise ScannerAway(f"clamd at {self._address} did not answer a moment ago")
         try:
-            async with asyncio.timeout(self._seconds):
-                answer = await self._ask(content)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            answer = await self._answer(content)
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            self._away_until = loop.time() + _REST_SECONDS
             raise ScannerAway(f"clamd at {self._address} does not answer: {type(error).__name__}") from None
         if answer.endswith(b" OK"):
             return None
         if answer.endswith(b" FOUND"):
             return INFECTED
-        # Such as a file larger than its StreamMaxLength: nobody has looked at all of it.
+        if answer == _TOO_LONG or b"size limit exceeded" in answer:
+            # Nobody has looked at all of it, and a repetition ends alike.
+            return NOT_CHECKED
         raise ScannerAway(f"clamd at {self._address} did not scan a file: {answer.decode(errors='replace')}")
 
-    async def _ask(self, content: bytes) -> bytes:
+    async def _answer(self, content: bytes) -> bytes:
+        """What clamd says of this content; `_TOO_LONG` when it is there and has not ended. Raises as streams do."""
+        reader, writer = await asyncio.wait_for(self._connect(), min(self._seconds, _ANSWER_SECONDS))
+        try:
+            return await asyncio.wait_for(self._ask(content, reader, writer), self._seconds)
+        except TimeoutError:
+            # A file that keeps it busy is its sender's matter; a scanner that hangs is everybody's.
+            await asyncio.wait_for(self._ping(), min(self._seconds, _ANSWER_SECONDS))
+            return _TOO_LONG
+        finally:
+            writer.close()
+
+    async def _ping(self) -> None:
         reader, writer = await self._connect()
         try:
+            writer.write(b"zPING\0")
+            if await reader.readuntil(b"\0") != b"PONG\0":
+                raise ConnectionError("it answers to PING with something else")
+        finally:
+            writer.close()
+
+    @staticmethod
+    async def _ask(content: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        async def send() -> None:
             with contextlib.suppress(ConnectionError):
-                # A scanner that has seen enough answers and closes before all is sent.
                 writer.write(b"zINSTREAM\0")
                 for start in range(0, len(content), _PIECE):
                     piece = content[start : start + _PIECE]
@@ -53,9 +87,10 @@ class Scanner:
                     await writer.drain()
                 writer.write(bytes(4))
                 await writer.drain()
-            return (await reader.readuntil(b"\0"))[:-1].strip()
-        finally:
-            writer.close()
+
+        # A scanner that has seen enough answers and closes before all is sent, so the answer is read meanwhile.
+        _, answer = await asyncio.gather(send(), reader.readuntil(b"\0"))
+        return answer[:-1].strip()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._address.startswith("/"):

@@ -13,7 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pakn.engine.kafka import MAX_RECORD_BYTES
-from pakn.engine.turn import GivenUp, Turn, appended_at
+from pakn.engine.received import GivenUp, appended_at
+from pakn.engine.turn import Turn
 from pakn.errors import GiveUp
 from pakn.legal_time import make_legal_time
 from pakn.settings import Settings

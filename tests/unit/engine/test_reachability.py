@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 
 from pakn import metrics
 from pakn.engine.reachability import Reachability, Server, is_away
-from pakn.engine.turn import Outcome, Received, Tombstone, Turn
+from pakn.engine.received import Outcome, Received, Tombstone
+from pakn.engine.turn import Turn
 from pakn.errors import TryAgain
 from pakn.settings import KafkaSettings, MongoSettings, Settings, mongo_hosts
 

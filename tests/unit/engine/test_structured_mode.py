@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
-from pakn.engine.turn import GivenUp, Turn
+from pakn.engine.received import GivenUp
+from pakn.engine.turn import Turn
 from pakn.errors import GiveUp
 from pakn.legal_time import make_legal_time
 from pakn.settings import Settings

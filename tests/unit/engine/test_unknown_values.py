@@ -14,7 +14,8 @@ import pytest
 
 import schemas
 from pakn.engine.kafka import Record
-from pakn.engine.turn import Received, Tombstone, Turn
+from pakn.engine.received import Received, Tombstone
+from pakn.engine.turn import Turn
 from pakn.errors import GiveUp
 from pakn.packs.load import PACKS
 from pakn.settings import Settings

@@ -13,7 +13,7 @@ import schemas
 from pakn.engine.case_handler import MOST_REFUSALS, CaseHandler
 from pakn.engine.case_store import Change
 from pakn.engine.mongo import Document
-from pakn.engine.turn import Received
+from pakn.engine.received import Received
 from pakn.legal_time import make_legal_time
 from schemas import AgencyAction, Envelope, Fact, FeedbackSubmitted
 from schemas.topics import TopicName

@@ -11,8 +11,9 @@ from services.intake import domain
 from services.intake.domain import Arrival, Draft, File, whole_file
 from services.intake.feedback import Feedback
 from services.intake.files.images import Images
+from services.intake.files.scanner import Scanner
 from services.intake.inspection import Inspection
-from services.intake.reception import Failed, Reception, Refused, check
+from services.intake.reception import Failed, Reception, Refused, Waits, check
 from services.intake.registration import Registration
 from tests.support.outside_world import GOOD
 from tests.support.packs import VN
@@ -53,7 +54,7 @@ def kept() -> Kept:
     return Kept()
 
 
-def reception(kept: Kept, used: Sequence[str] = (), known: Sequence[Feedback] = ()) -> Reception:
+def reception(kept: Kept, used: Sequence[str] = (), known: Sequence[Feedback] = (), scanner: Scanner | None = None) -> Reception:
     """Registers everything; the ids in `used` are those of other submissions, and `known` is registered already."""
 
     async def register(drafts: Sequence[Draft]) -> list[Registration]:
@@ -66,7 +67,7 @@ def reception(kept: Kept, used: Sequence[str] = (), known: Sequence[Feedback] = 
     async def load(ids: Iterable[str]) -> dict[str, Feedback]:
         return {one.id: one for one in known if one.id in ids}
 
-    return Reception(VN, Inspection(VN, kept, Images()).inspect, kept.keep, register, load)
+    return Reception(VN, Inspection(VN, kept, Images(), scanner).inspect, kept.keep, register, load)
 
 
 def test_the_faults_of_door_shape_pack_time_and_files_come_together() -> None:
@@ -123,3 +124,18 @@ async def test_a_repetition_gets_its_code_also_when_it_would_be_refused_by_now(k
     for answer in answers[1:]:
         assert isinstance(answer, Refused)
         assert answer.faults[0].code == "too_old"
+
+
+async def test_while_the_scanner_is_away_a_portals_file_waits_with_all_behind_it_and_other_portals_go_on(kept: Kept) -> None:
+    """One portal's file stopped every portal's submissions, and the process ended again and again."""
+    away = Scanner("/no/such/socket")
+    arrivals = [
+        arrival("before", portal="a"),
+        arrival("with a file", portal="a", files=[file("a.pdf")]),
+        arrival("behind it", portal="a"),
+        arrival("another's", portal="b"),
+        arrival("another's wrong", GOOD | {"category": "x"}, portal="b"),
+    ]
+    answers = await reception(kept, scanner=away).receive(arrivals)
+    assert [type(answer) for answer in answers] == [Registration, Waits, Waits, Registration, Refused]
+    assert kept.ids == []

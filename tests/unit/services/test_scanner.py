@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pakn.settings import IntakeSettings
 from services.intake.domain import whole_file
 from services.intake.files.images import Images
-from services.intake.files.scanner import INFECTED, Scanner, ScannerAway
+from services.intake.files.scanner import INFECTED, NOT_CHECKED, Scanner, ScannerAway
 from services.intake.inspection import Inspection
 from tests.support.files import PDF
 from tests.support.packs import VN
@@ -41,6 +41,23 @@ async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 async def rude(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+async def busy_with_large(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answers a PING and small files, and is never done with a large one."""
+    if (await reader.readuntil(b"\0")) == b"zPING\0":
+        writer.write(b"PONG\0")
+    elif int.from_bytes(await reader.readexactly(4), "big") < 100:
+        writer.write(b"stream: OK\0")
+    else:
+        await reader.read()
+    writer.close()
+
+
+async def without_space(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"Can't create temporary file ERROR\0")
+    await writer.drain()
     writer.close()
 
 
@@ -76,9 +93,38 @@ async def test_a_scanner_that_gives_no_answer_is_away(answer: Answer) -> None:
 
 
 async def test_what_the_scanner_does_not_look_at_whole_is_not_called_clean() -> None:
+    """Such a file was tried again and again, and all that its portal sent behind it waited."""
     async with listening(clamd) as scanner:
-        with pytest.raises(ScannerAway, match="size limit exceeded"):
-            await scanner.scan(bytes(3_000_000))
+        assert await scanner.scan(bytes(3_000_000)) == NOT_CHECKED
+
+
+async def test_a_file_that_keeps_a_living_scanner_busy_is_refused_and_others_go_on() -> None:
+    """One citizen's file could stop all that its portal sent behind it."""
+    async with listening(busy_with_large, seconds=0.3) as scanner:
+        assert await scanner.scan(bytes(100)) == NOT_CHECKED
+        assert await scanner.scan(b"a") is None
+
+
+async def test_a_scanner_that_cannot_work_is_away() -> None:
+    async with listening(without_space) as scanner:
+        with pytest.raises(ScannerAway, match="Can't create temporary file"):
+            await scanner.scan(b"a")
+
+
+async def test_a_scanner_that_was_away_is_not_waited_for_by_each_file() -> None:
+    """Each file of a batch waited for half a minute, and every other party's records with it."""
+    asked = 0
+
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await rude(reader, writer)
+
+    async with listening(count) as scanner:
+        for _ in range(5):
+            with pytest.raises(ScannerAway):
+                await scanner.scan(b"a")
+    assert asked == 1
 
 
 async def test_nobody_listening_is_a_scanner_that_is_away() -> None:

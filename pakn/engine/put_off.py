@@ -1,0 +1,49 @@
+"""Partitions whose next record needs something that is away. Each is tried again after a pause; all others go on meanwhile."""
+
+import time
+from collections.abc import Callable, Iterable
+
+from aiokafka import TopicPartition
+
+from pakn import metrics
+
+
+class PutOff:
+    """The partitions that were put off. `now` gives seconds that only grow."""
+
+    def __init__(self, pause_seconds: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._pause_seconds = pause_seconds
+        self._now = now
+        self._until: dict[TopicPartition, float] = {}
+
+    @property
+    def pausing(self) -> frozenset[TopicPartition]:
+        """Those of which nothing is to be read now."""
+        now = self._now()
+        return frozenset(partition for partition, until in self._until.items() if now < until)
+
+    @property
+    def partitions(self) -> frozenset[TopicPartition]:
+        """Those that have not gone on yet, in a pause or tried again at this moment."""
+        return frozenset(self._until)
+
+    def add(self, partitions: Iterable[TopicPartition]) -> None:
+        """Begin a pause of these."""
+        self._until |= dict.fromkeys(partitions, self._now() + self._pause_seconds)
+        self._show()
+
+    def went_on(self, partitions: Iterable[TopicPartition]) -> None:
+        """Records of these were handled; those that were put off in the same batch stay so."""
+        for partition in self._until.keys() & set(partitions) - self.pausing:
+            del self._until[partition]
+        self._show()
+
+    def clear(self) -> None:
+        """Forget all: others may own these from now on."""
+        self._until.clear()
+        self._show()
+
+    def _show(self) -> None:
+        metrics.waiting_partitions.clear()
+        for partition in self._until:
+            metrics.waiting_partitions.labels(partition.topic, partition.partition).set(1)
