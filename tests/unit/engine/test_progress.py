@@ -1,5 +1,6 @@
 """What waits, and since when: a record that was read is not done, and a turn that fails is no progress."""
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock, Mock
@@ -7,11 +8,20 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 from aiokafka import TopicPartition
 
+from pakn import metrics
 from pakn.engine import progress
 from pakn.engine.progress import Progress
 
 STALL = 120.0
 PLACE = TopicPartition("t.feedback", 0)
+
+
+@pytest.fixture(autouse=True)
+def _metrics_as_they_were() -> Iterator[None]:
+    """The metrics are the whole process's, and other tests look at them too."""
+    yield
+    metrics.partitions_assigned.set(0)
+    metrics.consumer_lag.clear()
 
 
 def consumer(*, end: int, position: int) -> Any:
