@@ -19,7 +19,12 @@ MAX_BATCH_BYTES = 16 * 1024 * 1024
 the largest topic takes 9 MB; the rest is for clients whose count of bytes is a rough one."""
 MAX_HEADERS = 1000
 """What a record of a large batch may have; an envelope has ten. Each costs 70 bytes of memory and as little as two in the batch."""
+MAX_RECORDS = 100_000
+"""What a batch of more than a megabyte may have; a lawful record takes hundreds of bytes. Looking at each stops all other work."""
 _SMALL = 1024 * 1024
+# Of the seven numbers that every record has, each takes a byte or more, and so do both lengths of a header.
+_SHORTEST_RECORD = 7
+_SHORTEST_CROWDED_RECORD = 2 * MAX_HEADERS
 _XERIAL_HEADER_BYTES = 16
 _own = threading.local()
 
@@ -88,20 +93,24 @@ _BY_NUMBER = (bytes, *_UNFOLD.values())
 
 
 def checked(records: bytes, start: int = 0) -> bytes:
-    """`records` (unfolded, from `start` on) as they are. Raises Crowded where one has more than MAX_HEADERS headers.
+    """`records` (unfolded, from `start` on) as they are.
 
-    A batch of up to a megabyte is not looked through. What is no record ends the look: the library says what is wrong.
+    Raises Crowded where one has more than MAX_HEADERS headers, and TooLarge where there are more than MAX_RECORDS. A batch of
+    up to a megabyte is not looked through. What is no record ends the look: the library says what is wrong.
     """
-    position = start
+    position, count = start, 0
     while is_large(records) and position < len(records):
         try:
             end = end_of_record(records, position)
-            check_headers(records, position)
+            if end - position >= _SHORTEST_CROWDED_RECORD:
+                check_headers(records, position)
         except (IndexError, ValueError):
             break
-        if end <= position:
+        if end - position < _SHORTEST_RECORD:
             break
-        position = end
+        position, count = end, count + 1
+        if count > MAX_RECORDS:
+            raise TooLarge(f"the batch has more than {MAX_RECORDS} records")
     return records
 
 
