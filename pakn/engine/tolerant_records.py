@@ -47,7 +47,6 @@ class _RecordByRecord(default_records._DefaultRecordBatchPy):  # type: ignore[mi
     def each(self) -> Iterator[Any]:
         """Every record, or a marked one at the place of each that cannot be read. Raises where the rest cannot be told apart."""
         records = bounded_decompression.unfold(self.compression_type, bytes(memoryview(self._buffer)[self._pos :]))
-        self._decompressed = True
         # A producer numbers its records without gaps; only compaction makes some.
         span = self.next_offset - self.base_offset
         gaps = range(1 if self._num_records == span else span)

@@ -178,8 +178,7 @@ def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(field=field, code="too_long", message=f"has more than {limit} characters; shorten it")
     for field, allowed in {"language": header.languages, "province": header.provinces, "level": header.levels}.items():
         value = values.get(field)
-        # What is no text is a fault of shape.
-        if isinstance(value, str) and value not in allowed:
+        if isinstance(value, str) and value not in allowed:  # What is no text is a fault of shape.
             yield _unknown(field, value, ", ".join(allowed) or "none: leave it out")
     agency = values.get("addressed_to")
     if isinstance(agency, str) and agency not in {row.id for row in pack.agencies}:
