@@ -89,8 +89,7 @@ async def test_of_a_partition_with_a_record_that_waits_nothing_behind_it_is_comm
         frozenset({"PortalSubmission"}),
         Mock(),
         progress.extend,
-        None,
-        put_off,
+        put_off=put_off,
     )
     await turn.on_message(Mock(raw_message=tuple(records)))
     assert waiting == [(A.topic, 2), (A.topic, 3)]
