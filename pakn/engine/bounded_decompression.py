@@ -96,10 +96,10 @@ def checked(records: bytes, start: int = 0) -> bytes:
     while is_large(records) and position < len(records):
         try:
             end = end_of_record(records, position)
-            check_headers(records, position)
+            # Each header takes two bytes at least, so that shorter records need no look.
+            if end - position > 2 * MAX_HEADERS:
+                check_headers(records, position)
         except (IndexError, ValueError):
-            break
-        if end <= position:
             break
         position = end
     return records
@@ -111,8 +111,10 @@ def is_large(records: bytes) -> bool:
 
 
 def end_of_record(records: bytes, position: int) -> int:
-    """Where the record that begins at `position` says that it ends. Raises IndexError and ValueError."""
+    """Where the record that begins at `position` says that it ends, further on. Raises IndexError and ValueError."""
     length, position = decode_varint_py(records, position)
+    if length <= 0:
+        raise ValueError(f"a record of {length} bytes")
     end: int = position + length
     return end
 
