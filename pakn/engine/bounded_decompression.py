@@ -120,8 +120,10 @@ def is_large(records: bytes) -> bool:
 
 
 def end_of_record(records: bytes, position: int) -> int:
-    """Where the record that begins at `position` says that it ends. Raises IndexError and ValueError."""
+    """Where the record that begins at `position` says that it ends, further on. Raises IndexError and ValueError."""
     length, position = decode_varint_py(records, position)
+    if length <= 0:
+        raise ValueError(f"a record of {length} bytes")
     end: int = position + length
     return end
 

@@ -3,6 +3,8 @@
 A record is kept byte for byte; its headers become `original-...` headers beside the reason and the place it came from.
 """
 
+import asyncio
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from aiokafka.errors import MessageSizeTooLargeError
@@ -13,6 +15,7 @@ from pakn.engine.kafka import Record
 from pakn.errors import GiveUp
 from schemas import topics
 
+_TOGETHER = 1024 * 1024  # bytes of letters that are sent at once
 _MOST_HEADERS, _LONGEST_HEADER = 50, 2000  # headers are copied as text, which may be three times as long
 
 
@@ -32,6 +35,29 @@ def _headers(record: Record, reason: GiveUp) -> dict[str, str]:
         text = value[:_LONGEST_HEADER].decode(errors="replace") if value is not None else ""
         headers.setdefault(f"original-{key[:_LONGEST_HEADER]}", text)
     return headers
+
+
+async def publish_all(broker: KafkaBroker, namespace: str, service: str, letters: Iterable[tuple[Record, GiveUp]]) -> None:
+    """The same for many records: those of a flood go out together, so that it holds up nobody for an answer each."""
+    for some in _portions(letters):
+        sent = await asyncio.gather(*(publish(broker, namespace, service, *row) for row in some), return_exceptions=True)
+        for failure in filter(None, sent):
+            raise failure
+
+
+def _portions(letters: Iterable[tuple[Record, GiveUp]]) -> Iterator[list[tuple[Record, GiveUp]]]:
+    # The client library holds a letter a dozen times while it sends it.
+    some: list[tuple[Record, GiveUp]] = []
+    room = _TOGETHER
+    for row in letters:
+        size = len(row[0].value or b"") + len(row[0].key or b"") + _MOST_HEADERS * 100
+        if some and size > room:
+            yield some
+            some, room = [], _TOGETHER
+        some.append(row)
+        room -= size
+    if some:
+        yield some
 
 
 async def publish(broker: KafkaBroker, namespace: str, service: str, record: Record, reason: GiveUp) -> None:

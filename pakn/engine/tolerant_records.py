@@ -53,7 +53,7 @@ class _RecordByRecord(default_records._DefaultRecordBatchPy):  # type: ignore[mi
         position, place = 0, self.base_offset
         for _ in range(self._num_records):
             end = bounded_decompression.end_of_record(records, position)
-            if not position < end <= len(records):
+            if end > len(records):
                 raise CorruptRecordException(f"a record of {end - position} bytes")
             record = self._one(records[position:end], bounded_decompression.is_large(records))
             if isinstance(record, Exception):

@@ -135,7 +135,7 @@ class Turn:
                 given_up = GivenUp(record, reason)
                 if self.refuse:
                     await kafka.publish(self.broker, self.settings.namespace, self.refuse(given_up))
-                await self._dead_letter(given_up)
+                await self._dead_letters([given_up])
         return kafka.parted(records, waiting)[1]
 
     async def _run(self, records: Sequence[Record]) -> list[Record]:
@@ -164,8 +164,7 @@ class Turn:
         if self.refuse:
             facts = [*facts, *(fact for row in given_up for fact in self.refuse(row))]
         await kafka.publish(self.broker, self.settings.namespace, facts)
-        for row in given_up:
-            await self._dead_letter(row)
+        await self._dead_letters(given_up)
         for received in batch:
             metrics.events_consumed.labels(received.envelope.name, "handled").inc()
         if outcome.repeated:
@@ -209,12 +208,14 @@ class Turn:
         envelope = Envelope(dead_letters.origin(record), f"pakn.{name}.v1", name, record.topic, at, key, "")
         return Received(envelope, Tombstone(), topic, record.partition, record.offset, at, record)
 
-    async def _dead_letter(self, row: GivenUp) -> None:
-        await dead_letters.publish(self.broker, self.settings.namespace, self.service, row.record, row.reason)
-        metrics.dead_letters.labels(row.reason.reason).inc()
-        name = row.received.envelope.name if row.received else "unknown"
-        metrics.events_consumed.labels(name, "dead").inc()
-        log.warning("dead_letter", reason=row.reason.reason, origin=dead_letters.origin(row.record), type=name)
+    async def _dead_letters(self, rows: Sequence[GivenUp]) -> None:
+        letters = [(row.record, row.reason) for row in rows]
+        await dead_letters.publish_all(self.broker, self.settings.namespace, self.service, letters)
+        for row in rows:
+            metrics.dead_letters.labels(row.reason.reason).inc()
+            name = row.received.envelope.name if row.received else "unknown"
+            metrics.events_consumed.labels(name, "dead").inc()
+            log.warning("dead_letter", reason=row.reason.reason, origin=dead_letters.origin(row.record), type=name)
 
     def _note_progress(self, records: Sequence[Record]) -> None:
         self.progress(records)

@@ -32,7 +32,9 @@ Place = tuple[str, int]
 
 @pytest.fixture(scope="module")
 async def deployment(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
-    async with deployed(servers, tmp_path_factory.mktemp("fuzz")) as made:
+    # Letters and timers are not what is looked at, and cost the database as much as all the rest.
+    slow = {"PAKN_NOTIFY__TICK_SECONDS": "600", "PAKN_DEADLINES__TICK_SECONDS": "5"}
+    async with deployed(servers, tmp_path_factory.mktemp("fuzz"), **slow) as made:
         yield made
 
 
@@ -71,7 +73,7 @@ async def send_all(deployment: Deployment, made: OddRecords) -> Sent:
             if error:
                 sent.refused[error] += 1
             elif batch.broken:
-                sent.broken.append((batch.topic, first, 3))
+                sent.broken.append((batch.topic, first, batch.broken))
             else:
                 sent.records |= {(batch.topic, first + place): row for place, row in enumerate(batch.records)}
             if number % 3 == 0:
@@ -96,7 +98,7 @@ async def read_to_the_end(deployment: Deployment) -> None:
         return not await left()
 
     async with kafka.administering(settings.kafka) as admin, kafka.make_consumer(settings.kafka) as consumer:
-        await until(done, "every service has committed all of its topics", 240)
+        await until(done, "every service has committed all of its topics", 120 + RECORDS / 10)
 
 
 def places(rows: list[str], namespace: str) -> Counter[Place]:
@@ -108,7 +110,7 @@ def places(rows: list[str], namespace: str) -> Counter[Place]:
     return found
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3000)
 async def test_every_good_record_arrives_once_and_every_other_is_answered_for(
     deployment: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,7 +133,8 @@ async def test_every_good_record_arrives_once_and_every_other_is_answered_for(
     assert max(more.values()) * _MB < MOST_MORE, f"{more} MB more"
 
     registered = Counter((row.topic, str(row.data["submission_id"])) for row in observer.found("SubmissionRegistered"))
-    submitted = Counter(row.subject for row in observer.found("FeedbackSubmitted", topic="feedback"))
+    firsts = ("FeedbackSubmitted", "FeedbackNotAccepted")
+    submitted = Counter(row.subject for name in firsts for row in observer.found(name, topic="feedback"))
     good = [(place[0].replace("inbox", "outbox"), row.own_id) for place, row in sent.of(Fate.GOOD, "inbox").items()]
     good += [(f"outbox.{portal}", own_id) for portal, own_id in sent.plain]
     assert {row: registered[row] for row in good if registered[row] != 1} == {}, "each is registered once"
@@ -154,7 +157,7 @@ async def test_every_good_record_arrives_once_and_every_other_is_answered_for(
         assert (place in dead) != (registered[place[0].replace("inbox", "outbox"), row.own_id] == 1)
     ranges = {(topic, first + place) for topic, first, count in sent.broken for place in range(count)}
     assert dead.keys() - wrong.keys() - either.keys() <= ranges, "no good record is a dead letter"
-    assert all(dead[topic, first + count - 1] for topic, first, count in sent.broken)
+    assert [row for row in sent.broken if not dead[row[0], row[1] + row[2] - 1]] == []
     with capsys.disabled():
         print(f"Fuzz: {len(good) + accepted.total()} good, {len(wrong)} wrong, {len(either)} changed at random")
         print(f"Fuzz: {len(sent.broken)} broken batches taken, {sent.refused.total()} batches refused by the broker")

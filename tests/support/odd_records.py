@@ -37,12 +37,12 @@ class Odd:
 
 @dataclass(frozen=True)
 class Batch:
-    """What is sent at once to `topic`. Of a batch that is `broken` only its last offset is spoken for, by one dead letter."""
+    """What is sent at once to `topic`. A batch that is `broken` takes so many offsets, and the last of them is a dead letter."""
 
     topic: str
     raw: bytes
     records: Sequence[Odd]
-    broken: bool = False
+    broken: int = 0
 
 
 @dataclass
@@ -65,11 +65,11 @@ class OddRecords:
         topic = f"inbox.{party}" if kind == INBOX else f"actions.{party}"
         codec, count = dice.choice(_CODECS), dice.choice((1, 1, 2, 5, 12, 25))
         if dice.random() < 0.06:
-            return Batch(topic, self._broken(codec), [], broken=True)
+            return Batch(topic, *self._broken(codec))
         records = [self._record(place, kind, party) for place in range(count)]
         return Batch(topic, packed([record.raw for record in records], codec), records)
 
-    def _broken(self, codec: int) -> bytes:
+    def _broken(self, codec: int) -> tuple[bytes, Sequence[Odd], int]:
         dice = self._random
         whole = b"".join(varint(len(row)) + row for row in (raw_record(place, b"k", b"{}") for place in range(3)))
         body = bytearray(PACKERS[codec](whole))
@@ -83,8 +83,10 @@ class OddRecords:
             case 3:
                 body = bytearray(PACKERS[codec](varint(70_000) + whole))
             case _:
-                return bomb(20) if dice.random() < 0.2 else around(bytes(body), 3, dice.choice(_CODECS))
-        return around(bytes(body), 3, codec)
+                if dice.random() < 0.2:
+                    return bomb(20), [], 1
+                codec = dice.choice(_CODECS)
+        return around(bytes(body), 3, codec), [], 3
 
     def _record(self, place: int, kind: str, party: str) -> Odd:
         dice, self._number = self._random, self._number + 1
@@ -106,7 +108,8 @@ class OddRecords:
         """A document in order, with the id of the feedback that an action is about; none where no feedback waits."""
         if kind == INBOX:
             text = "".join(self._random.choice('aăâđêôơư ,[{"\\\n😀\u0301') for _ in range(self._random.choice((5, 50, 4000))))
-            return GOOD | {"content": f"x{text}x", "sent_at": "2026-03-01T08:00:00.5+14:00"}, ""
+            category = self._random.choice(("khac", "to-cao", "to-cao"))
+            return GOOD | {"category": category, "content": f"x{text}x", "sent_at": "2026-03-01T08:00:00.5+14:00"}, ""
         mine = next((row for row in self.cases if row[0] == party), None)
         if mine is None:
             return None

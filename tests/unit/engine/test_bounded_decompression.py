@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import struct
+import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -114,6 +115,14 @@ def test_headers_of_a_large_batch_are_counted_before_they_are_made() -> None:
         CODECS["zstd_decode"](pack("zstd", records(3, 5, b"x" * 500_000) + records(1, MAX_HEADERS + 1)))
     lawful = records(4, MAX_HEADERS, b"x" * 500_000)
     assert bounded_decompression.checked(lawful) is lawful
+
+
+@pytest.mark.parametrize("filler", [bytes(MAX_BATCH_BYTES), b"\x0c" + bytes(6)], ids=["zeros", "the shortest records"])
+def test_counting_takes_a_moment_whatever_a_batch_is_filled_with(filler: bytes) -> None:
+    """It stops all of intake meanwhile."""
+    started = time.process_time()
+    bounded_decompression.checked(filler * (MAX_BATCH_BYTES // len(filler)))
+    assert time.process_time() - started < 5
 
 
 @given(damage=st.lists(st.tuples(st.integers(0, 2_000), st.binary(min_size=1, max_size=12)), max_size=5))
