@@ -27,7 +27,7 @@ from pakn.engine.isolation import Isolation
 from pakn.engine.kafka import OnBatch
 from pakn.engine.progress import Progress
 from pakn.engine.quarantine_store import QuarantineStore
-from pakn.engine.reachability import Reachability
+from pakn.engine.reachability import SERVER_ERRORS, Reachability
 from pakn.errors import CannotRun, describe
 from pakn.logs import logger
 from pakn.settings import HttpSettings, Settings, networks
@@ -74,7 +74,7 @@ class Service:
         self.http_database = mongo.database(self._impatient, settings.namespace, name)
         self.broker = kafka.make_broker(settings, name)
         self.reachability = Reachability(settings, self._impatient)
-        self.isolation = Isolation(settings, name, QuarantineStore(self.database), self.reachability.explains)
+        self.isolation = Isolation(settings, name, QuarantineStore(self.database), self.reachability.explains, self.fatal)
         # A turn that is tried again for as long as it may be is no consumer that hangs.
         self.progress = Progress(lambda: self.isolation.waiting, max(_STALL_SECONDS, 2 * settings.retry_seconds))
         self.answers, self.reads = role != "worker", role != "web"
@@ -108,7 +108,7 @@ class Service:
         while True:
             try:
                 await action()
-            except (PyMongoError, KafkaError, OSError) as error:
+            except SERVER_ERRORS as error:
                 if not await self.reachability.explains(error):
                     name = getattr(action, "func", action).__name__
                     log.warning("periodic_work_failed", action=name, error=describe(error))
