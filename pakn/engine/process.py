@@ -23,6 +23,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pymongo.errors import PyMongoError
 
 from pakn.engine import kafka, mongo, problems
+from pakn.engine.http_protocol import BoundedHttp
 from pakn.engine.isolation import Isolation
 from pakn.engine.kafka import OnBatch
 from pakn.engine.progress import Progress
@@ -51,6 +52,8 @@ def server_config(app: Any, settings: HttpSettings, port: int) -> uvicorn.Config
         app,
         host=settings.host,
         port=port,
+        http=BoundedHttp,
+        ws="none",
         log_config=None,
         access_log=False,
         # The library believes 127.0.0.1 by itself; here nobody is believed who is not named.
