@@ -7,7 +7,10 @@ import asyncio
 import json
 from typing import Any
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from pakn.settings import HttpSettings, networks
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request's first line and headers, beside one piece as the loop reads it (256 KB)."""
@@ -86,3 +89,21 @@ class BoundedHttp(HttpToolsProtocol):
         head = f"content-type: application/problem+json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[status] + head.encode() + body)
         self.transport.close()
+
+
+def server_config(app: Any, settings: HttpSettings, port: int) -> uvicorn.Config:
+    """How the ASGI application `app` is served on this port."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=port,
+        http=BoundedHttp,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        # The library believes 127.0.0.1 by itself; here nobody is believed who is not named.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(network) for network in networks(settings.trusted_proxies)],
+        lifespan="on",
+        timeout_graceful_shutdown=5,
+    )

@@ -22,8 +22,8 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pymongo.errors import PyMongoError
 
-from pakn.engine import kafka, mongo, problems
-from pakn.engine.http_protocol import BoundedHttp
+from pakn.engine import kafka, mongo, problems, standstill
+from pakn.engine.http_protocol import server_config
 from pakn.engine.isolation import Isolation
 from pakn.engine.kafka import OnBatch
 from pakn.engine.progress import Progress
@@ -31,7 +31,7 @@ from pakn.engine.quarantine_store import QuarantineStore
 from pakn.engine.reachability import SERVER_ERRORS, Reachability
 from pakn.errors import CannotRun, describe
 from pakn.logs import logger
-from pakn.settings import HttpSettings, Settings, networks
+from pakn.settings import Settings
 from schemas import Fact
 from schemas.topics import ServiceName, TopicName
 
@@ -44,24 +44,6 @@ _FATAL_STOP_SECONDS = 5.0
 NO_DATABASE = "no_database"
 Job = Callable[[], Awaitable[None]]
 Role = Literal["web", "worker"]
-
-
-def server_config(app: Any, settings: HttpSettings, port: int) -> uvicorn.Config:
-    """How the ASGI application `app` is served on this port."""
-    return uvicorn.Config(
-        app,
-        host=settings.host,
-        port=port,
-        http=BoundedHttp,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        # The library believes 127.0.0.1 by itself; here nobody is believed who is not named.
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=[str(network) for network in networks(settings.trusted_proxies)],
-        lifespan="on",
-        timeout_graceful_shutdown=5,
-    )
 
 
 class Service:
@@ -168,7 +150,10 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Litestar) -> AsyncGenerator[None, None]:
+        # Where tests run a service inside their own process, nobody ends that.
+        watched = [asyncio.create_task(standstill.watch(), name="standstill")] if self._server is not None else []
         self._tasks = [
+            *watched,
             asyncio.create_task(self._guarded(self.reachability.run), name="reachability"),
             asyncio.create_task(self._guarded(self._connect), name="connect"),
         ]

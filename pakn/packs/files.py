@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar, cast
 
 import yaml
 
-from schemas.values import composed
+from schemas.composed import composed
 
 # The loader on libyaml is ten times as fast; the one in Python reads the same and is there where libyaml is not.
 _Loader: Final = cast(type[yaml.SafeLoader], getattr(yaml, "CSafeLoader", yaml.SafeLoader))

@@ -14,8 +14,9 @@ import schemas
 from pakn.packs.load import Pack
 from pakn.packs.models import Category
 from schemas import Fact, topics
+from schemas.composed import composed
 from schemas.portal_submission import Sender, Submission
-from schemas.values import Attachment, Channel, Fault, composed, faults_of
+from schemas.values import Attachment, Channel, Fault, faults_of
 from services.intake.feedback import Feedback, Recorded, SenderDetails
 
 SOURCE = "/pakn/intake"

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from uvicorn.server import ServerState
 
-from pakn.engine.http_protocol import MAX_HEADERS, BoundedHttp
-from pakn.engine.process import server_config
+from pakn.engine.http_protocol import MAX_HEADERS, BoundedHttp, server_config
 from pakn.settings import HttpSettings
 
 asked: list[str] = []

@@ -4,7 +4,7 @@ import unicodedata
 from typing import Final
 from urllib.parse import quote
 
-from schemas.values import composed
+from schemas.composed import composed
 
 MAX_NAME: Final = 200
 # Marks that turn the direction of text: with them `gpj.exe` is shown as `exe.jpg`.

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pakn.engine.process import server_config
+from pakn.engine.http_protocol import server_config
 from pakn.settings import HttpSettings
 
 

@@ -17,8 +17,9 @@ from pydantic import TypeAdapter
 import schemas
 from pakn.links import read_code
 from pakn.packs.files import read_text
+from schemas.composed import composed, stream_safe
 from schemas.portal_submission import InlineFile, PortalSubmission
-from schemas.values import Attachment, Line, Text, composed, stream_safe
+from schemas.values import Attachment, Line, Text
 from services.intake import domain
 from services.intake.doors import bodies
 from services.intake.sender_acts import Supplement
