@@ -48,7 +48,8 @@ class Progress:
         self._idle_or_done_at = self._excused_at = time.monotonic()
 
     def excuse(self) -> None:
-        """Record that nothing can be handled now, and that the consumer is not at fault. This is no progress."""
+        """Record that nothing can be handled now and the consumer is not at fault, or that a long batch goes on. This is no
+        progress."""
         self._excused_at = time.monotonic()
 
     @property

@@ -60,7 +60,9 @@ def build_app(
     limits = UploadLimits(intake.uploads, intake.upload_seconds, intake.silent_seconds, networks(intake.unlimited_networks))
     scanner = Scanner(settings.intake.clamd) if settings.intake.clamd else None
     images = Images()
-    inspection, asked_inspection = (Inspection(pack, kept, images, scanner) for kept in (files, asked_files))
+    inspection = Inspection(pack, files, images, scanner, service.progress.excuse)
+    # The files of requests say nothing of a consumer that hangs.
+    asked_inspection = Inspection(pack, asked_files, images, scanner)
     explains = service.reachability.explains
     outbox = Outbox(store, service.publish, time, instance or str(uuid.uuid4()), explains)
     registrar = Registrar(store, pack, secret_key)
