@@ -5,6 +5,7 @@ import unicodedata
 from urllib.parse import quote
 
 _APART = re.compile(r"[^0-9A-Z]+")
+_LONGEST = 100  # characters of a code as somebody may type it
 
 
 def feedback_path(code: str) -> str:
@@ -29,6 +30,8 @@ def read_code(text: str, prefix: str = "") -> str:
     `prefix` is the pack's, which may be left out then: `20261126-42` is `PAKN.20261126.0042`. A text that cannot be a code comes
     back as it is; no feedback has it.
     """
+    if len(text) > _LONGEST:
+        return text
     plain = unicodedata.normalize("NFKC", text).upper()
     plain = "".join(str(unicodedata.decimal(letter)) if letter.isdecimal() else letter for letter in plain)
     parts = [part for part in _APART.split(plain) if part]

@@ -20,11 +20,11 @@ from pymongo.errors import PyMongoError
 
 from pakn import metrics
 from pakn.engine import kafka, quarantine
-from pakn.engine.kafka import OnBatch, Record, part_of, partition_of
+from pakn.engine.kafka import Fatal, OnBatch, Record, part_of, partition_of
 from pakn.engine.put_off import PutOff
 from pakn.engine.quarantine import QUARANTINED, Note, Standing
 from pakn.engine.quarantine_store import Noted, QuarantineStore, surely
-from pakn.engine.reachability import Explains
+from pakn.engine.reachability import SERVER_ERRORS, Explains
 from pakn.engine.trial import Trial
 from pakn.errors import describe
 from pakn.logs import logger
@@ -43,9 +43,9 @@ _PUT_OFF_SECONDS = 30.0
 class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
     """The partitions of one service's process. `run` is to run beside the reading, and `let_go` ends it."""
 
-    def __init__(self, settings: Settings, service: ServiceName, store: QuarantineStore, explains: Explains) -> None:
+    def __init__(self, settings: Settings, service: ServiceName, store: QuarantineStore, explains: Explains, fatal: Fatal) -> None:
         """Connects to nothing."""
-        self._explains = explains
+        self._explains, self._fatal = explains, fatal
         self._settings, self._service, self._store = settings, service, store
         self._limits = settings.quarantine
         self._holder = uuid.uuid4().hex
@@ -72,7 +72,8 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
     ) -> Any:
         """Read `topics` as `kafka.subscribe` does, with this between the client library and `on_batch`."""
         self._on_batch, self._inner = on_batch, listener
-        self._subscriber = kafka.subscribe(broker, self._settings, self._service, topics, self._handle, self, gather_ms)
+        handle = kafka.never_passed_over(self._handle, self._fatal)
+        self._subscriber = kafka.subscribe(broker, self._settings, self._service, topics, handle, self, gather_ms)
         return self._subscriber
 
     @property
@@ -94,11 +95,11 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
         log.warning("partitions_put_off", topics=sorted(partition.topic for partition in partitions), seconds=_PUT_OFF_SECONDS)
 
     def blame(self, error: BaseException | None = None) -> None:
-        """The process ends now. Unless the error explains it, the next one is told that the records in hand may have ended it.
+        """Leave this process's notes at its end, unless `error` explains it, so that the next owner blames the records in hand.
 
         Without an error: a process that hangs. Only a batch that is being handled can be the cause of that.
         """
-        self._blamed |= self._handling if error is None else not quarantine.is_explained(error)
+        self._blamed |= self._handling if error is None else not quarantine.is_explained(error, self._trial is not None)
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Others may own these from now on."""
@@ -135,7 +136,7 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
             try:
                 async with self._turn:
                     await self._look()
-            except (PyMongoError, KafkaError, OSError) as error:
+            except SERVER_ERRORS as error:
                 if not await self._explains(error):
                     log.warning("partitions_not_looked_at", error=describe(error))
             with suppress(TimeoutError):
@@ -272,11 +273,10 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
             records: Sequence[Record] = message.raw_message
             if waiting := {partition_of(record) for record in records} & self._must_wait():
                 records = await kafka.put_back(message, waiting)
-            if (trial := self._trial) is None:
-                if records:
-                    await self._on_batch(message if len(records) == len(message.raw_message) else part_of(message, records))
-            else:
+            if (trial := self._trial) is not None:
                 await self._hand_over_singly(trial, message, [r for r in records if partition_of(r) == trial.partition])
+            elif records:
+                await self._on_batch(part_of(message, records))
             self._put_off.went_on(map(partition_of, records))
             self._handling = False
 

@@ -23,6 +23,7 @@ from faststream.security import BaseSecurity, SASLPlaintext
 
 from pakn import metrics
 from pakn.engine import tolerant_records
+from pakn.errors import describe
 from pakn.settings import KafkaSettings, Settings
 from schemas import Fact
 from schemas.topics import ServiceName
@@ -35,6 +36,7 @@ _ANSWER_SECONDS = 5.0
 _LONGEST_TURN_MS = 24 * 60 * 60 * 1000
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 OnBatch = Callable[[KafkaMessage], Awaitable[None]]
+Fatal = Callable[[str, Exception], None]
 
 
 def topic_name(namespace: str, topic: str) -> str:
@@ -123,6 +125,22 @@ def subscribe(
 
     subscriber(on_batch)
     return subscriber
+
+
+def never_passed_over(on_batch: OnBatch, fatal: Fatal) -> OnBatch:
+    """`on_batch`, whose failure ends the process through `fatal`.
+
+    The library takes a handler that raises for one that is done, and the next commit would pass over its batch.
+    """
+
+    async def handled(message: KafkaMessage) -> None:
+        try:
+            await on_batch(message)
+        except Exception as error:
+            fatal(f"a batch of {len(message.raw_message)} could not be handed on: {describe(error)}", error)
+            await asyncio.Event().wait()
+
+    return handled
 
 
 def assign_paused(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:

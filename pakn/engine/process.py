@@ -23,11 +23,12 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pymongo.errors import PyMongoError
 
 from pakn.engine import kafka, mongo, problems
+from pakn.engine.http_protocol import BoundedHttp
 from pakn.engine.isolation import Isolation
 from pakn.engine.kafka import OnBatch
 from pakn.engine.progress import Progress
 from pakn.engine.quarantine_store import QuarantineStore
-from pakn.engine.reachability import Reachability
+from pakn.engine.reachability import SERVER_ERRORS, Reachability
 from pakn.errors import CannotRun, describe
 from pakn.logs import logger
 from pakn.settings import HttpSettings, Settings, networks
@@ -51,6 +52,8 @@ def server_config(app: Any, settings: HttpSettings, port: int) -> uvicorn.Config
         app,
         host=settings.host,
         port=port,
+        http=BoundedHttp,
+        ws="none",
         log_config=None,
         access_log=False,
         # The library believes 127.0.0.1 by itself; here nobody is believed who is not named.
@@ -74,7 +77,7 @@ class Service:
         self.http_database = mongo.database(self._impatient, settings.namespace, name)
         self.broker = kafka.make_broker(settings, name)
         self.reachability = Reachability(settings, self._impatient)
-        self.isolation = Isolation(settings, name, QuarantineStore(self.database), self.reachability.explains)
+        self.isolation = Isolation(settings, name, QuarantineStore(self.database), self.reachability.explains, self.fatal)
         # A turn that is tried again for as long as it may be is no consumer that hangs.
         self.progress = Progress(lambda: self.isolation.waiting, max(_STALL_SECONDS, 2 * settings.retry_seconds))
         self.answers, self.reads = role != "worker", role != "web"
@@ -108,7 +111,7 @@ class Service:
         while True:
             try:
                 await action()
-            except (PyMongoError, KafkaError, OSError) as error:
+            except SERVER_ERRORS as error:
                 if not await self.reachability.explains(error):
                     name = getattr(action, "func", action).__name__
                     log.warning("periodic_work_failed", action=name, error=describe(error))

@@ -16,8 +16,8 @@ from pakn.engine.kafka import OnBatch, Record, partition_of
 
 
 class Progress:
-    """Of one subscriber. `waiting` gives the partitions that wait for an operator or for what is away; they are no sign of
-    a consumer that hangs.
+    """Progress of one subscriber. `waiting` returns the partitions that wait for an operator or for a server that is away;
+    they count for no lag.
 
     A consumer of the client library can hang after a broker restart without a sign. When records wait and none is handled for
     `stall_seconds`, a fresh process is the cure.
@@ -46,6 +46,7 @@ class Progress:
     def note(self, _records: Sequence[Record] = ()) -> None:
         """Record that a batch was committed, or that no record waits."""
         self._idle_or_done_at = self._excused_at = time.monotonic()
+        metrics.last_progress.set_to_current_time()
 
     def excuse(self) -> None:
         """Record that nothing can be handled now and the consumer is not at fault, or that a long batch goes on. This is no
@@ -79,4 +80,3 @@ class Progress:
         self.lag = sum(lag for partition, lag in lags.items() if partition not in waiting)
         if self.lag == 0:
             self.note()
-            metrics.last_progress.set_to_current_time()

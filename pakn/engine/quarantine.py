@@ -1,4 +1,4 @@
-"""Quarantine, the decision: which record ends the process again and again, told from what stands of each partition. Pure.
+"""Decides from each partition's stored state which record ends the process again and again. Pure.
 
 A process that takes a partition notes so, and takes the note back at an end that it can explain. A note that nobody took back
 is an unexplained death: killed, out of memory, or an error that no server answers for. Two of them at the same offset make a
@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from aiokafka.errors import KafkaError
-from pymongo.errors import PyMongoError
-
+from pakn.engine.fuse import Blown
+from pakn.engine.reachability import SERVER_ERRORS
 from pakn.errors import CannotRun, TryAgain
 from pakn.settings import QuarantineSettings
 
@@ -103,6 +102,9 @@ def acquitted(at: int) -> Standing:
     return Standing(at)
 
 
-def is_explained(error: BaseException) -> bool:
-    """Whether this end of a process is a server's or the settings' matter, so that no record answers for it."""
-    return isinstance(error, PyMongoError | KafkaError | OSError | TryAgain | CannotRun)
+def is_explained(error: BaseException, on_trial: bool = False) -> bool:
+    """Whether this end of a process is a server's or the settings' matter, so that no record answers for it.
+
+    While a record is on trial it answers for a blown fuse too: a process that handles nothing else would end so for ever.
+    """
+    return isinstance(error, (*SERVER_ERRORS, TryAgain, CannotRun)) and not (on_trial and isinstance(error, Blown))

@@ -78,7 +78,8 @@ class QuarantineStore:
 
     async def release(self, partition: TopicPartition, offset: int, standing: Standing) -> bool:
         """An operator has the record at `offset` tried again. False if the partition is not in quarantine there."""
-        done = await self._rows.update_one({"_id": _key(partition), "held": offset}, {"$set": asdict(standing)})
+        change = {"$set": asdict(standing), "$unset": {"skip": "", "why": ""}}
+        done = await self._rows.update_one({"_id": _key(partition), "held": offset}, change)
         return bool(done.matched_count)
 
     async def skip(self, partition: TopicPartition, offset: int, why: str) -> bool:

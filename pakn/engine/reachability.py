@@ -21,6 +21,8 @@ from pakn.settings import Settings, mongo_hosts
 log = logs.logger(__name__)
 ServerName = Literal["mongodb", "kafka"]
 # What a person calls them, in the names of log lines.
+SERVER_ERRORS = (PyMongoError, KafkaError, FastStreamException, OSError)
+"""What a server that is away, or that refuses, raises through its client library."""
 _CALLED = {"mongodb": "database", "kafka": "kafka"}
 _LIBRARIES = {"mongodb": "pymongo", "kafka": "aiokafka"}
 _LOOK_SECONDS, _LOOK_AGAIN_SECONDS = 2.0, 0.5
@@ -115,7 +117,7 @@ class Reachability:
 
     async def explains(self, error: BaseException | None) -> bool:
         """Whether this failure comes of a server that is away, whose loss is logged by now."""
-        if not isinstance(error, PyMongoError | KafkaError | FastStreamException | OSError | TryAgain):
+        if not isinstance(error, (*SERVER_ERRORS, TryAgain)):
             return False
         if not self.away and not isinstance(error, TryAgain):
             await self.look()

@@ -25,28 +25,28 @@ def parse(record: Record) -> tuple[Envelope, bytes | None]:
 
 def readable_id(record: Record) -> str:
     """The id that the sender gave a record, at most 1000 characters; empty where there is none, or none within the bounds."""
-    return schemas.readable_id(record.headers, None if _excess(record.value) else record.value)
+    return schemas.readable_id(record.headers, None if excess(record.value) else record.value)
 
 
 def readable_data(record: Record) -> dict[str, Any]:
     """The JSON object that a record carries; empty where it carries none, or none within the bounds."""
-    if _excess(record.value):
+    if excess(record.value):
         return {}
     data = schemas.readable_data(record.headers, record.value)
-    return {} if _excess(data) else schemas.readable_object(data)
+    return {} if excess(data) else schemas.readable_object(data)
 
 
 def _check(value: bytes | None) -> None:
-    if text := _excess(value):
+    if text := excess(value):
         raise GiveUp("invalid", text)
 
 
-def _excess(value: bytes | None) -> str:
+def excess(value: bytes | None) -> str:
     """Why a value would take more memory and time to parse than any lawful one; empty for others. Nothing is parsed."""
     if value is None:
         return ""
     if len(value) > MAX_RECORD_BYTES:
-        return f"the value has {len(value)} bytes; no topic takes more than {MAX_RECORD_BYTES}"
+        return f"the value has {len(value)} bytes; at most {MAX_RECORD_BYTES} are read"
     if (marks := sum(map(value.count, (b"[", b"{", b",")))) > MAX_JSON_MARKS:
         return f"the value has {marks} brackets, braces and commas; at most {MAX_JSON_MARKS} are read"
     return ""

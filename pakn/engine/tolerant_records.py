@@ -83,7 +83,7 @@ def marked(offset: int, timestamp: int, error: Exception) -> Any:
 
 class TolerantBatch:
     """A batch of which every record is given; all else is the library's own. `base_of_next` is where the next batch of the
-    fetch begins, and `held` the bytes of memory that the records given so far take."""
+    fetch begins, and `taken_bytes` the memory that the records given so far take."""
 
     def __init__(self, batch: Any, raw: bytes, base_of_next: int | None) -> None:
         self._batch = batch
@@ -91,7 +91,7 @@ class TolerantBatch:
         self._base_of_next = base_of_next
         self._records: Iterator[Any] | None = None
         self._whole = True
-        self.held = 0
+        self.taken_bytes = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
@@ -103,8 +103,8 @@ class TolerantBatch:
         if self._records is None:
             self._records = self._all_records()
         record = next(self._records)
-        self.held += len(record.value or b"") + len(record.key or b"") + _HEADER_BYTES * len(record.headers)
-        self.held += sum(len(name) + len(value or b"") for name, value in record.headers)
+        self.taken_bytes += len(record.value or b"") + len(record.key or b"") + _HEADER_BYTES * len(record.headers)
+        self.taken_bytes += sum(len(name) + len(value or b"") for name, value in record.headers)
         return record
 
     def validate_crc(self) -> bool:
@@ -167,13 +167,13 @@ class TolerantRecords(memory_records._MemoryRecordsPy):  # type: ignore[misc]
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
         self._batch: TolerantBatch | None = None
-        self._held = 0
+        self._taken_bytes = 0
 
     def has_next(self) -> bool:
         if self._batch is not None:
             # Let go at once: a batch keeps all that it unfolded to.
-            self._held, self._batch = self._held + self._batch.held, None
-        return bool(super().has_next()) and self._held < _ENOUGH_BYTES
+            self._taken_bytes, self._batch = self._taken_bytes + self._batch.taken_bytes, None
+        return bool(super().has_next()) and self._taken_bytes < _ENOUGH_BYTES
 
     def next_batch(self) -> Any:
         raw = bytes(self._next_slice) if self._next_slice is not None else b""

@@ -14,14 +14,13 @@ import stamina
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker, KafkaMessage
 from pydantic import ValidationError
-from pymongo.errors import PyMongoError
 
 import schemas
 from pakn import metrics
 from pakn.engine import dead_letters, fuse, kafka, record_values
-from pakn.engine.kafka import Record
+from pakn.engine.kafka import Fatal, Record
 from pakn.engine.poison import is_poison
-from pakn.engine.reachability import Explains
+from pakn.engine.reachability import SERVER_ERRORS, Explains
 from pakn.engine.received import GivenUp, Handler, Outcome, Received, Refusal, Tombstone, appended_at
 from pakn.errors import GiveUp, TryAgain, describe
 from pakn.logs import logger
@@ -56,7 +55,7 @@ class Turn:
     broker: KafkaBroker
     handler: Handler
     wanted: frozenset[str]
-    fatal: Callable[[str, Exception], None]
+    fatal: Fatal
     progress: Callable[[Sequence[Record]], None]
     refuse: Refusal | None = None
     explains: Explains = _nothing_is_away
@@ -86,11 +85,13 @@ class Turn:
             if waiting:
                 assert self.put_off is not None
                 await self.put_off(message, waiting)
-            await kafka.commit(kafka.part_of(message, records))
+            if records:
+                await kafka.commit(kafka.part_of(message, records))
         except KafkaError as error:
             # After a rebalance the partition is another's; it handles the batch again, which changes nothing.
             log.warning("commit_failed", error=type(error).__name__)
-        self._note_progress(records)
+        if records:
+            self._note_progress(records)
 
     async def _try(self, records: Sequence[Record]) -> list[Record] | None:
         """Try for `retry_seconds`: the records that wait, or none when a server is away. Raises what else fails."""
@@ -116,7 +117,7 @@ class Turn:
         """Log why a turn failed, unless that is said already."""
         if isinstance(error, fuse.Blown) or await self.explains(error):
             return
-        expected = isinstance(error, TryAgain | PyMongoError | KafkaError | OSError)
+        expected = isinstance(error, (*SERVER_ERRORS, TryAgain))
         if not expected or before is None or describe(before) != describe(error):
             log.warning("turn_failed", error=describe(error), exc_info=None if expected else error)
 
@@ -219,7 +220,6 @@ class Turn:
 
     def _note_progress(self, records: Sequence[Record]) -> None:
         self.progress(records)
-        metrics.last_progress.set_to_current_time()
         now = time.time()
         for record in records:
             metrics.event_age.observe(max(now - record.timestamp / 1000, 0))

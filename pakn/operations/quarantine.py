@@ -83,6 +83,8 @@ def _skip(
     settings = settings_or_stop()
     row = _one(run_on_database(waiting(settings)), place, service)
     kept = _on_kafka(settings, skip(settings, row, why.strip()))
+    if kept is None:
+        stop(f"{place} is no more in quarantine, so nothing is passed over; dead.{row.service} has a copy of the record.")
     typer.echo(f"{row.service} goes on behind {place}; dead.{row.service} keeps " + ("the record." if kept else "its place only."))
 
 
@@ -123,11 +125,11 @@ async def release(settings: Settings, row: Waiting) -> bool:
         return await store.release(row.partition, row.offset, quarantine.released(noted.standing, settings.quarantine))
 
 
-async def skip(settings: Settings, row: Waiting, why: str) -> bool:
+async def skip(settings: Settings, row: Waiting, why: str) -> bool | None:
     """Put the record into the dead letters of its service with `why`, then have it passed over.
 
-    False where it could not be read, so that the dead letter holds its place only. Raises PyMongoError, KafkaError, OSError;
-    nothing is passed over then, and it may be repeated.
+    False where it could not be read, so that the dead letter holds its place only; none where it is no more in quarantine.
+    Raises PyMongoError, KafkaError, OSError; nothing is passed over then, and it may be repeated.
     """
     record = await _read_apart(settings, row)
     letter = record or _unread(row)
@@ -138,7 +140,8 @@ async def skip(settings: Settings, row: Waiting, why: str) -> bool:
     finally:
         await broker.stop()
     async with mongo.opened(settings, row.service) as database:
-        await QuarantineStore(database).skip(row.partition, row.offset, why)
+        if not await QuarantineStore(database).skip(row.partition, row.offset, why):
+            return None
     return record is not None
 
 

@@ -10,12 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from aiokafka.errors import KafkaError
-from faststream.exceptions import FastStreamException
-from pymongo.errors import PyMongoError
-
 from pakn import metrics
-from pakn.engine.reachability import Explains
+from pakn.engine.reachability import SERVER_ERRORS, Explains
 from pakn.legal_time import LegalTime
 from pakn.logs import logger
 from schemas import Fact
@@ -87,7 +83,7 @@ class Outbox:
                 try:
                     await self._publish([fact for placed in ready for fact in placed.facts])
                     await self._published_up_to(ready[-1].last)
-                except (KafkaError, FastStreamException, PyMongoError, OSError) as error:
+                except SERVER_ERRORS as error:
                     if not await self._explains(error):
                         log.warning("outbox_waits", error=type(error).__name__, pending=self._given - self._published)
 

@@ -17,7 +17,7 @@ from aiokafka import ConsumerRebalanceListener, TopicPartition
 
 from pakn import metrics
 from pakn.engine.case_store import Change, history_entry, newest
-from pakn.engine.kafka import Record
+from pakn.engine.kafka import Record, partition_of
 from pakn.engine.mongo import Document
 from pakn.errors import GiveUp, TryAgain, describe
 from pakn.legal_time import LegalTime
@@ -70,7 +70,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
     def note(self, records: Sequence[Record]) -> None:
         """These records are handled and committed."""
         for record in records:
-            partition = TopicPartition(record.topic, record.partition)
+            partition = partition_of(record)
             if partition in self.handled:
                 self.handled[partition] = record.offset + 1
 

@@ -9,6 +9,7 @@ from multipart import MultipartError, MultipartSegment, ParserLimitReached, Push
 from multipart import parse_options_header as parse_options
 from pydantic import BaseModel, ValidationError
 
+from pakn.engine import record_values
 from pakn.engine.problems import Problem
 from schemas.values import Fault, faults_of
 from services.intake.domain import File
@@ -138,10 +139,16 @@ class _Form:
 
 def parse_object(raw: bytes, faults: Sequence[Fault] = ()) -> dict[str, Any]:
     """The JSON object in `raw`. Raises Problem when there is none, with the `faults` found before."""
+    if excess := record_values.excess(raw):
+        raise Problem(413, "too-large", f"Send a smaller document: {excess}.", faults)
     try:
         document = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise Problem(400, "not-json", f"Send a JSON document; this is none: {error}"[:300], faults) from None
+    except json.JSONDecodeError as error:
+        place = f"it breaks at line {error.lineno}, column {error.colno}"
+        raise Problem(400, "not-json", f"Send a JSON document; this is none: {place}.", faults) from None
+    except (ValueError, RecursionError):
+        detail = "Send a JSON document in UTF-8, without numbers of thousands of digits and without hundreds of levels."
+        raise Problem(400, "not-json", detail, faults) from None
     if not isinstance(document, dict):
         raise Problem(400, "not-an-object", "Send a JSON object.", faults)
     return document

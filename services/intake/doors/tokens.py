@@ -26,6 +26,8 @@ def claims(authorization: str, secret_key: str) -> dict[str, Any]:
         found: dict[str, Any] = jwt.decode(
             token, secret_key, algorithms=["HS256"], audience=_AUDIENCE, options={"require": ["sub", "jti", "exp"]}
         )
-    except jwt.InvalidTokenError as error:
-        raise Problem(401, "token-refused", f"{error}; ask the operator for a new one.", headers=challenge) from None
+    except jwt.ExpiredSignatureError:
+        raise Problem(401, "token-refused", "The token has expired; ask the operator for a new one.", headers=challenge) from None
+    except jwt.InvalidTokenError:
+        raise Problem(401, "token-refused", "This is no token of ours; ask the operator for one.", headers=challenge) from None
     return found

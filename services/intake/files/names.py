@@ -4,6 +4,8 @@ import unicodedata
 from typing import Final
 from urllib.parse import quote
 
+from schemas.values import composed
+
 MAX_NAME: Final = 200
 # Marks that turn the direction of text: with them `gpj.exe` is shown as `exe.jpg`.
 _TURNING: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -19,7 +21,7 @@ def tidy(name: str) -> str:
 
     What it holds besides is not changed: `fault` tells whether the name can be taken.
     """
-    whole = unicodedata.normalize("NFC", name).strip()
+    whole = str(composed(name)).strip()
     if len(whole) <= MAX_NAME:
         return whole
     stem, dot, extension = whole.rpartition(".")

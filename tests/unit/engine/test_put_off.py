@@ -96,3 +96,27 @@ async def test_of_a_partition_with_a_record_that_waits_nothing_behind_it_is_comm
     assert committed == [(A.topic, 0), (A.topic, 1), (B.topic, 7), (B.topic, 8)]
     assert [(row.topic, row.offset) for row in progress] == committed
     assert dead == [(A.topic, 0), (B.topic, 8)]
+
+
+async def test_of_a_batch_in_which_every_record_waits_nothing_is_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client library refuses a commit of nothing, and what came behind it was never done."""
+    committed: list[Any] = []
+    progress: list[Any] = []
+    waiting: list[Any] = []
+
+    async def commit(message: Any) -> None:
+        committed.append(message)
+
+    async def put_off(_message: Any, rows: Sequence[Any]) -> None:
+        waiting.extend(rows)
+
+    async def publish_facts(*_: Any) -> None:
+        """No facts follow."""
+
+    monkeypatch.setattr(kafka, "commit", commit)
+    monkeypatch.setattr(kafka, "publish", publish_facts)
+    wanted = frozenset({"PortalSubmission"})
+    turn = Turn(Settings(namespace="t"), "intake", Mock(), SomeWait(), wanted, Mock(), progress.append, put_off=put_off)
+    await turn.on_message(Mock(raw_message=(record_of(A.topic, 2), record_of(A.topic, 3))))
+    assert [row.offset for row in waiting] == [2, 3]
+    assert (committed, progress) == ([], [])

@@ -150,3 +150,9 @@ def test_a_server_or_a_bad_release_explains_an_end_and_a_fault_in_a_turn_does_no
     for error in (AutoReconnect("away"), KafkaConnectionError("away"), OSError("refused"), TryAgain("later"), Blown("release")):
         assert quarantine.is_explained(error)
     assert not quarantine.is_explained(RecursionError("a record that nests too deeply"))
+
+
+def test_a_record_on_trial_answers_for_a_blown_fuse_too() -> None:
+    """A process that handles nothing else, since the others wait for the trial, would end so for ever."""
+    assert quarantine.is_explained(Blown("no decision of this process has gone well"))
+    assert not quarantine.is_explained(Blown("no decision of this process has gone well"), on_trial=True)

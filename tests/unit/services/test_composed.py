@@ -2,6 +2,8 @@
 
 import codecs
 import json
+import re
+import sys
 import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +15,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 import schemas
+from pakn.links import read_code
 from pakn.packs.files import read_text
 from schemas.portal_submission import InlineFile, PortalSubmission
-from schemas.values import Attachment, Line, Text
+from schemas.values import Attachment, Line, Text, composed, stream_safe
 from services.intake import domain
 from services.intake.doors import bodies
 from services.intake.sender_acts import Supplement
@@ -82,3 +85,33 @@ def test_a_byte_order_mark_before_json_by_http_is_passed_over() -> None:
 def test_what_is_read_of_the_contracts_examples_is_composed_already(name: str) -> None:
     text = (Path(schemas.__file__).parent / "examples" / f"{name}.json").read_text()
     assert unicodedata.is_normalized("NFC", text)
+
+
+MARKS = "\u0315\u0300"
+
+
+def test_any_number_of_accents_on_one_letter_is_composed() -> None:
+    """Half a megabyte of them stopped intake for minutes: the library puts them into order, by the square of their number."""
+    text = "a" + MARKS * 250_000
+    found = composed(text)
+    assert found.replace("\u034f", "").count("\u0315") == 250_000
+    assert read_code(text) == text
+
+
+@given(st.text(st.sampled_from("aệ \u0300\u0323\u0315\u200b,"), max_size=200))
+def test_a_text_without_floods_of_accents_is_composed_as_the_standard_says(text: str) -> None:
+    flood = re.search("[\u0300\u0323\u0315]{31}", unicodedata.normalize("NFKD", text))
+    nothing = not text.isascii() and not text.strip(" \u0300\u0323\u0315\u200b")
+    assert flood or composed(text) == ("" if nothing else unicodedata.normalize("NFC", text))
+    assert composed(composed(text)) == composed(text)
+
+
+def test_every_mark_that_is_put_into_order_is_looked_for() -> None:
+    marks = [letter for letter in map(chr, range(sys.maxunicode + 1)) if unicodedata.combining(letter)]
+    assert [mark for mark in marks if stream_safe(mark * 31) == mark * 31] == []
+
+
+@pytest.mark.parametrize("text", ["\u200b\u200b", "\u3000", "\u2060 \u00ad"])
+def test_a_title_that_nobody_sees_is_no_title(text: str) -> None:
+    _, faults = domain.check(VN, GOOD | {"title": text})
+    assert [fault.field for fault in faults] == ["title"]

@@ -1,6 +1,7 @@
 """Forms as browsers and other languages' clients send them, in whatever packets, and what is too large to be held."""
 
 import itertools
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from urllib.parse import quote
 
@@ -157,3 +158,12 @@ async def test_a_form_of_parts_without_an_end_is_refused_at_its_bound() -> None:
 @pytest.mark.parametrize("broken", [FEEDBACK, FEEDBACK + b"--", b"no form", b"--y\r\nX: \xff\r\n\r\n", b"--y\r\nno colon\r\n\r\n"])
 async def test_a_broken_form_is_refused(broken: bytes) -> None:
     assert (await refused([broken])).status_code == 400
+
+
+@pytest.mark.parametrize("raw", [b"[" + b"[]," * 60_000 + b"]", b"[" * 5_000, b"1" * 5_000, b"\xff", b"nothing"])
+def test_a_document_that_cannot_be_read_is_refused_in_our_words(raw: bytes) -> None:
+    with pytest.raises(Problem) as refused:
+        bodies.parse_object(raw)
+    detail = str(refused.value.detail)
+    assert detail.startswith("Send a ")
+    assert not re.search("recursion|sys\\.|Expecting|codec", detail)
