@@ -49,7 +49,8 @@ class Progress:
         metrics.last_progress.set_to_current_time()
 
     def excuse(self) -> None:
-        """Record that nothing can be handled now, and that the consumer is not at fault. This is no progress."""
+        """Record that nothing can be handled now and the consumer is not at fault, or that a long batch goes on. This is no
+        progress."""
         self._excused_at = time.monotonic()
 
     @property

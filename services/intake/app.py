@@ -11,7 +11,7 @@ from pakn.engine.process import Job, Role, Service
 from pakn.engine.turn import Turn
 from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
-from pakn.settings import Settings
+from pakn.settings import Settings, networks
 from schemas import topics
 from services.intake.doors import openapi
 from services.intake.doors.http import Api
@@ -56,10 +56,13 @@ def build_app(
     # Requests do not wait for a database that is away; what is read from Kafka does.
     store, asked_store = IntakeStore(service.database), IntakeStore(service.http_database)
     files, asked_files = FileStore(service.database, time.machine), FileStore(service.http_database, time.machine)
-    limits = UploadLimits(settings.intake.uploads, settings.intake.upload_seconds, settings.intake.silent_seconds)
+    intake = settings.intake
+    limits = UploadLimits(intake.uploads, intake.upload_seconds, intake.silent_seconds, networks(intake.unlimited_networks))
     scanner = Scanner(settings.intake.clamd) if settings.intake.clamd else None
     images = Images()
-    inspection, asked_inspection = (Inspection(pack, kept, images, scanner) for kept in (files, asked_files))
+    inspection = Inspection(pack, files, images, scanner, service.progress.excuse)
+    # The files of requests say nothing of a consumer that hangs.
+    asked_inspection = Inspection(pack, asked_files, images, scanner)
     explains = service.reachability.explains
     outbox = Outbox(store, service.publish, time, instance or str(uuid.uuid4()), explains)
     registrar = Registrar(store, pack, secret_key)

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -44,13 +44,24 @@ class Inspected(NamedTuple):
 
 
 class Inspection:
-    """Looks into files. Without a `scanner` they are taken as they are, and marked as not scanned."""
+    """Looks into files. Without a `scanner` they are taken as they are, and marked as not scanned.
 
-    def __init__(self, pack: Pack, store: Store, pictures: images.Images, scanner: Scanner | None = None) -> None:
+    `goes_on` is called after each file: a batch of hundreds takes longer than a process may be without a sign of life.
+    """
+
+    def __init__(
+        self,
+        pack: Pack,
+        store: Store,
+        pictures: images.Images,
+        scanner: Scanner | None = None,
+        goes_on: Callable[[], None] = lambda: None,
+    ) -> None:
         self._pack = pack
         self._store = store
         self._pictures = pictures
         self._scanner = scanner
+        self._goes_on = goes_on
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def inspect(self, files: Sequence[File], feedback_id: str) -> Inspected:
@@ -67,6 +78,7 @@ class Inspection:
             if field not in faulty and "attachments" not in faulty:
                 async with self._turns:
                     kept = await self._look_into(file, feedback_id)
+                self._goes_on()
             if isinstance(kept, Refusal):
                 found.faults.append(kept.fault(field))
                 kept = file

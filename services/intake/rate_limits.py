@@ -7,9 +7,9 @@ database does not answer, nothing is refused here: a request that needs it fails
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Final, Literal
 
 from litestar.connection import ASGIConnection
@@ -22,6 +22,7 @@ from pakn.engine.mongo import Database
 from pakn.engine.problems import Problem
 from pakn.settings import IntakeSettings, networks
 
+Network = IPv4Network | IPv6Network
 What = Literal["submissions", "look_ups", "wrong"]
 _HOUR: Final = timedelta(hours=1)
 _PATIENCE_SECONDS: Final = 1
@@ -50,6 +51,14 @@ def network_of(host: str) -> str:
             return str(address.ipv4_mapped)
         return str(ip_network((address, 64), strict=False))
     return str(address)
+
+
+def is_within(network: str, free: Collection[Network]) -> bool:
+    """Whether a network, as `network_of` names it, lies in one of those that are `free` of limits."""
+    if network == "unknown":
+        return False
+    inner: Any = ip_network(network)
+    return any(inner.version == outer.version and inner.subnet_of(outer) for outer in free)
 
 
 def over(counts: dict[str, int], what: What, limits: dict[What, int]) -> What | None:
@@ -104,7 +113,7 @@ class RateLimits:
         """The counts of the network's hour with this request; none for a network that is not limited, or without database."""
         client = scope.get("client")
         network = network_of(client[0] if client else "")
-        if network != "unknown" and any(_within(network, free) for free in self._unlimited):
+        if is_within(network, self._unlimited):
             return {}
         digest = hmac.new(self._key, f"network/{network}".encode(), hashlib.sha256).hexdigest()[:32]
         wanted = {"_id": f"{digest}/{_end(now):%Y%m%d%H}"}
@@ -121,11 +130,6 @@ class RateLimits:
             metrics.rate_limits_blind.inc()
             self._suspect(error)
         return {}
-
-
-def _within(network: str, free: Any) -> bool:
-    inner = ip_network(network)
-    return bool(inner.version == free.version and inner.subnet_of(free))
 
 
 def _end(now: datetime) -> datetime:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import stamina
-from pymongo.errors import PyMongoError
 
 from pakn import metrics
+from pakn.engine.reachability import is_away
 from pakn.errors import TryAgain
 from pakn.packs.load import Pack
 from schemas import Fact
@@ -132,7 +132,7 @@ class GroupCommit:
         except Exception as error:  # Whatever it is, every waiting request must hear of it.
             self._fail(group, error)
             self._outbox.abandon(first)
-            if isinstance(error, PyMongoError):
+            if is_away(error):
                 # Those behind would wait for a database that does not answer, one group after the other.
                 self._fail([self._waiting.get_nowait() for _ in range(self._waiting.qsize())], error)
             return

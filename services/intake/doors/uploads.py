@@ -1,6 +1,7 @@
 """What requests send while it comes: at most so many forms at once, none for too long, and nothing left of what is refused."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,17 +20,22 @@ from services.intake.doors import bodies
 from services.intake.doors.bodies import Body
 from services.intake.file_store import FileStore, Writing
 from services.intake.files.scanner import ScannerAway
+from services.intake.rate_limits import Network, is_within, network_of
 
 log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """How many forms come in at once, and the seconds that a body may take and may be silent."""
+    """How many forms come in at once, and the seconds that a body may take and may be silent.
+
+    One network has at most half of the places; those in `unlimited` may have all of them.
+    """
 
     at_once: int
     seconds: float
     silent_seconds: float
+    unlimited: Collection[Network] = ()
 
 
 class Upload:
@@ -86,23 +92,26 @@ class Uploads:
         self._rules = rules
         self._limits = limits
         self._new_id = new_id
-        self._under_way = 0
+        # The forms that are under way, by their network.
+        self._under_way: Counter[str] = Counter()
 
     @asynccontextmanager
     async def receiving(self, request: AnyRequest, feedback_id: str, *, keep: bool = True) -> AsyncIterator[Upload]:
         """Read the body of a request about this feedback; without `keep` its files are hashed and not stored.
 
-        Raises Problem for what cannot be taken, 503 when as many forms as are allowed are under way. A failure of the block
+        Raises Problem for what cannot be taken, 503 when as many forms as are allowed, of all or of its
+        network, are under way. A failure of the block
         that is no Problem leaves the files to the sweep, since nobody knows then whether a feedback has them.
         """
         if request.content_type[0] != "multipart/form-data":
             yield Upload(await self._read(request, Files(None, self._rules, feedback_id, self._new_id)))
             return
-        if self._under_way >= self._limits.at_once:
+        network = network_of(request.client.host if request.client else "")
+        if not self._has_place(network):
             metrics.uploads_refused.labels("too_many").inc()
             detail = "As many files as can be taken at once are under way; send yours again in a few seconds."
             raise Problem(503, "too-many-uploads", detail, headers={"Retry-After": "5"})
-        self._under_way += 1
+        self._under_way[network] += 1
         try:
             files = Files(self._store if keep else None, self._rules, feedback_id, self._new_id)
             try:
@@ -124,7 +133,15 @@ class Uploads:
                 raise Problem(503, "scanner-away", detail, headers={"Retry-After": "60"}) from None
             await self._discard(files.begun, upload.claimed)
         finally:
-            self._under_way -= 1
+            self._under_way[network] -= 1
+            # Networks that are gone take no memory.
+            self._under_way += Counter()
+
+    def _has_place(self, network: str) -> bool:
+        if self._under_way.total() >= self._limits.at_once:
+            return False
+        half = max(1, self._limits.at_once // 2)
+        return self._under_way[network] < half or is_within(network, self._limits.unlimited)
 
     async def read_json(self, request: AnyRequest) -> bytes:
         """A body of JSON, not parsed. Raises Problem."""

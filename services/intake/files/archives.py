@@ -5,6 +5,7 @@ unfolds to a thousand times its size costs no more than any other, and is refuse
 """
 
 import re
+import struct
 import zipfile
 import zlib
 from typing import BinaryIO, Final
@@ -18,7 +19,13 @@ MAX_RATIO: Final = 200
 # Small archives of repeated text may fold better.
 _RATIO_FROM: Final = 20 * 1024 * 1024
 _MAX_DIRECTORY: Final = 1024 * 1024
+_MAX_EXTRA: Final = 4096
 _MAX_SAYING: Final = 256 * 1024
+# Bytes of the parts of a list of entries. Source: APPNOTE.TXT of PKWARE, sections 4.3.12, 4.3.15 and 4.3.16.
+_ROW: Final = 46
+_LOCATOR: Final = 20
+_END: Final = 22
+_LONGEST_COMMENT: Final = 0xFFFF
 _ENCRYPTED: Final = 0x1
 _READ: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
@@ -58,20 +65,45 @@ def refusal(media_type: str, file: BinaryIO) -> Refusal | None:
 
 
 def _directory_is_bounded(file: BinaryIO) -> bool:
-    """Whether the list of entries may be read: it takes memory for each entry before any of them is seen.
+    """Whether the list of entries may be read: it takes memory and time for each entry before any of them is seen.
 
-    Raises BadZipFile where there is no end of the list. The size stands where the library looks for it too.
+    Raises BadZipFile where there is no list. The list is looked for where the library looks for it.
     """
-    file.seek(0, 2)
-    file.seek(max(0, file.tell() - 22 - 0xFFFF))
+    whole = file.seek(0, 2)
+    begin = file.seek(max(0, whole - _END - _LONGEST_COMMENT - _LOCATOR))
     end = file.read()
-    at = len(end) - 22 if end[-22:-18] == b"PK\x05\x06" and end[-2:] == b"\0\0" else end.rfind(b"PK\x05\x06")
-    if at < 0 or len(end) < at + 22:
+    at = len(end) - _END if end[-_END:][:4] == b"PK\x05\x06" and end[-2:] == b"\0\0" else end.rfind(b"PK\x05\x06")
+    if at < 0 or len(end) < at + _END:
         raise zipfile.BadZipFile
     entries = int.from_bytes(end[at + 10 : at + 12], "little")
     size = int.from_bytes(end[at + 12 : at + 16], "little")
     # The form for larger archives (zip64) puts its own sizes elsewhere; no file that is taken needs it.
-    return entries <= MAX_ENTRIES and size <= _MAX_DIRECTORY and end[max(0, at - 20) : at][:4] != b"PK\x06\x07"
+    if entries > MAX_ENTRIES or size > _MAX_DIRECTORY or end[max(0, at - _LOCATOR) : at][:4] == b"PK\x06\x07":
+        return False
+    if size > begin + at:
+        raise zipfile.BadZipFile
+    file.seek(begin + at - size)
+    return _rows_are_bounded(file.read(size))
+
+
+def _rows_are_bounded(rows: bytes) -> bool:
+    """Whether the list has as few entries as it may, whatever its end says, and none with a long list of its own.
+
+    Raises BadZipFile where it is no list.
+    """
+    at = 0
+    for _ in range(MAX_ENTRIES):
+        if at >= len(rows):
+            return True
+        row = rows[at : at + _ROW]
+        if len(row) < _ROW or row[:4] != b"PK\x01\x02":
+            raise zipfile.BadZipFile
+        name, extra, comment = struct.unpack("<HHH", row[28:34])
+        # The library takes time for extra fields by the square of their length.
+        if extra > _MAX_EXTRA:
+            return False
+        at += _ROW + name + extra + comment
+    return at >= len(rows)
 
 
 def _of_entries(archive: zipfile.ZipFile) -> Refusal | None:

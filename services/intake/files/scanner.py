@@ -16,6 +16,11 @@ _ANSWER_SECONDS: Final = 5.0
 # So long nobody waits again for a scanner that was found away.
 _REST_SECONDS: Final = 10.0
 _TOO_LONG: Final = b"not in time"
+_NOTHING: Final = b"no answer"
+_HARMLESS: Final = b"harmless"
+# A scanner that restarts ends the connections of files that are in order.
+_TRIES: Final = 2
+_NO_ANSWER: Final = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
 INFECTED: Final = Refusal("file_not_safe", "the virus scanner found something in the file; clean your device and send another file")
 NOT_CHECKED: Final = Refusal("file_not_checked", "the virus scanner could not check this file; send a smaller or simpler one")
@@ -41,22 +46,39 @@ class Scanner:
         loop = asyncio.get_running_loop()
         if loop.time() < self._away_until:
             raise ScannerAway(f"clamd at {self._address} did not answer a moment ago")
+        for _ in range(_TRIES):
+            try:
+                answer = await self._answer(content)
+            except _NO_ANSWER as error:
+                raise self._away(type(error).__name__) from None
+            if answer.endswith(b" OK"):
+                return None
+            if answer.endswith(b" FOUND"):
+                return INFECTED
+            if answer == _TOO_LONG or b"size limit exceeded" in answer:
+                # Nobody has looked at all of it, and a repetition ends alike.
+                return NOT_CHECKED
+            await self._check_it_works(answer)
+        return NOT_CHECKED
+
+    async def _check_it_works(self, answer: bytes) -> None:
+        """Raise ScannerAway where clamd, which gave this answer for a file, takes no harmless file either."""
         try:
-            answer = await self._answer(content)
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-            self._away_until = loop.time() + _REST_SECONDS
-            raise ScannerAway(f"clamd at {self._address} does not answer: {type(error).__name__}") from None
-        if answer.endswith(b" OK"):
-            return None
-        if answer.endswith(b" FOUND"):
-            return INFECTED
-        if answer == _TOO_LONG or b"size limit exceeded" in answer:
-            # Nobody has looked at all of it, and a repetition ends alike.
-            return NOT_CHECKED
-        raise ScannerAway(f"clamd at {self._address} did not scan a file: {answer.decode(errors='replace')}")
+            if (await self._answer(_HARMLESS)).endswith(b" OK"):
+                return
+        except _NO_ANSWER as error:
+            raise self._away(type(error).__name__) from None
+        raise self._away(answer.decode(errors="replace"))
+
+    def _away(self, why: str) -> ScannerAway:
+        self._away_until = asyncio.get_running_loop().time() + _REST_SECONDS
+        return ScannerAway(f"clamd at {self._address} does not scan files: {why}")
 
     async def _answer(self, content: bytes) -> bytes:
-        """What clamd says of this content; `_TOO_LONG` when it is there and has not ended. Raises as streams do."""
+        """What clamd says of this content: `_TOO_LONG` when it is there and has not ended, `_NOTHING` when it ends without a word.
+
+        Raises `_NO_ANSWER` when it is not there.
+        """
         reader, writer = await asyncio.wait_for(self._connect(), min(self._seconds, _ANSWER_SECONDS))
         try:
             return await asyncio.wait_for(self._ask(content, reader, writer), self._seconds)
@@ -64,6 +86,8 @@ class Scanner:
             # A file that keeps it busy is its sender's matter; a scanner that hangs is everybody's.
             await asyncio.wait_for(self._ping(), min(self._seconds, _ANSWER_SECONDS))
             return _TOO_LONG
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            return _NOTHING
         finally:
             writer.close()
 

@@ -114,6 +114,36 @@ def test_a_bomb_is_refused_before_any_of_it_is_unfolded(number: int) -> None:
     assert found.startswith("file_not_safe: the archive unfolds to more than is taken")
 
 
+def listed(rows: bytes, *, zip64: bool = False) -> bytes:
+    """An archive of a list of entries alone, whose end says that there is one; with `zip64` its size stands in another place."""
+    end = struct.pack("<HHHHIIH", 0, 0, 1, 1, len(rows), 4, 0)
+    if zip64:
+        size = struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 1, 1, len(rows), 4)
+        rows += b"PK\x06\x06" + size + b"PK\x06\x07" + struct.pack("<IQI", 0, 4 + len(rows), 1)
+        end = struct.pack("<HHHHIIH", 0, 0, 1, 1, 0, 4, 0xFFFF) + bytes(0xFFFF)
+    return b"PK\x03\x04" + rows + b"PK\x05\x06" + end
+
+
+MANY_AND_A_BROKEN_ROW = (b"PK\x01\x02" + bytes(42)) * (archives.MAX_ENTRIES + 1) + bytes(46)
+LONG_EXTRA = b"\x09\0\0\0" * 0x3FFF
+SLOW_ROW = b"PK\x01\x02" + bytes(26) + struct.pack("<H", len(LONG_EXTRA)) + bytes(14) + LONG_EXTRA
+
+
+@pytest.mark.parametrize(
+    "data",
+    [listed(MANY_AND_A_BROKEN_ROW), listed(MANY_AND_A_BROKEN_ROW, zip64=True), listed(SLOW_ROW)],
+    ids=["more than it says", "behind the longest comment", "a thousand fields beside a name"],
+)
+def test_a_list_that_takes_long_is_refused_before_the_library_reads_it(data: bytes) -> None:
+    """Each held up everybody for seconds: 100,000 entries behind a long comment, and entries with long lists of their own.
+
+    The library would find the broken row, and call the file none of its type.
+    """
+    found = refused("a.zip", data)
+    assert found is not None
+    assert found.startswith("file_not_safe: the archive unfolds to more than is taken")
+
+
 def test_an_entry_that_is_read_is_read_to_a_bound() -> None:
     """The list may say that a small entry follows where there is a large one."""
     data = bytearray(docx(b"A" * 50_000_000))

@@ -105,6 +105,39 @@ async def test_a_file_that_keeps_a_living_scanner_busy_is_refused_and_others_go_
         assert await scanner.scan(b"a") is None
 
 
+def failing_on(answer: bytes) -> Answer:
+    """A clamd that answers so, and ends the connection, where the virus's first bytes come."""
+
+    async def answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.readexactly(10) == b"zINSTREAM\0"
+        content = await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
+        writer.write(answer if VIRUS in content else b"stream: OK\0")
+        writer.close()
+
+    return answering
+
+
+@pytest.mark.parametrize("answer", [b"stream: Can't allocate memory ERROR\0", b"stream: what?\0", b"", b"half an ans"])
+async def test_a_file_on_which_a_living_scanner_fails_is_refused_and_others_go_on(answer: bytes) -> None:
+    """It was taken for a scanner that is away, and the portal that had sent the file was not heard again."""
+    async with listening(failing_on(answer)) as scanner:
+        assert await scanner.scan(VIRUS) == NOT_CHECKED
+        assert await scanner.scan(b"a") is None
+
+
+async def test_a_scanner_that_ends_a_connection_once_scans_the_file_again() -> None:
+    """One that restarts while a file comes is no reason to refuse the file."""
+    connections = 0
+
+    async def restarting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await (rude if connections == 1 else clamd)(reader, writer)
+
+    async with listening(restarting) as scanner:
+        assert await scanner.scan(bytes(300_000)) is None
+
+
 async def test_a_scanner_that_cannot_work_is_away() -> None:
     async with listening(without_space) as scanner:
         with pytest.raises(ScannerAway, match="Can't create temporary file"):
@@ -124,7 +157,7 @@ async def test_a_scanner_that_was_away_is_not_waited_for_by_each_file() -> None:
         for _ in range(5):
             with pytest.raises(ScannerAway):
                 await scanner.scan(b"a")
-    assert asked == 1
+    assert asked == 2, "once for the file, and once to see whether it is the file"
 
 
 async def test_nobody_listening_is_a_scanner_that_is_away() -> None:
