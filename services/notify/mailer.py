@@ -258,12 +258,22 @@ class Mailer:
             await self.store.announced(mine)
 
     async def read_bounces(self, box: Mailbox) -> None:
-        """Record the letters that came back for good. A message is taken out of the mailbox after it is recorded."""
+        """Record the letters that came back for good. Only the bounce of a letter of ours leaves the mailbox, once recorded."""
         sender_domain = message_id("", self.sender).strip("<>@")
         messages = box.take()
-        while (content := await asyncio.to_thread(next, messages, None)) is not None:
-            bounce = bounces.read(content, sender_domain)
-            if bounce and await self.store.returned(*bounce, now=self.time.machine(), legal=self.time.now()):
+        while (message := await asyncio.to_thread(next, messages, None)) is not None:
+            # A crafted message takes the parser seconds, in which letters go on.
+            bounce = await asyncio.to_thread(bounces.read, message.content, sender_domain)
+            if bounce is None:
+                continue
+            try:
+                became = await self.store.returned(*bounce, now=self.time.machine(), legal=self.time.now())
+            except PyMongoError:
+                # Closing writes the file or asks the server, so it must not be left to whichever thread drops `messages`.
+                await asyncio.to_thread(messages.close)
+                raise
+            message.is_ours = became != "unknown"
+            if became == "recorded":
                 metrics.letter_attempts.labels("bounced").inc()
                 log.warning("letter_came_back", letter=bounce.letter_id)
 
