@@ -233,7 +233,7 @@ class NotifyStore:
 
     async def overrule(self, letter_id: str, settlement: Settlement, *, now: datetime, legal: datetime) -> bool:
         """Settle an uncertain or failed letter by a person's decision; false if there is none with this id."""
-        values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE) | {"claim": None, "tried_since": None}
+        values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE) | {"claim": None}
         # The attempts go on, so that a second failure is another fact than the first.
         del values["attempts"]
         guard = {"_id": letter_id, "state": {"$in": ["uncertain", "failed"]}}
@@ -258,7 +258,7 @@ def _new_document(letter: Letter, start: Settlement) -> Document:
 def _settlement(settlement: Settlement, *, now: datetime, legal: datetime, instance: str) -> Document:
     values = asdict(settlement)
     announced = values.pop("announced")
-    if settlement.tried_since is None:
+    if not values.pop("anew") and settlement.tried_since is None:
         del values["tried_since"]
     settled = settlement.state != "queued"
     values |= {"settled_at": now if settled else None, "settled_legal": legal if settled else None}

@@ -52,7 +52,7 @@ def test_an_environment_without_settings_gives_the_defaults(monkeypatch: pytest.
 def test_a_wrong_mailbox_of_bounces_stops_the_start_and_shows_no_password(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     """A wrong port once ended notify at its first look, a minute after the start, again and again."""
     monkeypatch.setenv("PAKN_NOTIFY__BOUNCES", address)
-    with pytest.raises(SettingsError, match="PAKN_NOTIFY__BOUNCES: .*imaps://USER:PASSWORD@HOST") as caught:
+    with pytest.raises(SettingsError, match=r"PAKN_NOTIFY__BOUNCES: .*imaps://USER:PASSWORD@HOST") as caught:
         read_settings()
     assert "sec" not in str(caught.value)
 
