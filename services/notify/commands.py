@@ -108,7 +108,7 @@ async def settle_letters(
     if verdict == "sent":
         settlement = Settlement("sent", "found in the mailbox by an operator", announced=True)
     else:
-        settlement = Settlement("queued", "to be sent again, by an operator's decision", next_try_at=now)
+        settlement = Settlement("queued", "to be sent again, by an operator's decision", next_try_at=now, anew=True)
     settled = 0
     async with mongo.opened(settings, "notify") as database:
         store = NotifyStore(database)

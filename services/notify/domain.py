@@ -123,7 +123,7 @@ class Letter:
 class Settlement:
     """What becomes of a letter. `next_try_at` is set for a queued one; `announced`: a fact says so.
 
-    Without `tried_since` the letter keeps its own.
+    Without `tried_since` the letter keeps its own, unless `anew`: then the days in which it is tried begin with the next try.
     """
 
     state: State
@@ -133,6 +133,7 @@ class Settlement:
     attempts: int = 0
     announced: bool = False
     tried_since: datetime | None = None
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +266,11 @@ def settle(letter: Letter, result: Result, reason: str, now: datetime, *, backof
     # Pauses double for a server that says "later"; one that was away is to be found again soon after it is back.
     pause = min(max(backoff, age if result == "retry" else age / 8), _BACKOFF_MAX)
     return Settlement("queued", reason, next_try_at=now + pause, attempts=tried, tried_since=since)
+
+
+def put_back(letter: Letter, reason: str, next_try_at: datetime) -> Settlement:
+    """A letter that a server which refuses everything is to blame for: it stays queued however long that takes."""
+    return Settlement("queued", reason, next_try_at=next_try_at, attempts=letter.attempts, anew=True)
 
 
 def announcement(letter: Letter, state: Announced, reason: str, at: datetime, message_id: str) -> Fact:

@@ -31,6 +31,7 @@ log = logger(__name__)
 # An instance announces the letters that it settled within a second or two. After so long it has stopped.
 _ANNOUNCED_BY_OTHERS_AFTER = timedelta(seconds=30)
 _ANNOUNCE_LIMIT = 500
+_REFUSES_ALL = "the mail server refuses all letters"
 Settled = tuple[domain.Letter, domain.Settlement]
 
 
@@ -110,9 +111,9 @@ class Mailer:
             group = ready[first : first + self.transport.size]
             reachable = await self._unbroken(self._send_group(token, group, cases))
             if not reachable or (self._refuses_all and not is_trial):
-                reason = "the mail server refuses all letters" if reachable else "connect"
                 rest = ready[first + self.transport.size :]
-                await self._record(token, [(letter, self._settlement(letter, Attempt("unreachable", reason))) for letter in rest])
+                settle = self._not_tried if reachable else self._unreached
+                await self._record(token, [(letter, settle(letter)) for letter in rest])
                 return False
         return not self._refuses_all
 
@@ -179,7 +180,7 @@ class Mailer:
         blameless = self._blameless([Answer(letter.id, recipient, attempt.result) for letter, recipient, attempt in answered])
         for letter, _, attempt in answered:
             if letter.id in blameless:
-                settled.append((letter, self._put_back(letter, attempt.reason)))
+                settled.append((letter, self._put_back(letter, attempt.reason, LONGEST_PAUSE)))
                 blameless.remove(letter.id)
             else:
                 settled.append((letter, self._settle(letter, attempt)))
@@ -189,7 +190,7 @@ class Mailer:
         if blameless:
             # These were recorded as failed before it was known that the server refuses everything.
             now = self.time.machine()
-            again = domain.Settlement("queued", "the mail server refused all letters", next_try_at=now + LONGEST_PAUSE)
+            again = domain.Settlement("queued", _REFUSES_ALL, next_try_at=now + LONGEST_PAUSE, anew=True)
             await self.store.put_back(blameless, again, now=now, legal=self.time.now())
         return all(attempt.result != "unreachable" for attempt in attempts)
 
@@ -204,12 +205,16 @@ class Mailer:
         metrics.mail_server_refuses.set(self._refuses_all)
         return blameless
 
-    def _put_back(self, letter: domain.Letter, reason: str) -> domain.Settlement:
+    def _put_back(self, letter: domain.Letter, reason: str, pause: timedelta) -> domain.Settlement:
         """A letter that the server is to blame for. Letters that were not refused yet try the server before it."""
-        settlement = self._settlement(letter, Attempt("unreachable", reason))
-        if settlement.next_try_at is None:
-            return settlement
-        return replace(settlement, next_try_at=max(settlement.next_try_at, self.time.machine() + LONGEST_PAUSE))
+        metrics.letter_attempts.labels("retry").inc()
+        return domain.put_back(letter, reason, self.time.machine() + pause)
+
+    def _not_tried(self, letter: domain.Letter) -> domain.Settlement:
+        return self._put_back(letter, _REFUSES_ALL, timedelta(seconds=self.settings.backoff_seconds))
+
+    def _unreached(self, letter: domain.Letter) -> domain.Settlement:
+        return self._settlement(letter, Attempt("unreachable", "connect"))
 
     async def _with_templates(self, letter: domain.Letter) -> domain.Letter:
         """The letter with a version whose templates are loaded: its own, unless no instance ever kept that."""
@@ -258,12 +263,22 @@ class Mailer:
             await self.store.announced(mine)
 
     async def read_bounces(self, box: Mailbox) -> None:
-        """Record the letters that came back for good. A message is taken out of the mailbox after it is recorded."""
+        """Record the letters that came back for good. Only the bounce of a letter of ours leaves the mailbox, once recorded."""
         sender_domain = message_id("", self.sender).strip("<>@")
         messages = box.take()
-        while (content := await asyncio.to_thread(next, messages, None)) is not None:
-            bounce = bounces.read(content, sender_domain)
-            if bounce and await self.store.returned(*bounce, now=self.time.machine(), legal=self.time.now()):
+        while (message := await asyncio.to_thread(next, messages, None)) is not None:
+            # A crafted message takes the parser seconds, in which letters go on.
+            bounce = await asyncio.to_thread(bounces.read, message.content, sender_domain)
+            if bounce is None:
+                continue
+            try:
+                became = await self.store.returned(*bounce, now=self.time.machine(), legal=self.time.now())
+            except PyMongoError:
+                # Closing writes the file or asks the server, so it must not be left to whichever thread drops `messages`.
+                await asyncio.to_thread(messages.close)
+                raise
+            message.is_ours = became != "unknown"
+            if became == "recorded":
                 metrics.letter_attempts.labels("bounced").inc()
                 log.warning("letter_came_back", letter=bounce.letter_id)
 

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import TypeAdapter
 from pymongo import InsertOne, UpdateMany, UpdateOne
@@ -28,6 +28,8 @@ ANY_INSTANCE = "any"
 MOST_FACTS = 2000
 # The changed fields of a case, and the ids of the facts that changed them, in their order.
 CaseNews: TypeAlias = tuple[Document, list[str]]
+# What becomes of a bounce: it is new; it names a letter of ours, but nothing changes; there is no such letter.
+Return: TypeAlias = Literal["recorded", "unchanged", "unknown"]
 _CASE = TypeAdapter(Case)
 _LETTER_FIELDS = tuple(field.name for field in fields(Letter) if field.name != "id")
 
@@ -196,24 +198,26 @@ class NotifyStore:
         rows: list[Document] = await found.sort("settled_at", 1).limit(limit).to_list(None)
         return rows
 
-    async def returned(self, letter_id: str, addresses: Iterable[str], *, now: datetime, legal: datetime) -> bool:
+    async def returned(self, letter_id: str, addresses: Iterable[str], *, now: datetime, legal: datetime) -> Return:
         """Record that a letter came back from its address, so that no other goes there.
 
-        False when no letter with this id went to one of these addresses, or this is known already.
+        Nothing changes when the letter is not out, went to none of these addresses, or is recorded already.
         """
+        letter = await self._letters.find_one({"_id": letter_id})
+        if letter is None:
+            return "unknown"
         went_out = {"_id": letter_id, "state": {"$in": ["sent", "uncertain"]}}
-        letter = await self._letters.find_one(went_out)
-        contact = ((await self._cases.find_one({"_id": letter["feedback_id"]}) or {}).get("contact") or {}) if letter else {}
+        contact = (await self._cases.find_one({"_id": letter["feedback_id"]}) or {}).get("contact") or {}
         address = (contact.get("email") or "").lower()
-        if letter is None or address not in addresses:
-            return False
+        if letter["state"] not in ("sent", "uncertain") or address not in addresses:
+            return "unchanged"
         # The address first: a process that ends in between finds the letter again with the next bounce.
         await self._bounced.update_one({"_id": _digest(address)}, {"$set": {"at": now}}, upsert=True)
         settlement = Settlement(
             "failed", "the mail server of the address sent it back", attempts=letter["attempts"], announced=True
         )
         values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE)
-        return bool((await self._letters.update_one(went_out, {"$set": values})).matched_count)
+        return "recorded" if (await self._letters.update_one(went_out, {"$set": values})).matched_count else "unchanged"
 
     async def bounced(self, addresses: Iterable[str]) -> set[str]:
         """Those of these addresses from which a letter came back for good."""
@@ -229,7 +233,7 @@ class NotifyStore:
 
     async def overrule(self, letter_id: str, settlement: Settlement, *, now: datetime, legal: datetime) -> bool:
         """Settle an uncertain or failed letter by a person's decision; false if there is none with this id."""
-        values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE) | {"claim": None, "tried_since": None}
+        values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE) | {"claim": None}
         # The attempts go on, so that a second failure is another fact than the first.
         del values["attempts"]
         guard = {"_id": letter_id, "state": {"$in": ["uncertain", "failed"]}}
@@ -254,7 +258,7 @@ def _new_document(letter: Letter, start: Settlement) -> Document:
 def _settlement(settlement: Settlement, *, now: datetime, legal: datetime, instance: str) -> Document:
     values = asdict(settlement)
     announced = values.pop("announced")
-    if settlement.tried_since is None:
+    if not values.pop("anew") and settlement.tried_since is None:
         del values["tried_since"]
     settled = settlement.state != "queued"
     values |= {"settled_at": now if settled else None, "settled_legal": legal if settled else None}

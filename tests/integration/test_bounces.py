@@ -1,49 +1,18 @@
 """Letters that come back: they are recorded, and no further letter goes to that address."""
 
-import mailbox
 from pathlib import Path
 
 import pytest
 
 from services.notify import bounces, commands
 from services.notify.bounces import Mailbox
+from tests.support.bounces import bounce, put, subjects
 from tests.support.mail_world import MailServer, Notify, contact, submitted
 
-_BOUNCE = """From: MAILER-DAEMON@mail.example
-To: no-reply@pakn.example
-Subject: Undelivered Mail Returned to Sender
-MIME-Version: 1.0
-Content-Type: multipart/report; report-type=delivery-status; boundary="b"
 
---b
-Content-Type: text/plain
-
-This is the mail system at mail.example.
-
---b
-Content-Type: message/delivery-status
-
-Reporting-MTA: dns; mail.example
-
-Final-Recipient: rfc822; {address}
-Action: {action}
-Status: 5.1.1
-
---b
-Content-Type: text/rfc822-headers
-
-Message-ID: {message_id}
-Subject: x
-
---b--
-"""
-
-
-def put(path: Path, address: str, message_id: str, action: str = "failed") -> Mailbox:
+def bounced(path: Path, address: str, message_id: str, action: str = "failed") -> Mailbox:
     """A mailbox at `path` with one more bounce in it."""
-    box = mailbox.mbox(path)
-    box.add(_BOUNCE.format(address=address, message_id=message_id, action=action).encode())
-    box.close()
+    put(path, bounce(address, message_id, action))
     return Mailbox(str(path))
 
 
@@ -53,9 +22,9 @@ async def test_no_further_letter_goes_to_an_address_from_which_one_came_back(
     await notify.take(contact(), submitted())
     await notify.tick()
     (sent,) = server.message_ids()
-    box = put(tmp_path / "mbox", "A@example.org", sent)
+    box = bounced(tmp_path / "mbox", "A@example.org", sent)
     await notify.mailer.read_bounces(box)
-    assert len(mailbox.mbox(tmp_path / "mbox")) == 0
+    assert subjects(tmp_path / "mbox") == []
     assert await notify.states() == ["failed"]
     await notify.take(contact(2), submitted(2))
     await notify.take(contact(3, "b@example.org"), submitted(3))
@@ -80,7 +49,7 @@ async def test_what_proves_nothing_stops_no_letter(
     await notify.take(contact(), submitted())
     await notify.tick()
     (sent,) = server.message_ids()
-    await notify.mailer.read_bounces(put(tmp_path / "mbox", address, message_id or sent, action))
+    await notify.mailer.read_bounces(bounced(tmp_path / "mbox", address, message_id or sent, action))
     await notify.take(contact(2), submitted(2))
     await notify.tick()
     assert await notify.states() == ["sent", "sent"]
@@ -90,7 +59,7 @@ async def test_an_operator_who_sends_again_believes_in_the_address(notify: Notif
     await notify.take(contact(), submitted())
     await notify.tick()
     (row,) = await notify.letters()
-    await notify.mailer.read_bounces(put(tmp_path / "mbox", "a@example.org", server.message_ids()[0]))
+    await notify.mailer.read_bounces(bounced(tmp_path / "mbox", "a@example.org", server.message_ids()[0]))
     assert await commands.settle_letters(notify.settings, [row["_id"]], "resend", notify.time)
     await notify.tick()
     assert await notify.states() == ["sent"]
@@ -104,3 +73,17 @@ async def test_a_mailbox_that_is_not_there_is_an_error_of_its_own(notify: Notify
 @pytest.mark.parametrize("content", [b"", b"\xff\x00\n\n", b"Message-ID: <00000000-0000-0000-0000-000000000000@pakn.example>\n\nx"])
 def test_what_is_no_bounce_is_read_as_none(content: bytes) -> None:
     assert bounces.read(content, "pakn.example") is None
+
+
+async def test_a_bounce_of_a_letter_that_is_not_ours_stays_in_the_mailbox(
+    notify: Notify, server: MailServer, tmp_path: Path
+) -> None:
+    """Another system may send from the same domain, with ids of the same form."""
+    await notify.take(contact(), submitted())
+    await notify.tick()
+    box = bounced(tmp_path / "mbox", "a@example.org", "<00000000-0000-0000-0000-000000000000@pakn.example>")
+    for _ in range(2):
+        bounced(tmp_path / "mbox", "a@example.org", server.message_ids()[0])
+    await notify.mailer.read_bounces(box)
+    assert (tmp_path / "mbox").read_bytes().count(b"Message-ID: ") == 1
+    assert await notify.states() == ["failed"]

@@ -118,3 +118,25 @@ async def test_a_letter_that_is_sent_again_after_days_is_tried_for_days_anew(not
         await notify.tick()
         notify.time.advance(hours=1)
     assert await notify.states() == ["queued"]
+
+
+async def test_no_letter_fails_however_long_the_server_refuses_everything(notify: Notify, server: MailServer) -> None:
+    """After three days all letters that had been put back once failed; so did those that were then put off or met no server."""
+    server.on_rcpt = lambda _: REFUSED
+    await notify.take(*letters_to(*range(12)))
+    for _ in range(3):
+        await notify.tick()
+    for _ in range(10):
+        notify.time.advance(hours=10)
+        await notify.tick()
+    assert set(await notify.states()) == {"queued"}
+    assert notify.outcomes() == []
+    server.on_rcpt = lambda _: "451 4.7.1 greylisted"
+    for _ in range(4):
+        notify.time.advance(hours=1)
+        await notify.tick()
+    assert set(await notify.states()) == {"queued"}
+    server.on_rcpt = lambda _: "250 OK"
+    notify.time.advance(hours=1)
+    await notify.tick()
+    assert await notify.states() == ["sent"] * 12

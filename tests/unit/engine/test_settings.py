@@ -32,3 +32,32 @@ def test_every_wrong_and_every_misspelt_variable_is_named(monkeypatch: pytest.Mo
 def test_an_environment_without_settings_gives_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAKN_NAMESPACE", "other")
     assert read_settings().namespace == "other"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "imaps://pakn:secret@mail.example:none/INBOX",
+        "imaps://pakn:secret@mail.example:70000",
+        "imaps://pakn:secret@mail.example:0",
+        "imaps://pakn:sec/ret@mail.example",
+        "imaps://pakn@mail.example",
+        "imaps://pakn:secret@mail..example",
+        "imaps://pakn:s%C3%A9cret@mail.example",
+        "imaps://pakn:secret@mail.example/a%0D%0Ab",
+        "imap://pakn:secret@mail.example",
+        "IMAPS://pakn:secret@mail.example",
+    ],
+)
+def test_a_wrong_mailbox_of_bounces_stops_the_start_and_shows_no_password(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """A wrong port once ended notify at its first look, a minute after the start, again and again."""
+    monkeypatch.setenv("PAKN_NOTIFY__BOUNCES", address)
+    with pytest.raises(SettingsError, match=r"PAKN_NOTIFY__BOUNCES: .*imaps://USER:PASSWORD@HOST") as caught:
+        read_settings()
+    assert "sec" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["", "/var/mail/pakn", "imaps://a%40b.example:p%2Fw@mail.example:993/Sent%20back"])
+def test_a_file_or_a_folder_of_a_server_may_be_the_mailbox_of_bounces(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("PAKN_NOTIFY__BOUNCES", address)
+    assert read_settings().notify.bounces is not None

@@ -1,8 +1,6 @@
 """Letters over TLS: from the first byte or by STARTTLS, to a server that proves its name; never a password without it."""
 
-import shutil
 import ssl
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +10,15 @@ from pydantic import SecretStr
 
 from pakn.settings import SettingsError, SmtpSettings, read_settings
 from services.notify.channels.email import Attempt, Pool
+from tests.support.certificates import needs_certificate, trusted_certificate
 from tests.support.mail_world import MailServer
 
-OPENSSL = shutil.which("openssl")
-needs_certificate = pytest.mark.skipif(OPENSSL is None, reason="no openssl on this machine to make a certificate with")
 LETTER = b"Subject: x\r\n\r\nx\r\n"
 
 
 @pytest.fixture
 def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """A server's context with a certificate of `localhost`, trusted by this process as an operator's own authority would be."""
-    assert OPENSSL
-    key, made = tmp_path / "key.pem", tmp_path / "made.pem"
-    name = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
-    new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
-    subprocess.run([OPENSSL, *new, *name, "-keyout", key, "-out", made], check=True, capture_output=True)
-    monkeypatch.setenv("SSL_CERT_FILE", str(made))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(made, key)
-    return context
+    return trusted_certificate(tmp_path, monkeypatch)
 
 
 class Doorkeeper:
