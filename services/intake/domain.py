@@ -23,8 +23,6 @@ SOURCE = "/pakn/intake"
 # A portal may hand over what was sent while its line was down; older dates would let it choose the agency's limit.
 MAX_PORTAL_DELAY = timedelta(days=3)
 CLOCK_TOLERANCE = timedelta(minutes=5)
-
-
 # The first bytes of a file tell its type.
 HEAD_BYTES = 64 * 1024
 
