@@ -12,7 +12,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 from pydantic import TypeAdapter
@@ -26,6 +26,8 @@ from services.notify.domain import TO_BE_SETTLED, Case, Letter, Settlement
 ANY_INSTANCE = "any"
 # A case's acts are bounded by routing. Its clocks could be corrected for ever; of a fact that comes again the newest are needed.
 MOST_FACTS = 2000
+# An address may be in use again by then, and a digest of it is kept no longer than it is of use.
+_BOUNCED_FOR = timedelta(days=365)
 # The changed fields of a case, and the ids of the facts that changed them, in their order.
 CaseNews: TypeAlias = tuple[Document, list[str]]
 # What becomes of a bounce: it is new; it names a letter of ours, but nothing changes; there is no such letter.
@@ -50,6 +52,7 @@ class NotifyStore:
         await self._letters.create_index("feedback_id")
         await self._letters.create_index("announce")
         await self._days.create_index("expires_at", expireAfterSeconds=0)
+        await self._bounced.create_index("at", expireAfterSeconds=int(_BOUNCED_FOR.total_seconds()))
         # A list, since names of files have dots, and names of fields must not.
         files = [{"name": name, "text": text} for name, text in templates.items()]
         await self._templates.update_one({"_id": version}, {"$setOnInsert": {"files": files}}, upsert=True)
@@ -67,6 +70,7 @@ class NotifyStore:
     async def save_cases(self, news: Mapping[str, CaseNews]) -> None:
         """Set fields of cases, by feedback id, in one bulk write; a missing case is created.
 
+        With a contact that is erased goes the digest of its address, if a letter came back from it.
         Raises TryAgain if another instance has taken in one of these facts, or created the case, since they were looked up:
         writing them again could undo what that instance did next.
         """
@@ -80,6 +84,10 @@ class NotifyStore:
         ]
         if not writes:
             return
+        if erased := [case_id for case_id, (fields, _) in news.items() if "contact" in fields and fields["contact"] is None]:
+            # Before the contact, without which the address is not known any more.
+            cases = await self.cases(erased)
+            await self._bounced.delete_many({"_id": {"$in": [_digest(_address(case)) for case in cases.values()]}})
         try:
             await self._cases.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
@@ -207,8 +215,7 @@ class NotifyStore:
         if letter is None:
             return "unknown"
         went_out = {"_id": letter_id, "state": {"$in": ["sent", "uncertain"]}}
-        contact = (await self._cases.find_one({"_id": letter["feedback_id"]}) or {}).get("contact") or {}
-        address = (contact.get("email") or "").lower()
+        address = _address((await self.cases([letter["feedback_id"]])).get(letter["feedback_id"], Case()))
         if letter["state"] not in ("sent", "uncertain") or address not in addresses:
             return "unchanged"
         # The address first: a process that ends in between finds the letter again with the next bounce.
@@ -239,12 +246,18 @@ class NotifyStore:
         guard = {"_id": letter_id, "state": {"$in": ["uncertain", "failed"]}}
         if settlement.state == "queued" and (letter := await self._letters.find_one(guard)):
             # Whoever sends a letter again that had come back believes that the address takes letters now.
-            case = await self._cases.find_one({"_id": letter["feedback_id"]}) or {}
-            await self._bounced.delete_one({"_id": _digest(((case.get("contact") or {}).get("email") or "").lower())})
+            cases = await self.cases([letter["feedback_id"]])
+            await self._bounced.delete_many({"_id": {"$in": [_digest(_address(case)) for case in cases.values()]}})
         return bool((await self._letters.update_one(guard, {"$set": values})).matched_count)
 
 
+def _address(case: Case) -> str:
+    """The address of a case in lower case; empty without one."""
+    return ((case.contact.email if case.contact else None) or "").lower()
+
+
 def _digest(address: str) -> str:
+    """SHA-256 of an address. Notify has no secret key, so whoever reads the database can test guessed addresses."""
     return hashlib.sha256(address.encode()).hexdigest()
 
 

@@ -1,12 +1,15 @@
 """Letters that come back: they are recorded, and no further letter goes to that address."""
 
+from email.utils import parseaddr
 from pathlib import Path
 
 import pytest
 
+from pakn.engine.received import Tombstone
 from services.notify import bounces, commands
 from services.notify.bounces import Mailbox
 from tests.support.bounces import bounce, put, subjects
+from tests.support.letters import read
 from tests.support.mail_world import MailServer, Notify, contact, submitted
 
 
@@ -87,3 +90,20 @@ async def test_a_bounce_of_a_letter_that_is_not_ours_stays_in_the_mailbox(
     await notify.mailer.read_bounces(box)
     assert (tmp_path / "mbox").read_bytes().count(b"Message-ID: ") == 1
     assert await notify.states() == ["failed"]
+
+
+async def test_an_erased_sender_leaves_no_digest_of_his_address(notify: Notify, server: MailServer, tmp_path: Path) -> None:
+    """The digest outlived `pakn erase`, and who guesses an address can compare it."""
+    await notify.take(contact(), submitted(), contact(2, "b@example.org"), submitted(2))
+    await notify.tick()
+    for letter in map(read, server.mailbox):
+        await notify.mailer.read_bounces(bounced(tmp_path / "mbox", parseaddr(str(letter["To"]))[1], str(letter["Message-ID"])))
+    assert await notify.store.bounced(["a@example.org", "b@example.org"]) == {"a@example.org", "b@example.org"}
+    await notify.take(Tombstone())
+    assert await notify.store.bounced(["a@example.org", "b@example.org"]) == {"b@example.org"}
+    assert await notify.database["bounced_addresses"].count_documents({}) == 1
+
+
+async def test_a_bounce_is_forgotten_after_a_year(notify: Notify) -> None:
+    indexes = await notify.database["bounced_addresses"].index_information()
+    assert indexes["at_1"]["expireAfterSeconds"] == 365 * 24 * 3600
