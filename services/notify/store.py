@@ -271,7 +271,8 @@ def _new_document(letter: Letter, start: Settlement) -> Document:
 def _settlement(settlement: Settlement, *, now: datetime, legal: datetime, instance: str) -> Document:
     values = asdict(settlement)
     announced = values.pop("announced")
-    if not values.pop("anew") and settlement.tried_since is None:
+    del values["anew"]
+    if settlement.tried_since is None and not settlement.anew:
         del values["tried_since"]
     settled = settlement.state != "queued"
     values |= {"settled_at": now if settled else None, "settled_legal": legal if settled else None}

@@ -45,6 +45,11 @@ def nested(message_id: str, depth: int = 1100) -> bytes:
     return f"Message-ID: {message_id}\nContent-Type: multipart/mixed; boundary=b0\n\n{parts}".encode()
 
 
+def enclosed(message_id: str, depth: int = 2000) -> bytes:
+    """A message within messages that names a letter of ours."""
+    return f"Message-ID: {message_id}\n".encode() + b"Content-Type: message/rfc822\n\n" * depth
+
+
 def put(path: Path, *messages: bytes) -> None:
     """Add messages to the mbox file at `path`."""
     box = mailbox.mbox(path)

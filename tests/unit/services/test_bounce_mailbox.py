@@ -8,7 +8,7 @@ import pytest
 
 from services.notify import bounces
 from services.notify.bounces import Mailbox, Message
-from tests.support.bounces import bounce, nested, put, subjects
+from tests.support.bounces import bounce, enclosed, nested, put, subjects
 from tests.support.certificates import needs_certificate, trusted_certificate
 from tests.support.imap_server import ImapServer
 
@@ -37,9 +37,10 @@ def test_a_bounce_names_its_letter_and_its_addresses() -> None:
     assert bounces.read(bounce("A@example.org", LETTER), "pakn.example") == (LETTER[1:37], {"a@example.org"})
 
 
-def test_parts_within_parts_are_no_bounce_and_no_error() -> None:
+@pytest.mark.parametrize("content", [nested(LETTER), enclosed(LETTER)], ids=["parts", "messages"])
+def test_parts_within_parts_are_no_bounce_and_no_error(content: bytes) -> None:
     """A RecursionError once ended notify, at each start anew: everybody can write to the mailbox."""
-    assert bounces.read(nested(LETTER), "pakn.example") is None
+    assert bounces.read(content, "pakn.example") is None
 
 
 def test_only_bounces_leave_the_file(tmp_path: Path) -> None:
