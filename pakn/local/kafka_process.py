@@ -82,7 +82,9 @@ def fetch_jars(tools: Path, say: Callable[[str], None]) -> Path:
     # Built beside and renamed when complete and checked: a fetch that was cut short is never taken for a whole one.
     tools.mkdir(exist_ok=True)
     part = tools / f"{folder.name}.{os.getpid()}"
-    options = ["--class-path-only", "--links", "copy", "--timeout", "60", "--cache-dir", str(part)]
+    # A fetch that was cut short leaves halves of files in the resolver's own store, on which every later one would fail.
+    store = tools / f"{part.name}.m2"
+    options = ["--class-path-only", "--links", "copy", "--timeout", "60", "--cache-dir", str(part), "--repo-cache", str(store)]
     done = child_process.run([sys.executable, "-m", "jgo", *options, "sync"], _FETCH_SECONDS, cwd=PROJECT)
     try:
         _compare_with_lock(part, done.stdout + done.stderr)
@@ -90,6 +92,7 @@ def fetch_jars(tools: Path, say: Callable[[str], None]) -> Path:
             part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(store, ignore_errors=True)
     return folder
 
 
