@@ -72,7 +72,7 @@ def _row(request: DemoRequest, outcome: Mapping[str, Any], by_case: ByCase, evid
     stored = evidence.stored["intake"].get(feedback_id)
     return {
         "source": request.source,
-        "code": outcome.get("code"),
+        "code": outcome["code"] if "feedback_id" in outcome else None,
         "agency": assigned["agency"] if assigned else None,
         "owner": request.owner,
         "category": request.body.get("category"),
@@ -89,9 +89,9 @@ def _lost(
 ) -> Iterator[str]:
     for request in requests:
         outcome = outcomes.get(request.source)
-        if outcome is None or not ("code" in outcome or "faults" in outcome):
+        if outcome is None or not ("feedback_id" in outcome or "faults" in outcome):
             yield f"lost: request {request.source} got no answer"
-        elif "code" in outcome:
+        elif "feedback_id" in outcome:
             names = {envelope.name for envelope, _ in by_case.get(outcome["feedback_id"], [])}
             wanted = {"FeedbackSubmitted", "FeedbackAssigned", "DeadlineSet"} if outcome["accepted"] else {"FeedbackNotAccepted"}
             yield from (f"lost: {name} of {outcome['code']}" for name in sorted(wanted - names))
@@ -116,7 +116,7 @@ def _lost(
 
 
 def _doubled(outcomes: Mapping[str, Any], evidence: Evidence, by_case: ByCase, mailbox: Mailbox) -> Iterator[str]:
-    codes = Counter(outcome["code"] for outcome in outcomes.values() if "code" in outcome)
+    codes = Counter(outcome["code"] for outcome in outcomes.values() if "feedback_id" in outcome)
     yield from (f"doubled: code {code} was given {number} times" for code, number in codes.items() if number > 1)
     known = {outcome.get("feedback_id") for outcome in outcomes.values()}
     for service in _WITH_CASES:
