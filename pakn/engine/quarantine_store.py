@@ -55,6 +55,7 @@ class QuarantineStore:
 
     async def take(self, holder: str, before: Mapping[TopicPartition, Noted], now: Mapping[TopicPartition, Standing]) -> None:
         """Note that `holder` reads these partitions, and what stands of them."""
+        # Operators are told since when, by the clock of the machine; no decision rests on it.
         since = datetime.now(UTC)
         writes = []
         for partition, standing in now.items():

@@ -90,6 +90,7 @@ async def test_a_part_that_would_be_left_out_of_the_feedback_is_named(system: Sy
         (b"[]", "application/json", 400),
         (b"\xff\xfe{}", "application/json", 400),
         (b"[" * 50_000, "application/json", 400),
+        (b"[" * 200_000, "application/json", 413),
         (b'{"\\ud800": 1}', "application/json", 422),
         (b'{"a": ' + b"1" * 5000 + b"}", "application/json", 400),
         (b'"' + b"x" * 1_100_000 + b'"', "application/json", 413),
@@ -99,7 +100,21 @@ async def test_a_part_that_would_be_left_out_of_the_feedback_is_named(system: Sy
         (b"anything", "multipart/form-data", 400),
         (b'--y\r\nContent-Disposition: form-data; name="other"\r\n\r\nv\r\n--y--\r\n', "multipart/form-data; boundary=y", 422),
     ],
-    ids=["json", "list", "utf16", "deep", "surrogate", "number", "large", "many", "urlencoded", "boundary", "none", "no feedback"],
+    ids=[
+        "json",
+        "list",
+        "utf16",
+        "deep",
+        "deeper",
+        "surrogate",
+        "number",
+        "large",
+        "many",
+        "urlencoded",
+        "boundary",
+        "none",
+        "no feedback",
+    ],
 )
 async def test_what_cannot_be_read_is_answered_and_never_an_error_of_ours(
     system: System, content: bytes, kind: str, status: int

@@ -55,7 +55,11 @@ async def busy_with_large(reader: asyncio.StreamReader, writer: asyncio.StreamWr
     writer.close()
 
 
-async def without_space(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def without_space(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    # What is closed with bytes unread is reset, and Python 3.13 then drops the answer.
+    sent = b""
+    while len(sent) < 15 or not sent.endswith(bytes(4)):
+        sent += await reader.read(1000)
     writer.write(b"Can't create temporary file ERROR\0")
     await writer.drain()
     writer.close()
@@ -140,7 +144,7 @@ async def test_a_scanner_that_ends_a_connection_once_scans_the_file_again() -> N
 
 async def test_a_scanner_that_cannot_work_is_away() -> None:
     async with listening(without_space) as scanner:
-        with pytest.raises(ScannerAway, match="does not scan files"):
+        with pytest.raises(ScannerAway, match="Can't create temporary file"):
             await scanner.scan(b"a")
 
 
