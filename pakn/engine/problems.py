@@ -1,5 +1,6 @@
 """Errors of the HTTP interfaces as problem documents (RFC 9457): what is wrong, where, and every fault at once."""
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -74,10 +75,19 @@ def _from_http(error: Exception) -> ProblemDetailsException:
     return Problem(error.status_code, _KINDS.get(error.status_code, "refused"), error.detail, headers=error.headers)
 
 
+# Who were refused in the same moment and came back in the same moment would be refused together again and again.
+_WAITS = itertools.cycle(range(5, 15))
+
+
+def come_back_soon() -> dict[str, str]:
+    """`Retry-After` of 5 to 14 seconds, another one for each answer."""
+    return {"Retry-After": str(next(_WAITS))}
+
+
 def away(server: ServerName) -> Problem:
     """The answer while a server is away: 503, and when to come back."""
     kind = "database-away" if server == "mongodb" else "kafka-away"
-    return Problem(503, kind, _AWAY[server], headers={"Retry-After": "5"})
+    return Problem(503, kind, _AWAY[server], headers=come_back_soon())
 
 
 def plugin(suspect: Callable[[Exception], None]) -> ProblemDetailsPlugin:

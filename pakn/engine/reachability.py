@@ -26,6 +26,8 @@ SERVER_ERRORS = (PyMongoError, KafkaError, FastStreamException, OSError)
 _CALLED = {"mongodb": "database", "kafka": "kafka"}
 _LIBRARIES = {"mongodb": "pymongo", "kafka": "aiokafka"}
 _LOOK_SECONDS, _LOOK_AGAIN_SECONDS = 2.0, 0.5
+# How long after a server's return something may still wait for what could not be read meanwhile.
+_CATCHING_UP_SECONDS = 30.0
 Ping = Callable[[], Awaitable[Any]]
 # `Reachability.explains`
 Explains = Callable[[BaseException | None], Awaitable[bool]]
@@ -50,6 +52,12 @@ class Server:
         self._ping = ping
         self._seconds = seconds
         self._since = time.monotonic()
+        self._returned: float | None = None
+
+    @property
+    def returned_lately(self) -> bool:
+        """Whether it was away until a short while ago."""
+        return self._returned is not None and time.monotonic() - self._returned < _CATCHING_UP_SECONDS
 
     async def look(self) -> None:
         """Ask the server, and log a change."""
@@ -73,6 +81,7 @@ class Server:
         elif before is False:
             seconds = round(time.monotonic() - self._since, 1)
             log.warning(f"{called}_back", server=self.name, address=self.address, after_seconds=seconds)
+            self._returned = time.monotonic()
         self._since = time.monotonic()
 
 
@@ -116,12 +125,16 @@ class Reachability:
             self._looks += 1
 
     async def explains(self, error: BaseException | None) -> bool:
-        """Whether this failure comes of a server that is away, whose loss is logged by now."""
+        """Whether this failure comes of a server that is away, whose loss is logged by now.
+
+        A turn that is to be tried again may also wait for what is read again after a return.
+        """
         if not isinstance(error, (*SERVER_ERRORS, TryAgain)):
             return False
-        if not self.away and not isinstance(error, TryAgain):
+        if not self.away:
             await self.look()
-        return bool(self.away)
+        catching_up = isinstance(error, TryAgain) and any(server.returned_lately for server in self._servers.values())
+        return bool(self.away) or catching_up
 
     def suspect(self, error: BaseException) -> None:
         """Let the servers be asked within a second: this error may mean that one is away."""

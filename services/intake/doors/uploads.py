@@ -10,7 +10,7 @@ from litestar.exceptions import InternalServerException
 from pymongo.errors import PyMongoError
 
 from pakn import metrics
-from pakn.engine.problems import AnyRequest, Problem
+from pakn.engine.problems import AnyRequest, Problem, come_back_soon
 from pakn.logs import logger
 from pakn.packs.models import Attachments
 from schemas.values import Attachment
@@ -110,7 +110,7 @@ class Uploads:
         if not self._has_place(network):
             metrics.uploads_refused.labels("too_many").inc()
             detail = "As many files as can be taken at once are under way; send yours again in a few seconds."
-            raise Problem(503, "too-many-uploads", detail, headers={"Retry-After": "5"})
+            raise Problem(503, "too-many-uploads", detail, headers=come_back_soon())
         self._under_way[network] += 1
         try:
             files = Files(self._store if keep else None, self._rules, feedback_id, self._new_id)
