@@ -32,6 +32,11 @@ class KafkaSettings(BaseModel):
     username: str | None = None
     password: SecretStr | None = None
     max_records: int = Field(default=500, ge=1, le=5000, description="records in one turn")
+    session_seconds: float = Field(
+        default=10,
+        ge=1,
+        description="after which others get the partitions of a process that was killed; the broker may want six or more",
+    )
 
 
 class MongoSettings(BaseModel):

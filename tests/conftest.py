@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import hypothesis
 import pytest
+import structlog
+from structlog.dev import plain_traceback
 
 from pakn.engine import mongo
 from pakn.local.launcher import Servers
@@ -19,6 +21,8 @@ hypothesis.settings.register_profile("quick", deadline=None, max_examples=40)
 # `make fuzz` asks for this one.
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("quick")
+# The library's own form of a traceback, with the values of all variables, takes a second for each.
+structlog.configure([structlog.processors.add_log_level, structlog.dev.ConsoleRenderer(exception_formatter=plain_traceback)])
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,8 @@ MAX_RECORD_BYTES = 9 * 1024 * 1024
 _FETCH_MAX_WAIT_MS = 100
 _FULL_BATCH_BYTES = 128 * 1024
 _ANSWER_SECONDS = 5.0
+# How long the members of a group may take to meet again; the library's default would be the session's.
+_REBALANCE_MS = 10_000
 _LONGEST_TURN_MS = 24 * 60 * 60 * 1000
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 OnBatch = Callable[[KafkaMessage], Awaitable[None]]
@@ -117,6 +119,9 @@ def subscribe(
         max_partition_fetch_bytes=MAX_RECORD_BYTES,
         # While a server is away a batch may wait for hours; a process that hangs is ended by its own watch.
         max_poll_interval_ms=_LONGEST_TURN_MS,
+        session_timeout_ms=int(settings.kafka.session_seconds * 1000),
+        heartbeat_interval_ms=int(settings.kafka.session_seconds * 300),
+        rebalance_timeout_ms=_REBALANCE_MS,
         parser=_tolerant_parser,
         decoder=_no_decoding,
         no_reply=True,

@@ -25,7 +25,9 @@ from pakn.settings import IntakeSettings, networks
 Network = IPv4Network | IPv6Network
 What = Literal["submissions", "look_ups", "wrong"]
 _HOUR: Final = timedelta(hours=1)
-_PATIENCE_SECONDS: Final = 1
+# The driver looks for its server twice a second. A patience that ends together with such a look can be lost in it
+# (Python 3.11), and the request then waits for as long as the driver does.
+_PATIENCE_SECONDS: Final = 0.7
 # What the operations of the API count as. An agency's look is counted too: its tokens could be guessed.
 COUNTED: Final[dict[str, What]] = {
     "submitFeedback": "submissions",

@@ -32,7 +32,8 @@ def make_environment(settings: Settings, port: int) -> dict[str, str]:
         "PAKN_LEGAL_TIME__FILE": str(settings.legal_time.file),
         "PAKN_INTAKE__SECRET_KEY": SECRET_KEY,
         "PAKN_HTTP__PORT": str(port),
-        # A process that was killed keeps its partitions for ten seconds, so each end takes that long.
+        # A process that was killed keeps its partitions for so long, and several ends are wanted.
+        "PAKN_KAFKA__SESSION_SECONDS": "3",
         "PAKN_QUARANTINE__SUSPECT": "1",
         "PAKN_QUARANTINE__ENDS": "2",
     }

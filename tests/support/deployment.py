@@ -117,6 +117,8 @@ async def deployed(servers: Servers, folder: Path, **settings: str) -> AsyncIter
         "PAKN_NAMESPACE": f"t{uuid.uuid4().hex[:10]}",
         "PAKN_PACK": str(packs.FOLDER),
         "PAKN_KAFKA__PARTITIONS": "4",
+        # A process that was killed keeps its partitions for so long.
+        "PAKN_KAFKA__SESSION_SECONDS": "3",
         "PAKN_LEGAL_TIME__FILE": str(clock_file),
         "PAKN_SMTP__HOST": "127.0.0.1",
         "PAKN_SMTP__PORT": str(mailbox.port),

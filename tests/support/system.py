@@ -54,7 +54,7 @@ def make_settings(servers: Servers, namespace: str, clock_file: Path, **more: An
         pack=str(packs.FOLDER),
         retry_seconds=30,
         gauge_seconds=2,
-        kafka=KafkaSettings(bootstrap=servers.kafka_bootstrap, partitions=3),
+        kafka=KafkaSettings(bootstrap=servers.kafka_bootstrap, partitions=3, session_seconds=3),
         mongo=MongoSettings.model_validate({"uri": servers.mongo_uri}),
         legal_time=LegalTimeSettings(file=clock_file),
         intake=IntakeSettings.model_validate({"secret_key": SECRET_KEY, "sweep_seconds": 0.5}),
