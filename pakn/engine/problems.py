@@ -79,7 +79,7 @@ def _from_http(error: Exception) -> ProblemDetailsException:
 _WAITS = itertools.cycle(range(5, 15))
 
 
-def come_back_soon() -> dict[str, str]:
+def retry_after() -> dict[str, str]:
     """`Retry-After` of 5 to 14 seconds, another one for each answer."""
     return {"Retry-After": str(next(_WAITS))}
 
@@ -87,7 +87,7 @@ def come_back_soon() -> dict[str, str]:
 def away(server: ServerName) -> Problem:
     """The answer while a server is away: 503, and when to come back."""
     kind = "database-away" if server == "mongodb" else "kafka-away"
-    return Problem(503, kind, _AWAY[server], headers=come_back_soon())
+    return Problem(503, kind, _AWAY[server], headers=retry_after())
 
 
 def plugin(suspect: Callable[[Exception], None]) -> ProblemDetailsPlugin:
