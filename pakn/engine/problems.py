@@ -23,6 +23,11 @@ _AWAY: dict[ServerName, str] = {
     "mongodb": "The system cannot reach its database at the moment. Please try again in a minute.",
     "kafka": "The system cannot pass on anything at the moment. Please try again in a minute.",
 }
+# The library's own words name no way on.
+_DETAILS = {
+    404: "Nothing is at this address. Intake answers citizens and portals; its addresses are listed at /schema.",
+    405: "This address does not take this method; the addresses of intake and their methods are listed at /schema.",
+}
 _KINDS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large", 500: "internal-error"}
 
 
@@ -72,7 +77,8 @@ class Problem(ProblemDetailsException):
 
 def _from_http(error: Exception) -> ProblemDetailsException:
     assert isinstance(error, HTTPException)
-    return Problem(error.status_code, _KINDS.get(error.status_code, "refused"), error.detail, headers=error.headers)
+    status = error.status_code
+    return Problem(status, _KINDS.get(status, "refused"), _DETAILS.get(status, error.detail), headers=error.headers)
 
 
 # Who were refused in the same moment and came back in the same moment would be refused together again and again.

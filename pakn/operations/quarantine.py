@@ -100,7 +100,7 @@ def _on_kafka(settings: Settings, work: Coroutine[Any, Any, ResultT]) -> ResultT
 def _one(rows: list[Waiting], place: str, service: str) -> Waiting:
     found = [row for row in rows if row.place == place and service in ("", row.service)]
     if not found:
-        stop(f"{place} is not in quarantine; `pakn quarantine list` shows what is.")
+        stop(f"{place} is not in quarantine; `pakn quarantine list` shows what is, each as TOPIC/PARTITION/OFFSET.")
     if len(found) > 1:
         stop(f"{place} is in quarantine of {', '.join(row.service for row in found)}: name one with --service.")
     return found[0]
