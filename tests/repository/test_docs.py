@@ -133,6 +133,8 @@ def test_the_table_of_alerts_has_every_alert_and_no_other() -> None:
     """An alert that wakes somebody at night and is not in the table has no first thing to do."""
     rules = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())
     alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
+    table = [line.split("|")[1] for line in PAGES[ROOT / "docs/operating.md"].splitlines() if line.startswith("| `Pakn")]
+    assert set(re.findall(r"`(Pakn\w+)`", "".join(table))) == alerts
     assert set(re.findall(r"`(Pakn\w+)`", TEXT)) == alerts
 
 
