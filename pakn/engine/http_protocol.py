@@ -9,6 +9,7 @@ import socket
 import sys
 from typing import Any
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -57,7 +58,11 @@ class BoundedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read a piece; what goes on and on and is no body is refused."""
         self._is_progress = False
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self._refuse(*self._refusal)
         # The piece in which a head begins may hold the end of a body before it, and is not counted.
         self._without_progress = 0 if self._is_progress else self._without_progress + len(data)
         if self._without_progress > MAX_HEAD_BYTES:
@@ -86,6 +91,10 @@ class BoundedHttp(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_WAITING:
             self.transport.abort()
             raise ValueError("too many requests that wait")
+        if self.parser.get_method() == b"CONNECT":
+            raise ValueError("no proxy")
+        if self.parser.should_upgrade():
+            return
         self._is_head = False
         super().on_headers_complete()
 
@@ -96,12 +105,24 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The end of a request."""
+        if self.parser.should_upgrade():
+            return
         self._is_head = self._is_progress = True
         super().on_message_complete()
 
-    def send_400_response(self, _msg: str) -> None:
-        """Answer what is no request, or one beyond the bounds, in our own words."""
-        self._refuse(*self._refusal)
+    def _parse(self, data: bytes) -> None:
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                # The parser takes what follows for the other protocol, hence it reads the same request once more without the offer.
+                data = self._head_without_offer() + data[offer.args[0] :]
+            else:
+                return
+
+    def _head_without_offer(self) -> bytes:
+        first = self.parser.get_method() + b" " + self.url + f" HTTP/{self.parser.get_http_version()}".encode()
+        return b"\r\n".join([first, *(b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"), b"\r\n"])
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

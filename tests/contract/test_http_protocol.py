@@ -208,3 +208,44 @@ async def test_a_connection_for_one_request_ends_with_its_answer(request_: bytes
     async with connected() as client:
         await client.send(request_ + b"GET / HTTP/1.1\r\n\r\n")
         assert (await client.rest()).count("ok") == 1
+
+
+OFFERS = [
+    b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEA\r\n",
+    b"Connection: upgrade\r\nUpgrade: websocket\r\n",
+]
+BODIES = [b"content-length: 5\r\n\r\nhello", b"transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"]
+
+
+@pytest.mark.parametrize("offer", OFFERS, ids=["http/2", "websocket"])
+@pytest.mark.parametrize("body", BODIES, ids=["length", "chunks"])
+@pytest.mark.parametrize("size", [1, 100, 1000])
+async def test_an_offer_of_another_protocol_is_passed_over(
+    offer: bytes, body: bytes, size: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Java's own client offers HTTP/2 with each request: its bodies were lost, or taken for requests and answered with 400."""
+    async with connected() as client:
+        sent = b"POST /a?b=c HTTP/1.1\r\nhost: x\r\n" + offer + body + b"GET /next HTTP/1.1\r\nhost: y\r\n\r\n"
+        for place in range(0, len(sent), size):
+            await client.send(sent[place : place + size])
+        await client.answers(2)
+        assert [(scope["path"], scope["query_string"]) for scope in client.app.scopes] == [("/a", b"b=c"), ("/next", b"")]
+        assert client.app.bodies == [b"hello", b""]
+        assert (b"host", b"x") in client.app.scopes[0]["headers"]
+        assert not caplog.records
+
+
+@pytest.mark.parametrize("target", [b"x:443", b"/"])
+async def test_a_tunnel_is_refused(target: bytes) -> None:
+    async with connected() as client:
+        await client.send(b"CONNECT " + target + b" HTTP/1.1\r\nhost: x\r\n\r\nabc")
+        assert "urn:pakn:problem:not-http" in await client.rest()
+        assert client.app.scopes == []
+
+
+@pytest.mark.parametrize("offer", OFFERS, ids=["http/2", "websocket"])
+async def test_offers_that_nobody_waits_for_are_bounded(offer: bytes) -> None:
+    async with connected() as client:
+        await client.send((b"GET /slow HTTP/1.1\r\nhost: x\r\n" + offer + b"\r\n") * 5000)
+        assert await client.rest() == ""
+        assert len(client.app.scopes) == 1
