@@ -1,19 +1,16 @@
 """Addresses of mail as senders write them, brought into the one form that every mail server takes."""
 
-import re
 from typing import Annotated, Final
 
 from email_validator import validate_email
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from schemas.composed import HIDDEN
+
 # Longer than any address (254, RFC 5321), since hidden characters and spaces around it are still to go.
 _LONGEST: Final = 320
 _PATTERN: Final = r"^\s*[^\s@]+@[^\s@]+\s*$"
-# What copied text brings along and nobody sees: soft hyphens, zero-width and direction marks, fillers, variation selectors.
-_HIDDEN = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]"
-)
 _DOTS: Final = (".", "\u3002", "\uff0e", "\uff61")
 
 
@@ -24,7 +21,7 @@ def mail_address(text: str) -> str:
     """
     if len(text) > _LONGEST:
         raise ValueError("longer than any address")
-    shown = _HIDDEN.sub("", text).strip()
+    shown = HIDDEN.sub("", text).strip()
     if shown.endswith(_DOTS):
         shown = shown[:-1]
     found = validate_email(shown, check_deliverability=False, allow_smtputf8=False, strict=True)

@@ -1,19 +1,34 @@
-"""Text in the one form in which it is counted, compared and kept."""
+"""Text in the one form in which it is counted, compared and kept, and text of which nothing can be seen."""
 
 import re
 import unicodedata
-from typing import Any
+from functools import lru_cache
+from itertools import takewhile
+from typing import Final
 
-_MARKS = re.compile(r"[^\w\x00-\x7f]{31,}")
-_UNSEEN = {"Cc", "Cf", "Mn", "Me", "Zl", "Zp", "Zs"}
-_JOINER = "\u034f"  # COMBINING GRAPHEME JOINER, which nobody sees and which ends a run of marks.
+# Characters that fall apart into marks: at most two each, and never a character of ASCII or a letter. The two exceptions are the
+# voiced marks of half-width katakana. A letter before them ends in three marks at most, so that shorter runs are within the bound.
+_MARKS: Final = re.compile(r"\w?(?:[^\w\x00-\x7f]|[\uff9e\uff9f]){14,}")
+_MOST_MARKS: Final = 30
+_JOINER: Final = "\u034f"  # COMBINING GRAPHEME JOINER, which nobody sees and which ends a run of marks.
+
+HIDDEN: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\u2800\U00013441\U00013442\U0001d159]"
+)
+"""What nobody sees: Unicode's Default_Ignorable_Code_Point (soft hyphens, zero-width and direction marks, fillers, variation
+selectors, tags), then what it counts as signs and what has no ink: an empty Braille cell, two blanks, a note without a head."""
+_UNSEEN: Final = {"Cc", "Cf", "Mn", "Me", "Zl", "Zp", "Zs"}
 
 
 def stream_safe(text: str) -> str:
-    """The same text with a joiner behind every thirtieth mark of a run (Unicode Standard Annex 15, section 13).
+    """The same text with a joiner before each mark that would be the thirty-first of a run.
 
     Marks are put into order when a text is normalised, which takes time by the square of their number: half a megabyte of them
-    on one letter would stop a process for minutes. No language has more than a few.
+    on one letter would stop a process for minutes. No language has more than a few. They are counted as the text has them once
+    it is taken apart: U+0F73 is no mark that is put into order, and falls into two that are.
+    Source: Unicode Standard Annex 15, section 13.
     """
     return _MARKS.sub(_with_joiners, text)
 
@@ -21,22 +36,32 @@ def stream_safe(text: str) -> str:
 def _with_joiners(found: re.Match[str]) -> str:
     parts: list[str] = []
     run = 0
-    for mark in found[0]:
-        run = run + 1 if unicodedata.combining(mark) else 0
-        if run > 30:
+    for character in found[0]:
+        marks, is_mark = _marks_at_end(character)
+        run = run + marks if is_mark else marks
+        if run > _MOST_MARKS:
             parts.append(_JOINER)
-            run = 1
-        parts.append(mark)
+            run = marks
+        parts.append(character)
     return "".join(parts)
 
 
-def composed(value: Any) -> Any:
-    """A text in Unicode's composed form (NFC), in which a letter of Vietnamese is one character; other values unchanged.
+@lru_cache(maxsize=1024)
+def _marks_at_end(character: str) -> tuple[int, bool]:
+    """How many marks a character ends in once it is taken apart, and whether it has nothing else."""
+    apart = unicodedata.normalize("NFKD", character)
+    marks = sum(1 for _ in takewhile(unicodedata.combining, reversed(apart)))
+    return marks, marks == len(apart)
+
+
+def nfc(text: str) -> str:
+    """The text in Unicode's composed form (NFC), in which a letter of Vietnamese is one character; it takes time by its length.
 
     Some keyboards and file systems write a letter and its accents apart: limits would count them, and no name would be found.
-    Of a text in which nothing can be seen nothing is left.
     """
-    if not isinstance(value, str) or value.isascii():
-        return value
-    text = unicodedata.normalize("NFC", stream_safe(value))
-    return text if any(unicodedata.category(letter) not in _UNSEEN for letter in text) else ""
+    return text if text.isascii() else unicodedata.normalize("NFC", stream_safe(text))
+
+
+def is_invisible(text: str) -> bool:
+    """Whether nothing of a text can be seen."""
+    return all(unicodedata.category(letter) in _UNSEEN or HIDDEN.match(letter) for letter in text)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from schemas.composed import composed
+from schemas.composed import is_invisible, nfc
 from schemas.envelope import Event
 
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -28,8 +28,16 @@ def _written_time(value: Any) -> Any:
     raise PydanticCustomError("written_time", "no time as in RFC 3339")
 
 
+def _composed(value: Any) -> Any:
+    """A text in NFC, or empty if nothing of it can be seen. The patterns decide on ASCII, and the types on other values."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    text = nfc(value)
+    return "" if is_invisible(text) else text
+
+
 SentTime = Annotated[AwareDatetime, BeforeValidator(_written_time)]
-Composed = BeforeValidator(composed)
+Composed = BeforeValidator(_composed)
 FeedbackId = Annotated[str, StringConstraints(pattern=_UUID)]
 FeedbackCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+\.\d{8}\.\d{4,}$")]
 # Agency, portal and category ids are parts of topic names and of metric labels, hence the narrow alphabet.

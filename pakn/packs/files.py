@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar, cast
 
 import yaml
 
-from schemas.composed import composed
+from schemas.composed import nfc
 
 # The loader on libyaml is ten times as fast; the one in Python reads the same and is there where libyaml is not.
 _Loader: Final = cast(type[yaml.SafeLoader], getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -210,7 +210,7 @@ def _parse_date(text: str) -> date | str:
 def read_text(folder: Path, name: str) -> tuple[str | None, list[PackFault]]:
     """The text of `folder/name` in Unicode's composed form, as senders' texts are; or None and what keeps it from being read."""
     try:
-        return composed((folder / name).read_text(encoding="utf-8-sig")), []
+        return nfc((folder / name).read_text(encoding="utf-8-sig")), []
     except FileNotFoundError:
         return None, [PackFault(name, 1, "the file is missing; add it to the pack's folder")]
     except UnicodeDecodeError as error:

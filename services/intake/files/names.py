@@ -4,7 +4,7 @@ import unicodedata
 from typing import Final
 from urllib.parse import quote
 
-from schemas.composed import composed
+from schemas.composed import is_invisible, nfc
 
 MAX_NAME: Final = 200
 # Marks that turn the direction of text: with them `gpj.exe` is shown as `exe.jpg`.
@@ -21,7 +21,7 @@ def tidy(name: str) -> str:
 
     What it holds besides is not changed: `fault` tells whether the name can be taken.
     """
-    whole = str(composed(name)).strip()
+    whole = nfc(name).strip()
     if len(whole) <= MAX_NAME:
         return whole
     stem, dot, extension = whole.rpartition(".")
@@ -31,7 +31,7 @@ def tidy(name: str) -> str:
 
 def fault(name: str) -> str | None:
     """Why a tidied name is not taken; none when it is."""
-    if not name:
+    if is_invisible(name):
         return "the file has no name"
     if any(character in _TURNING for character in name):
         return "the file's name holds marks that turn the direction of text; rename it"
