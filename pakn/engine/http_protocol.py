@@ -34,7 +34,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     head_seconds = 20.0
     rest_seconds = 300.0
-    unread_seconds = 60.0
+    unread_seconds = 300.0
     _is_head = True  # What comes belongs to a head, and not to a body.
     _is_progress = False
     _without_progress = 0
