@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,12 +40,14 @@ class BounceReader:
         """
         ends = asyncio.get_running_loop().time() + self._seconds
         read: list[Bounce | None] = []
-        while len(read) < len(contents) and (not read or asyncio.get_running_loop().time() < ends):
-            status, output = await self._child.run(_framed(contents[len(read) :]), self._domain)
+        while len(read) < len(contents) and (left := ends - asyncio.get_running_loop().time()) > 0:
+            status, output = await replace(self._child, seconds=left).run(_framed(contents[len(read) :]), self._domain)
             # What follows the last end of a line is a line that the child was in the midst of.
-            lines = output.split(b"\n")[:-1]
-            read += map(_bounce, lines)
-            if len(read) < len(contents) and (status is not None or not lines):
+            read += map(_bounce, output.split(b"\n")[:-1])
+            if status is None and read:
+                # The time may have gone into the messages before the one in hand, which is the first of the next look.
+                break
+            if len(read) < len(contents):
                 log.warning("message_of_mailbox_not_readable", size=len(contents[len(read)]))
                 read.append(None)
         return read
