@@ -31,7 +31,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .; \
 	touch $@
 
-demo: $(READY) ## Play weeks of real feedback through the four services in about three minutes (KEEP=1 leaves them running, ARGS=... passes options)
+demo: $(READY) ## Play weeks of feedback through the four services in about three minutes (KEEP=1 leaves them running, ARGS=... passes options)
 	@$(BIN)/pakn demo $(if $(KEEP),--keep) $(ARGS)
 
 up: $(READY) ## Run Kafka, MongoDB and the four services in the foreground; Ctrl-C ends them, the data stays in .pakn
@@ -90,5 +90,5 @@ lock: ## Resolve both requirements files and jgo.lock.toml (after a change of py
 	$(BIN)/jgo -q --class-path-only lock
 
 clean: ## Remove what runs and tests left behind (.venv and .tools stay)
-	rm -rf .pakn .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf .pakn .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist agency.db answers.db
 	find pakn services schemas packs tests -name __pycache__ -prune -exec rm -rf {} +

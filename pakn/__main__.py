@@ -11,7 +11,7 @@ from typer.main import get_command
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("pakn.__main__:run", "Run one service in this process until a signal."),
     "up": ("pakn.local.commands:up", "Run the four services in the foreground, with Kafka and MongoDB where no address is set."),
-    "demo": ("pakn.demo.commands:demo", "Play weeks of real requests through the four services and count what came of them."),
+    "demo": ("pakn.demo.commands:demo", "Play weeks of requests through the four services and count what came of them."),
     "provision": ("pakn.operations.commands:provision", "Create the topics that the pack's agencies and portals need."),
     "quarantine": (
         "pakn.operations.quarantine:cli",

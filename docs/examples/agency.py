@@ -33,14 +33,19 @@ async def accept(producer: AIOKafkaProducer, agency: str, fact_id: str, feedback
 
 async def work(agency: str, database: sqlite3.Connection) -> None:
     """Act on each new fact, keep its id, then commit its offset: in this order nothing is lost."""
+    topic = f"{NAMESPACE}.assignments.{agency}"
     consumer = AIOKafkaConsumer(
-        f"{NAMESPACE}.assignments.{agency}",
         bootstrap_servers=KAFKA,
         group_id=f"{agency}.files",
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     )
-    async with consumer, AIOKafkaProducer(bootstrap_servers=KAFKA, acks="all", enable_idempotence=True) as producer:
+    producer = AIOKafkaProducer(bootstrap_servers=KAFKA, acks="all", enable_idempotence=True)
+    try:
+        await asyncio.gather(consumer.start(), producer.start())
+        if topic not in await consumer.topics():
+            sys.exit(f"There is no topic {topic}: name an agency of the pack (packs/vn/agencies.csv).")
+        consumer.subscribe([topic])
         async for record in consumer:
             ce, fact = {name: text.decode() for name, text in record.headers}, json.loads(record.value)
             if not database.execute("SELECT 1 FROM handled WHERE id = ?", (ce["ce_id"],)).fetchone():
@@ -50,8 +55,12 @@ async def work(agency: str, database: sqlite3.Connection) -> None:
                 with database:
                     database.execute("INSERT INTO handled VALUES (?)", (ce["ce_id"],))
             await consumer.commit()
+    finally:
+        await asyncio.gather(consumer.stop(), producer.stop())
 
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
 kept = sqlite3.connect("agency.db")
 kept.execute("CREATE TABLE IF NOT EXISTS handled (id TEXT PRIMARY KEY)")
 try:

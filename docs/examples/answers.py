@@ -16,14 +16,18 @@ ANSWERS = ("pakn.SubmissionRegistered.v1", "pakn.SubmissionRefused.v1")
 
 async def answers(portal: str, database: sqlite3.Connection) -> None:
     """Keep each answer once, then commit its offset: after a crash the answer comes again and changes nothing."""
+    topic = f"{NAMESPACE}.outbox.{portal}"
     consumer = AIOKafkaConsumer(
-        f"{NAMESPACE}.outbox.{portal}",
         bootstrap_servers=KAFKA,
         group_id=f"{portal}.answers",
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     )
-    async with consumer:
+    try:
+        await consumer.start()
+        if topic not in await consumer.topics():
+            sys.exit(f"There is no topic {topic}: name a portal of the pack (packs/vn/pack.yaml).")
+        consumer.subscribe([topic])
         async for record in consumer:
             ce = {name: text.decode() for name, text in record.headers}
             if ce["ce_type"] in ANSWERS:  # Pass over what you do not know: new types may come.
@@ -34,8 +38,12 @@ async def answers(portal: str, database: sqlite3.Connection) -> None:
                 if new:
                     print(answer["submission_id"], answer.get("code") or answer["faults"])
             await consumer.commit()
+    finally:
+        await consumer.stop()
 
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
 kept = sqlite3.connect("answers.db")
 kept.execute("CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, submission_id TEXT, code TEXT, faults TEXT)")
 try:

@@ -32,6 +32,8 @@ async def dead(service: str, wanted: set[str]) -> None:
     print(f"dead letters of {service}: {seen}, posted again: {posted}")
 
 
+if len(sys.argv) < 2:
+    sys.exit(__doc__)
 try:
     asyncio.run(dead(sys.argv[1], set(sys.argv[2:])))
 except KafkaConnectionError as error:

@@ -23,12 +23,16 @@ async def post(portal: str, own_id: str, submission: bytes) -> None:
         "ce_source": f"/{portal}",
         "ce_time": datetime.now(UTC).isoformat(),
     }
+    topic = f"{NAMESPACE}.inbox.{portal}"
     async with AIOKafkaProducer(bootstrap_servers=KAFKA, acks="all", enable_idempotence=True) as producer:
-        topic = f"{NAMESPACE}.inbox.{portal}"
+        if topic not in (await producer.client.fetch_all_metadata()).topics():
+            sys.exit(f"There is no topic {topic}: name a portal of the pack (packs/vn/pack.yaml).")
         kept = await producer.send_and_wait(topic, submission, headers=[(name, text.encode()) for name, text in headers.items()])
         print(f"{own_id} is in {kept.topic}, partition {kept.partition}, offset {kept.offset}")
 
 
+if len(sys.argv) != 4 or not Path(sys.argv[3]).is_file():
+    sys.exit(__doc__)
 try:
     asyncio.run(post(sys.argv[1], sys.argv[2], Path(sys.argv[3]).read_bytes()))
 except KafkaConnectionError as error:

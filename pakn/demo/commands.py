@@ -23,7 +23,7 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="leave everything running until Ctrl-C")] = False,
     folder: Annotated[Path, typer.Option(help="where servers, logs and letters of the demo are kept")] = Path(".pakn/demo"),
 ) -> None:
-    """Play weeks of real requests through the four services and count what came of them."""
+    """Play weeks of requests through the four services and count what came of them."""
     if report and not report.absolute().parent.is_dir():
         stop(f"{report}: there is no such folder; make it first.")
     try:

@@ -19,7 +19,8 @@ def show(console: Console, report: Report, scene: Scene, keep: bool) -> None:
         console.print(f"[red]{finding}")
     if len(report["findings"]) > 20:
         console.print(f"[red]... and {len(report['findings']) - 20} more; --report FILE.json keeps them all")
-    lines = [f"A letter:   {_path(letter)}" for letter in sorted(scene.mailbox.folder.glob("*.eml"))[:1]]
+    letters = sorted(scene.mailbox.folder.glob("*.eml"))[:1]
+    lines = [f"A letter:   .venv/bin/python docs/examples/letter.py {_path(letter)}" for letter in letters]
     lines.append(f"The logs:   {_path(scene.home / 'logs')}")
     if keep:
         lines += _pages(report, scene)
@@ -31,17 +32,17 @@ def table_of(report: Report, title: str) -> Table:
     """The figures in the order in which they add up: indented rows are the parts of the row above them."""
     assigned, dead, planted = sum(report["assigned"].values()), report["dead_letters"], report["dead_letters_of_refused"]
     rows: list[tuple[str, int, str] | None] = [
-        ("requests", len(report["requests"]), ""),
+        ("requests", len(report["requests"]), "by HTTP and by portals' topics"),
         ("  refused", report["refused"], "faults in the data; told which"),
         ("  submitted", report["submitted"], ""),
-        ("    not accepted", report["not_accepted"], "told the right channel"),
+        ("    not accepted", report["not_accepted"], "by intake; told the right channel"),
         ("    not assigned yet", report["unassigned"], ""),
-        ("    assigned", assigned, ""),
+        ("    assigned", assigned, "see below"),
         *((f"      to {agency}", number, "") for agency, number in report["assigned"].items()),
         None,
         ("assigned", assigned, ""),
         ("  published", report["published"], ""),
-        ("  declined", report["declined"], "by the agency"),
+        ("  declined", report["declined"], "by the agency: no matter of its own"),
         ("  open", report["open"], "when the demo ends"),
         None,
         ("warned", report["warned"], "cases with a limit that came near"),
@@ -49,7 +50,7 @@ def table_of(report: Report, title: str) -> Table:
         ("letters sent", report["letters_sent"], ""),
         None,
         ("dead letters", dead, ""),
-        ("  planted", planted, "portals' requests with faults"),
+        ("  planted", planted, "refused ones that came by a portal's topic"),
         ("  not planted", dead - planted, "the log of the service says why"),
         ("lost", report["lost"], ""),
         ("doubled", report["doubled"], ""),
@@ -85,4 +86,6 @@ def _show_owners(console: Console, report: Report) -> None:
     by_type = Counter((row["category"], row["owner"], row["agency"]) for row in other)
     for (category, owner, agency), number in sorted(by_type.items()):
         total = sum(row["category"] == category for row in rows)
-        console.print(f"  {category}: {number} of {total} have the owner {owner} in the file, and {agency} by the pack's table")
+        console.print(
+            f"  Category {category}: {number} of {total} have the owner {owner} in the file, and {agency} by the pack's table"
+        )

@@ -23,10 +23,11 @@ from pakn.engine import kafka, quarantine
 from pakn.engine.kafka import Fatal, OnBatch, Record, part_of, partition_of
 from pakn.engine.put_off import PutOff
 from pakn.engine.quarantine import QUARANTINED, Note, Standing
-from pakn.engine.quarantine_store import Noted, QuarantineStore, surely
+from pakn.engine.quarantine_store import Noted, QuarantineStore, until_stored
 from pakn.engine.reachability import SERVER_ERRORS, Explains
 from pakn.engine.trial import Trial
 from pakn.errors import describe
+from pakn.legal_time import machine_now
 from pakn.logs import logger
 from pakn.settings import Settings
 from schemas.topics import ServiceName
@@ -46,8 +47,7 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, settings: Settings, service: ServiceName, store: QuarantineStore, explains: Explains, fatal: Fatal) -> None:
         """Connects to nothing."""
         self._explains, self._fatal = explains, fatal
-        self._settings, self._service, self._store = settings, service, store
-        self._limits = settings.quarantine
+        self._settings, self._service, self._store, self._limits = settings, service, store, settings.quarantine
         self._holder = uuid.uuid4().hex
         self._assigned: frozenset[TopicPartition] = frozenset()
         self._standings: dict[TopicPartition, Standing] = {}
@@ -58,9 +58,7 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
         self._changed = asyncio.Event()
         # One batch, or one change of what is read: whatever is in hand is never handled beside another batch.
         self._turn = asyncio.Lock()
-        self._handling = False
-        self._blamed = False
-        self._noted = False
+        self._handling = self._blamed = self._noted = False
 
     def subscribe(
         self,
@@ -72,8 +70,8 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
     ) -> Any:
         """Read `topics` as `kafka.subscribe` does, with this between the client library and `on_batch`."""
         self._on_batch, self._inner = on_batch, listener
-        handle = kafka.never_passed_over(self._handle, self._fatal)
-        self._subscriber = kafka.subscribe(broker, self._settings, self._service, topics, handle, self, gather_ms)
+        self._hand_on_or_end = kafka.never_passed_over(self._hand_on, self._fatal)
+        self._subscriber = kafka.subscribe(broker, self._settings, self._service, topics, self._handle, self, gather_ms)
         return self._subscriber
 
     @property
@@ -149,8 +147,7 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self._subscriber.consumer
         if new := assigned - self._standings.keys():
             await self._take(consumer, new)
-        if held := self.held:
-            await self._obey(consumer, await self._store.read(held))
+        await self._obey(consumer, await self._store.read(self.held))
         await self._try_next(consumer)
         if assigned is self._assigned:
             self._read_what_may_be(consumer)
@@ -164,7 +161,7 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
             notes[partition] = Note(noted.standing, position, noted.holder not in (None, self._holder))
         now = quarantine.begin_all(notes, self._limits)
         self._noted = True
-        await self._store.take(self._holder, before, now)
+        await self._store.take(self._holder, before, now, machine_now())
         if assigned is not self._assigned:
             await self.let_go()
             return
@@ -267,18 +264,21 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
         self._changed.set()
 
     async def _handle(self, message: KafkaMessage) -> None:
-        """Hand a batch on; of a suspect, one record at a time."""
         async with self._turn:
             self._handling = True
-            records: Sequence[Record] = message.raw_message
-            if waiting := {partition_of(record) for record in records} & self._must_wait():
-                records = await kafka.put_back(message, waiting)
-            if (trial := self._trial) is not None:
-                await self._hand_over_singly(trial, message, [r for r in records if partition_of(r) == trial.partition])
-            elif records:
-                await self._on_batch(part_of(message, records))
-            self._put_off.went_on(map(partition_of, records))
+            await self._hand_on_or_end(message)
             self._handling = False
+
+    async def _hand_on(self, message: KafkaMessage) -> None:
+        """Hand a batch on; of a suspect, one record at a time."""
+        records: Sequence[Record] = message.raw_message
+        if waiting := {partition_of(record) for record in records} & self._must_wait():
+            records = await kafka.put_back(message, waiting)
+        if (trial := self._trial) is not None:
+            await self._hand_over_singly(trial, message, [r for r in records if partition_of(r) == trial.partition])
+        elif records:
+            await self._on_batch(part_of(message, records))
+        self._put_off.went_on(map(partition_of, records))
 
     async def _hand_over_singly(self, trial: Trial, message: KafkaMessage, records: Sequence[Record]) -> None:
         partition = trial.partition
@@ -287,14 +287,14 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
             if trial is not self._trial:
                 return
             if (standing := self._standings[partition]).in_hand != record.offset:
-                await surely(partial(self._mark, partition, standing.at, record.offset))
+                await until_stored(partial(self._mark, partition, standing.at, record.offset))
             await self._on_batch(part_of(message, [record]))
             if partition in self._put_off.pausing:
-                await surely(partial(self._leave_unproven, partition))
+                await until_stored(partial(self._leave_unproven, partition))
                 return
             trial.left, trial.since = trial.left - 1, time.monotonic()
             following = record.offset + 1
             if trial.left <= 0 or following >= trial.end:
-                await surely(partial(self._acquit, partition, following))
+                await until_stored(partial(self._acquit, partition, following))
             else:
-                await surely(partial(self._mark, partition, following, following))
+                await until_stored(partial(self._mark, partition, following, following))

@@ -142,7 +142,7 @@ def never_passed_over(on_batch: OnBatch, fatal: Fatal) -> OnBatch:
         try:
             await on_batch(message)
         except Exception as error:
-            fatal(f"a batch of {len(message.raw_message)} could not be handed on: {describe(error)}", error)
+            fatal(f"a batch of {len(message.raw_message)} could not be finished: {describe(error)}", error)
             await asyncio.Event().wait()
 
     return handled

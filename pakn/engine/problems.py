@@ -23,6 +23,11 @@ _AWAY: dict[ServerName, str] = {
     "mongodb": "The system cannot reach its database at the moment. Please try again in a minute.",
     "kafka": "The system cannot pass on anything at the moment. Please try again in a minute.",
 }
+# The library's own words name no way on.
+_DETAILS = {
+    404: "Nothing is at this address. Intake answers citizens and portals; its addresses are listed at /schema.",
+    405: "This address does not take this method; the addresses of intake and their methods are listed at /schema.",
+}
 _KINDS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large", 500: "internal-error"}
 
 
@@ -72,14 +77,15 @@ class Problem(ProblemDetailsException):
 
 def _from_http(error: Exception) -> ProblemDetailsException:
     assert isinstance(error, HTTPException)
-    return Problem(error.status_code, _KINDS.get(error.status_code, "refused"), error.detail, headers=error.headers)
+    status = error.status_code
+    return Problem(status, _KINDS.get(status, "refused"), _DETAILS.get(status, error.detail), headers=error.headers)
 
 
 # Who were refused in the same moment and came back in the same moment would be refused together again and again.
 _WAITS = itertools.cycle(range(5, 15))
 
 
-def come_back_soon() -> dict[str, str]:
+def retry_after() -> dict[str, str]:
     """`Retry-After` of 5 to 14 seconds, another one for each answer."""
     return {"Retry-After": str(next(_WAITS))}
 
@@ -87,7 +93,7 @@ def come_back_soon() -> dict[str, str]:
 def away(server: ServerName) -> Problem:
     """The answer while a server is away: 503, and when to come back."""
     kind = "database-away" if server == "mongodb" else "kafka-away"
-    return Problem(503, kind, _AWAY[server], headers=come_back_soon())
+    return Problem(503, kind, _AWAY[server], headers=retry_after())
 
 
 def plugin(suspect: Callable[[Exception], None]) -> ProblemDetailsPlugin:

@@ -22,7 +22,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pymongo.errors import PyMongoError
 
-from pakn.engine import kafka, mongo, problems, standstill
+from pakn.engine import kafka, mongo, problems, watchdog
 from pakn.engine.http_protocol import server_config
 from pakn.engine.isolation import Isolation
 from pakn.engine.kafka import OnBatch
@@ -151,7 +151,7 @@ class Service:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Litestar) -> AsyncGenerator[None, None]:
         # Where tests run a service inside their own process, nobody ends that.
-        watched = [asyncio.create_task(standstill.watch(), name="standstill")] if self._server is not None else []
+        watched = [asyncio.create_task(self._guarded(watchdog.watch), name="watchdog")] if self._server is not None else []
         self._tasks = [
             *watched,
             asyncio.create_task(self._guarded(self.reachability.run), name="reachability"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import datetime
 
 import stamina
 from aiokafka import TopicPartition
@@ -53,17 +53,17 @@ class QuarantineStore:
         """The partitions in quarantine."""
         return {_partition(row["_id"]): _noted(row) async for row in self._rows.find({"held": {"$gte": 0}})}
 
-    async def take(self, holder: str, before: Mapping[TopicPartition, Noted], now: Mapping[TopicPartition, Standing]) -> None:
-        """Note that `holder` reads these partitions, and what stands of them."""
-        # Operators are told since when, by the clock of the machine; no decision rests on it.
-        since = datetime.now(UTC)
+    async def take(
+        self, holder: str, before: Mapping[TopicPartition, Noted], now: Mapping[TopicPartition, Standing], at: datetime
+    ) -> None:
+        """Note that `holder` reads these partitions, and what stands of them `at` this instant, which operators are told."""
         writes = []
         for partition, standing in now.items():
             change: Document = {"holder": holder}
             known = before.get(partition, Noted()).standing
             # What was in quarantine before is an operator's to change, also in this moment.
             if known.held is None or standing.held is None:
-                change |= asdict(standing) | ({"since": since} if standing.held is not None else {})
+                change |= asdict(standing) | ({"since": at} if standing.held is not None else {})
             writes.append(UpdateOne({"_id": _key(partition)}, {"$set": change}, upsert=True))
         if writes:
             await self._rows.bulk_write(writes, ordered=False)
@@ -89,7 +89,7 @@ class QuarantineStore:
         return bool(done.matched_count)
 
 
-async def surely(store: Callable[[], Awaitable[None]]) -> None:
+async def until_stored(store: Callable[[], Awaitable[None]]) -> None:
     """Store until it is done. Without the mark a death would blame another record; nothing can be handled without the database."""
     async for attempt in stamina.retry_context(on=PyMongoError, attempts=None, timeout=None):
         with attempt:

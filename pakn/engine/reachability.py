@@ -20,9 +20,9 @@ from pakn.settings import Settings, mongo_hosts
 
 log = logs.logger(__name__)
 ServerName = Literal["mongodb", "kafka"]
-# What a person calls them, in the names of log lines.
 SERVER_ERRORS = (PyMongoError, KafkaError, FastStreamException, OSError)
 """What a server that is away, or that refuses, raises through its client library."""
+# What a person calls them, in the names of log lines.
 _CALLED = {"mongodb": "database", "kafka": "kafka"}
 _LIBRARIES = {"mongodb": "pymongo", "kafka": "aiokafka"}
 _LOOK_SECONDS, _LOOK_AGAIN_SECONDS = 2.0, 0.5
@@ -64,7 +64,7 @@ class Server:
         try:
             async with asyncio.timeout(self._seconds):
                 await self._ping()
-        except (PyMongoError, KafkaError, OSError) as error:
+        except SERVER_ERRORS as error:
             self._note(False, describe(error))
         else:
             self._note(True)

@@ -3,12 +3,10 @@
 from typing import Any
 
 import schemas
-from pakn.engine.kafka import MAX_RECORD_BYTES, Record
+from pakn.engine.json_bounds import why_too_large
+from pakn.engine.kafka import Record
 from pakn.errors import GiveUp
 from schemas import Envelope, EnvelopeError
-
-# Lawful texts have a third of it if they consist of commas. 8 MB of `[],[],` take a gigabyte and five seconds to read.
-MAX_JSON_MARKS = 60_000
 
 
 def parse(record: Record) -> tuple[Envelope, bytes | None]:
@@ -25,28 +23,17 @@ def parse(record: Record) -> tuple[Envelope, bytes | None]:
 
 def readable_id(record: Record) -> str:
     """The id that the sender gave a record, at most 1000 characters; empty where there is none, or none within the bounds."""
-    return schemas.readable_id(record.headers, None if excess(record.value) else record.value)
+    return schemas.readable_id(record.headers, None if why_too_large(record.value) else record.value)
 
 
 def readable_data(record: Record) -> dict[str, Any]:
     """The JSON object that a record carries; empty where it carries none, or none within the bounds."""
-    if excess(record.value):
+    if why_too_large(record.value):
         return {}
     data = schemas.readable_data(record.headers, record.value)
-    return {} if excess(data) else schemas.readable_object(data)
+    return {} if why_too_large(data) else schemas.readable_object(data)
 
 
 def _check(value: bytes | None) -> None:
-    if text := excess(value):
+    if text := why_too_large(value):
         raise GiveUp("invalid", text)
-
-
-def excess(value: bytes | None) -> str:
-    """Why a value would take more memory and time to parse than any lawful one; empty for others. Nothing is parsed."""
-    if value is None:
-        return ""
-    if len(value) > MAX_RECORD_BYTES:
-        return f"the value has {len(value)} bytes; at most {MAX_RECORD_BYTES} are read"
-    if (marks := sum(map(value.count, (b"[", b"{", b",")))) > MAX_JSON_MARKS:
-        return f"the value has {marks} brackets, braces and commas; at most {MAX_JSON_MARKS} are read"
-    return ""

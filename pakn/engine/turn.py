@@ -4,7 +4,6 @@ After a crash before the commit Kafka delivers the batch again. A cause that sta
 its facts are published again with the same ids: nothing is lost, and a repeated fact has no second effect.
 """
 
-import asyncio
 import time
 from codecs import BOM_UTF8
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,7 +17,7 @@ from pydantic import ValidationError
 import schemas
 from pakn import metrics
 from pakn.engine import dead_letters, fuse, kafka, record_values
-from pakn.engine.kafka import Fatal, Record
+from pakn.engine.kafka import Record
 from pakn.engine.poison import is_poison
 from pakn.engine.reachability import SERVER_ERRORS, Explains
 from pakn.engine.received import GivenUp, Handler, Outcome, Received, Refusal, Tombstone, appended_at
@@ -42,7 +41,7 @@ def _is_tried_again(error: Exception) -> bool:
 
 @dataclass(eq=False)
 class Turn:
-    """Runs a service's batches; ends the process through `fatal` when a batch cannot be finished.
+    """Runs a service's batches.
 
     `wanted` are the classes of the catalogue that the handler takes, by name, and `Tombstone`; others are skipped unread.
     A handler for two major versions of an event wants both: `FeedbackRated` and `FeedbackRatedV2`.
@@ -55,7 +54,6 @@ class Turn:
     broker: KafkaBroker
     handler: Handler
     wanted: frozenset[str]
-    fatal: Fatal
     progress: Callable[[Sequence[Record]], None]
     refuse: Refusal | None = None
     explains: Explains = _nothing_is_away
@@ -67,19 +65,13 @@ class Turn:
         self._names = {model.event_name() for model in self._readers.values()}
 
     async def on_message(self, message: KafkaMessage) -> None:
-        """Handle one batch and commit it; after `retry_seconds` of failures stop the process without committing.
+        """Handle one batch and commit it. Raises what still fails after `retry_seconds`, and commits nothing then.
 
         While a server is away the batch waits for it, however long.
         """
         records: Sequence[Record] = message.raw_message
-        try:
-            while (waiting := await self._try(records)) is None:
-                pass
-        except Exception as error:
-            # Returning or raising would let the next commit pass over this batch, so this handler never returns: the
-            # process ends, the supervisor starts a new one, and the batch comes again.
-            self.fatal(f"a batch of {len(records)} could not be finished: {describe(error)}", error)
-            await asyncio.Event().wait()
+        while (waiting := await self._try(records)) is None:
+            pass
         records, _ = kafka.parted(records, waiting or [])
         try:
             if waiting:

@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 from aiokafka import ConsumerRecord, TopicPartition
@@ -29,6 +29,7 @@ cli = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Records that end a process again and again: list, release, skip."
 )
 ResultT = TypeVar("ResultT")
+Skipped = Literal["kept", "place_only", "not_held"]
 _READ_MS = 10_000
 _READER_BYTES = 2 * 1024**3
 Where = Annotated[str, typer.Argument(metavar="TOPIC/PARTITION/OFFSET", help="as `pakn quarantine list` shows it")]
@@ -82,10 +83,11 @@ def _skip(
         stop("Say with --why for what reason the record is passed over; it is kept with it.")
     settings = settings_or_stop()
     row = _one(run_on_database(waiting(settings)), place, service)
-    kept = _on_kafka(settings, skip(settings, row, why.strip()))
-    if kept is None:
+    skipped = _on_kafka(settings, skip(settings, row, why.strip()))
+    if skipped == "not_held":
         stop(f"{place} is no more in quarantine, so nothing is passed over; dead.{row.service} has a copy of the record.")
-    typer.echo(f"{row.service} goes on behind {place}; dead.{row.service} keeps " + ("the record." if kept else "its place only."))
+    kept = "the record" if skipped == "kept" else "its place only"
+    typer.echo(f"{row.service} goes on behind {place}; dead.{row.service} keeps {kept}.")
 
 
 def _on_kafka(settings: Settings, work: Coroutine[Any, Any, ResultT]) -> ResultT:
@@ -98,7 +100,7 @@ def _on_kafka(settings: Settings, work: Coroutine[Any, Any, ResultT]) -> ResultT
 def _one(rows: list[Waiting], place: str, service: str) -> Waiting:
     found = [row for row in rows if row.place == place and service in ("", row.service)]
     if not found:
-        stop(f"{place} is not in quarantine; `pakn quarantine list` shows what is.")
+        stop(f"{place} is not in quarantine; `pakn quarantine list` shows what is, each as TOPIC/PARTITION/OFFSET.")
     if len(found) > 1:
         stop(f"{place} is in quarantine of {', '.join(row.service for row in found)}: name one with --service.")
     return found[0]
@@ -125,11 +127,11 @@ async def release(settings: Settings, row: Waiting) -> bool:
         return await store.release(row.partition, row.offset, quarantine.released(noted.standing, settings.quarantine))
 
 
-async def skip(settings: Settings, row: Waiting, why: str) -> bool | None:
+async def skip(settings: Settings, row: Waiting, why: str) -> Skipped:
     """Put the record into the dead letters of its service with `why`, then have it passed over.
 
-    False where it could not be read, so that the dead letter holds its place only; none where it is no more in quarantine.
-    Raises PyMongoError, KafkaError, OSError; nothing is passed over then, and it may be repeated.
+    `place_only`: it could not be read, so the dead letter holds its place and nothing else. `not_held`: it is no more in
+    quarantine. Raises PyMongoError, KafkaError, OSError; nothing is passed over then, and it may be repeated.
     """
     record = await _read_apart(settings, row)
     letter = record or _unread(row)
@@ -141,8 +143,8 @@ async def skip(settings: Settings, row: Waiting, why: str) -> bool | None:
         await broker.stop()
     async with mongo.opened(settings, row.service) as database:
         if not await QuarantineStore(database).skip(row.partition, row.offset, why):
-            return None
-    return record is not None
+            return "not_held"
+    return "kept" if record else "place_only"
 
 
 def _unread(row: Waiting) -> Record:

@@ -61,7 +61,7 @@ def build_app(settings: Settings, role: Role | None = None, *, time: LegalTime |
 
     handler = CaseHandler(store.cases, decided, read_case, write_case)
     explains = service.reachability.explains
-    turn = Turn(settings, NAME, service.broker, handler, decide.WANTED, service.fatal, progress, explains=explains)
+    turn = Turn(settings, NAME, service.broker, handler, decide.WANTED, progress, explains=explains)
 
     async def on_message(message: KafkaMessage) -> None:
         async with ticker.turn_lock:

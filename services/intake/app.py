@@ -68,9 +68,7 @@ def build_app(
     registrar = Registrar(store, pack, secret_key)
     handler = IntakeHandler(pack, store, Reception(pack, inspection.inspect, files.keep, registrar.register, store.load), time)
     note = service.progress.note
-    turn = Turn(
-        settings, NAME, service.broker, handler, WANTED, service.fatal, note, handler.refuse, explains, service.isolation.put_off
-    )
+    turn = Turn(settings, NAME, service.broker, handler, WANTED, note, handler.refuse, explains, service.isolation.put_off)
     wanted = topics.read_by(NAME, (), [portal.id for portal in pack.header.portals])
     service.subscribe(wanted, turn.on_message, gather_ms=_GATHER_MS)
     group_commit = GroupCommit(

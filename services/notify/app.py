@@ -51,7 +51,7 @@ def build_app(
     handler = LetterHandler(store, pack.letters, composer.version, time.machine)
     wanted = domain.wanted(pack.letters) | {Tombstone.__name__}
     explains = service.reachability.explains
-    turn = Turn(settings, NAME, service.broker, handler, wanted, service.fatal, service.progress.note, explains=explains)
+    turn = Turn(settings, NAME, service.broker, handler, wanted, service.progress.note, explains=explains)
     service.subscribe(topics.read_by(NAME, (), ()), turn.on_message, gather_ms=_GATHER_MS)
 
     async def send() -> None:

@@ -33,7 +33,7 @@ def _list(
     for row in rows:
         typer.echo(json.dumps(row) if as_json else "  ".join(row.values()))
     if not rows and not as_json:
-        typer.echo(f"No letter is {state}.")
+        typer.echo(f"There are no letters in the state {state}.")
 
 
 @cli.command("settle")

@@ -7,6 +7,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,26 @@ async def test_a_portal_posts_and_reads_each_answer_once_and_an_agency_accepts(s
     async with examples.running("agency.py", "gia-lai") as output:
         await lines_until(output, f"pakn.FeedbackAssigned.v1 {code}")
         await system.observer.wait("FeedbackAccepted", code=code, agency="gia-lai")
+
+
+async def test_a_letter_that_was_kept_is_shown(examples: Examples, tmp_path: Path) -> None:
+    letter = EmailMessage()
+    letter["To"], letter["Subject"] = "thu@example.org", "Đã tiếp nhận"
+    letter.set_content("Mã tra cứu: PAKN.1\n")
+    (tmp_path / "a.eml").write_bytes(letter.as_bytes())
+    assert await examples.finished("letter.py", "a.eml") == "To: thu@example.org\nSubject: Đã tiếp nhận\n\nMã tra cứu: PAKN.1\n\n"
+
+
+async def test_a_wrong_name_is_told_with_what_to_name(examples: Examples) -> None:
+    """The programs waited for a topic that nobody makes, and said so eight times a second."""
+    for name, *arguments in (("post.py", "gialai", "HS-1", FEEDBACK), ("answers.py", "gialai"), ("agency.py", "gialai")):
+        process = await examples._start(name, *arguments)
+        _, complaints = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == 1
+        assert "There is no topic" in complaints.decode().splitlines()[-1]
+        process = await examples._start(name)
+        _, complaints = await asyncio.wait_for(process.communicate(), 30)
+        assert complaints.decode().count("python " + name) == 1
 
 
 async def test_a_dead_letter_is_listed_and_posted_again(system: System, examples: Examples) -> None:

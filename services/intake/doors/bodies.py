@@ -9,7 +9,7 @@ from multipart import MultipartError, MultipartSegment, ParserLimitReached, Push
 from multipart import parse_options_header as parse_options
 from pydantic import BaseModel, ValidationError
 
-from pakn.engine import record_values
+from pakn.engine.json_bounds import why_too_large
 from pakn.engine.problems import Problem
 from schemas.values import Fault, faults_of
 from services.intake.domain import File
@@ -139,8 +139,8 @@ class _Form:
 
 def parse_object(raw: bytes, faults: Sequence[Fault] = ()) -> dict[str, Any]:
     """The JSON object in `raw`. Raises Problem when there is none, with the `faults` found before."""
-    if excess := record_values.excess(raw):
-        raise Problem(413, "too-large", f"Send a smaller document: {excess}.", faults)
+    if reason := why_too_large(raw):
+        raise Problem(413, "too-large", f"Send a smaller document: {reason}.", faults)
     try:
         document = json.loads(raw)
     except json.JSONDecodeError as error:

@@ -10,7 +10,7 @@ from litestar.exceptions import InternalServerException
 from pymongo.errors import PyMongoError
 
 from pakn import metrics
-from pakn.engine.problems import AnyRequest, Problem, come_back_soon
+from pakn.engine.problems import AnyRequest, Problem, retry_after
 from pakn.logs import logger
 from pakn.packs.models import Attachments
 from schemas.values import Attachment
@@ -99,9 +99,8 @@ class Uploads:
     async def receiving(self, request: AnyRequest, feedback_id: str, *, keep: bool = True) -> AsyncIterator[Upload]:
         """Read the body of a request about this feedback; without `keep` its files are hashed and not stored.
 
-        Raises Problem for what cannot be taken, 503 when as many forms as are allowed, of all or of its
-        network, are under way. A failure of the block
-        that is no Problem leaves the files to the sweep, since nobody knows then whether a feedback has them.
+        Raises Problem for what cannot be taken, with 503 where all places, or those of its network, are taken. A failure of the
+        block that is no Problem leaves the files to the sweep, since nobody knows then whether a feedback has them.
         """
         if request.content_type[0] != "multipart/form-data":
             yield Upload(await self._read(request, Files(None, self._rules, feedback_id, self._new_id)))
@@ -110,7 +109,7 @@ class Uploads:
         if not self._has_place(network):
             metrics.uploads_refused.labels("too_many").inc()
             detail = "As many files as can be taken at once are under way; send yours again in a few seconds."
-            raise Problem(503, "too-many-uploads", detail, headers=come_back_soon())
+            raise Problem(503, "too-many-uploads", detail, headers=retry_after())
         self._under_way[network] += 1
         try:
             files = Files(self._store if keep else None, self._rules, feedback_id, self._new_id)

@@ -24,7 +24,7 @@ from tests.support.outside_world import lines
 from tests.support.packs import VN
 
 TIME = make_legal_time(None)
-TURN = Turn(Settings(namespace="t"), "x", Mock(), Mock(), frozenset({"PortalSubmission", "AgencyAction"}), Mock(), Mock())
+TURN = Turn(Settings(namespace="t"), "x", Mock(), Mock(), frozenset({"PortalSubmission", "AgencyAction"}), Mock())
 TOPICS = {"inbox.cdvcqg": "PortalSubmission", "actions.gia-lai": "AgencyAction"}
 STRUCTURED = [("content-type", b"application/cloudevents+json")]
 MOST_MEMORY = 40_000_000  # A record of 8 MB of base64, what it stands for, and copies of both.

@@ -22,7 +22,7 @@ EXAMPLES = Path(schemas.__file__).parent / "examples"
 
 @pytest.mark.parametrize(("topic", "event"), [("inbox.cdvcqg", "PortalSubmission"), ("actions.gia-lai", "AgencyAction")])
 def test_a_record_with_one_is_read(topic: str, event: str) -> None:
-    turn = Turn(Settings(namespace="t"), "x", Mock(), Mock(), frozenset({event}), Mock(), Mock())
+    turn = Turn(Settings(namespace="t"), "x", Mock(), Mock(), frozenset({event}), Mock())
     made = binary_headers(id="1", type=f"pakn.{event}.v1", source="/x", time=datetime(2026, 11, 26, tzinfo=UTC))
     headers = tuple((name, text.encode()) for name, text in made.items())
     value = (EXAMPLES / f"{event}.json").read_bytes()

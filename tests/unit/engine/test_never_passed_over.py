@@ -24,4 +24,4 @@ async def test_a_handler_that_raises_ends_the_process_and_never_returns() -> Non
         await asyncio.sleep(0)
     assert not handling.done()
     handling.cancel()
-    assert ends == [("a batch of 2 could not be handed on: ValueError", error)]
+    assert ends == [("a batch of 2 could not be finished: ValueError", error)]

@@ -87,7 +87,6 @@ async def test_of_a_partition_with_a_record_that_waits_nothing_behind_it_is_comm
         Mock(),
         SomeWait(),
         frozenset({"PortalSubmission"}),
-        Mock(),
         progress.extend,
         put_off=put_off,
     )
@@ -116,7 +115,7 @@ async def test_of_a_batch_in_which_every_record_waits_nothing_is_committed(monke
     monkeypatch.setattr(kafka, "commit", commit)
     monkeypatch.setattr(kafka, "publish", publish_facts)
     wanted = frozenset({"PortalSubmission"})
-    turn = Turn(Settings(namespace="t"), "intake", Mock(), SomeWait(), wanted, Mock(), progress.append, put_off=put_off)
+    turn = Turn(Settings(namespace="t"), "intake", Mock(), SomeWait(), wanted, progress.append, put_off=put_off)
     await turn.on_message(Mock(raw_message=(record_of(A.topic, 2), record_of(A.topic, 3))))
     assert [row.offset for row in waiting] == [2, 3]
     assert (committed, progress) == ([], [])

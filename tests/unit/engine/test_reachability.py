@@ -148,7 +148,7 @@ async def test_a_batch_waits_for_a_server_that_is_away_and_the_process_goes_on()
     """After a minute without its database a process ended, and the next one, until somebody looked."""
     reachability, saves, ends, done = await unreachable(), Saves(4), Mock(), Mock()
     wanted = frozenset({Tombstone.__name__})
-    turn = Turn(Settings(retry_seconds=0.01), "x", Mock(), saves, wanted, ends, done, explains=reachability.explains)
+    turn = Turn(Settings(retry_seconds=0.01), "x", Mock(), saves, wanted, done, explains=reachability.explains)
     tombstone = SimpleNamespace(topic="t.contacts", partition=0, offset=1, key=b"x", value=None, headers=(), timestamp=1)
     with capture_logs() as lines:
         await turn.on_message(Mock(raw_message=(tombstone,), consumer=AsyncMock()))

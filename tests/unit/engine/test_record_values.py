@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from aiokafka.structs import ConsumerRecord
 
+from pakn.engine.json_bounds import MAX_MARKS
 from pakn.engine.kafka import MAX_RECORD_BYTES
-from pakn.engine.record_values import MAX_JSON_MARKS
 from pakn.engine.turn import Turn
 from pakn.errors import GiveUp
 from pakn.settings import Settings
@@ -19,7 +19,7 @@ from tests.support.outside_world import GOOD, lines
 
 def parse(value: bytes) -> Any:
     parts: Any = SimpleNamespace()
-    turn = Turn(Settings(), "intake", parts, parts, frozenset({"PortalSubmission"}), print, print)
+    turn = Turn(Settings(), "intake", parts, parts, frozenset({"PortalSubmission"}), print)
     headers = tuple(lines("PortalSubmission", "e-1"))
     return turn.parse(ConsumerRecord("pakn.inbox.cdvcqg", 0, 0, 0, 0, b"k", value, None, 1, len(value), headers))
 
@@ -56,5 +56,5 @@ def test_a_value_that_no_topic_takes_unpacked_is_refused_before_it_is_read() -> 
 def test_the_longest_lawful_texts_and_files_are_read() -> None:
     """Commas in a text look like parts; 8 MB of a file in base64 have none."""
     longest = GOOD | {"title": "," * 499 + ".", "content": ",[{" * 6_666}
-    assert 2 * json.dumps(longest).count(",") + json.dumps(longest).count("[") < MAX_JSON_MARKS
+    assert 2 * json.dumps(longest).count(",") + json.dumps(longest).count("[") < MAX_MARKS
     assert parse(json.dumps(longest).encode()).event.content == longest["content"]

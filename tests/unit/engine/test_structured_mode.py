@@ -28,7 +28,7 @@ EXAMPLES = Path(schemas.__file__).parent / "examples"
 ACTION: dict[str, Any] = json.loads((EXAMPLES / "AgencyAction.json").read_text())
 SUBMISSION: dict[str, Any] = json.loads((EXAMPLES / "PortalSubmission.json").read_text())
 TIME = make_legal_time(None)
-TURN = Turn(Settings(namespace="t"), "x", Mock(), Mock(), frozenset({"PortalSubmission", "AgencyAction"}), Mock(), Mock())
+TURN = Turn(Settings(namespace="t"), "x", Mock(), Mock(), frozenset({"PortalSubmission", "AgencyAction"}), Mock())
 STRUCTURED = (("content-type", b"application/cloudevents+json; charset=utf-8"),)
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 

@@ -52,7 +52,7 @@ def test_a_topic_carries_its_own_events_and_no_other_whoever_reads_it(family: st
     """A portal posted a ReplyPublished into its inbox, and the public read it as the official answer."""
     event = schemas.CATALOGUE[type].event_name()
     everything = frozenset(model.__name__ for model in schemas.CATALOGUE.values())
-    turn = Turn(Settings(namespace="t"), "intake", Mock(), Mock(), everything, Mock(), Mock())
+    turn = Turn(Settings(namespace="t"), "intake", Mock(), Mock(), everything, Mock())
     value = (Path(schemas.__file__).parent / "examples" / f"{event}.json").read_bytes()
     made = binary_headers(id="1", type=type, source="/x", time=datetime(2026, 11, 26, tzinfo=UTC), subject="s")
     headers = tuple((name, text.encode()) for name, text in made.items())

@@ -57,7 +57,7 @@ def tombstone(key: bytes, topic: str = "t.contacts", headers: Any = ()) -> Recor
 
 
 def turn(*wanted: str) -> Turn:
-    return Turn(Settings(namespace="t"), "notify", Mock(), Mock(), frozenset(wanted), Mock(), Mock())
+    return Turn(Settings(namespace="t"), "notify", Mock(), Mock(), frozenset(wanted), Mock())
 
 
 def received(name: str, **changes: Any) -> Received:

@@ -186,3 +186,34 @@ def test_an_address_that_is_none_stops_the_start(address: str) -> None:
     with pytest.raises(ValidationError, match="must be HOST:PORT or the path of a socket"):
         IntakeSettings(clamd=address)
     assert IntakeSettings(clamd="clamd:3310").clamd == "clamd:3310"
+
+
+async def test_a_file_that_ends_the_scanner_again_and_again_is_refused_and_others_go_on() -> None:
+    """It was tried for ever: each try ended the clamd that had been started anew, and nobody's files were taken."""
+    ended = False
+
+    async def fragile(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal ended
+        content = b"" if ended else await reader.readexactly(14)
+        content += b"" if ended else await reader.readexactly(int.from_bytes(content[10:], "big"))
+        ended |= VIRUS in content
+        writer.write(b"" if ended else b"stream: OK\0")
+        writer.close()
+
+    async with listening(fragile) as scanner:
+        for _ in range(3):
+            ended, scanner._away_until = False, 0
+            with pytest.raises(ScannerAway):
+                await scanner.scan(VIRUS)
+        ended, scanner._away_until = False, 0
+        assert await scanner.scan(VIRUS) == NOT_CHECKED
+        assert not ended, "it is refused unread"
+        assert await scanner.scan(b"a") is None
+
+
+async def test_a_scanner_that_takes_no_file_at_all_makes_no_file_a_suspect() -> None:
+    async with listening(rude) as scanner:
+        for _ in range(6):
+            scanner._away_until = 0
+            with pytest.raises(ScannerAway):
+                await scanner.scan(b"a")

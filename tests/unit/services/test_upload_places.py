@@ -14,7 +14,7 @@ from services.intake.doors.uploads import UploadLimits, Uploads
 from tests.support.packs import VN
 
 FORM = b'--y\r\nContent-Disposition: form-data; name="feedback"\r\n\r\n{}\r\n--y--\r\n'
-TAKEN, REFUSED = 201, 503
+TAKEN, REFUSED = (201, False), (503, True)
 
 
 @post("/", request_max_body_size=None)
@@ -44,15 +44,15 @@ def uploads(at_once: int) -> Uploads:
     return Uploads(store, VN.header.attachments, limits, lambda: "id")
 
 
-async def answers(made: Uploads, places: AsyncExitStack, hosts: Iterable[str]) -> list[int]:
-    """The status that a form from each of these addresses gets; one that is taken keeps its place."""
-    result: list[int] = []
+async def answers(made: Uploads, places: AsyncExitStack, hosts: Iterable[str]) -> list[tuple[int, bool]]:
+    """The status that a form from each of these addresses gets, and whether it is to come back soon; one that is taken keeps its
+    place."""
+    result: list[tuple[int, bool]] = []
     for host in hosts:
         try:
             await places.enter_async_context(made.receiving(form_from((host, 1) if host else None), "f"))
         except Problem as problem:
-            assert 5 <= int({**(problem.headers or {})}["Retry-After"]) < 15
-            result.append(problem.status_code)
+            result.append((problem.status_code, 5 <= int({**(problem.headers or {})}["Retry-After"]) < 15))
         else:
             result.append(TAKEN)
     return result
