@@ -11,12 +11,12 @@ from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from pakn.mailboxes import ImapFolder, MboxFile, parse_mailbox
 from schemas.topics import ServiceName
 
 DEFAULT_PORTS: dict[ServiceName, int] = {"intake": 8001, "routing": 8002, "deadlines": 8003, "notify": 8004}
@@ -168,22 +168,6 @@ class DeadlinesSettings(BaseModel):
     )
 
 
-def _checked_mailbox(address: SecretStr) -> SecretStr:
-    text = address.get_secret_value()
-    try:
-        url = urlsplit(text)
-        known = bool(url.scheme == "imaps" and url.username and url.password and url.hostname and url.port != 0)
-        # The name is asked for in this form. IMAP's own commands take ASCII.
-        (url.hostname or "").encode("idna")
-        is_text = unquote(text).isascii() and unquote(text).isprintable()
-    except ValueError:
-        known = is_text = False
-    if "://" in text and not (text.startswith("imaps://") and known and is_text):
-        # The library's words may hold a part of the password.
-        raise ValueError("must be a file, or imaps://USER:PASSWORD@HOST:PORT/FOLDER in ASCII, percent-encoded; the port may lack")
-    return address
-
-
 class NotifySettings(BaseModel):
     """How letters are tried again; times in seconds of the machine."""
 
@@ -196,7 +180,7 @@ class NotifySettings(BaseModel):
     # In a day (UTC); the others wait for the next one. 0: no bound.
     letters_per_address: int = Field(default=50, ge=0)
     letters_per_unconfirmed: int = Field(default=10, ge=0)
-    bounces: Annotated[SecretStr, AfterValidator(_checked_mailbox)] | None = Field(
+    bounces: Annotated[MboxFile | ImapFolder | None, NoDecode, BeforeValidator(parse_mailbox)] = Field(
         default=None, description="where bounces arrive: an mbox file, or imaps://USER:PASSWORD@HOST/FOLDER"
     )
     bounces_seconds: float = Field(default=60, gt=0, description="between two looks into that mailbox")

@@ -8,14 +8,20 @@ from pakn.engine.process import Role, Service
 from pakn.engine.received import Tombstone
 from pakn.engine.turn import Turn
 from pakn.legal_time import LegalTime, make_legal_time
+from pakn.mailboxes import ImapFolder, MboxFile
 from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings
 from schemas import topics
 from services.notify import domain
-from services.notify.bounces import Mailbox
+from services.notify.bounces.collector import Collector
+from services.notify.bounces.imap import ImapMailbox
+from services.notify.bounces.mailbox import Mailbox
+from services.notify.bounces.mbox import MboxMailbox
+from services.notify.bounces.positions import Positions
+from services.notify.bounces.reader import BounceReader
 from services.notify.channels.email import Pool
 from services.notify.decisions import LetterHandler
-from services.notify.letters.compose import Composer
+from services.notify.letters.compose import Composer, sender_domain
 from services.notify.mailer import Mailer, Transport
 from services.notify.store import NotifyStore
 
@@ -59,11 +65,16 @@ def build_app(
         await service.connected.wait()
         await service.every(settings.notify.tick_seconds, partial(mailer.announce, service.publish))
 
-    async def read_bounces() -> None:
+    async def collect_bounces() -> None:
         if address := settings.notify.bounces:
-            look = partial(mailer.read_bounces, Mailbox(address.get_secret_value()))
-            await service.every(settings.notify.bounces_seconds, look)
+            reader = BounceReader(sender_domain(settings.smtp.sender))
+            collector = Collector(_mailbox(address), reader, store, Positions(service.database), time)
+            await service.every(settings.notify.bounces_seconds, collector.collect)
 
     prepare = partial(store.prepare, composer.version, pack.templates)
     count = partial(service.every, settings.gauge_seconds, mailer.count)
-    return service.build(prepare, [send, announce, read_bounces, count])
+    return service.build(prepare, [send, announce, collect_bounces, count])
+
+
+def _mailbox(address: MboxFile | ImapFolder) -> Mailbox:
+    return MboxMailbox(address) if isinstance(address, MboxFile) else ImapMailbox(address)

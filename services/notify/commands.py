@@ -14,7 +14,7 @@ from pakn.engine import mongo
 from pakn.engine.command_line import run_on_database, settings_or_stop, stop
 from pakn.legal_time import LegalTime, make_legal_time
 from pakn.settings import Settings
-from services.notify.domain import Settlement
+from services.notify import domain
 from services.notify.letters.compose import message_id
 from services.notify.store import NotifyStore
 
@@ -106,9 +106,9 @@ async def settle_letters(
     time = time or make_legal_time(settings.legal_time.file)
     now, legal = time.machine(), time.now()
     if verdict == "sent":
-        settlement = Settlement("sent", "found in the mailbox by an operator", announced=True)
+        settlement = domain.Settlement("sent", "found in the mailbox by an operator", announced=True)
     else:
-        settlement = Settlement("queued", "to be sent again, by an operator's decision", next_try_at=now, anew=True)
+        settlement = domain.queue_anew("to be sent again, by an operator's decision", now)
     settled = 0
     async with mongo.opened(settings, "notify") as database:
         store = NotifyStore(database)

@@ -123,17 +123,17 @@ class Letter:
 class Settlement:
     """What becomes of a letter. `next_try_at` is set for a queued one; `announced`: a fact says so.
 
-    Without `tried_since` the letter keeps its own, unless `anew`: then the days in which it is tried begin with the next try.
+    Without `attempts` the letter keeps its number, so that a second failure is another fact than the first. Of a queued letter
+    `tried_since` is when the days began in which it is tried; none if they begin with the next try that comes to nothing.
     """
 
     state: State
     reason: str = ""
     next_try_at: datetime | None = None
     waiting: bool = False
-    attempts: int = 0
+    attempts: int | None = None
     announced: bool = False
     tried_since: datetime | None = None
-    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,17 +224,17 @@ def readiness(letter: Letter, case: Case, now: datetime, *, bounced: bool = Fals
     age = now - letter.created_at
     if not case.contact_known:
         if age >= CONTACT_WAIT:
-            return Settlement("undeliverable", "no contact came", attempts=letter.attempts, announced=True)
+            return Settlement("undeliverable", "no contact came", announced=True)
         wait = min(max(age, _CONTACT_LOOK_MIN), _CONTACT_LOOK_MAX)
-        return Settlement("queued", next_try_at=now + wait, waiting=True, attempts=letter.attempts)
+        return Settlement("queued", next_try_at=now + wait, waiting=True, tried_since=letter.tried_since)
     if case.contact is None or not case.contact.email:
         # The sender gave no address, so this is no failure and no fact.
-        return Settlement("undeliverable", "no email address", attempts=letter.attempts)
+        return Settlement("undeliverable", "no email address")
     if bounced:
-        reason = "an earlier letter came back from the address"
-        return Settlement("undeliverable", reason, attempts=letter.attempts, announced=True)
+        return Settlement("undeliverable", "an earlier letter came back from the address", announced=True)
     if letter.needs_deadline and case.deadline is None and not case.uncounted and age < DEADLINE_WAIT:
-        return Settlement("queued", next_try_at=letter.created_at + DEADLINE_WAIT, waiting=True, attempts=letter.attempts)
+        due_at = letter.created_at + DEADLINE_WAIT
+        return Settlement("queued", next_try_at=due_at, waiting=True, tried_since=letter.tried_since)
     return None
 
 
@@ -245,7 +245,8 @@ def day_end(now: datetime) -> datetime:
 
 def held(letter: Letter, now: datetime) -> Settlement:
     """A letter above the bound of its address is no failure: it waits for the next day. `now` is the machine's time."""
-    return Settlement("queued", "the address has had its letters of the day", next_try_at=day_end(now), attempts=letter.attempts)
+    reason = "the address has had its letters of the day"
+    return Settlement("queued", reason, next_try_at=day_end(now), tried_since=letter.tried_since)
 
 
 Result = Literal["sent", "retry", "unreachable", "failed", "uncertain"]
@@ -268,9 +269,9 @@ def settle(letter: Letter, result: Result, reason: str, now: datetime, *, backof
     return Settlement("queued", reason, next_try_at=now + pause, attempts=tried, tried_since=since)
 
 
-def put_back(letter: Letter, reason: str, next_try_at: datetime) -> Settlement:
-    """A letter that a server which refuses everything is to blame for: it stays queued however long that takes."""
-    return Settlement("queued", reason, next_try_at=next_try_at, attempts=letter.attempts, anew=True)
+def queue_anew(reason: str, next_try_at: datetime) -> Settlement:
+    """A letter that is no longer to be blamed for its tries in vain: the days in which it is tried begin again."""
+    return Settlement("queued", reason, next_try_at=next_try_at, tried_since=None)
 
 
 def announcement(letter: Letter, state: Announced, reason: str, at: datetime, message_id: str) -> Fact:

@@ -20,8 +20,7 @@ from pakn.legal_time import LegalTime
 from pakn.logs import logger
 from pakn.settings import NotifySettings
 from schemas import Fact
-from services.notify import bounces, domain
-from services.notify.bounces import Mailbox
+from services.notify import domain
 from services.notify.channels.email import Attempt
 from services.notify.letters.compose import CannotCompose, Composer, message_id
 from services.notify.refusals import LONGEST_PAUSE, Answer, Refusals
@@ -112,8 +111,8 @@ class Mailer:
             reachable = await self._unbroken(self._send_group(token, group, cases))
             if not reachable or (self._refuses_all and not is_trial):
                 rest = ready[first + self.transport.size :]
-                settle = self._not_tried if reachable else self._unreached
-                await self._record(token, [(letter, settle(letter)) for letter in rest])
+                left = [(letter, self._not_tried() if reachable else self._unreached(letter)) for letter in rest]
+                await self._record(token, left)
                 return False
         return not self._refuses_all
 
@@ -180,7 +179,7 @@ class Mailer:
         blameless = self._blameless([Answer(letter.id, recipient, attempt.result) for letter, recipient, attempt in answered])
         for letter, _, attempt in answered:
             if letter.id in blameless:
-                settled.append((letter, self._put_back(letter, attempt.reason, LONGEST_PAUSE)))
+                settled.append((letter, self._put_back(attempt.reason, LONGEST_PAUSE)))
                 blameless.remove(letter.id)
             else:
                 settled.append((letter, self._settle(letter, attempt)))
@@ -190,7 +189,7 @@ class Mailer:
         if blameless:
             # These were recorded as failed before it was known that the server refuses everything.
             now = self.time.machine()
-            again = domain.Settlement("queued", _REFUSES_ALL, next_try_at=now + LONGEST_PAUSE, anew=True)
+            again = domain.queue_anew(_REFUSES_ALL, now + LONGEST_PAUSE)
             await self.store.put_back(blameless, again, now=now, legal=self.time.now())
         return all(attempt.result != "unreachable" for attempt in attempts)
 
@@ -205,13 +204,13 @@ class Mailer:
         metrics.mail_server_refuses.set(self._refuses_all)
         return blameless
 
-    def _put_back(self, letter: domain.Letter, reason: str, pause: timedelta) -> domain.Settlement:
+    def _put_back(self, reason: str, pause: timedelta) -> domain.Settlement:
         """A letter that the server is to blame for. Letters that were not refused yet try the server before it."""
         metrics.letter_attempts.labels("retry").inc()
-        return domain.put_back(letter, reason, self.time.machine() + pause)
+        return domain.queue_anew(reason, self.time.machine() + pause)
 
-    def _not_tried(self, letter: domain.Letter) -> domain.Settlement:
-        return self._put_back(letter, _REFUSES_ALL, timedelta(seconds=self.settings.backoff_seconds))
+    def _not_tried(self) -> domain.Settlement:
+        return self._put_back(_REFUSES_ALL, timedelta(seconds=self.settings.backoff_seconds))
 
     def _unreached(self, letter: domain.Letter) -> domain.Settlement:
         return self._settlement(letter, Attempt("unreachable", "connect"))
@@ -261,26 +260,6 @@ class Mailer:
             ]
             await publish(facts)
             await self.store.announced(mine)
-
-    async def read_bounces(self, box: Mailbox) -> None:
-        """Record the letters that came back for good. Only the bounce of a letter of ours leaves the mailbox, once recorded."""
-        sender_domain = message_id("", self.sender).strip("<>@")
-        messages = box.take()
-        while (message := await asyncio.to_thread(next, messages, None)) is not None:
-            # A crafted message takes the parser seconds, in which letters go on.
-            bounce = await asyncio.to_thread(bounces.read, message.content, sender_domain)
-            if bounce is None:
-                continue
-            try:
-                became = await self.store.returned(*bounce, now=self.time.machine(), legal=self.time.now())
-            except PyMongoError:
-                # Closing writes the file or asks the server, so it must not be left to whichever thread drops `messages`.
-                await asyncio.to_thread(messages.close)
-                raise
-            message.is_ours = became != "unknown"
-            if became == "recorded":
-                metrics.letter_attempts.labels("bounced").inc()
-                log.warning("letter_came_back", letter=bounce.letter_id)
 
     async def count(self) -> None:
         """Refresh the gauge of letters by state."""

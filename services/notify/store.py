@@ -30,8 +30,9 @@ MOST_FACTS = 2000
 _BOUNCED_FOR = timedelta(days=365)
 # The changed fields of a case, and the ids of the facts that changed them, in their order.
 CaseNews: TypeAlias = tuple[Document, list[str]]
-# What becomes of a bounce: it is new; it names a letter of ours, but nothing changes; there is no such letter.
-Return: TypeAlias = Literal["recorded", "unchanged", "unknown"]
+# What becomes of a bounce: it is new; it names a letter of ours, but nothing changes; the letter is still being handed over, so
+# the bounce counts later; there is no such letter.
+Return: TypeAlias = Literal["recorded", "unchanged", "sending", "unknown"]
 _CASE = TypeAdapter(Case)
 _LETTER_FIELDS = tuple(field.name for field in fields(Letter) if field.name != "id")
 
@@ -84,14 +85,19 @@ class NotifyStore:
         ]
         if not writes:
             return
-        if erased := [case_id for case_id, (fields, _) in news.items() if "contact" in fields and fields["contact"] is None]:
-            # Before the contact, without which the address is not known any more.
-            cases = await self.cases(erased)
-            await self._bounced.delete_many({"_id": {"$in": [_digest(_address(case)) for case in cases.values()]}})
+        erased = [case_id for case_id, (fields, _) in news.items() if "contact" in fields and fields["contact"] is None]
+        digests = {"_id": {"$in": [_digest(_address(case)) for case in (await self.cases(erased)).values()]}} if erased else None
+        if digests:
+            # Before the contact, without which the address is not known any more after a crash.
+            await self._bounced.delete_many(digests)
         try:
             await self._cases.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
             raise TryAgain(f"{len(duplicates(error))} cases were written by another instance") from None
+        finally:
+            if digests:
+                # A bounce that was recorded meanwhile has still found the contact.
+                await self._bounced.delete_many(digests)
 
     async def save_letters(self, letters: Sequence[tuple[Letter, Settlement]], released: Iterable[str], now: datetime) -> int:
         """Insert letters, and make those due that wait for the `released` cases. Returns how many letters existed already."""
@@ -180,7 +186,6 @@ class NotifyStore:
         """Make letters uncertain whose lease ended while they were handed over. Returns how many."""
         settlement = Settlement("uncertain", "the process stopped while the letter was handed over", announced=True)
         values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE)
-        del values["attempts"]
         ended = {"state": "sending", "next_try_at": {"$lte": now}}
         result = await self._letters.update_many(ended, {"$set": values, "$inc": {"attempts": 1}})
         return int(result.modified_count)
@@ -209,22 +214,30 @@ class NotifyStore:
     async def returned(self, letter_id: str, addresses: Iterable[str], *, now: datetime, legal: datetime) -> Return:
         """Record that a letter came back from its address, so that no other goes there.
 
-        Nothing changes when the letter is not out, went to none of these addresses, or is recorded already.
+        Nothing changes when the letter is not out, went to none of these addresses, or is recorded already. A letter is
+        "sending" until its whole group is handed over, and its bounce may be there before.
         """
         letter = await self._letters.find_one({"_id": letter_id})
         if letter is None:
             return "unknown"
-        went_out = {"_id": letter_id, "state": {"$in": ["sent", "uncertain"]}}
-        address = _address((await self.cases([letter["feedback_id"]])).get(letter["feedback_id"], Case()))
-        if letter["state"] not in ("sent", "uncertain") or address not in addresses:
+        case_id = letter["feedback_id"]
+        address = await self._address_of(case_id)
+        if letter["state"] not in ("sending", "sent", "uncertain") or address not in addresses:
             return "unchanged"
+        if letter["state"] == "sending":
+            return "sending"
         # The address first: a process that ends in between finds the letter again with the next bounce.
         await self._bounced.update_one({"_id": _digest(address)}, {"$set": {"at": now}}, upsert=True)
-        settlement = Settlement(
-            "failed", "the mail server of the address sent it back", attempts=letter["attempts"], announced=True
-        )
+        if not await self._address_of(case_id):
+            # The sender was erased meanwhile, and the erasure may have looked for the digest before it was there.
+            await self._bounced.delete_one({"_id": _digest(address)})
+        settlement = Settlement("failed", "the mail server of the address sent it back", announced=True)
         values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE)
+        went_out = {"_id": letter_id, "state": {"$in": ["sent", "uncertain"]}}
         return "recorded" if (await self._letters.update_one(went_out, {"$set": values})).matched_count else "unchanged"
+
+    async def _address_of(self, case_id: str) -> str:
+        return _address((await self.cases([case_id])).get(case_id, Case()))
 
     async def bounced(self, addresses: Iterable[str]) -> set[str]:
         """Those of these addresses from which a letter came back for good."""
@@ -235,14 +248,11 @@ class NotifyStore:
     async def put_back(self, letter_ids: Iterable[str], settlement: Settlement, *, now: datetime, legal: datetime) -> None:
         """Queue failed letters again that the mail server was to blame for. Others stay as they are."""
         values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE)
-        del values["attempts"]
         await self._letters.update_many({"_id": {"$in": list(letter_ids)}, "state": "failed"}, {"$set": values})
 
     async def overrule(self, letter_id: str, settlement: Settlement, *, now: datetime, legal: datetime) -> bool:
         """Settle an uncertain or failed letter by a person's decision; false if there is none with this id."""
         values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE) | {"claim": None}
-        # The attempts go on, so that a second failure is another fact than the first.
-        del values["attempts"]
         guard = {"_id": letter_id, "state": {"$in": ["uncertain", "failed"]}}
         if settlement.state == "queued" and (letter := await self._letters.find_one(guard)):
             # Whoever sends a letter again that had come back believes that the address takes letters now.
@@ -271,9 +281,8 @@ def _new_document(letter: Letter, start: Settlement) -> Document:
 def _settlement(settlement: Settlement, *, now: datetime, legal: datetime, instance: str) -> Document:
     values = asdict(settlement)
     announced = values.pop("announced")
-    del values["anew"]
-    if settlement.tried_since is None and not settlement.anew:
-        del values["tried_since"]
+    if settlement.attempts is None:
+        del values["attempts"]
     settled = settlement.state != "queued"
     values |= {"settled_at": now if settled else None, "settled_legal": legal if settled else None}
     return values | {"announce": instance if announced else None}

@@ -50,6 +50,20 @@ def enclosed(message_id: str, depth: int = 2000) -> bytes:
     return f"Message-ID: {message_id}\n".encode() + b"Content-Type: message/rfc822\n\n" * depth
 
 
+def slow(message_id: str) -> dict[str, bytes]:
+    """Messages that name a letter of ours and hold the parser of Python 3.11 up for seconds, by what it is slow at."""
+    room = 256 * 1024 - 2000
+    head = f"Message-ID: {message_id}\n"
+    levels = "".join(f"--b{n}\nContent-Type: multipart/mixed; boundary=b{n + 1}\n\n" for n in range(18))
+    report = head + "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n"
+    return {
+        "parameters": (head + 'Content-Type: multipart/mixed; a="' + ";" * room).encode(),
+        "blocks": (report + "Content-Type: message/delivery-status\n\n" + "a:b\n\n" * (room // 5)).encode(),
+        "parts": (head + "Content-Type: multipart/mixed; boundary=b\n\n" + "--b\n\n" * (room // 5)).encode(),
+        "levels": (head + "Content-Type: multipart/mixed; boundary=b0\n\n" + levels + "-\n" * (room // 2)).encode(),
+    }
+
+
 def put(path: Path, *messages: bytes) -> None:
     """Add messages to the mbox file at `path`."""
     box = mailbox.mbox(path)

@@ -8,10 +8,14 @@ from contextlib import asynccontextmanager
 
 
 class ImapServer:
-    """`messages` by UID; `seen` are the UIDs with that flag, and `given` those that were read, in their order."""
+    """`messages` by UID, as numbered under `validity`.
+
+    `seen` are the UIDs with that flag, and `given` those that were read, in their order.
+    """
 
     def __init__(self, messages: dict[int, bytes]) -> None:
         self.messages = messages
+        self.validity = 7
         self.seen: set[int] = set()
         self.given: list[int] = []
         self.commands: list[str] = []
@@ -39,7 +43,7 @@ class ImapServer:
         if command == "CAPABILITY":
             return [b"* CAPABILITY IMAP4rev1"]
         if command.startswith("SELECT"):
-            return [f"* {len(self.messages)} EXISTS".encode(), b"* OK [UIDVALIDITY 7] valid"]
+            return [f"* {len(self.messages)} EXISTS".encode(), f"* OK [UIDVALIDITY {self.validity}] valid".encode()]
         if found := re.fullmatch(r"UID SEARCH UNSEEN SMALLER \d+ UID (\d+):\*", command):
             first = min(int(found[1]), max(self.messages, default=0))
             uids = [str(uid) for uid in self.messages if uid >= first and uid not in self.seen]

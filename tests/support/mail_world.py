@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Self
 from unittest.mock import Mock
 
@@ -20,12 +21,17 @@ from pydantic import BaseModel
 import schemas
 from pakn.engine import mongo
 from pakn.engine.received import Received
+from pakn.mailboxes import MboxFile
 from pakn.settings import NotifySettings, Settings, SmtpSettings
 from schemas import Envelope, Fact
 from schemas.topics import TopicName
+from services.notify.bounces.collector import Collector
+from services.notify.bounces.mbox import MboxMailbox
+from services.notify.bounces.positions import Positions
+from services.notify.bounces.reader import BounceReader
 from services.notify.channels.email import Pool
 from services.notify.decisions import LetterHandler
-from services.notify.letters.compose import Composer
+from services.notify.letters.compose import Composer, sender_domain
 from services.notify.mailer import Mailer
 from services.notify.store import NotifyStore
 from tests.support.examples import example
@@ -131,6 +137,11 @@ class Notify:
         tokens = (f"{id(pool)}-{number}" for number in range(10_000))
         settings = self.settings
         return Mailer(self.store, self.composer, pool, settings.notify, settings.smtp.sender, self.time, lambda: next(tokens))
+
+    async def collect_bounces(self, mbox: Path) -> None:
+        """Look into the mailbox at this path once, as a process that has just started."""
+        reader = BounceReader(sender_domain(self.settings.smtp.sender))
+        await Collector(MboxMailbox(MboxFile(str(mbox))), reader, self.store, Positions(self.database), self.time).collect()
 
     async def __aenter__(self) -> Self:
         await self.store.prepare(self.composer.version, VN.templates)

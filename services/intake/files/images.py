@@ -1,15 +1,18 @@
 """Images are written anew, so that nothing of a file but its picture is kept: no place, no device, no thumbnail."""
 
 import asyncio
-import sys
 from pathlib import Path
-from subprocess import DEVNULL, PIPE
 from typing import Final
 
+from pakn.engine.bounded_child import BoundedChild
 from services.intake.files import decoder
 from services.intake.files.verdict import Refusal
 
 _FORMATS: Final = {"image/jpeg": "JPEG", "image/png": "PNG", "image/gif": "GIF", "image/webp": "WEBP"}
+_MAX_MEMORY: Final = 1024 * 1024 * 1024
+_MAX_CPU_SECONDS: Final = 30
+# A picture that no format packs takes four bytes a pixel, and a little for its frame.
+_MAX_PICTURE: Final = 4 * decoder.MAX_PIXELS + 1024 * 1024
 
 UNREADABLE: Final = Refusal("file_content_differs", "the image cannot be read; open it, save it again and send that")
 TOO_MANY_PIXELS: Final = Refusal(
@@ -27,25 +30,13 @@ class Images:
 
     def __init__(self, seconds: float = 20, program: str = decoder.__file__) -> None:
         """`seconds` of the machine are given to each image; `program` is the Python file that decodes it."""
-        self._seconds = seconds
-        self._program = Path(program)
+        self._child = BoundedChild(Path(program), seconds, _MAX_CPU_SECONDS, _MAX_MEMORY, _MAX_PICTURE)
         self._free = asyncio.Lock()
 
     async def rewrite(self, media_type: str, content: bytes) -> bytes | Refusal:
         """The picture alone, in the same format, or why there is none. An image that ends the process has none."""
-        # Isolated, and with an environment that is empty: the secrets of a service stand in its own.
-        command = (sys.executable, "-I", str(self._program), _FORMATS[media_type])
         async with self._free:
-            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={})
-            try:
-                async with asyncio.timeout(self._seconds):
-                    picture, _ = await process.communicate(content)
-            except TimeoutError:
-                return UNREADABLE
-            finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
-        if process.returncode == decoder.TOO_MANY_PIXELS:
+            ended = await self._child.run([content], _FORMATS[media_type])
+        if ended.status == decoder.TOO_MANY_PIXELS:
             return TOO_MANY_PIXELS
-        return UNREADABLE if process.returncode else picture
+        return ended.output if ended.status == 0 else UNREADABLE

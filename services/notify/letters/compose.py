@@ -45,10 +45,11 @@ def template_version(pack: Pack) -> str:
 
 def message_id(letter_id: str, sender: str) -> str:
     """The Message-ID of a letter, the same at every attempt, so that a person can look for it in a mailbox."""
-    return f"<{letter_id}@{_domain(sender)}>"
+    return f"<{letter_id}@{sender_domain(sender)}>"
 
 
-def _domain(sender: str) -> str:
+def sender_domain(sender: str) -> str:
+    """The domain of a From address, which is that of all Message-IDs."""
     return parseaddr(sender)[1].rpartition("@")[2]
 
 
@@ -61,7 +62,7 @@ class Composer:
         self._zone = ZoneInfo(pack.header.timezone)
         name, address = parseaddr(sender)
         self._from = Address(display_name=name, addr_spec=address)
-        self._sender, self._domain = sender, _domain(sender)
+        self._sender, self._domain = sender, sender_domain(sender)
         self._public_url = public_url
         self.version = template_version(pack)
         self._environments = {self.version: _environment(pack.templates)}

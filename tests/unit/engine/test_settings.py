@@ -3,7 +3,9 @@
 import sys
 
 import pytest
+from pydantic import SecretStr
 
+from pakn.mailboxes import ImapFolder, MboxFile
 from pakn.settings import SettingsError, read_settings
 
 
@@ -57,7 +59,21 @@ def test_a_wrong_mailbox_of_bounces_stops_the_start_and_shows_no_password(monkey
     assert "sec" not in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["", "/var/mail/pakn", "imaps://a%40b.example:p%2Fw@mail.example:993/Sent%20back"])
-def test_a_file_or_a_folder_of_a_server_may_be_the_mailbox_of_bounces(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+@pytest.mark.parametrize(
+    ("address", "mailbox"),
+    [
+        ("", None),
+        ("/var/mail/pakn", MboxFile("/var/mail/pakn")),
+        ("imaps://a:b@mail.example", ImapFolder("mail.example", 993, "a", SecretStr("b"), "INBOX")),
+        (
+            "imaps://a%40b.example:p%2Fw@mail.example:1993/Sent%20back",
+            ImapFolder("mail.example", 1993, "a@b.example", SecretStr("p/w"), "Sent back"),
+        ),
+    ],
+)
+def test_a_file_or_a_folder_of_a_server_may_be_the_mailbox_of_bounces(
+    monkeypatch: pytest.MonkeyPatch, address: str, mailbox: MboxFile | ImapFolder | None
+) -> None:
     monkeypatch.setenv("PAKN_NOTIFY__BOUNCES", address)
-    assert read_settings().notify.bounces is not None
+    assert read_settings().notify.bounces == mailbox
+    assert "p/w" not in repr(read_settings())

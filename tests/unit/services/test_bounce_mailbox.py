@@ -1,14 +1,20 @@
 """The mailbox of bounces: what of it is read, what is taken out of it, and what stays for others."""
 
 import asyncio
+import mailbox
 import ssl
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from services.notify import bounces
-from services.notify.bounces import Mailbox, Message
-from tests.support.bounces import bounce, enclosed, nested, put, subjects
+from pakn.mailboxes import ImapFolder, MboxFile
+from services.notify.bounces import parser
+from services.notify.bounces.imap import ImapMailbox
+from services.notify.bounces.mailbox import Fate, Look, Mailbox, Position
+from services.notify.bounces.mbox import MboxMailbox
+from tests.support.bounces import bounce, nested, put, subjects
 from tests.support.certificates import needs_certificate, trusted_certificate
 from tests.support.imap_server import ImapServer
 
@@ -20,87 +26,116 @@ def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLConte
     return trusted_certificate(tmp_path, monkeypatch)
 
 
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "mbox"
+
+
 def other(number: int) -> bytes:
     return f"From: a@example.org\nSubject: {number}\n\nHello\n".encode()
 
 
-def look(box: Mailbox) -> list[Message]:
-    """One look, which takes every bounce for one of a letter of ours."""
-    looked = []
-    for message in box.take():
-        message.is_ours = bounces.read(message.content, "pakn.example") is not None
-        looked.append(message)
-    return looked
+@dataclass
+class Reader:
+    """Looks into a mailbox and takes every bounce for one of a letter of ours. It knows what was saved, as after a restart."""
+
+    mailbox: Mailbox
+    position: Position = field(default=Position())
+
+    def look(self) -> int:
+        """One look; how many messages were read."""
+        look = self.mailbox.look(self.position)
+        self.settle(look, *["taken" if parser.read(message.content, "pakn.example") else "left" for message in look.messages])
+        return len(look.messages)
+
+    def settle(self, look: Look, *fates: Fate) -> None:
+        self.position = self.mailbox.settle(look, fates)
 
 
-def test_a_bounce_names_its_letter_and_its_addresses() -> None:
-    assert bounces.read(bounce("A@example.org", LETTER), "pakn.example") == (LETTER[1:37], {"a@example.org"})
+@pytest.fixture
+def reader(path: Path) -> Reader:
+    return Reader(MboxMailbox(MboxFile(str(path))))
 
 
-@pytest.mark.parametrize("content", [nested(LETTER), enclosed(LETTER)], ids=["parts", "messages"])
-def test_parts_within_parts_are_no_bounce_and_no_error(content: bytes) -> None:
-    """A RecursionError once ended notify, at each start anew: everybody can write to the mailbox."""
-    assert bounces.read(content, "pakn.example") is None
-
-
-def test_only_bounces_leave_the_file(tmp_path: Path) -> None:
+def test_only_bounces_leave_the_file(path: Path, reader: Reader) -> None:
     """Every message was removed once, also people's mail to the From address."""
-    put(tmp_path / "mbox", other(1), bounce("a@example.org", LETTER), nested(LETTER), other(2))
-    assert len(look(Mailbox(str(tmp_path / "mbox")))) == 4
-    assert subjects(tmp_path / "mbox") == ["1", "2"]
+    put(path, other(1), bounce("a@example.org", LETTER), nested(LETTER), other(2))
+    assert reader.look() == 4
+    assert subjects(path) == ["1", "2"]
 
 
-def test_a_message_that_stays_in_the_file_is_looked_at_once(tmp_path: Path) -> None:
-    box = Mailbox(str(tmp_path / "mbox"))
-    put(tmp_path / "mbox", other(1), bounce("a@example.org", LETTER), other(2))
-    assert len(look(box)) == 3
-    put(tmp_path / "mbox", bounce("b@example.org", LETTER))
-    assert len(look(box)) == 1
-    assert look(box) == []
-    assert subjects(tmp_path / "mbox") == ["1", "2"]
+def test_a_message_that_stays_in_the_file_is_looked_at_once(path: Path, reader: Reader) -> None:
+    put(path, other(1), bounce("a@example.org", LETTER), other(2))
+    assert reader.look() == 3
+    put(path, bounce("b@example.org", LETTER))
+    assert [reader.look(), reader.look()] == [1, 0]
+    assert subjects(path) == ["1", "2"]
 
 
-def test_others_mail_hides_no_bounce_behind_it(tmp_path: Path) -> None:
-    box = Mailbox(str(tmp_path / "mbox"))
-    put(tmp_path / "mbox", *map(other, range(250)), bounce("a@example.org", LETTER))
-    assert [len(look(box)) for _ in range(3)] == [200, 51, 0]
-    assert len(subjects(tmp_path / "mbox")) == 250
+def test_others_mail_hides_no_bounce_behind_it(path: Path, reader: Reader) -> None:
+    put(path, *map(other, range(250)), bounce("a@example.org", LETTER))
+    assert [reader.look() for _ in range(3)] == [200, 51, 0]
+    assert len(subjects(path)) == 250
 
 
-def test_a_file_from_which_others_remove_mail_is_looked_at_from_its_beginning(tmp_path: Path) -> None:
-    box = Mailbox(str(tmp_path / "mbox"))
-    put(tmp_path / "mbox", *map(other, range(3)))
-    assert len(look(box)) == 3
-    (tmp_path / "mbox").write_bytes(b"")
-    put(tmp_path / "mbox", *map(other, range(3, 5)), bounce("a@example.org", LETTER))
-    assert len(look(box)) == 3
-    assert subjects(tmp_path / "mbox") == ["3", "4"]
+def test_large_mail_takes_a_look_a_bounded_memory(path: Path, reader: Reader) -> None:
+    put(path, *[other(1) + b"x" * 300_000] * 70)
+    assert [reader.look() for _ in range(3)] == [64, 6, 0]
 
 
-def test_a_look_that_ends_early_leaves_the_message_in_hand_for_the_next(tmp_path: Path) -> None:
-    """The database may be away when the bounce is to be recorded."""
-    box = Mailbox(str(tmp_path / "mbox"))
-    put(tmp_path / "mbox", other(1), bounce("a@example.org", LETTER))
-    messages = box.take()
-    next(messages)
-    next(messages)
-    messages.close()
-    assert len(look(box)) == 2
-    assert subjects(tmp_path / "mbox") == ["1"]
+def test_a_file_from_which_others_remove_mail_is_looked_at_from_its_beginning(path: Path, reader: Reader) -> None:
+    put(path, *map(other, range(3)))
+    assert reader.look() == 3
+    path.write_bytes(b"")
+    put(path, *map(other, range(3, 5)), bounce("a@example.org", LETTER))
+    assert reader.look() == 3
+    assert subjects(path) == ["3", "4"]
 
 
-def test_a_file_that_grew_without_a_lock_is_an_error_that_is_tried_again(tmp_path: Path) -> None:
-    """The library refuses to write it, with an error of its own that once ended notify."""
-    box = Mailbox(str(tmp_path / "mbox"))
-    put(tmp_path / "mbox", bounce("a@example.org", LETTER))
-    messages = box.take()
-    next(messages).is_ours = True
-    with (tmp_path / "mbox").open("ab") as file:
-        file.write(b"From b Mon Mar  2 03:00:00 2026\nSubject: 1\n\nHello\n\n")
+def test_what_was_not_read_is_looked_at_again(path: Path, reader: Reader) -> None:
+    """A look may be out of time, or a letter be under way whose bounce is there already."""
+    put(path, other(1), bounce("a@example.org", LETTER), other(2), bounce("b@example.org", LETTER), other(3))
+    reader.settle(reader.mailbox.look(reader.position), "left", "again", "left", "taken")
+    assert reader.look() == 3
+    assert subjects(path) == ["1", "2", "3"]
+
+
+def test_mail_arrives_while_messages_are_read(path: Path, reader: Reader) -> None:
+    """The lock was held until the last message of a look was read, up to hours, in which the mail server could not deliver."""
+    put(path, bounce("a@example.org", LETTER), other(1))
+    look = reader.mailbox.look(reader.position)
+    box = mailbox.mbox(path)
+    box.lock()
+    box.add(other(2))
+    box.close()
+    reader.settle(look, "taken", "left")
+    assert reader.look() == 1
+    assert subjects(path) == ["1", "2"]
+
+
+@pytest.mark.parametrize("left", [1, 0])
+def test_a_file_that_others_change_while_messages_are_read_loses_nothing(path: Path, reader: Reader, left: int) -> None:
+    put(path, bounce("a@example.org", LETTER), bounce("b@example.org", LETTER), other(1))
+    look = reader.mailbox.look(reader.position)
+    path.write_bytes(b"")
+    put(path, *[bounce("b@example.org", LETTER), other(1)][-left - 1 :])
     with pytest.raises(OSError, match="mailbox of bounces"):
-        next(messages)
-    assert len(look(box)) == 2
-    assert subjects(tmp_path / "mbox") == ["1"]
+        reader.settle(look, "taken", "taken", "left")
+    assert reader.look() == left + 1
+    assert subjects(path) == ["1"]
+
+
+def test_a_file_that_is_locked_is_an_error_that_is_tried_again(path: Path, reader: Reader) -> None:
+    put(path, bounce("a@example.org", LETTER))
+    look = reader.mailbox.look(reader.position)
+    box = mailbox.mbox(path)
+    box.lock()
+    with pytest.raises(OSError, match="mailbox of bounces"):
+        reader.mailbox.look(reader.position)
+    with pytest.raises(OSError, match="mailbox of bounces"):
+        reader.settle(look, "taken")
+    box.close()
+    assert [reader.look(), reader.look()] == [1, 0]
 
 
 @needs_certificate
@@ -108,11 +143,11 @@ async def test_on_imap_only_bounces_are_marked_and_each_message_is_read_once(cer
     bounced = bounce("a@example.org", LETTER)
     server = ImapServer({uid: other(uid) for uid in range(1, 203)} | {210: bounced, 211: other(211)})
     async with server.listening(certificate) as port:
-        box = Mailbox(f"imaps://pakn%40example.org:a%22b@localhost:{port}/Sent%20back")
-        assert [len(await asyncio.to_thread(look, box)) for _ in range(3)] == [200, 4, 0]
+        reader = Reader(ImapMailbox(ImapFolder("localhost", port, "pakn@example.org", SecretStr('a"b'), "Sent back")))
+        assert [await asyncio.to_thread(reader.look) for _ in range(3)] == [200, 4, 0]
         assert server.seen == {210}
         server.messages[212] = bounced
-        assert len(await asyncio.to_thread(look, box)) == 1
+        assert await asyncio.to_thread(reader.look) == 1
     assert server.seen == {210, 212}
     assert len(server.given) == len(set(server.given)) == 205
     assert 'LOGIN "pakn@example.org" "a\\"b"' in server.commands
@@ -120,7 +155,33 @@ async def test_on_imap_only_bounces_are_marked_and_each_message_is_read_once(cer
 
 
 @needs_certificate
+async def test_on_imap_what_was_not_read_is_looked_at_again(certificate: ssl.SSLContext) -> None:
+    server = ImapServer({1: other(1), 2: bounce("a@example.org", LETTER), 3: other(3), 4: bounce("b@example.org", LETTER)})
+    async with server.listening(certificate) as port:
+        reader = Reader(ImapMailbox(ImapFolder("localhost", port, "a", SecretStr("b"), "INBOX")))
+        look = await asyncio.to_thread(reader.mailbox.look, reader.position)
+        await asyncio.to_thread(reader.settle, look, "left", "again", "left", "taken")
+        assert server.seen == {4}
+        assert await asyncio.to_thread(reader.look) == 2
+    assert server.seen == {2, 4}
+
+
+@needs_certificate
+async def test_a_folder_that_is_numbered_anew_is_read_from_its_beginning(certificate: ssl.SSLContext) -> None:
+    server = ImapServer({1: bounce("a@example.org", LETTER)})
+    async with server.listening(certificate) as port:
+        reader = Reader(ImapMailbox(ImapFolder("localhost", port, "a", SecretStr("b"), "INBOX")), Position(5, "6"))
+        look = await asyncio.to_thread(reader.mailbox.look, reader.position)
+        assert look.start == Position(0, "7")
+        server.validity = 8
+        with pytest.raises(OSError, match="mailbox of bounces"):
+            await asyncio.to_thread(reader.settle, look, "taken")
+        assert server.seen == set()
+
+
+@needs_certificate
 async def test_an_empty_folder_is_no_error(certificate: ssl.SSLContext) -> None:
     """A server may leave out the answer to a search that finds nothing, and that once ended notify."""
     async with ImapServer({}).listening(certificate) as port:
-        assert await asyncio.to_thread(look, Mailbox(f"imaps://a:b@localhost:{port}/INBOX")) == []
+        reader = Reader(ImapMailbox(ImapFolder("localhost", port, "a", SecretStr("b"), "INBOX")))
+        assert await asyncio.to_thread(reader.look) == 0
