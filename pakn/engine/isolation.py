@@ -75,14 +75,14 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
         return self._subscriber
 
     @property
-    def held(self) -> frozenset[TopicPartition]:
+    def quarantined(self) -> frozenset[TopicPartition]:
         """The owned partitions in quarantine: their records wait for an operator."""
-        return frozenset(partition for partition, standing in self._standings.items() if standing.held is not None)
+        return frozenset(partition for partition, standing in self._standings.items() if standing.quarantined is not None)
 
     @property
     def waiting(self) -> frozenset[TopicPartition]:
         """The owned partitions whose records wait for an operator, or for what is away."""
-        return self.held | self._put_off.partitions
+        return self.quarantined | self._put_off.partitions
 
     async def put_off(self, message: KafkaMessage, records: Sequence[Record]) -> None:
         """Read these records of a batch again after a pause, and nothing of their partitions before; others go on."""
@@ -147,7 +147,7 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self._subscriber.consumer
         if new := assigned - self._standings.keys():
             await self._take(consumer, new)
-        await self._obey(consumer, await self._store.read(self.held))
+        await self._obey(consumer, await self._store.read(self.quarantined))
         await self._try_next(consumer)
         if assigned is self._assigned:
             self._read_what_may_be(consumer)
@@ -166,21 +166,21 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
             await self.let_go()
             return
         self._standings |= now
-        for partition in self.held & now.keys():
-            place = f"{partition.topic}/{partition.partition}/{now[partition].held}"
+        for partition in self.quarantined & now.keys():
+            place = f"{partition.topic}/{partition.partition}/{now[partition].quarantined}"
             log.error("partition_in_quarantine", place=place, do=f"look at the record, then: pakn quarantine release|skip {place}")
             await kafka.commit_offset(consumer, partition, now[partition].at, QUARANTINED)
 
     async def _obey(self, consumer: Any, noted: Mapping[TopicPartition, Noted]) -> None:
         """Carry out what an operator has decided on partitions in quarantine."""
-        for partition in self.held & noted.keys():
-            row, offset = noted[partition], self._standings[partition].held
+        for partition in self.quarantined & noted.keys():
+            row, offset = noted[partition], self._standings[partition].quarantined
             if row.skip is not None and row.skip == offset:
                 await kafka.commit_offset(consumer, partition, offset + 1)
                 consumer.seek(partition, offset + 1)
                 await self._keep(partition, quarantine.skipped(offset, self._limits))
                 log.warning("record_skipped", place=f"{partition.topic}/{partition.partition}/{offset}", why=row.why)
-            elif row.standing.held is None:
+            elif row.standing.quarantined is None:
                 await kafka.commit_offset(consumer, partition, row.standing.at)
                 self._standings[partition] = row.standing
                 log.warning("partition_released", topic=partition.topic, partition=partition.partition)
@@ -234,14 +234,14 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
         """The owned partitions of which nothing is to be read now."""
         if self._trial:
             return self._assigned - {self._trial.partition}
-        return (self._assigned - self._standings.keys()) | self.held | self._put_off.pausing
+        return (self._assigned - self._standings.keys()) | self.quarantined | self._put_off.pausing
 
     def _read_what_may_be(self, consumer: Any) -> None:
         waiting = self._must_wait()
         consumer.pause(*waiting)
         consumer.resume(*(self._assigned - waiting))
         metrics.quarantined_partitions.clear()
-        for partition in self.held:
+        for partition in self.quarantined:
             metrics.quarantined_partitions.labels(partition.topic, partition.partition).set(1)
 
     async def _mark(self, partition: TopicPartition, at: int, in_hand: int) -> None:

@@ -26,7 +26,7 @@ class Standing:
 
     `at`: the offset that was committed when this was noted. `deaths`: unexplained ones since, with nothing in hand. `in_hand`:
     the offset of the one record that is handled now. `blamed_at`: the record that was in hand at `ends` unexplained deaths.
-    `held`: the offset at which the partition is in quarantine.
+    `quarantined`: the offset at which the partition is in quarantine.
     """
 
     at: int = -1
@@ -34,7 +34,7 @@ class Standing:
     in_hand: int | None = None
     blamed_at: int | None = None
     ends: int = 0
-    held: int | None = None
+    quarantined: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ def begin(before: Standing, committed: int, abandoned: bool, limits: QuarantineS
 
     `abandoned`: the owner before has not taken its note back. Whatever was committed since is handled, and blames nobody.
     """
-    if before.held is not None:
-        return before if committed <= before.held else Standing(committed)
+    if before.quarantined is not None:
+        return before if committed <= before.quarantined else Standing(committed)
     moved = committed != before.at
     deaths = 0 if moved else before.deaths
     blamed_at, ends = before.blamed_at, before.ends
@@ -71,15 +71,15 @@ def begin_all(notes: Mapping[Place, Note], limits: QuarantineSettings) -> dict[P
     Where one of them goes into quarantine, what ended the process is found, and whoever was only there is no suspect any more.
     """
     now = {place: begin(note.before, note.committed, note.abandoned, limits) for place, note in notes.items()}
-    if all(standing.held == notes[place].before.held for place, standing in now.items()):
+    if all(standing.quarantined == notes[place].before.quarantined for place, standing in now.items()):
         return now
-    innocent = {place for place, standing in now.items() if standing.held is None and not standing.ends}
+    innocent = {place for place, standing in now.items() if standing.quarantined is None and not standing.ends}
     return {place: Standing(standing.at) if place in innocent else standing for place, standing in now.items()}
 
 
 def is_suspect(standing: Standing, limits: QuarantineSettings) -> bool:
     """Whether the records of this partition are to be handed over one at a time, each marked before."""
-    return standing.held is None and (standing.ends > 0 or standing.deaths >= limits.suspect)
+    return standing.quarantined is None and (standing.ends > 0 or standing.deaths >= limits.suspect)
 
 
 def marked(standing: Standing, at: int, in_hand: int) -> Standing:
@@ -89,7 +89,7 @@ def marked(standing: Standing, at: int, in_hand: int) -> Standing:
 
 def released(standing: Standing, limits: QuarantineSettings) -> Standing:
     """Tried again, once: the next death with the same record in hand puts the partition back into quarantine."""
-    return replace(standing, held=None, in_hand=None, ends=limits.ends - 1, deaths=limits.suspect)
+    return replace(standing, quarantined=None, in_hand=None, ends=limits.ends - 1, deaths=limits.suspect)
 
 
 def skipped(offset: int, limits: QuarantineSettings) -> Standing:

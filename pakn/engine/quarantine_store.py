@@ -49,9 +49,9 @@ class QuarantineStore:
         rows = self._rows.find({"_id": {"$in": [_key(partition) for partition in partitions]}})
         return {_partition(row["_id"]): _noted(row) async for row in rows}
 
-    async def held(self) -> dict[TopicPartition, Noted]:
+    async def quarantined(self) -> dict[TopicPartition, Noted]:
         """The partitions in quarantine."""
-        return {_partition(row["_id"]): _noted(row) async for row in self._rows.find({"held": {"$gte": 0}})}
+        return {_partition(row["_id"]): _noted(row) async for row in self._rows.find({"quarantined": {"$gte": 0}})}
 
     async def take(
         self, holder: str, before: Mapping[TopicPartition, Noted], now: Mapping[TopicPartition, Standing], at: datetime
@@ -62,8 +62,8 @@ class QuarantineStore:
             change: Document = {"holder": holder}
             known = before.get(partition, Noted()).standing
             # What was in quarantine before is an operator's to change, also in this moment.
-            if known.held is None or standing.held is None:
-                change |= asdict(standing) | ({"since": at} if standing.held is not None else {})
+            if known.quarantined is None or standing.quarantined is None:
+                change |= asdict(standing) | ({"since": at} if standing.quarantined is not None else {})
             writes.append(UpdateOne({"_id": _key(partition)}, {"$set": change}, upsert=True))
         if writes:
             await self._rows.bulk_write(writes, ordered=False)
@@ -80,12 +80,12 @@ class QuarantineStore:
     async def release(self, partition: TopicPartition, offset: int, standing: Standing) -> bool:
         """An operator has the record at `offset` tried again. False if the partition is not in quarantine there."""
         change = {"$set": asdict(standing), "$unset": {"skip": "", "why": ""}}
-        done = await self._rows.update_one({"_id": _key(partition), "held": offset}, change)
+        done = await self._rows.update_one({"_id": _key(partition), "quarantined": offset}, change)
         return bool(done.matched_count)
 
     async def skip(self, partition: TopicPartition, offset: int, why: str) -> bool:
         """An operator has the record at `offset` passed over. False if the partition is not in quarantine there."""
-        done = await self._rows.update_one({"_id": _key(partition), "held": offset}, {"$set": {"skip": offset, "why": why}})
+        done = await self._rows.update_one({"_id": _key(partition), "quarantined": offset}, {"$set": {"skip": offset, "why": why}})
         return bool(done.matched_count)
 
 

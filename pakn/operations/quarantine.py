@@ -111,9 +111,11 @@ async def waiting(settings: Settings) -> list[Waiting]:
     rows = []
     for service in SERVICES:
         async with mongo.opened(settings, service) as database:
-            for partition, noted in (await QuarantineStore(database).held()).items():
+            for partition, noted in (await QuarantineStore(database).quarantined()).items():
                 standing = noted.standing
-                rows.append(Waiting(service, partition, standing.held or 0, standing.ends, noted.since, noted.skip is not None))
+                rows.append(
+                    Waiting(service, partition, standing.quarantined or 0, standing.ends, noted.since, noted.skip is not None)
+                )
     return rows
 
 

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final, Literal
 
 from litestar.connection import ASGIConnection
@@ -42,25 +42,20 @@ COUNTED: Final[dict[str, What]] = {
 _WRONG: Final = frozenset({"unknown-code", "wrong-secret", "wrong-token", "token-refused"})
 
 
-def network_of(host: str) -> str:
-    """The network that an address counts for; whatever is no address is one network of its own."""
+def network_of(host: str) -> Network | None:
+    """The network that an address counts for; none for what is no address, which all count as one."""
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
-        return "unknown"
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ip_network((address, 64), strict=False))
-    return str(address)
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return IPv6Network((address, 64), strict=False)
+    return IPv4Network(address.ipv4_mapped if isinstance(address, IPv6Address) else address)
 
 
-def is_within(network: str, free: Collection[Network]) -> bool:
-    """Whether a network, as `network_of` names it, lies in one of those that are `free` of limits."""
-    if network == "unknown":
-        return False
-    inner: Any = ip_network(network)
-    return any(inner.version == outer.version and inner.subnet_of(outer) for outer in free)
+def is_within(network: Network | None, unlimited: Collection[Network]) -> bool:
+    """Whether a network lies in one of those that have no limits."""
+    return network is not None and any(network.overlaps(other) and network.prefixlen >= other.prefixlen for other in unlimited)
 
 
 def over(counts: dict[str, int], what: What, limits: dict[What, int]) -> What | None:

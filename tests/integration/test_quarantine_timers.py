@@ -18,8 +18,8 @@ async def test_an_agency_in_quarantine_holds_up_its_own_timers_only_until_it_is_
         replied, other = await system.timed("gia-lai"), await system.timed("da-nang", province="da-nang")
         await system.stop("routing")
         partition = TopicPartition(f"{system.settings.namespace}.actions.gia-lai", 0)
-        held = Standing(at=0, blamed_at=0, ends=3, held=0)
-        await QuarantineStore(system.documents("routing")).take("a process that is gone", {}, {partition: held})
+        quarantined = Standing(at=0, blamed_at=0, ends=3, quarantined=0)
+        await QuarantineStore(system.documents("routing")).take("a process that is gone", {}, {partition: quarantined}, START)
         await system.start("routing")
         (row,) = await quarantine.waiting(system.settings)
         series = f'pakn_quarantined_partitions{{partition="0",topic="{partition.topic}"}} 1.0'

@@ -93,7 +93,7 @@ class Uploads:
         self._limits = limits
         self._new_id = new_id
         # The forms that are under way, by their network.
-        self._under_way: Counter[str] = Counter()
+        self._under_way: Counter[Network | None] = Counter()
 
     @asynccontextmanager
     async def receiving(self, request: AnyRequest, feedback_id: str, *, keep: bool = True) -> AsyncIterator[Upload]:
@@ -136,7 +136,7 @@ class Uploads:
             # Networks that are gone take no memory.
             self._under_way += Counter()
 
-    def _has_place(self, network: str) -> bool:
+    def _has_place(self, network: Network | None) -> bool:
         if self._under_way.total() >= self._limits.at_once:
             return False
         half = max(1, self._limits.at_once // 2)

@@ -52,7 +52,7 @@ class World:
                     self.committed[partition] = offset + 1
             self.stored[partition] = quarantine.acquitted(self.committed[partition])
         for start in range(0, RECORDS, BATCH):
-            batch = [(p, start + n) for p in order for n in range(BATCH) if self.stored[p].held is None]
+            batch = [(p, start + n) for p in order for n in range(BATCH) if self.stored[p].quarantined is None]
             batch = [(p, offset) for p, offset in batch if offset >= self.committed[p]]
             if steps == 0:
                 return self.end(explained)
@@ -67,7 +67,7 @@ class World:
     def end(self, explained: bool) -> bool:
         if explained:
             self.abandoned = False
-            self.stored = {p: Standing(s.at, s.deaths, None, s.blamed_at, s.ends, s.held) for p, s in self.stored.items()}
+            self.stored = {p: Standing(s.at, s.deaths, None, s.blamed_at, s.ends, s.quarantined) for p, s in self.stored.items()}
         self.deaths += 1
         return False
 
@@ -88,9 +88,10 @@ def test_only_deadly_records_are_set_aside_and_all_others_of_other_partitions_ar
     else:
         raise AssertionError(f"no process lives after {bound} deaths")
     for partition, offsets in deadly.items():
-        held = world.stored[partition].held
-        assert held == (min(offsets) if offsets else None)
-        assert world.committed[partition] == (RECORDS if held is None else held), "nothing before it is left, it is not passed"
+        quarantined = world.stored[partition].quarantined
+        assert quarantined == (min(offsets) if offsets else None)
+        committed = RECORDS if quarantined is None else quarantined
+        assert world.committed[partition] == committed, "nothing before it is left, it is not passed"
 
 
 @given(
@@ -102,7 +103,7 @@ def test_a_server_that_is_away_sets_nothing_aside(deadly, lives) -> None:  # typ
     world = World(deadly)
     for after in lives:
         world.live(list(deadly), after, explained=True)
-    assert all(standing.held is None and standing.ends == 0 and standing.deaths == 0 for standing in world.stored.values())
+    assert all(standing.quarantined is None and standing.ends == 0 and standing.deaths == 0 for standing in world.stored.values())
 
 
 @given(deadly=PARTITIONS, lives=st.lists(st.tuples(st.integers(0, 8), st.booleans()), max_size=20))
@@ -113,25 +114,25 @@ def test_no_innocent_record_is_set_aside_for_deaths_that_come_between(deadly, li
         world.live(list(deadly), after, explained)
         if world.abandoned:
             for partition, standing in world.stored.items():
-                if standing.in_hand is not None and standing.in_hand == world.committed[partition] and standing.held is None:
+                if standing.in_hand is not None and standing.in_hand == world.committed[partition] and standing.quarantined is None:
                     place = (partition, standing.in_hand)
                     in_hand[place] = in_hand.get(place, 0) + 1
     for partition, standing in world.stored.items():
-        assert standing.held is None or in_hand[partition, standing.held] >= LIMITS.ends
+        assert standing.quarantined is None or in_hand[partition, standing.quarantined] >= LIMITS.ends
 
 
 def test_what_is_released_is_tried_once() -> None:
-    held = Standing(at=7, blamed_at=7, ends=3, held=7)
-    again = quarantine.released(held, LIMITS)
+    quarantined = Standing(at=7, blamed_at=7, ends=3, quarantined=7)
+    again = quarantine.released(quarantined, LIMITS)
     assert quarantine.is_suspect(again, LIMITS)
-    assert quarantine.begin(quarantine.marked(again, 7, 7), 7, True, LIMITS).held == 7
-    assert quarantine.begin(quarantine.marked(again, 7, 7), 8, True, LIMITS).held is None
+    assert quarantine.begin(quarantine.marked(again, 7, 7), 7, True, LIMITS).quarantined == 7
+    assert quarantine.begin(quarantine.marked(again, 7, 7), 8, True, LIMITS).quarantined is None
 
 
 def test_what_an_operator_moves_past_it_in_kafka_is_no_more_in_quarantine() -> None:
-    held = Standing(at=7, blamed_at=7, ends=3, held=7)
-    assert quarantine.begin(held, 7, True, LIMITS) == held
-    assert quarantine.begin(held, 8, True, LIMITS).held is None
+    quarantined = Standing(at=7, blamed_at=7, ends=3, quarantined=7)
+    assert quarantine.begin(quarantined, 7, True, LIMITS) == quarantined
+    assert quarantine.begin(quarantined, 8, True, LIMITS).quarantined is None
 
 
 def test_a_record_behind_a_gap_is_named_itself() -> None:
@@ -139,7 +140,7 @@ def test_a_record_behind_a_gap_is_named_itself() -> None:
     standing = Standing(at=3, deaths=2)
     for _ in range(LIMITS.ends):
         standing = quarantine.begin(quarantine.marked(standing, 3, 5), 3, True, LIMITS)
-    assert standing.held == 5
+    assert standing.quarantined == 5
 
 
 def test_what_was_committed_after_the_mark_is_not_blamed() -> None:
