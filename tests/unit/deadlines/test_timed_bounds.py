@@ -15,7 +15,7 @@ from services.deadlines.timers.ticker import Ticker
 from tests.support.clock_story import LAW, Story, at, with_days_off
 
 MOST = 2 * 1024 * 1024
-CORRECTIONS = bounds.MOST_TIMED + 100
+CORRECTIONS = 2_000
 
 
 class Cases:

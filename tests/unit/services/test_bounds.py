@@ -167,7 +167,7 @@ ACTS = st.sampled_from(
 )
 
 
-@settings(max_examples=8)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(ACTS, st.sampled_from([1, 300, 20_000])), min_size=20, max_size=120), st.booleans())
 def test_whatever_is_done_in_any_order_a_case_stays_bounded_and_a_repetition_changes_nothing(
     acts: list[tuple[str, int]], long_ids: bool
