@@ -19,6 +19,10 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "docs/examples"
 FEEDBACK = str(EXAMPLES / "feedback.json")
 
 
+def _heeds_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Examples:
     """Runs the programs, each in a process of its own in one folder, against the system of the test."""
 
@@ -28,7 +32,10 @@ class Examples:
 
     async def _start(self, name: str, *arguments: str) -> Process:
         command = (sys.executable, EXAMPLES / name, *arguments)
-        return await asyncio.create_subprocess_exec(*command, cwd=self._folder, env=self._environment, stdout=PIPE, stderr=PIPE)
+        # A run of the tests in the background of a shell ignores Ctrl-C, and would pass that on.
+        return await asyncio.create_subprocess_exec(
+            *command, cwd=self._folder, env=self._environment, stdout=PIPE, stderr=PIPE, preexec_fn=_heeds_ctrl_c
+        )
 
     async def finished(self, name: str, *arguments: str) -> str:
         """What a program prints that ends by itself."""
