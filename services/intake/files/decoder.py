@@ -67,6 +67,9 @@ def _written(image: Image.Image, kind: str) -> bytes:
     written = io.BytesIO()
     if kind == "JPEG":
         picture.save(written, kind, quality=85)
+    elif kind == "PNG":
+        # Searching for the shortest form takes a quarter of a minute for pixels that are chosen for it.
+        picture.save(written, kind, compress_level=1)
     else:
         picture.save(written, kind)
     return written.getvalue()

@@ -10,7 +10,7 @@ from services.intake.files.verdict import Refusal
 
 _FORMATS: Final = {"image/jpeg": "JPEG", "image/png": "PNG", "image/gif": "GIF", "image/webp": "WEBP"}
 _MAX_MEMORY: Final = 1024 * 1024 * 1024
-_MAX_CPU_SECONDS: Final = 30
+_MAX_CPU_SECONDS: Final = 8
 # A picture that no format packs takes four bytes a pixel, and a little for its frame.
 _MAX_PICTURE: Final = 4 * decoder.MAX_PIXELS + 1024 * 1024
 
