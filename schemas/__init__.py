@@ -6,12 +6,9 @@
 from schemas.action_refused import ActionRefused as ActionRefused
 from schemas.agency_action import AgencyAction as AgencyAction
 from schemas.contact_recorded import ContactRecorded as ContactRecorded
-from schemas.deadline_cancelled import DeadlineCancelled as DeadlineCancelled
-from schemas.deadline_met import DeadlineMet as DeadlineMet
 from schemas.deadline_moved import DeadlineMoved as DeadlineMoved
-from schemas.deadline_not_counted import DeadlineNotCounted as DeadlineNotCounted
-from schemas.deadline_set import DeadlineSet as DeadlineSet
 from schemas.deadline_warning import DeadlineWarning as DeadlineWarning
+from schemas.deadlines_changed import DeadlinesChanged as DeadlinesChanged
 from schemas.envelope import Envelope as Envelope
 from schemas.envelope import EnvelopeError as EnvelopeError
 from schemas.envelope import Event as Event

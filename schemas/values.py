@@ -49,6 +49,10 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish"]
 Unit = Literal["working_days", "days", "hours"]
 DayOffKind = Literal["holiday", "made_up", "swap_off"]
+Moment = Literal[
+    "sent", "transferred_in", "supplemented", "received", "refused", "returned", "more_requested", "transferred_out",
+    "reply_ready", "reply_sent_back", "published",
+]  # fmt: skip
 Channel = Literal["web", "api", "portal"]
 SubmitterType = Literal["person", "organization"]
 MoveReason = Literal["calendar", "rule_set"]
@@ -79,12 +83,16 @@ class CaseEvent(Event):
     code: FeedbackCode
 
 
-class ClockEvent(CaseEvent):
-    """An event of one clock of a case: the duty that it measures, and the agency that has it."""
+class OfClock(BaseModel, frozen=True, extra="ignore"):
+    """Which clock of a case it is: the duty that it measures, and the agency that has it."""
 
     clock_id: str
     rule: OpenRule
     agency: Slug
+
+
+class ClockEvent(OfClock, CaseEvent):
+    """An event of one clock of a case."""
 
 
 class Attachment(BaseModel, frozen=True, extra="ignore"):

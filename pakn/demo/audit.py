@@ -15,6 +15,7 @@ from schemas import Envelope
 
 # What notify stores by itself are letters.
 _WITH_CASES = ("intake", "routing", "deadlines")
+_ASSIGNED = {"FeedbackSubmitted", "FeedbackAssigned", "DeadlinesChanged"}
 _ONCE = ("FeedbackSubmitted", "FeedbackRated", "ReplyPublished")
 Report = dict[str, Any]
 ByCase = dict[str, list[tuple[Envelope, dict[str, Any]]]]
@@ -64,8 +65,8 @@ def _row(request: DemoRequest, outcome: Mapping[str, Any], by_case: ByCase, evid
     facts = by_case.get(feedback_id, [])
     assigned = min((data for e, data in facts if e.name == "FeedbackAssigned"), key=lambda data: data["assigned_at"], default=None)
     due = max(
-        (data for e, data in facts if e.name == "DeadlineSet" and data["rule"] == "handle_reply"),
-        key=lambda d: d["started_at"],
+        (clock for e, data in facts if e.name == "DeadlinesChanged" for clock in data["set"] if clock["rule"] == "handle_reply"),
+        key=lambda clock: clock["started_at"],
         default=None,
     )
     published = next((data for e, data in facts if e.name == "ReplyPublished"), None)
@@ -93,7 +94,7 @@ def _lost(
             yield f"lost: request {request.source} got no answer"
         elif "feedback_id" in outcome:
             names = {envelope.name for envelope, _ in by_case.get(outcome["feedback_id"], [])}
-            wanted = {"FeedbackSubmitted", "FeedbackAssigned", "DeadlineSet"} if outcome["accepted"] else {"FeedbackNotAccepted"}
+            wanted = _ASSIGNED if outcome["accepted"] else {"FeedbackNotAccepted"}
             yield from (f"lost: {name} of {outcome['code']}" for name in sorted(wanted - names))
             for service in _WITH_CASES if outcome["accepted"] else ("intake",):
                 if outcome["feedback_id"] not in evidence.stored[service]:
@@ -138,6 +139,6 @@ def _identity(envelope: Envelope, data: Mapping[str, Any]) -> str:
         return f"{envelope.name} {data['clock_id']} {data['days_before']}"
     if envelope.name == "FeedbackOverdue":
         return f"{envelope.name} {data['clock_id']} {data['times']}"
-    if envelope.name in ("DeadlineSet", "DeadlineNotCounted", "DeadlineCancelled"):
-        return f"{envelope.name} {data['clock_id']} {envelope.cause}"
+    if envelope.name == "DeadlinesChanged":
+        return f"{envelope.name} {envelope.cause}"
     return ""

@@ -11,12 +11,8 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from pakn.packs.media_types import checked_media_type
-from schemas.values import DayOffKind, RuleName, Unit
+from schemas.values import DayOffKind, Moment, RuleName, Unit
 
-Moment = Literal[
-    "sent", "transferred_in", "supplemented", "received", "refused", "returned", "more_requested", "transferred_out",
-    "reply_ready", "reply_sent_back", "published",
-]  # fmt: skip
 SenderField = Literal["name", "address", "phone", "email"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[str, ...] = get_args(Weekday)  # in the order of date.weekday()

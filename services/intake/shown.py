@@ -8,12 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import schemas
 from pakn import links
+from schemas.deadlines_changed import ClockSet
 from schemas.states import STATE_AFTER, OpenState
 from schemas.values import Attachment, FeedbackCode, FeedbackId, OpenSubmitterType
 from services.intake.feedback import Due, Feedback, SenderDetails
 
 # The facts that change what is shown, or have a place in the timeline.
-SHOWN = frozenset({*STATE_AFTER, "FeedbackReturned", "FeedbackTransferred", "DeadlineSet", "DeadlineMoved"})
+SHOWN = frozenset({*STATE_AFTER, "FeedbackReturned", "FeedbackTransferred", "DeadlinesChanged", "DeadlineMoved"})
 # A case's acts are bounded by routing. Its clocks could be corrected for ever, and nobody is shown their steps.
 MOST_CLOCK_STEPS = 1000
 # In these states no agency owes an answer, so that the last known day holds nobody to anything.
@@ -171,6 +172,16 @@ def view_changes(name: str, event: BaseModel) -> dict[str, Any]:
             changes |= {"reason": event.reason, "right_channel": event.right_channel}
         case schemas.ReplyPublished():
             changes |= {"reply": event.reply, "document_number": event.document_number, "published_at": event.published_at}
-        case schemas.DeadlineSet(rule="handle_reply") | schemas.DeadlineMoved(rule="handle_reply"):
-            changes |= {"due": Due(date=event.due_date, article=event.article, verified=event.verified)}
+        case schemas.DeadlinesChanged():
+            for clock in event.set:
+                changes |= _due(clock)
+        case schemas.DeadlineMoved():
+            changes |= _due(event)
     return changes
+
+
+def _due(clock: ClockSet | schemas.DeadlineMoved) -> dict[str, Any]:
+    """The day that is shown: that of the limit for the reply, and of no other."""
+    if clock.rule != "handle_reply":
+        return {}
+    return {"due": Due(date=clock.due_date, article=clock.article, verified=clock.verified)}

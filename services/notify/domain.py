@@ -1,8 +1,8 @@
 """Decides which letters follow from a fact, what a letter waits for, and what becomes of it. Pure.
 
-Only the letter about an assignment waits for a deadline. The same fact opens the clock, so its `DeadlineSet` follows on the
-same partition a moment later, or `DeadlineNotCounted` if no calendar reaches the last day yet. The letter is sent as soon as
-one of them comes, and without a deadline after `DEADLINE_WAIT`. The receipt never waits.
+Only the letter about an assignment waits for a deadline. The same fact opens the clock, so a `DeadlinesChanged` follows on the
+same partition a moment later, which has set the clock or says that no calendar reaches its last day yet. The letter is sent as
+soon as that comes, and without a deadline after `DEADLINE_WAIT`. The receipt never waits.
 """
 
 from collections.abc import Mapping
@@ -16,8 +16,7 @@ from pakn.packs.models import Letters
 from schemas import (
     ContactRecorded,
     DeadlineMoved,
-    DeadlineNotCounted,
-    DeadlineSet,
+    DeadlinesChanged,
     Envelope,
     Fact,
     FeedbackAssigned,
@@ -44,7 +43,7 @@ _NOT_KEPT = {"content", "attachments", "place", "count"}
 CASE_EVENTS = frozenset(
     {
         *("FeedbackSubmitted", "FeedbackNotAccepted", "FeedbackAssigned", "ContactRecorded"),
-        *("DeadlineSet", "DeadlineNotCounted", "DeadlineMoved"),
+        *("DeadlinesChanged", "DeadlineMoved"),
     }
 )
 
@@ -198,15 +197,22 @@ def _case_news(event: BaseModel) -> dict[str, Any]:
             # The former agency's due date must not stand in the letter about the new one.
             reset = {} if event.previous_agency == event.agency else {"deadline": None, "uncounted": False}
             return event.model_dump(include={"title", "category", "submitted_at", "agency"}) | reset
-        case DeadlineSet(rule="handle_reply") | DeadlineMoved(rule="handle_reply"):
-            kept = {"agency", "rule", "rule_set", "article", "due_date", "verified", "count"}
-            return {"deadline": event.model_dump(mode="json", include=kept), "uncounted": False}
-        case DeadlineNotCounted(rule="handle_reply"):
-            return {"deadline": None, "uncounted": True}
+        case DeadlinesChanged():
+            if reply := next((clock for clock in event.set if clock.rule == "handle_reply"), None):
+                return _known_deadline(reply)
+            if any(clock.rule == "handle_reply" for clock in event.not_counted):
+                return {"deadline": None, "uncounted": True}
+        case DeadlineMoved(rule="handle_reply"):
+            return _known_deadline(event)
         case ContactRecorded():
             kept = {"name", "email", "language", "lookup_secret", "verified", "confirmation_token"}
             return {"contact": event.model_dump(mode="json", include=kept), "contact_known": True}
     return {}
+
+
+def _known_deadline(clock: BaseModel) -> dict[str, Any]:
+    kept = {"agency", "rule", "rule_set", "article", "due_date", "verified", "count"}
+    return {"deadline": clock.model_dump(mode="json", include=kept), "uncounted": False}
 
 
 def start(letter: Letter, case: Mapping[str, Any]) -> Settlement:

@@ -27,7 +27,7 @@ from pakn.local.launcher import Servers
 from pakn.operations.evidence import Evidence, read_evidence
 from pakn.packs.load import PACKS, load_pack
 from pakn.settings import Settings
-from tests.bench import usage
+from tests.bench import traffic, usage
 from tests.bench.mail_sink import take_letters
 from tests.bench.recording import recorder
 from tests.bench.world import World
@@ -81,8 +81,9 @@ async def run(servers: Servers, folder: Path, namespace: str, cases: int, record
         with recording:
             measured = await _measure(running, world, letters, cases)
         evidence = await read_evidence(running.settings)
+        sent = await traffic.measure(running.settings, cases)
     first = [row for row in evidence.stored["notify"].values() if row["moment"] == LETTERS[0]]
-    return running.settings, measured | {
+    return running.settings, measured | sent | {
         "submit_to_assigned_ms": _percentiles([at - world.submitted[case] for case, at in world.assigned.items()]),
         "submit_to_letter_queued_ms": _percentiles(
             [row["created_at"].timestamp() - world.submitted[row["feedback_id"]] for row in first]

@@ -5,6 +5,13 @@ from statistics import median
 
 from tests.bench.usage import Figures
 
+_BY_NAME = (
+    ("peak_mib", "peak memory MiB"),
+    ("records_per_turn", "records a turn"),
+    ("records_per_case", "records a case"),
+    ("bytes_per_case", "bytes a case"),
+)
+
 
 def print_stack(machine: Figures, description: str) -> None:
     """On what is measured."""
@@ -39,14 +46,14 @@ def show(result: Figures) -> None:
     engines, floors = result["engine"], result["floor"]
 
     def row(label: str, value: Callable[[Figures], float | None]) -> None:
-        form = ".2f" if label.startswith(("CPU", "seconds")) else ".0f"
+        form = ".2f" if label.startswith(("CPU", "seconds", "records a case")) else ".0f"
         columns = [[found for run in runs if (found := value(run)) is not None] for runs in (engines, floors)]
-        print(f"{label:<34}" + "".join(f"{_spread(column, form):>28}" for column in columns))
+        print(f"{label:<40}" + "".join(f"{_spread(column, form):>28}" for column in columns))
 
     def ratio(label: str, values: Sequence[float]) -> None:
-        print(f"{label:<34}{_spread(values, '.2f'):>28}")
+        print(f"{label:<40}{_spread(values, '.2f'):>28}")
 
-    print("\n{:<34}{:>28}{:>28}".format(f"median of {len(engines)} (lowest .. highest)", "engine", "floor"))
+    print("\n{:<40}{:>28}{:>28}".format(f"median of {len(engines)} (lowest .. highest)", "engine", "floor"))
     row("cases/s", lambda run: run["cases_per_second"])
     both = list(zip(engines, floors, strict=True))
     ratio("ratio engine/floor", [one["cases_per_second"] / other["cases_per_second"] for one, other in both])
@@ -57,7 +64,7 @@ def show(result: Figures) -> None:
     for name in engines[0]["cpu_ms_per_case"]:
         row(f"CPU ms a case, {name}", lambda run, name=name: run["cpu_ms_per_case"].get(name))  # type: ignore[misc]
     row("CPU ms a case, all", _all_cpu)
-    for field, label in (("peak_mib", "peak memory MiB"), ("records_per_turn", "records a turn")):
+    for field, label in _BY_NAME:
         for name in engines[0][field]:
             row(f"{label}, {name}", lambda run, field=field, name=name: run.get(field, {}).get(name))  # type: ignore[misc]
     for field in ("submit_to_assigned_ms", "submit_to_letter_queued_ms"):
@@ -65,7 +72,7 @@ def show(result: Figures) -> None:
             label = f"{field.removesuffix('_ms').replace('_', ' ')}, {part} ms"
             row(label, lambda run, field=field, part=part: run.get(field, {}).get(part))  # type: ignore[misc]
     for label, rates in result["due_dates"].items():
-        print(f"{'due dates/s, ' + label:<34}{_spread(rates, ',.0f'):>40}   ({len(rates)} runs, one process)")
+        print(f"{'due dates/s, ' + label:<40}{_spread(rates, ',.0f'):>34}   ({len(rates)} runs, one process)")
     findings = [finding for run in engines for finding in run["findings"]]
     print(f"\nlost or doubled: {len(findings)}" + "".join(f"\n  {finding}" for finding in findings[:20]))
 

@@ -10,7 +10,7 @@ from pakn.contracts import files
 from schemas.portal_submission import Submission
 from services.intake import domain, shown
 from services.intake.feedback import Feedback, Step
-from tests.support.examples import FOLDER, example
+from tests.support.examples import FOLDER, clock_change, example
 from tests.support.packs import VN
 
 NOW = datetime(2026, 11, 2, 1, 12, tzinfo=UTC)
@@ -27,8 +27,9 @@ def feedback() -> Feedback:
     draft = domain.draft(VN, arrival, submission, example("FeedbackSubmitted").attachments, NOW)
     made = domain.register(VN, draft, "PAKN.20261102.0042", "secret")
     changes: dict[str, Any] = {"timeline": (Step(id="e", type="FeedbackAssigned", at=NOW, agency="da-nang"),)}
-    for name in ("FeedbackAssigned", "MoreRequested", "FeedbackNotAccepted", "ReplyPublished", "DeadlineSet"):
+    for name in ("FeedbackAssigned", "MoreRequested", "FeedbackNotAccepted", "ReplyPublished"):
         changes |= shown.view_changes(name, example(name))
+    changes |= shown.view_changes("DeadlinesChanged", clock_change("set"))
     assert set(changes) <= set(Feedback.model_fields)
     return made.model_copy(update=changes | {"satisfied": True, "unit": "Phòng Mẫu"})
 

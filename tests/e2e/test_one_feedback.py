@@ -29,7 +29,7 @@ async def test_a_feedback_is_assigned_timed_answered_and_written_about(servers: 
             assert (assigned.data["agency"], bool(assigned.data["rule"]), bool(assigned.data["reason"])) == (AGENCY, True, True)
 
         # The clocks start, and anybody can ask why it is due that day.
-        (deadline,) = await place.observer.wait("DeadlineSet", topic="feedback", subject=feedback_id, rule="handle_reply")
+        (deadline,) = await place.observer.wait_clock("set", topic="feedback", subject=feedback_id, rule="handle_reply")
         explained = (await place.http.get(f"{place.stack.urls['deadlines']}/v1/feedback/{code}/deadlines")).json()
         clock = next(row for row in explained["clocks"] if row["rule"] == "handle_reply")
         assert (clock["due_date"], clock["days"][-1]["counted"]) == (deadline.data["due_date"], 15)
@@ -49,10 +49,10 @@ async def test_a_feedback_is_assigned_timed_answered_and_written_about(servers: 
 
         await until(supplemented, "the question is shown and answered")
         await place.observer.wait("FeedbackSupplemented", topic=f"assignments.{AGENCY}", subject=feedback_id)
-        await place.observer.wait("DeadlineSet", topic="feedback", subject=feedback_id, rule="handle_reply", count=2)
+        await place.observer.wait_clock("set", topic="feedback", subject=feedback_id, rule="handle_reply", count=2)
 
         # It is warned three working days before the end of its new limit, once.
-        last = place.observer.found("DeadlineSet", topic="feedback", subject=feedback_id, rule="handle_reply")[-1]
+        last = place.observer.clocks("set", topic="feedback", subject=feedback_id, rule="handle_reply")[-1]
         place.set_clock(START + timedelta(days=(date.fromisoformat(last.data["due_date"]) - START.date()).days - 1))
         (warning,) = await place.observer.wait("DeadlineWarning", topic=f"assignments.{AGENCY}", rule="handle_reply", days_before=3)
 
@@ -68,7 +68,7 @@ async def test_a_feedback_is_assigned_timed_answered_and_written_about(servers: 
         await place.observer.wait("FeedbackReplied", topic="feedback", subject=feedback_id, count=2)
         await place.post.act(AGENCY, feedback_id, "publish", actor="cb2")
         await place.observer.wait("ReplyPublished", topic="feedback", subject=feedback_id)
-        met = await place.observer.wait("DeadlineMet", topic="feedback", subject=feedback_id, rule="publish")
+        met = await place.observer.wait_clock("met", topic="feedback", subject=feedback_id, rule="publish")
         assert met[-1].data["late"] is False
 
         # The letters arrive once each, the reply is shown, and the sender rates it.

@@ -36,7 +36,10 @@ async def test_two_instances_one_of_them_killed_move_every_clock_once(own: Deplo
             rows.setdefault(row.subject, {})[row.id] = row.data
         return rows
 
-    await until(lambda: feedback_ids <= found("DeadlineSet").keys(), "every clock is open")
+    def set_for() -> set[str]:
+        return {row.subject for row in own.observer.clocks("set", topic="feedback", rule="handle_reply")}
+
+    await until(lambda: feedback_ids <= set_for(), "every clock is open")
     await own.start_another("deadlines")
     settings = own.stack.settings
     loaded = load_pack(settings.pack)

@@ -32,7 +32,7 @@ async def _send(deployment: Deployment) -> list[str]:
 ITS_FACT = {
     "intake": "FeedbackSubmitted",
     "routing": "FeedbackAccepted",
-    "deadlines": "DeadlineSet",
+    "deadlines": "DeadlinesChanged",
     "notify": "NotificationSent",
 }
 

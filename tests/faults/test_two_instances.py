@@ -32,7 +32,7 @@ async def test_each_rung_and_each_letter_comes_once_around_a_rebalance(deploymen
     rungs: dict[str, dict[str, tuple[str, int]]] = {}
 
     def set_for() -> set[str]:
-        return {row.subject for row in deployment.observer.found("DeadlineSet", topic="feedback", rule="handle_reply")}
+        return {row.subject for row in deployment.observer.clocks("set", topic="feedback", rule="handle_reply")}
 
     await until(lambda: feedback_ids <= set_for(), "every clock is open")
     await asyncio.gather(deployment.start_another("deadlines"), deployment.start_another("notify"))

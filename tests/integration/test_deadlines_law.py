@@ -34,7 +34,7 @@ def corrected(system: System, version: str, *days_off: str) -> Calendar:
 async def test_a_corrected_calendar_moves_running_clocks_once_and_topic_and_database_agree(own: System) -> None:
     late, answered, other = await own.timed(), await own.timed(), await own.timed("da-nang", province="da-nang")
     await own.post.act("gia-lai", answered["feedback_id"], "reply", reply="Đã sửa")
-    await own.observer.wait("DeadlineMet", subject=answered["feedback_id"], rule="handle_reply")
+    await own.observer.wait_clock("met", subject=answered["feedback_id"], rule="handle_reply")
     own.set_clock(AFTER_DUE)
     for body in (late, other):
         await own.observer.wait("FeedbackOverdue", subject=body["feedback_id"], rule="handle_reply")
@@ -80,7 +80,7 @@ async def test_a_calendar_applied_while_nothing_runs_is_taken_up_at_the_next_sta
     (moved,) = await own.observer.wait("DeadlineMoved", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
     assert moved.data["due_date"] == "2026-03-24"
     new = await own.assigned()
-    (set_now,) = await own.observer.wait("DeadlineSet", topic="feedback", subject=new["feedback_id"], rule="handle_reply")
+    (set_now,) = await own.observer.wait_clock("set", topic="feedback", subject=new["feedback_id"], rule="handle_reply")
     assert (set_now.data["due_date"], set_now.data["calendar_version"]) == ("2026-03-24", "2026-09-z1")
 
 
@@ -99,9 +99,9 @@ async def test_a_reply_that_waits_in_kafka_is_judged_by_the_day_that_was_known_w
     counted_by = 'pakn_calendar_info{version="2026-09-z1"} 1.0'
     await until(lambda: own.measures("deadlines", counted_by), "deadlines counts by the corrected calendar")
     await own.start("routing")
-    (met,) = await own.observer.wait("DeadlineMet", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
+    (met,) = await own.observer.wait_clock("met", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
     assert (met.data["late"], met.data["due_at"]) == (False, "2026-03-23T17:00:00Z")
-    (set_now,) = await own.observer.wait("DeadlineSet", topic="feedback", subject=other["feedback_id"], rule="handle_reply")
+    (set_now,) = await own.observer.wait_clock("set", topic="feedback", subject=other["feedback_id"], rule="handle_reply")
     assert set_now.data["calendar_version"] == "2026-09-z1"
     await own.settled()
     for name in ("DeadlineMoved", "FeedbackOverdue"):
@@ -134,7 +134,7 @@ async def test_an_instance_that_cannot_read_the_law_tells_nothing_until_it_can(
     await own.observer.wait("FeedbackReplied", subject=answered["feedback_id"])
     await several_times()
     monkeypatch.setattr(DeadlinesStore, "calendar_versions", read)
-    (met,) = await own.observer.wait("DeadlineMet", topic="feedback", subject=answered["feedback_id"], rule="handle_reply")
+    (met,) = await own.observer.wait_clock("met", topic="feedback", subject=answered["feedback_id"], rule="handle_reply")
     assert (met.data["late"], met.data["due_at"]) == (False, "2026-03-24T17:00:00Z")
     await own.observer.wait("DeadlineMoved", topic="feedback", subject=silent["feedback_id"], rule="handle_reply")
     await own.settled()

@@ -86,7 +86,7 @@ async def test_a_reply_is_judged_by_when_it_was_sent_whoever_was_down_then(own: 
     await own.start("deadlines")
     await own.settled("deadlines")
     await own.start(*(name for name in down if name != "deadlines"))
-    (met,) = await own.observer.wait("DeadlineMet", subject=body["feedback_id"], rule="handle_reply")
+    (met,) = await own.observer.wait_clock("met", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
     assert met.data["late"] is (sent_at == TOO_LATE)
     await fired_until(own, SECOND_PROGRESS)
     assert rungs(own, body) == LADDER[: 3 if met.data["late"] else 2]
@@ -132,10 +132,10 @@ async def test_a_limit_that_the_calendar_does_not_reach_waits_for_one_that_does(
     body = await own.assigned()
 
     def told() -> dict[str, str]:
-        rows = own.observer.found("DeadlineSet", topic="feedback", subject=body["feedback_id"])
+        rows = own.observer.clocks("set", topic="feedback", subject=body["feedback_id"])
         return {row.data["rule"]: row.data["due_date"] for row in rows}
 
-    await own.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="refuse")
+    await own.observer.wait_clock("set", subject=body["feedback_id"], rule="refuse")
     await own.settled()
     assert told() == {"refuse": "2027-12-30"}, "no day is guessed"
     page = (await own.https["deadlines"].get(f"/v1/feedback/{body['code']}/deadlines")).json()
@@ -153,9 +153,9 @@ async def test_a_limit_that_the_calendar_does_not_reach_waits_for_one_that_does(
         "gia-lai": {"first counted": 2, "overdue taken back": 0}
     }
     await calendar_change.apply(own.settings, longer, own.pack.calendar)
-    (found,) = await own.observer.wait("DeadlineSet", topic="assignments.gia-lai", subject=body["feedback_id"], rule="handle_reply")
+    (found,) = await own.observer.wait_clock("set", topic="assignments.gia-lai", subject=body["feedback_id"], rule="handle_reply")
     assert (found.data["due_date"], found.data["calendar_version"]) == ("2028-01-18", "2026-09-z1")
-    await own.observer.wait("DeadlineSet", topic="feedback", count=3, subject=body["feedback_id"])
+    await own.observer.wait_clock("set", topic="feedback", count=3, subject=body["feedback_id"])
     assert not own.observer.found(topic="dead.deadlines")
     await own.settled()
     replay = await from_topic.replay(own.settings, datetime(2027, 12, 28, 3, 0, tzinfo=UTC))
@@ -169,4 +169,4 @@ async def test_a_day_without_a_rule_set_is_a_dead_letter_and_no_guess(own: Syste
     assert dead.headers["reason"] == "missing_rule_set"
     assert "no rule set in force on 2020-05-04" in dead.headers["reason-text"]
     await own.settled()
-    assert not own.observer.found("DeadlineSet", subject=body["feedback_id"])
+    assert not own.observer.found("DeadlinesChanged", subject=body["feedback_id"])

@@ -100,7 +100,7 @@ async def test_the_day_of_sending_is_the_portals_and_the_agency_counts_from_it(s
     own_id = await system.post.portal("cdvcqg", GOOD | {"sent_at": "2026-02-28T10:00:00+07:00"})
     answer = await registered(system, own_id)
     assert answer.data["code"].startswith("PAKN.20260228.")
-    (due,) = await system.observer.wait("DeadlineSet", topic="feedback", subject=answer.data["feedback_id"], rule="handle_reply")
+    (due,) = await system.observer.wait_clock("set", topic="feedback", subject=answer.data["feedback_id"], rule="handle_reply")
     assert due.data["due_date"] == "2026-03-20"
 
 

@@ -51,7 +51,7 @@ async def test_a_feedback_comes_back_as_it_was_stored(intake: IntakeStore) -> No
     await intake.insert([whole])
     assert await intake.by_code(whole.code) == whole
     await intake.project([Projection("f1", {"due": None, "agency": "b"}, [Step(id="e2", type="FeedbackAssigned", at=NOW)])])
-    await intake.project([Projection("f1", {"due": due}, [Step(id="e3", type="DeadlineSet", at=NOW)])])
+    await intake.project([Projection("f1", {"due": due}, [Step(id="e3", type="DeadlinesChanged", at=NOW)])])
     stored = (await intake.load(["f1"]))["f1"]
     assert (stored.due, stored.agency, stored.sender) == (due, "b", whole.sender)
     await intake.erase_sender(whole.code)

@@ -33,7 +33,7 @@ async def test_an_agency_in_quarantine_holds_up_its_own_timers_only_until_it_is_
             assert bool(overdue) == (code == other["feedback_id"])
         assert await quarantine.release(system.settings, row)
         await system.observer.wait("FeedbackReplied", topic="feedback", subject=replied["feedback_id"])
-        await system.observer.wait("DeadlineMet", topic="feedback", subject=replied["feedback_id"], rule="handle_reply")
+        await system.observer.wait_clock("met", topic="feedback", subject=replied["feedback_id"], rule="handle_reply")
         await system.settled()
         assert not system.observer.found("FeedbackOverdue", subject=replied["feedback_id"], rule="handle_reply")
         assert await quarantine.waiting(system.settings) == []

@@ -21,4 +21,4 @@ async def test_a_web_goes_on_without_its_worker_which_takes_up_what_waited(make_
         assert (await system.https["deadlines"].get(f"/v1/feedback/{body['code']}/deadlines")).status_code == 200
         await system.start("intake", "deadlines", role="worker")
         await system.shows(waiting, "assigned")
-        await system.observer.wait("DeadlineSet", subject=waiting["feedback_id"], rule="handle_reply")
+        await system.observer.wait_clock("set", subject=waiting["feedback_id"], rule="handle_reply")

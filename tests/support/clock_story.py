@@ -22,6 +22,7 @@ from tests.support.packs import VN
 LAW = Law.of(VN)
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 FEEDBACK_ID = derived_id("cause", "feedback")
+CHANGES = ("met", "cancelled", "set", "not_counted")
 COMMON: dict[str, Any] = {"feedback_id": FEEDBACK_ID, "code": "PAKN.20260302.0001"}
 
 
@@ -191,12 +192,19 @@ def stored(story: Story) -> dict[str, tuple[object, ...]]:
     }
 
 
+def by_clock(fact: Fact) -> list[tuple[str, Any]]:
+    """What a fact tells of each clock: a list of `DeadlinesChanged` and an entry in it, or the name of an event and the event."""
+    event: Any = schemas.CATALOGUE[fact.type].model_validate_json(fact.data)
+    if isinstance(event, schemas.DeadlinesChanged):
+        return [(kind, clock) for kind in CHANGES for clock in getattr(event, kind)]
+    return [(fact.name, event)]
+
+
 def data(facts: list[Fact], name: str, rule: str) -> Any:
-    """The one event `name` about `rule` among these facts."""
-    events = [schemas.CATALOGUE[fact.type].model_validate_json(fact.data) for fact in facts if fact.name == name]
-    (found,) = [event for event in events if getattr(event, "rule", None) == rule]
+    """The one event `name`, or the one entry in the lists `name`, about `rule` among these facts."""
+    (found,) = [told for fact in facts for kind, told in by_clock(fact) if (kind, told.rule) == (name, rule)]
     return found
 
 
 def names(facts: list[Fact]) -> list[str]:
-    return sorted(f"{fact.name} {schemas.CATALOGUE[fact.type].model_validate_json(fact.data).rule}" for fact in facts)  # type: ignore[attr-defined]
+    return sorted(f"{kind} {told.rule}" for fact in facts for kind, told in by_clock(fact))

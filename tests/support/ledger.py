@@ -46,7 +46,7 @@ async def all_published(deployment: Deployment, feedback_ids: Iterable[str]) -> 
 
     async def left() -> dict[str, Any]:
         found = {name: {row.subject for row in deployment.observer.found(name, topic="feedback")} for name in FACTS}
-        closed = {row.subject for row in deployment.observer.found("DeadlineMet", topic="feedback", rule="publish")}
+        closed = {row.subject for row in deployment.observer.clocks("met", topic="feedback", rule="publish")}
         return {name: len(wanted - subjects) for name, subjects in (found | {"closed": closed}).items() if wanted - subjects}
 
     await until_empty(left, f"all of {len(wanted)} feedbacks are published", 240, deployment.status)

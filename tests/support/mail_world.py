@@ -34,7 +34,7 @@ from services.notify.decisions import LetterHandler
 from services.notify.letters.compose import Composer, sender_domain
 from services.notify.mailer import Mailer
 from services.notify.store import NotifyStore
-from tests.support.examples import example
+from tests.support.examples import clock_change, example
 from tests.support.letters import read
 from tests.support.packs import VN
 
@@ -206,8 +206,8 @@ def assigned() -> Any:
 
 
 def deadline_set() -> Any:
-    return example("DeadlineSet", **common(1), started_at=START, due_at=START, due_date="2026-03-23")
+    return clock_change("set", common(1), started_at=START, due_at=START, due_date="2026-03-23")
 
 
 def not_counted() -> Any:
-    return example("DeadlineNotCounted", **common(1), started_at=START)
+    return clock_change("not_counted", common(1), started_at=START)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from inspect import isawaitable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
@@ -93,6 +93,15 @@ class Seen:
         return found if isinstance(found, dict) else {}
 
 
+class OneClock(NamedTuple):
+    """What one fact says of one clock: where the fact stands, its id and its case, and the entry of the clock."""
+
+    topic: str
+    id: str
+    subject: str
+    data: dict[str, Any]
+
+
 class Observer:
     """Reads all records of the given topics from the beginning on, as they come."""
 
@@ -145,6 +154,24 @@ class Observer:
             return rows if len({(row.topic, row.id) for row in rows}) >= count else []
 
         return await until(enough, f"{count} x {name} {what}")
+
+    def clocks(self, kind: str, *, topic: str | None = None, subject: str | None = None, **data: Any) -> list[OneClock]:
+        """What the lists `kind` of `DeadlinesChanged` hold with these fields, as it came."""
+        return [
+            OneClock(row.topic, row.id, row.subject, clock)
+            for row in self.found("DeadlinesChanged", topic=topic, subject=subject)
+            for clock in row.data[kind]
+            if data.items() <= clock.items()
+        ]
+
+    async def wait_clock(self, kind: str, *, count: int = 1, **what: Any) -> list[OneClock]:
+        """What `clocks` finds, once there are `count` of them in different facts or about different clocks."""
+
+        def enough() -> list[OneClock]:
+            rows = self.clocks(kind, **what)
+            return rows if len({(row.topic, row.id, row.data["clock_id"]) for row in rows}) >= count else []
+
+        return await until(enough, f"{count} x {kind} {what}")
 
     async def all_read(self) -> None:
         """Wait until everything that is in the topics now has been seen."""

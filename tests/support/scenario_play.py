@@ -11,17 +11,18 @@ import schemas
 from pakn.packs.files import PackFile, Position
 from pakn.packs.models import Calendar
 from schemas import Fact
+from schemas.deadlines_changed import ClockMet, ClockNotCounted, ClockSet
 from schemas.values import RuleName
 from services.deadlines.clocks import explain
 from services.deadlines.clocks.clock import due, rule_of
 from services.deadlines.law.known import Law
-from tests.support.clock_story import COMMON, Story, ending, replay, stored, told, with_calendar, with_days
+from tests.support.clock_story import CHANGES, COMMON, Story, by_clock, ending, replay, stored, told, with_calendar, with_days
 from tests.support.packs import VN
 
 PACKS = {"vn": VN}
 RULES = get_args(RuleName)
 FIRED = ("warning", "overdue", "progress")
-FACTS = ("DeadlineSet", "DeadlineNotCounted", "DeadlineMet", "DeadlineCancelled", "DeadlineMoved", "OverdueWithdrawn")
+FACTS = (*CHANGES, "DeadlineMoved", "OverdueWithdrawn")
 REQUIRED = ("title", "law", "pack", "steps")
 TOP = (*REQUIRED, "not yet announced", "calendar until")
 STATES = ("open", "late", "met", "cancelled", "uncounted")
@@ -195,7 +196,7 @@ class Play:
         if "open clocks" in wanted:
             self.known((*place, "open clocks"), wanted["open clocks"], RULES)
             found["open clocks"] = [clock.rule for clock in self.story.case.clocks if clock.state == "open"]
-        lines = [self.line(fact) for fact in self.said]
+        lines = [line for fact in self.said for line in self.lines(fact)]
         # A line of `fires` begins with its day.
         for word, names, first in (("fires", FIRED, 1), ("facts", FACTS, 0)):
             found[word] = [line for line in lines if line.split()[first] in names]
@@ -236,26 +237,30 @@ class Play:
             "due by the measure": due(self.law.days, clock.started_at, measure, rule.limit.unit)[1] if measure else None,
         }
 
-    def line(self, fact: Fact) -> str:
-        """A fact as a scenario writes it."""
-        event: Any = schemas.CATALOGUE[fact.type].model_validate_json(fact.data)
-        match event:
+    def lines(self, fact: Fact) -> list[str]:
+        """A fact as a scenario writes it, with a line for each clock."""
+        reason = getattr(schemas.CATALOGUE[fact.type].model_validate_json(fact.data), "reason", None)
+        return [self.line(fact, kind, told, reason) for kind, told in by_clock(fact)]
+
+    def line(self, fact: Fact, kind: str, told: Any, reason: str | None) -> str:
+        """What a fact tells of a clock as a scenario writes it."""
+        match told:
             case schemas.DeadlineWarning():
-                return f"{self.law.days.local_day(fact.time)} warning {event.rule} {event.days_before}"
+                return f"{self.law.days.local_day(fact.time)} warning {told.rule} {told.days_before}"
             case schemas.FeedbackOverdue():
-                kind, number = ("progress", f" {event.times}") if event.times else ("overdue", "")
-                return f"{self.law.days.local_day(fact.time)} {kind} {event.rule}{number}"
-            case schemas.DeadlineSet():
-                return f"DeadlineSet {event.rule} due {event.due_date}"
-            case schemas.DeadlineNotCounted():
-                return f"DeadlineNotCounted {event.rule}"
-            case schemas.DeadlineMet():
-                return f"DeadlineMet {event.rule} {'late' if event.late else 'in time'}"
+                fired, number = ("progress", f" {told.times}") if told.times else ("overdue", "")
+                return f"{self.law.days.local_day(fact.time)} {fired} {told.rule}{number}"
+            case ClockSet():
+                return f"{kind} {told.rule} due {told.due_date}"
+            case ClockNotCounted():
+                return f"{kind} {told.rule}"
+            case ClockMet():
+                return f"{kind} {told.rule} {'late' if told.late else 'in time'}"
             case schemas.DeadlineMoved():
-                nearer = "nearer" if event.nearer else "later"
-                return f"DeadlineMoved {event.rule} from {event.previous_due_date} {nearer} to {event.due_date}"
+                nearer = "nearer" if told.nearer else "later"
+                return f"{kind} {told.rule} from {told.previous_due_date} {nearer} to {told.due_date}"
             case _:
-                return f"{fact.name} {event.rule} because {event.reason}"
+                return f"{kind} {told.rule} because {reason}"
 
 
 def _of_kind(days: list[explain.Explained], *kinds: str) -> list[date]:

@@ -185,7 +185,7 @@ class System(World):
     async def timed(self, agency: str = "gia-lai", **more: Any) -> dict[str, Any]:
         """Submit a feedback and wait until the clock for its reply runs."""
         body = await self.assigned(agency, **more)
-        await self.observer.wait("DeadlineSet", subject=body["feedback_id"], rule="handle_reply")
+        await self.observer.wait_clock("set", subject=body["feedback_id"], rule="handle_reply")
         return body
 
     async def senders_act(self, body: dict[str, Any], path: str, act: dict[str, Any]) -> None:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, field_serializer
 
-from pakn.packs.models import DayOff, Moment, Rule, RuleSet, WorkingDay
-from schemas.values import DayCount, RuleName, Unit, UnusualDay
+from pakn.packs.models import DayOff, Rule, RuleSet, WorkingDay
+from schemas.values import DayCount, Moment, RuleName, Unit, UnusualDay
 from services.deadlines.law.known import Law, LawVersion
 from services.deadlines.law.workdays import CalendarEnds, WorkDays
 

@@ -13,7 +13,7 @@ from schemas import Fact
 from schemas.values import MoveReason, WithdrawalReason
 from services.deadlines import bounds
 from services.deadlines.clocks.clock import Case, Clock, Moved, Rung, counted
-from services.deadlines.clocks.facts import about, by_law, clock_fact, last_day, set_facts
+from services.deadlines.clocks.facts import about, by_law, changed, clock_fact, last_day, runs
 from services.deadlines.clocks.ladder import ladder, with_next_rung
 from services.deadlines.law.known import Correction, Law
 
@@ -93,7 +93,7 @@ def _place(rung: Rung) -> tuple[int, int]:
 def facts(law: Law, case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
     """The facts about a clock that corrections have changed; none if its day and rule set stay."""
     if before.due_at is None or after.due_at is None:
-        yield from set_facts(law, case, after, after.last_event_at, _cause(after))
+        yield from changed(case, [runs(law, after)], reason(before, after), after.last_event_at, _cause(after))
         return
     if after.due_at == before.due_at and after.rule_set == before.rule_set:
         return

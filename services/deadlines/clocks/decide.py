@@ -12,12 +12,12 @@ from pydantic import BaseModel
 
 import schemas
 from pakn.errors import GiveUp
-from pakn.packs.models import Moment, RuleSet
+from pakn.packs.models import RuleSet
 from schemas import Event, Fact
-from schemas.values import RuleName
+from schemas.values import Moment, RuleName
 from services.deadlines.clocks import corrections
 from services.deadlines.clocks.clock import Case, Clock, Rung, open_clock, rule_of
-from services.deadlines.clocks.facts import about, clock_fact, last_day, opened_facts
+from services.deadlines.clocks.facts import Change, about, cancelled, changed, clock_fact, last_day, met, runs
 from services.deadlines.clocks.ladder import with_next_rung
 from services.deadlines.law.known import Law, NoRuleSet
 
@@ -90,11 +90,14 @@ def apply_event(law: Law, case: Case | None, event: BaseModel, cause: str, parti
     # What was due before this event comes first, even if no timer has fired it yet. So a late answer never lacks its
     # overdue, and the result does not depend on when the event was handled.
     case, steps = advance(law, case, at)
-    facts = [step.fact for step in steps]
     clocks: dict[str, Clock] = {}
+    changes: list[Change] = []
+    withdrawn: list[Fact] = []
     for clock in case.clocks:
-        clocks[clock.id], fact = _close(law, case, clock, moment, at, cause)
-        facts += fact
+        closed, change = _close(law, case, clock, moment, at)
+        clocks[clock.id] = closed
+        changes += change
+        withdrawn += corrections.withdrawn(case, clock, closed, cause, "in_time")
     moments = case.moments | {moment: max(at, case.moments.get(moment, at))}
     case = case.model_copy(update={"clocks": tuple(clocks.values()), "partition": partition, "moments": moments})
     try:
@@ -104,16 +107,17 @@ def apply_event(law: Law, case: Case | None, event: BaseModel, cause: str, parti
     for name in rule_set.rules:
         begun = _open(law, case, rule_set, name, moment, at, known_at, cause)
         if begun is not None:
-            facts += opened_facts(law, case, begun, at, cause)
+            changes.append(runs(law, begun))
             # A clock that opens again by a law that was corrected meanwhile may be in time after all.
             former = clocks.get(begun.id, begun)
-            facts += corrections.withdrawn(case, former, begun, cause, corrections.reason(former, begun))
+            withdrawn += corrections.withdrawn(case, former, begun, cause, corrections.reason(former, begun))
             clocks[begun.id] = begun
+    facts = [*(step.fact for step in steps), *changed(case, changes, moment, at, cause), *withdrawn]
     return case.model_copy(update={"clocks": tuple(clocks.values())}), facts
 
 
-def _close(law: Law, case: Case, clock: Clock, moment: Moment, at: datetime, cause: str) -> tuple[Clock, list[Fact]]:
-    """The clock after `moment`, which may meet or cancel it, and the facts that follow."""
+def _close(law: Law, case: Case, clock: Clock, moment: Moment, at: datetime) -> tuple[Clock, list[Change]]:
+    """The clock after `moment`, which may meet or cancel it, and what is told of that."""
     if clock.state != "open":
         return clock, []
     rule = rule_of(law, clock)
@@ -127,18 +131,12 @@ def _close(law: Law, case: Case, clock: Clock, moment: Moment, at: datetime, cau
     closed = clock.model_copy(update={"state": "met" if moment in rule.stop else "cancelled", "next_rung": None})
     due_at = clock.due_by_what_was_known(at)
     if due_at is None:
-        # No event has announced the clock, so none closes it.
+        # No day of the clock was announced that it could be met by, so no fact closes it.
         return closed, []
     if clock.overdue and at < due_at:
         # The overdue was published before this event could be handled. A reply that is sent back starts the ladder again.
         closed = closed.model_copy(update={"overdue": False, "ladder_restarts": clock.ladder_restarts + 1, "progress": 0})
-    event: Event
-    if closed.state == "met":
-        event = schemas.DeadlineMet(**about(case, clock), due_at=due_at, met_at=at, late=at >= due_at)
-    else:
-        event = schemas.DeadlineCancelled(**about(case, clock), reason=moment, cancelled_at=at)
-    fact = clock_fact(case, clock, event, at, cause, discriminator=clock.id, to_agency=False)
-    return closed, [fact, *corrections.withdrawn(case, clock, closed, cause, "in_time")]
+    return closed, [met(clock, due_at, at) if closed.state == "met" else cancelled(clock)]
 
 
 def _has_been_since(case: Case, moments: Iterable[Moment], at: datetime) -> bool:

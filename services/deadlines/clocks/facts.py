@@ -1,17 +1,27 @@
-"""The events about a clock, as facts of the lifecycle topic and of its agency's topic. Pure."""
+"""The events about clocks, as facts of the lifecycle topic and of its agency's topic. Pure."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import schemas
 from schemas import Event, Fact, topics
+from schemas.deadlines_changed import ClockCancelled, ClockMet, ClockNotCounted, ClockSet
+from schemas.values import Moment, MoveReason
 from services.deadlines.clocks.clock import Case, Clock
 from services.deadlines.law.known import Law
 
+Change = ClockMet | ClockCancelled | ClockSet | ClockNotCounted
+
+
+def which(clock: Clock) -> dict[str, Any]:
+    """The fields of everything that is told of one clock."""
+    return {"clock_id": clock.id, "rule": clock.rule, "agency": clock.agency}
+
 
 def about(case: Case, clock: Clock) -> dict[str, Any]:
-    """The fields of every event about a clock."""
-    return {"feedback_id": case.feedback_id, "code": case.code, "clock_id": clock.id, "rule": clock.rule, "agency": clock.agency}
+    """The fields of every event about one clock."""
+    return {"feedback_id": case.feedback_id, "code": case.code} | which(clock)
 
 
 def by_law(law: Law, clock: Clock) -> dict[str, Any]:
@@ -30,11 +40,12 @@ def last_day(clock: Clock) -> dict[str, Any]:
     return {"due_at": clock.due_at, "due_date": clock.due_date, "count": clock.count}
 
 
-def clock_fact(
-    case: Case, clock: Clock, event: Event, at: datetime, cause: str, *, discriminator: str = "", to_agency: bool = True
-) -> Fact:
-    """An event about a clock as a fact of the lifecycle topic and, with `to_agency`, of the agency's topic."""
-    to = (topics.FEEDBACK, topics.assignments(clock.agency)) if to_agency else (topics.FEEDBACK,)
+def clock_fact(case: Case, clock: Clock, event: Event, at: datetime, cause: str, *, discriminator: str = "") -> Fact:
+    """An event about one clock as a fact of the lifecycle topic and of the agency's topic."""
+    return _fact(case, event, at, cause, (topics.FEEDBACK, topics.assignments(clock.agency)), discriminator)
+
+
+def _fact(case: Case, event: Event, at: datetime, cause: str, to: tuple[str, ...], discriminator: str) -> Fact:
     return schemas.fact(
         event,
         cause=cause,
@@ -46,21 +57,51 @@ def clock_fact(
     )
 
 
-def opened_facts(law: Law, case: Case, clock: Clock, at: datetime, cause: str) -> list[Fact]:
-    """The fact that a clock runs: with its last day, or that no calendar reaches it, so that nobody waits for a day in vain."""
-    if clock.due_at is not None:
-        return set_facts(law, case, clock, at, cause)
-    event = schemas.DeadlineNotCounted.model_validate(
-        about(case, clock) | by_law(law, clock) | {"started_at": clock.started_at, "count": clock.count}
-    )
-    return [clock_fact(case, clock, event, at, cause, discriminator=clock.id)]
-
-
-def set_facts(law: Law, case: Case, clock: Clock, at: datetime, cause: str) -> list[Fact]:
-    """The fact that a clock runs, with its last day and its law; no fact for a clock that is not counted."""
+def runs(law: Law, clock: Clock) -> Change:
+    """What is told of a clock that runs: its last day, or that no calendar reaches it, so that nobody waits for a day in vain."""
+    fields = which(clock) | by_law(law, clock) | {"revision": clock.revision, "started_at": clock.started_at, "count": clock.count}
     if clock.due_at is None:
+        return ClockNotCounted.model_validate(fields)
+    return ClockSet.model_validate(fields | last_day(clock))
+
+
+def met(clock: Clock, due_at: datetime, at: datetime) -> Change:
+    """What is told of a clock that was met at `at`, where its last day was known to end at `due_at`."""
+    return ClockMet.model_validate(which(clock) | {"due_at": due_at, "late": at >= due_at})
+
+
+def cancelled(clock: Clock) -> Change:
+    """What is told of a clock whose duty no longer exists."""
+    return ClockCancelled.model_validate(which(clock))
+
+
+def changed(case: Case, changes: Sequence[Change], reason: Moment | MoveReason, at: datetime, cause: str) -> list[Fact]:
+    """The one fact of what a cause has done to the clocks of a case; none if it has done nothing.
+
+    The fact of the lifecycle topic has an id by its cause alone. Where the clocks are those of several agencies, a fact of its
+    own tells each agency of its clocks.
+    """
+    if not changes:
         return []
-    event = schemas.DeadlineSet.model_validate(
-        about(case, clock) | last_day(clock) | by_law(law, clock) | {"started_at": clock.started_at}
+    agencies = sorted({change.agency for change in changes})
+    event = _changed(case, changes, reason, at)
+    if len(agencies) == 1:
+        return [_fact(case, event, at, cause, (topics.FEEDBACK, topics.assignments(agencies[0])), "")]
+    facts = [_fact(case, event, at, cause, (topics.FEEDBACK,), "")]
+    for agency in agencies:
+        own = _changed(case, [change for change in changes if change.agency == agency], reason, at)
+        facts.append(_fact(case, own, at, cause, (topics.assignments(agency),), agency))
+    return facts
+
+
+def _changed(case: Case, changes: Sequence[Change], reason: str, at: datetime) -> schemas.DeadlinesChanged:
+    return schemas.DeadlinesChanged(
+        feedback_id=case.feedback_id,
+        code=case.code,
+        reason=reason,
+        changed_at=at,
+        met=tuple(change for change in changes if isinstance(change, ClockMet)),
+        cancelled=tuple(change for change in changes if isinstance(change, ClockCancelled)),
+        set=tuple(change for change in changes if isinstance(change, ClockSet)),
+        not_counted=tuple(change for change in changes if isinstance(change, ClockNotCounted)),
     )
-    return [clock_fact(case, clock, event, at, cause, discriminator=clock.id)]

@@ -12,9 +12,10 @@ from pydantic import BaseModel
 
 import schemas
 from schemas import Envelope
+from schemas.deadlines_changed import ClockMet
 
 # The events that concern clocks.
-READ = frozenset({"DeadlineSet", "DeadlineMoved", "DeadlineMet", "DeadlineCancelled", "FeedbackOverdue", "OverdueWithdrawn"})
+READ = frozenset({"DeadlinesChanged", "DeadlineMoved", "FeedbackOverdue", "OverdueWithdrawn"})
 
 
 @dataclass(slots=True)
@@ -43,28 +44,35 @@ class Replay:
         if envelope.time > self.at or envelope.id in self._known:
             return
         self._known.add(envelope.id)
-        if isinstance(event, schemas.DeadlineSet):
-            # A clock is set again if its reply is sent back. It runs on as before, overdue or not.
-            former = self.clocks.get(event.clock_id)
-            overdue = former.overdue if former else False
-            self.clocks[event.clock_id] = ReplayedClock(event.rule, event.agency, event.due_at, overdue=overdue)
+        if isinstance(event, schemas.DeadlinesChanged):
+            self.unreadable += not self._change(event)
             return
         clock = self.clocks.get(getattr(event, "clock_id", ""))
         if clock is None:
-            # Its DeadlineSet is missing or could not be read.
+            # The fact that set it is missing or could not be read.
             self.unreadable += 1
             return
         match event:
             case schemas.DeadlineMoved():
                 clock.due_at = event.due_at
-            case schemas.DeadlineMet():
-                clock.state, clock.met_late = "met", event.late
-            case schemas.DeadlineCancelled():
-                clock.state = "cancelled"
             case schemas.FeedbackOverdue():
                 clock.overdue = True
             case schemas.OverdueWithdrawn():
                 clock.overdue = False
+
+    def _change(self, event: schemas.DeadlinesChanged) -> bool:
+        """Close and set the clocks that the event names; false if the fact that set one of the closed is missing."""
+        for row in (*event.met, *event.cancelled):
+            if clock := self.clocks.get(row.clock_id):
+                clock.state = "met" if isinstance(row, ClockMet) else "cancelled"
+                clock.met_late = isinstance(row, ClockMet) and row.late
+        known = all(row.clock_id in self.clocks for row in (*event.met, *event.cancelled))
+        for row in event.set:
+            # A clock is set again if its reply is sent back. It runs on as before, overdue or not.
+            former = self.clocks.get(row.clock_id)
+            overdue = former.overdue if former else False
+            self.clocks[row.clock_id] = ReplayedClock(row.rule, row.agency, row.due_at, overdue=overdue)
+        return known
 
     def counts(self) -> dict[str, Counter[str]]:
         """The number of clocks by rule and standing."""

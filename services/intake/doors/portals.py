@@ -164,7 +164,7 @@ def _projection(case_id: str, events: Sequence[Received], known: dict[str, str])
             continue
         known[envelope.id] = envelope.name  # The repetition may stand in the same batch.
         changes = shown.view_changes(envelope.name, received.event)
-        if not changes and envelope.name in ("DeadlineSet", "DeadlineMoved"):
+        if not changes and envelope.name in ("DeadlinesChanged", "DeadlineMoved"):
             continue
         fields |= changes
         agency = getattr(received.event, "agency", None)

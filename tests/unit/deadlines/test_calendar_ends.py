@@ -20,13 +20,12 @@ def of_reply(lines: list[str]) -> list[str]:
 def test_whoever_waits_for_the_last_day_is_told_at_once_that_it_is_not_known() -> None:
     """Nothing said so: the letter about the agency waited for a day that would not come."""
     story = Story(at("2026-12-21"), law=UNTIL_2026)
-    (fact,) = [fact for fact in story.facts if fact.name == "DeadlineNotCounted"]
+    (fact,) = story.facts
     assert fact.topics == ("feedback", "assignments.gia-lai")
-    told = data(story.facts, "DeadlineNotCounted", "handle_reply")
+    told = data([fact], "not_counted", "handle_reply")
     assert (told.clock_id, told.count.limit, told.count.started_on) == (story.clock("handle_reply").id, 15, date(2026, 12, 21))
     assert told.calendar_version == UNTIL_2026.days.calendar.version
-    counted = Story(at("2026-03-02"))
-    assert "DeadlineNotCounted" not in {fact.name for fact in counted.facts}
+    assert names(Story(at("2026-03-02")).facts) == ["set handle_reply", "set refuse", "set request_more"]
 
 
 def test_a_limit_corrected_in_the_meantime_is_told_of_once_with_the_day_that_holds() -> None:
@@ -34,14 +33,14 @@ def test_a_limit_corrected_in_the_meantime_is_told_of_once_with_the_day_that_hol
     story = Story(at("2026-12-21"), law=UNTIL_2026)
     assert story.correct(Law.of(corrected(LAW, n=20).pack, UNTIL_2026.calendars), at("2026-12-28")) == []
     facts = story.correct(Law.of(corrected(LAW, n=20).pack, LONGER.calendars), at("2027-01-05"))
-    assert names(facts) == ["DeadlineSet handle_reply"]
-    assert (data(facts, "DeadlineSet", "handle_reply").count.limit, story.clock("handle_reply").revision) == (20, 2)
+    assert names(facts) == ["set handle_reply"]
+    assert (data(facts, "set", "handle_reply").count.limit, story.clock("handle_reply").revision) == (20, 2)
 
 
 def test_a_shorter_limit_brings_a_clock_into_the_calendar() -> None:
     story = Story(at("2026-12-21"), law=UNTIL_2026)
     facts = story.correct(Law.of(corrected(LAW, n=8).pack, UNTIL_2026.calendars), at("2026-12-22"))
-    assert data(facts, "DeadlineSet", "handle_reply").due_date == date(2026, 12, 31)
+    assert data(facts, "set", "handle_reply").due_date == date(2026, 12, 31)
 
 
 def test_hours_that_end_beyond_the_calendar_wait_too_because_their_warnings_need_it() -> None:

@@ -1,7 +1,7 @@
 """Random lives: whatever happens in whatever order, whenever it is handled and whatever law is corrected, the clocks are right."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.deadlines.clocks import decide
 from services.deadlines.law.known import Law
 from tests.support.clock_story import LAW as WHOLE
-from tests.support.clock_story import Story, at, corrected, ending, replay, stored, told, with_calendar, with_days_off
+from tests.support.clock_story import Story, at, by_clock, corrected, ending, replay, stored, told, with_calendar, with_days_off
 
 SENT = at("2026-03-02", 0)
 # Two years of days are enough, and each correction makes a table of them.
@@ -57,6 +57,21 @@ def consistent(story: Story) -> None:
     assert story.case.next_fire_at == min(instants, default=None)
 
 
+def one_fact_a_cause(story: Story) -> None:
+    """Each cause has one fact about clocks in the lifecycle topic, and each agency has there what that says of its own clocks."""
+    whole = {fact.cause: fact for fact in story.facts if fact.name == "DeadlinesChanged" and "feedback" in fact.topics}
+    told: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for fact in story.facts:
+        if fact.name == "DeadlinesChanged":
+            assert fact is whole[fact.cause] or "feedback" not in fact.topics
+            for topic in fact.topics:
+                told[f"{fact.cause} {topic}"] += [(kind, clock.clock_id) for kind, clock in by_clock(fact)]
+    for cause, fact in whole.items():
+        for kind, clock in by_clock(fact):
+            told[f"{cause} assignments.{clock.agency}"].remove((kind, clock.clock_id))
+    assert not any(rows for place, rows in told.items() if " assignments." in place), "no agency is told of more"
+
+
 def lived(story: Story, life: Life, correction: Callable[[int, set[date]], Law], timers: bool, backlog: bool) -> Story:
     """A life with corrections. With `timers` each instant is looked at as it comes, otherwise only events bring time on; with
     `backlog` all of it is handled at the end, by an instance that knows every correction already."""
@@ -95,6 +110,7 @@ def the_same_whenever_handled(
         assert {fact.id: fact for fact in late.facts} == facts
         assert len(late.facts) == len(facts)
     assert told(replay(live.facts)) == stored(live)
+    one_fact_a_cause(live)
     return live
 
 
@@ -181,6 +197,7 @@ def test_topic_and_store_agree_whatever_is_handled_late(
     story.wait(now + timedelta(days=60))
     assert len({fact.id for fact in story.facts}) == len(story.facts)
     assert told(replay(story.facts)) == stored(story)
+    one_fact_a_cause(story)
     for pair in again:
         fact, behind = sorted(number % len(story.facts) for number in pair)
         story.facts.insert(behind + 1, story.facts[fact])

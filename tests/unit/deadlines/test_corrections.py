@@ -118,7 +118,7 @@ def test_an_answer_that_is_handled_after_a_later_correction_is_judged_as_if_it_h
         story = Story(at(SENT))
         doings = [lambda s: s.reply(answered), lambda s: s.correct(law, at("2026-03-26")) and []]
         facts = [fact for do in doings[::order] for fact in do(story)]
-        met.append(data(facts, "DeadlineMet", "handle_reply"))
+        met.append(data(facts, "met", "handle_reply"))
     assert [(event.late, event.due_at) for event in met] == [(late, at("2026-03-24", 0))] * 2
 
 
@@ -143,7 +143,7 @@ def test_a_calendar_that_ends_too_early_leaves_clocks_as_they_are_and_holds_up_n
     assert (story.clock("handle_reply").due_date, story.clock("handle_reply").calendar_version) == (due, LAW.days.calendar.version)
     assert story.clock("transfer_out").calendar_version == "2026-09-z1", "its days are all known"
     story.reply(at("2026-12-28"))
-    set_again = data(story.send_back(at("2026-12-29")), "DeadlineSet", "handle_reply")
+    set_again = data(story.send_back(at("2026-12-29")), "set", "handle_reply")
     assert set_again.due_date.isoformat() == due, "nothing is guessed, and nothing is lost"
     story.correct(with_days_off(LAW, "2026-09-z2", "2026-12-30"), at("2026-12-29", 12))
     assert story.clock("handle_reply").due_date > due

@@ -6,18 +6,48 @@ import pytest
 
 import schemas
 from pakn.errors import GiveUp
+from schemas import derived_id
 from services.deadlines.clocks import decide
-from tests.support.clock_story import COMMON, LAW, Story, at, data
+from tests.support.clock_story import COMMON, LAW, Story, at, data, names
 
 
 def test_a_clock_says_on_which_law_and_on_which_days_it_stands() -> None:
     story = Story(at("2026-02-12"))
-    told = data(story.facts, "DeadlineSet", "handle_reply")
+    told = data(story.facts, "set", "handle_reply")
     assert (told.rule_set, told.count.limit, told.count.unit, told.verified) == ("qd31-2021", 15, "working_days", False)
     assert told.calendar_version == LAW.days.calendar.version
     assert (told.count.started_on, told.due_date) == (date(2026, 2, 12), date(2026, 3, 12))
     assert date(2026, 2, 16) in {day.date for day in told.count.unusual}, "the days of Tết are named"
-    assert next(fact.topics for fact in story.facts if fact.name == "DeadlineSet") == ("feedback", "assignments.gia-lai")
+
+
+def test_one_event_is_one_fact_about_all_clocks_that_it_changes_and_its_id_follows_from_the_event_alone() -> None:
+    """Each clock once had a fact of its own: fifteen records of a case said what six could."""
+    story = Story(at("2026-03-02"))
+    story.accept(at("2026-03-02", 10))
+    (fact,) = story.reply(at("2026-03-04"))
+    assert names([fact]) == ["cancelled transfer_out", "met handle_reply", "set publish"]
+    assert (fact.id, fact.cause) == (derived_id("e-3", "DeadlinesChanged/"), "e-3")
+    assert fact.topics == ("feedback", "assignments.gia-lai")
+    event = schemas.DeadlinesChanged.model_validate_json(fact.data)
+    assert (event.reason, event.changed_at) == ("reply_ready", at("2026-03-04"))
+    assert len(story.facts) == len({fact.cause for fact in story.facts}) == 3
+
+
+def test_an_event_that_changes_no_clock_is_followed_by_no_fact() -> None:
+    story = Story(at("2026-03-02"))
+    story.accept(at("2026-03-02", 10))
+    assert story.accept(at("2026-03-02", 11)) == []
+
+
+def test_each_agency_is_told_of_its_own_clocks_and_of_no_others() -> None:
+    """Where the transfer itself is a dead letter, the assignment that follows it ends clocks of one agency and sets the other's."""
+    story = Story(at("2026-03-02"))
+    all_of_them, former, new = story.assigned(at("2026-03-02", 10), "hue", "gia-lai")
+    assert [fact.topics for fact in (all_of_them, former, new)] == [("feedback",), ("assignments.gia-lai",), ("assignments.hue",)]
+    ended, begun = ([f"{kind} {rule}" for rule in ("handle_reply", "refuse", "request_more")] for kind in ("cancelled", "set"))
+    assert (names([all_of_them]), names([former]), names([new])) == (ended + begun, ended, begun)
+    assert all_of_them.id == derived_id("e-2", "DeadlinesChanged/")
+    assert len({all_of_them.id, former.id, new.id}) == 3, "what tells other things is another fact"
 
 
 def test_the_first_limits_count_from_the_sending_however_long_the_assignment_took() -> None:

@@ -29,7 +29,7 @@ def test_an_answer_in_time_that_is_handled_after_its_overdue_takes_it_back() -> 
     story = Story(at("2026-03-02"))
     story.wait(at("2026-04-01"))
     facts = story.reply(at("2026-03-23", 23))
-    assert not data(facts, "DeadlineMet", "handle_reply").late
+    assert not data(facts, "met", "handle_reply").late
     withdrawn = data(facts, "OverdueWithdrawn", "handle_reply")
     assert (withdrawn.reason, withdrawn.withdrawn_at) == ("in_time", at("2026-03-31", 0)), "not before it was told of"
     clock = story.clock("handle_reply")
@@ -66,4 +66,4 @@ def test_a_late_answer_of_an_earlier_run_ends_no_clock_that_has_begun_since(sinc
 def test_an_answer_that_a_slower_machine_dates_before_the_sending_is_an_answer() -> None:
     story = Story(at("2026-03-02"))
     facts = story.reply(at("2026-03-02") - timedelta(seconds=2))
-    assert not data(facts, "DeadlineMet", "handle_reply").late
+    assert not data(facts, "met", "handle_reply").late

@@ -21,5 +21,5 @@ def test_a_replay_stops_at_its_date() -> None:
 def test_a_clock_without_a_beginning_is_left_out_and_counted() -> None:
     story = Story(at(SENT))
     story.wait(at("2026-03-24"))
-    result = replay([fact for fact in story.facts if fact.name != "DeadlineSet"])
+    result = replay([fact for fact in story.facts if fact.name != "DeadlinesChanged"])
     assert (result.clocks, result.unreadable) == ({}, 1)

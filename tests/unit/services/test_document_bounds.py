@@ -76,7 +76,7 @@ def test_a_timeline_keeps_every_act_and_the_newest_steps_of_clocks() -> None:
         received = FactRecord(envelope, moved)
         projection = _projection(ID, [received, received], known)  # type: ignore[list-item]
         assert [step.id for step in projection.steps] in ([], [f"m{number}"])
-        known |= {f"a{number}": "DeadlineSet"}
+        known |= {f"a{number}": "DeadlinesChanged"}
         for dropped in shown.dropped(known):
             del known[dropped]
     assert "submitted" in known

@@ -9,7 +9,7 @@ import schemas
 from schemas.portal_submission import PortalSubmission, Submission
 from services.intake import domain, shown
 from services.intake.feedback import Feedback
-from tests.support.examples import example
+from tests.support.examples import clock_change, example
 from tests.support.packs import UNSIGNED, VN
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
@@ -189,9 +189,10 @@ def test_a_day_that_no_longer_holds_is_not_shown_until_the_next_one_is_counted(n
 def test_no_due_day_is_shown_where_no_agency_owes_an_answer(ending: str, late: bool) -> None:
     """The page once held an agency to a day after it had refused the case, or while it waited for the sender."""
     feedback, _ = registered(GOOD)
-    names = ["FeedbackAssigned", ending, "DeadlineSet"] if late else ["FeedbackAssigned", "DeadlineSet", ending]
+    names = ["FeedbackAssigned", ending, "DeadlinesChanged"] if late else ["FeedbackAssigned", "DeadlinesChanged", ending]
     for name in names:
-        feedback = feedback.model_copy(update=shown.view_changes(name, example(name)))
+        event = clock_change("set") if name == "DeadlinesChanged" else example(name)
+        feedback = feedback.model_copy(update=shown.view_changes(name, event))
     assert feedback.due
     for view in (shown.public_view(feedback), shown.private_view(feedback)):
         assert (view.state, view.due) == (feedback.state, None)
@@ -199,8 +200,10 @@ def test_no_due_day_is_shown_where_no_agency_owes_an_answer(ending: str, late: b
 
 def test_the_day_of_a_published_reply_stays_shown() -> None:
     feedback, _ = registered(GOOD)
-    for name in ("FeedbackAssigned", "DeadlineSet", "FeedbackReplied", "ReplyPublished"):
-        feedback = feedback.model_copy(update=shown.view_changes(name, example(name)))
+    # The example closes the clock of the reply and sets that of the publication.
+    answered = [(name, example(name)) for name in ("FeedbackReplied", "DeadlinesChanged", "ReplyPublished")]
+    for name, event in [("FeedbackAssigned", example("FeedbackAssigned")), ("DeadlinesChanged", clock_change("set")), *answered]:
+        feedback = feedback.model_copy(update=shown.view_changes(name, event))
     assert shown.public_view(feedback).due == feedback.due
     assert feedback.due
 

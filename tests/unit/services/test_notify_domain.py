@@ -11,7 +11,7 @@ from pakn.packs.models import Letter as Moment
 from pakn.packs.models import Letters
 from schemas import Envelope, derived_id
 from services.notify import domain
-from tests.support.examples import example
+from tests.support.examples import clock_change, example
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 CASE_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -33,6 +33,11 @@ def event(name: str, **changes: Any) -> Any:
 
 def assigned(agency: str, previous: str | None = None) -> Any:
     return event("FeedbackAssigned", agency=agency, previous_agency=previous)
+
+
+def told(kind: str, **changes: Any) -> Any:
+    """The fact that a clock was set, met ...: that of the limit for the reply."""
+    return clock_change(kind, {"feedback_id": CASE_ID, "code": CODE}, **{"agency": "a.one"} | changes)
 
 
 def news_of(event: BaseModel) -> domain.News:
@@ -58,7 +63,7 @@ def test_a_fact_gives_the_letters_that_the_pack_names_for_it() -> None:
     assert (letter.moment, letter.code, letter.cause) == ("received", CODE, "id-FeedbackSubmitted")
     assert letter.id == derived_id("id-FeedbackSubmitted", "email/received")
     assert letter == letter_of(event("FeedbackSubmitted"))
-    assert news_of(event("DeadlineSet")).letters == ()
+    assert news_of(told("set")).letters == ()
 
 
 def test_a_letter_about_a_rule_follows_only_from_facts_about_that_rule() -> None:
@@ -84,14 +89,15 @@ def test_a_new_agency_ends_what_is_known_of_the_deadline_and_a_move_inside_one_d
 
 
 def test_only_the_limit_for_the_reply_is_told_to_the_sender() -> None:
-    assert news_of(event("DeadlineSet", article="Article 45")).case["deadline"]["article"] == "Article 45"
-    assert news_of(event("DeadlineSet", rule="refuse")) == domain.News()
+    assert news_of(told("set", article="Article 45")).case["deadline"]["article"] == "Article 45"
+    assert news_of(told("set", rule="refuse")) == domain.News()
 
 
 def test_contacts_deadlines_and_tombstones_let_waiting_letters_go() -> None:
-    for name in ("ContactRecorded", "DeadlineSet", "DeadlineNotCounted"):
-        assert news_of(event(name, email=None)).releases
-    assert news_of(event("DeadlineNotCounted", rule="refuse")) == domain.News()
+    for news in (event("ContactRecorded", email=None), told("set"), told("not_counted")):
+        assert news_of(news).releases
+    for news in (told("not_counted", rule="refuse"), told("met"), told("cancelled")):
+        assert news_of(news) == domain.News()
     assert not news_of(event("FeedbackSubmitted")).releases
     assert domain.ERASED.releases
 
@@ -99,7 +105,7 @@ def test_contacts_deadlines_and_tombstones_let_waiting_letters_go() -> None:
 def test_the_letter_about_the_agency_waits_for_its_due_date_but_not_for_ever() -> None:
     letter = letter_of(assigned("a.one"))
     assert domain.start(letter, {}).waiting
-    assert not domain.start(letter, news_of(event("DeadlineSet")).case).waiting
+    assert not domain.start(letter, news_of(told("set")).case).waiting
     without = domain.Case(contact=KNOWN.contact, contact_known=True)
     waits = domain.readiness(letter, without, NOW)
     assert waits is not None
@@ -111,14 +117,14 @@ def test_the_letter_about_the_agency_waits_for_its_due_date_but_not_for_ever() -
 def test_the_letter_about_the_agency_waits_for_no_day_that_will_not_come() -> None:
     """At the end of a year without the next one's calendar every such letter once waited ten minutes."""
     letter = letter_of(assigned("a.one"))
-    told = news_of(event("DeadlineNotCounted")).case
-    assert not domain.start(letter, told).waiting
-    case = domain.Case(contact=KNOWN.contact, contact_known=True, **told)
+    uncounted = news_of(told("not_counted")).case
+    assert not domain.start(letter, uncounted).waiting
+    case = domain.Case(contact=KNOWN.contact, contact_known=True, **uncounted)
     assert domain.readiness(letter, case, NOW) is None
     # Another agency has a clock of its own, of which nothing is known yet.
     moved = replace(case, uncounted=news_of(assigned("a.two", "a.one")).case["uncounted"])
     assert domain.readiness(letter, moved, NOW) is not None
-    assert news_of(event("DeadlineSet")).case["uncounted"] is False
+    assert news_of(told("set")).case["uncounted"] is False
 
 
 def test_a_move_inside_an_agency_and_a_receipt_wait_for_no_due_date() -> None:
