@@ -11,14 +11,16 @@ from typing import Literal, NamedTuple, get_args
 _DAY_MS = 24 * 60 * 60 * 1000
 ServiceName = Literal["intake", "routing", "deadlines", "notify"]
 SERVICES: tuple[ServiceName, ...] = get_args(ServiceName)
-FEEDBACK, CONTACTS, INBOX, OUTBOX, ASSIGNMENTS, ACTIONS, DEAD = (
-    "feedback", "contacts", "inbox", "outbox", "assignments", "actions", "dead",
+FEEDBACK, CONTACTS, MATTERS, INBOX, OUTBOX, ASSIGNMENTS, ACTIONS, DEAD = (
+    "feedback", "contacts", "matters", "inbox", "outbox", "assignments", "actions", "dead",
 )  # fmt: skip
 """The families of topics. The last five have one topic for each portal, agency or service."""
+COMPACTED = frozenset({CONTACTS, MATTERS})
+"""The families of which the last record of each key is kept, until a record without a value (a tombstone) erases it."""
 
 READS: Mapping[ServiceName, tuple[str, ...]] = {
     "intake": (FEEDBACK, INBOX),
-    "routing": (FEEDBACK, ACTIONS),
+    "routing": (FEEDBACK, MATTERS, ACTIONS),
     "deadlines": (FEEDBACK,),
     "notify": (FEEDBACK, CONTACTS),
 }
@@ -99,6 +101,7 @@ LIFECYCLE_EVENTS = (
 )
 ASSIGNMENT_EVENTS = (
     "FeedbackAssigned",
+    "MatterForwarded",
     "FeedbackTransferred",
     "FeedbackSupplemented",
     "ReplySentBack",
@@ -114,6 +117,7 @@ ASSIGNMENT_EVENTS = (
 EVENTS: Mapping[str, tuple[str, ...]] = {
     FEEDBACK: LIFECYCLE_EVENTS,
     CONTACTS: ("ContactRecorded",),
+    MATTERS: ("MatterRecorded",),
     INBOX: ("PortalSubmission",),
     OUTBOX: ("SubmissionRegistered", "SubmissionRefused"),
     ASSIGNMENTS: ASSIGNMENT_EVENTS,
@@ -168,6 +172,14 @@ def all_topics(agencies: Iterable[str], portals: Iterable[str]) -> list[TopicSpe
             CONTACTS,
             EVENTS[CONTACTS],
             "How to reach each sender; personal data; a tombstone erases.",
+            spread=True,
+            retention_ms=-1,
+            compacted=True,
+        ),
+        TopicSpec(
+            MATTERS,
+            EVENTS[MATTERS],
+            "What each sender wrote, for routing alone; a tombstone erases.",
             spread=True,
             retention_ms=-1,
             compacted=True,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from pakn.engine.case_store import all_recorded_facts, facts_of, history_entry
+from pakn.engine.case_store import facts_of, history_entry
 from pakn.engine.mongo import Database, Document, duplicates
 from pakn.errors import TryAgain
 from schemas import ContactRecorded, Fact
@@ -147,7 +147,7 @@ class IntakeStore:
         bounds = {"$gt": seq} | ({"$lte": up_to} if up_to is not None else {})
         query = {"place.instance": instance, "place.seq": bounds}
         found = await self._feedbacks.find(query).sort("place.seq", 1).limit(limit).to_list(None)
-        return [(document["place"]["seq"], all_recorded_facts(document)) for document in found]
+        return [(document["place"]["seq"], _read(document).facts) for document in found]
 
     async def heartbeat(self, instance: str, now: datetime) -> None:
         """Note that `instance` works at `now` (machine time); its mark is made at the first call."""
