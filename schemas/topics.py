@@ -61,14 +61,19 @@ class TopicSpec:
     broker_time: bool = False
     max_bytes: int = 8 * 1024 * 1024
 
-    def config(self) -> dict[str, str]:
-        """The Kafka topic configuration."""
+    def config(self, erased_ms: int = _DAY_MS) -> dict[str, str]:
+        """The Kafka topic configuration; `erased_ms` is how long a compacted topic may keep what a tombstone has erased."""
         config = {
             "cleanup.policy": "compact" if self.compacted else "delete",
             "retention.ms": str(self.retention_ms),
             # A message holds up to five files of 10 MB only by HTTP; by Kafka it is bounded by this.
             "max.message.bytes": str(self.max_bytes),
         }
+        if self.compacted:
+            # What stands in the newest segment is not compacted, and older ones only when half of them is out of date.
+            config |= {"segment.ms": str(erased_ms), "max.compaction.lag.ms": str(erased_ms)}
+            # A service that was away for so long still learns what was erased.
+            config["delete.retention.ms"] = str(90 * _DAY_MS)
         if self.broker_time:
             # The broker's clock says when a message came in: nobody can send an answer "yesterday".
             config["message.timestamp.type"] = "LogAppendTime"

@@ -100,8 +100,8 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
 
     @property
     def is_asked(self) -> bool:
-        """Whether the agency waits for more from the sender."""
-        return self.state == "waiting_for_supplement"
+        """Whether the agency waits for more from the sender; what was erased cannot be supplemented."""
+        return self.state == "waiting_for_supplement" and not self.is_erased
 
     @property
     def has_supplements(self) -> bool:

@@ -47,7 +47,7 @@ class SenderActs:
         """
         if feedback.has_recorded(act_id):
             return "id_reused" if feedback.is_asked else "taken"
-        if not feedback.is_asked or feedback.is_erased:
+        if not feedback.is_asked:
             return "not_now"
         described = attachments.describe(files)
         now = self._time.now()
