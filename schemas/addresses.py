@@ -22,6 +22,8 @@ def mail_address(text: str) -> str:
     if len(text) > _LONGEST:
         raise ValueError("longer than any address")
     shown = HIDDEN.sub("", text).strip()
+    if "=?" in shown:
+        raise ValueError("a program that reads the letter's headers would decode a part of it (RFC 2047)")
     if shown.endswith(_DOTS):
         shown = shown[:-1]
     found = validate_email(shown, check_deliverability=False, allow_smtputf8=False, strict=True)

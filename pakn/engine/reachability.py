@@ -127,14 +127,14 @@ class Reachability:
     async def explains(self, error: BaseException | None) -> bool:
         """Whether this failure comes of a server that is away, whose loss is logged by now.
 
-        A turn that is to be tried again may also wait for what is read again after a return.
+        For a while after a return that holds too: of what was asked before it, and of a turn that waits for what is read again.
         """
         if not isinstance(error, (*SERVER_ERRORS, TryAgain)):
             return False
         if not self.away:
             await self.look()
-        catching_up = isinstance(error, TryAgain) and any(server.returned_lately for server in self._servers.values())
-        return bool(self.away) or catching_up
+        is_of_before = isinstance(error, TryAgain) or is_away(error)
+        return bool(self.away) or (is_of_before and any(server.returned_lately for server in self._servers.values()))
 
     def suspect(self, error: BaseException) -> None:
         """Let the servers be asked within a second: this error may mean that one is away."""

@@ -3,13 +3,15 @@
 A door (`doors/`) reads what was sent into an `Arrival`, calls `Reception.receive`, and answers with what comes back.
 """
 
+import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from pakn import metrics
-from pakn.errors import describe
+from pakn.errors import TryAgain, describe
 from pakn.logs import logger
 from pakn.packs.load import Pack
 from schemas.portal_submission import Submission
@@ -52,16 +54,28 @@ class Failed:
 class Waits:
     """Not registered now: what it needs is away, or what its portal sent before it waits. Give it again later."""
 
-    error: ScannerAway
+    error: TryAgain
 
 
+SHARE_SECONDS = 10.0
+"""What the files of one portal may take of a batch; then its other submissions wait, so that other portals have their turn."""
 Answer = Registration | Refused | Failed | Waits
 
 
 class Reception:
     """Takes submissions in: check, keep the files, register by `register`."""
 
-    def __init__(self, pack: Pack, inspect: Inspect, keep: Keep, register: Register, load: Load) -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        inspect: Inspect,
+        keep: Keep,
+        register: Register,
+        load: Load,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`seconds` only grow."""
+        self._seconds = seconds
         self._pack = pack
         self._inspect = inspect
         self._keep = keep
@@ -77,11 +91,16 @@ class Reception:
         prepared: list[Draft | Refused | Failed | Waits] = []
         # What a portal sends keeps its order; other portals go on.
         waiting: dict[str | None, Waits] = {}
+        taken: defaultdict[str | None, float] = defaultdict(float)
         for arrival in arrivals:
+            began = self._seconds()
             found = waiting.get(arrival.portal) or await self._prepare(arrival)
             if isinstance(found, Waits):
                 waiting[arrival.portal] = found
             prepared.append(found)
+            taken[arrival.portal] += self._seconds() - began
+            if arrival.portal and taken[arrival.portal] > SHARE_SECONDS:
+                waiting.setdefault(arrival.portal, Waits(TryAgain("the files of this portal have had their share of the time")))
         drafts = [draft for draft in prepared if isinstance(draft, Draft)]
         registrations = iter(await self._register(drafts) if drafts else [])
         answers: list[Answer] = [

@@ -214,15 +214,17 @@ class NotifyStore:
     async def returned(self, letter_id: str, addresses: Iterable[str], *, now: datetime, legal: datetime) -> Return:
         """Record that a letter came back from its address, so that no other goes there.
 
-        Nothing changes when the letter is not out, went to none of these addresses, or is recorded already. A letter is
-        "sending" until its whole group is handed over, and its bounce may be there before.
+        Nothing changes when the letter is not out or is recorded already. It is unknown where it went to none of these addresses:
+        somebody else wrote that. A letter is "sending" until its whole group is handed over, and its bounce may be there before.
         """
         letter = await self._letters.find_one({"_id": letter_id})
         if letter is None:
             return "unknown"
         case_id = letter["feedback_id"]
         address = await self._address_of(case_id)
-        if letter["state"] not in ("sending", "sent", "uncertain") or address not in addresses:
+        if address and address not in addresses:
+            return "unknown"
+        if letter["state"] not in ("sending", "sent", "uncertain") or not address:
             return "unchanged"
         if letter["state"] == "sending":
             return "sending"

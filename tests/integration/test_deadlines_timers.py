@@ -11,7 +11,7 @@ from pakn import metrics
 from pakn.engine import kafka
 from services.deadlines import calendar_change
 from services.deadlines.replay import from_topic
-from tests.support.outside_world import until
+from tests.support.outside_world import Poster, until
 from tests.support.system import START, System
 
 # Sent on 2 March 2026: the reply is due at the end of the 23rd.
@@ -112,6 +112,19 @@ async def test_the_end_of_a_transaction_or_removed_records_in_one_agencys_topic_
     now += timedelta(days=1)
     own.set_clock(now)
     await timers_at(own, now)
+
+
+async def test_a_reply_in_an_open_transaction_is_not_overtaken_and_other_agencies_timers_go_on(own: System) -> None:
+    """Readers see nothing of a transaction until it ends: the sender was told twice of a reply that was overdue, and in time."""
+    replied, other = await own.timed(), await own.timed("da-nang", province="da-nang")
+    producer = AIOKafkaProducer(bootstrap_servers=own.settings.kafka.bootstrap, transactional_id=own.settings.namespace)
+    async with producer, producer.transaction():
+        await Poster(producer, own.settings.namespace).act("gia-lai", replied["feedback_id"], "reply", reply="Đã sửa")
+        own.set_clock(SECOND_PROGRESS)
+        await own.observer.wait("FeedbackOverdue", topic="feedback", subject=other["feedback_id"], rule="handle_reply", times=2)
+    await own.observer.wait("DeadlineMet", topic="feedback", subject=replied["feedback_id"], rule="handle_reply")
+    await timers_at(own, SECOND_PROGRESS)
+    assert not own.observer.found("FeedbackOverdue", subject=replied["feedback_id"], rule="handle_reply")
 
 
 async def test_a_limit_that_the_calendar_does_not_reach_waits_for_one_that_does(own: System) -> None:

@@ -23,19 +23,20 @@ _LOOK_MS = 500
 
 
 class Backlog:
-    """Two plain clients of Kafka, which connect at the first question. `agencies` gives the agencies that act now."""
+    """Three plain clients of Kafka, which connect at the first question. `agencies` gives the agencies that act now."""
 
     def __init__(self, settings: Settings, agencies: Callable[[], Iterable[str]]) -> None:
         self._settings = settings
         self._agencies = agencies
         self._group = kafka.group_name(settings.namespace, topics.reader_of(topics.ACTIONS))
-        self._clients: tuple[Any, Any] | None = None
+        self._clients: tuple[Any, Any, Any] | None = None
         # What the topics held at an earlier question, and the instant of that question.
         self._waiting: tuple[Mapping[TopicPartition, int], datetime] | None = None
         self._read_until: datetime | None = None
-        self._in_quarantine: frozenset[str] = frozenset()
+        self._waiting_now: frozenset[str] = frozenset()
         self.waiting_agencies: frozenset[str] = frozenset()
-        """The agencies whose actions are not all read up to `read_until`, because some are in quarantine or were until now."""
+        """The agencies whose actions are not all read up to `read_until`: some are in quarantine or in an open transaction, or were
+        until now."""
         # Behind what routing has committed: up to where no record is, and from where one is, so that each is looked at once.
         self._no_record_before: dict[TopicPartition, int] = {}
         self._record_at: dict[TopicPartition, int] = {}
@@ -43,21 +44,26 @@ class Backlog:
     async def read_until(self, now: datetime) -> datetime | None:
         """The latest instant, `now` or earlier, up to which routing has made facts of every action; none before the first.
 
-        An agency whose actions are in quarantine holds up its own cases only: it is one of `waiting_agencies` then.
+        An agency whose actions are in quarantine, or in a transaction that is open, holds up its own cases only: it is one of
+        `waiting_agencies` then.
         Raises KafkaError or TimeoutError when Kafka does not answer.
         """
         async with asyncio.timeout(_ANSWER_SECONDS):
             names = [kafka.topic_name(self._settings.namespace, topics.actions(agency)) for agency in self._agencies()]
-            ends = await self.ends([TopicPartition(name, 0) for name in names])
+            partitions = [TopicPartition(name, 0) for name in names]
+            # Asked first: what is committed in between is in the ends.
+            written = await self._ends_of_all(partitions)
+            ends = await self.ends(partitions)
             read = await self._read(ends)
+            self._waiting_now |= {_agency(partition) for partition, end in ends.items() if end < written[partition]}
         # Under constant traffic the newest actions are never all read, hence the earlier question beside this one.
         for held, instant in ((ends, now), *([self._waiting] if self._waiting else [])):
             if all(read.get(partition, 0) >= end for partition, end in held.items()):
-                self._read_until, self._waiting, self.waiting_agencies = instant, None, self._in_quarantine
+                self._read_until, self._waiting, self.waiting_agencies = instant, None, self._waiting_now
                 break
         else:
-            # Of those that have just left quarantine nothing is read yet.
-            self.waiting_agencies |= self._in_quarantine
+            # Of those that have just stopped waiting nothing is read yet.
+            self.waiting_agencies |= self._waiting_now
         if self._waiting is None:
             self._waiting = (ends, now)
         return self._read_until
@@ -65,17 +71,24 @@ class Backlog:
     async def ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """How much these partitions hold. Raises KafkaError or TimeoutError when Kafka does not answer."""
         async with asyncio.timeout(_ANSWER_SECONDS):
-            consumer, _ = await self._connected()
+            consumer, *_ = await self._connected()
             kafka.assign_paused(consumer, partitions)
             ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
         return ends
 
+    async def _ends_of_all(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """How much these partitions hold with what is written and not committed, which readers do not see yet."""
+        *_, uncommitted = await self._connected()
+        kafka.assign_paused(uncommitted, partitions)
+        ends: dict[TopicPartition, int] = await uncommitted.end_offsets(partitions)
+        return ends
+
     async def _read(self, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-        consumer, admin = await self._connected()
+        consumer, admin, _ = await self._connected()
         committed = await admin.list_consumer_group_offsets(self._group)
         read = {partition: committed[partition].offset if partition in committed else 0 for partition in ends}
         held = {partition for partition in ends if partition in committed and committed[partition].metadata == QUARANTINED}
-        self._in_quarantine = frozenset(TopicName.parse(partition.topic).party for partition in held)
+        self._waiting_now = frozenset(map(_agency, held))
         read |= {partition: ends[partition] for partition in held}
         behind = [partition for partition, end in ends.items() if read[partition] < end]
         if not behind:
@@ -96,7 +109,7 @@ class Backlog:
         looked = [partition for partition, offset in behind.items() if self._record_at.get(partition) != offset]
         if not looked:
             return
-        consumer, _ = await self._connected()
+        consumer, *_ = await self._connected()
         for partition in looked:
             consumer.seek(partition, behind[partition])
         consumer.resume(*looked)
@@ -110,25 +123,29 @@ class Backlog:
             else:
                 self._no_record_before[partition] = await consumer.position(partition)
 
-    async def _connected(self) -> tuple[Any, Any]:
+    async def _connected(self) -> tuple[Any, Any, Any]:
         if self._clients is None:
             consumer = kafka.make_consumer(self._settings.kafka)
             admin = AIOKafkaAdminClient(**kafka.client_options(self._settings.kafka))
+            uncommitted = kafka.make_consumer(self._settings.kafka, isolation_level="read_uncommitted")
+            self._clients = (consumer, admin, uncommitted)
             try:
-                await consumer.start()
-                await admin.start()
+                for client in self._clients:
+                    await client.start()
             except BaseException:
-                # A half-connected pair would leak; the next question connects anew.
-                await consumer.stop()
-                await admin.close()
+                # Half of them connected would leak; the next question connects anew.
+                await self.close()
                 raise
-            self._clients = (consumer, admin)
         return self._clients
 
     async def close(self) -> None:
         """Disconnect."""
         if self._clients is not None:
-            consumer, admin = self._clients
+            (consumer, admin, uncommitted), self._clients = self._clients, None
             await consumer.stop()
             await admin.close()
-            self._clients = None
+            await uncommitted.stop()
+
+
+def _agency(partition: TopicPartition) -> str:
+    return TopicName.parse(partition.topic).party

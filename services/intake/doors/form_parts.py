@@ -9,7 +9,9 @@ from email.utils import collapse_rfc2231_value
 from multipart import MultipartSegment  # type: ignore[import-untyped]
 
 _EXTENDED = re.compile(r";\s*filename\*", re.IGNORECASE)
-_ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?\s]*\?=", re.IGNORECASE)
+_ENCODED_WORD = re.compile(r"=\?([^?*\s]+)[^?\s]*\?[bq]\?[^?\s]*\?=", re.IGNORECASE)
+# Those that RFC 8187 knows. Python knows a hundred more; some make text that is none, and some unpack.
+_CHARSETS = {"utf-8", "iso-8859-1", "us-ascii"}
 
 
 def file_name(part: MultipartSegment) -> str | None:
@@ -32,13 +34,16 @@ def _extended_name(header: str) -> str | None:
         if key.lower() != "filename" or not isinstance(value, tuple):
             continue
         charset, _, text = value
+        if (charset or "utf-8").lower() not in _CHARSETS:
+            return None
         # A client that leaves letters as they are has sent them in the charset of all headers.
         return text if any(ord(letter) > 255 for letter in text) else collapse_rfc2231_value((charset or "utf-8", "", text))
     return None
 
 
 def _decoded(name: str) -> str:
-    if not _ENCODED_WORD.search(name):
+    charsets = {found.lower() for found in _ENCODED_WORD.findall(name)}
+    if not charsets or charsets - _CHARSETS:
         return name
     try:
         return str(make_header(decode_header(name)))

@@ -17,6 +17,10 @@ TOO_MANY_PIXELS: Final = 4
 # Larger than what phones write by default; decoded and turned, such an image takes 240 MB.
 MAX_PIXELS: Final = 40_000_000
 
+# Progressive photos have about ten. Each scan goes over all pixels again, however few bytes it has.
+MAX_SCANS: Final = 64
+_SCAN: Final = b"\xff\xda"
+
 # The ways of keeping a pixel that each format is written with as they are; others become RGB.
 _MODES: Final = {
     "JPEG": {"L", "RGB"},
@@ -36,6 +40,8 @@ def rewrite(kind: str, content: bytes) -> bytes | int:
 
     `kind` is the format by Pillow's name. Of an animation the first frame is kept.
     """
+    if kind == "JPEG" and content.count(_SCAN) > MAX_SCANS:
+        return UNREADABLE
     try:
         with Image.open(io.BytesIO(content), formats=[kind]) as image:
             if image.width * image.height > MAX_PIXELS:

@@ -116,7 +116,7 @@ async def test_a_failure_is_explained_by_a_server_that_is_asked_then_and_there()
 
 async def test_what_waits_for_a_reading_is_explained_for_a_while_after_a_return() -> None:
     """Deadlines said that its law was old, beside the two lines of a loss and a return."""
-    answers = AsyncMock(side_effect=[None, AutoReconnect("closed"), None, None, None])
+    answers = AsyncMock(side_effect=[None, AutoReconnect("closed"), None, None, None, None])
     mongo = MongoSettings.model_validate({"uri": "mongodb://127.0.0.1:1/"})
     reachability = Reachability(Settings(kafka=KafkaSettings(bootstrap="127.0.0.1:1"), mongo=mongo), Mock())
     reachability._servers = {"mongodb": Server("mongodb", "db.example:27017", answers, 1)}
@@ -126,7 +126,8 @@ async def test_what_waits_for_a_reading_is_explained_for_a_while_after_a_return(
         assert await reachability.explains(waits)
         await reachability.look()
         assert await reachability.explains(waits), "it is back, and what could not be read is read again"
-        assert not await reachability.explains(AutoReconnect("closed")), "it answers, so it is something else"
+        assert await reachability.explains(AutoReconnect("closed")), "it was asked while it was away"
+        assert not await reachability.explains(OperationFailure("not allowed", 13)), "it answers, and refuses"
     assert [line["event"] for line in lines] == ["database_away", "database_back"]
     metrics.server_up.clear()
 

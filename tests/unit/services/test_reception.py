@@ -1,7 +1,8 @@
 """The one way in: every door's faults at once, files before the feedback, and one bad arrival spoils no other."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from services.intake.feedback import Feedback
 from services.intake.files.images import Images
 from services.intake.files.scanner import Scanner
 from services.intake.inspection import Inspection
-from services.intake.reception import Failed, Reception, Refused, Waits, check
+from services.intake.reception import SHARE_SECONDS, Failed, Reception, Refused, Waits, check
 from services.intake.registration import Registration
 from tests.support.outside_world import GOOD
 from tests.support.packs import VN
@@ -54,7 +55,13 @@ def kept() -> Kept:
     return Kept()
 
 
-def reception(kept: Kept, used: Sequence[str] = (), known: Sequence[Feedback] = (), scanner: Scanner | None = None) -> Reception:
+def reception(
+    kept: Kept,
+    used: Sequence[str] = (),
+    known: Sequence[Feedback] = (),
+    scanner: Scanner | None = None,
+    seconds: Callable[[], float] = lambda: 0.0,
+) -> Reception:
     """Registers everything; the ids in `used` are those of other submissions, and `known` is registered already."""
 
     async def register(drafts: Sequence[Draft]) -> list[Registration]:
@@ -67,7 +74,7 @@ def reception(kept: Kept, used: Sequence[str] = (), known: Sequence[Feedback] = 
     async def load(ids: Iterable[str]) -> dict[str, Feedback]:
         return {one.id: one for one in known if one.id in ids}
 
-    return Reception(VN, Inspection(VN, kept, Images(), scanner).inspect, kept.keep, register, load)
+    return Reception(VN, Inspection(VN, kept, Images(), scanner).inspect, kept.keep, register, load, seconds)
 
 
 def test_the_faults_of_door_shape_pack_time_and_files_come_together() -> None:
@@ -139,3 +146,12 @@ async def test_while_the_scanner_is_away_a_portals_file_waits_with_all_behind_it
     answers = await reception(kept, scanner=away).receive(arrivals)
     assert [type(answer) for answer in answers] == [Registration, Waits, Waits, Registration, Refused]
     assert kept.ids == []
+
+
+async def test_a_portal_whose_files_take_long_leaves_the_others_their_turn(kept: Kept) -> None:
+    """Four records with photos that are slow to decode made every other portal wait for minutes."""
+    # Each look at the clock is three seconds later, and each arrival is between two of them.
+    clock = count(step=SHARE_SECONDS * 0.3)
+    arrivals = [arrival(f"{portal}{number}", portal=portal) for number in range(6) for portal in ("slow", "b", "c")]
+    answers = await reception(kept, seconds=lambda: next(clock)).receive(arrivals[:12:3] + arrivals[12::3] + arrivals[1:3])
+    assert [type(answer) for answer in answers] == [Registration] * 4 + [Waits] * 2 + [Registration] * 2
