@@ -13,10 +13,11 @@ from pathlib import Path
 
 def machine_now() -> datetime:
     """The machine's time, in UTC, in whole milliseconds: what a database keeps is then what was answered."""
-    return _whole_milliseconds(datetime.now(UTC))
+    return in_milliseconds(datetime.now(UTC))
 
 
-def _whole_milliseconds(moment: datetime) -> datetime:
+def in_milliseconds(moment: datetime) -> datetime:
+    """The moment in whole milliseconds, which is what a database keeps of it."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
@@ -74,7 +75,7 @@ class ScaledTime(LegalTime):
         self._read()
         start, legal, rate, until = self._segments[max(bisect.bisect_right(self._starts, machine_time) - 1, 0)]
         elapsed = max((machine_time - start).total_seconds(), 0.0)
-        return _whole_milliseconds(min(legal + timedelta(seconds=elapsed * rate), until).astimezone(UTC))
+        return in_milliseconds(min(legal + timedelta(seconds=elapsed * rate), until).astimezone(UTC))
 
 
 def append_segment(file: Path, *, machine: datetime, legal: datetime, rate: float, until: datetime) -> None:

@@ -26,12 +26,17 @@ class KafkaSettings(BaseModel):
     """Where Kafka is, and how topics are made."""
 
     bootstrap: str = "localhost:9092"
-    partitions: int = Field(default=6, ge=1, description="of the lifecycle and contacts topics")
+    partitions: int = Field(default=6, ge=1, description="of the topics of the lifecycle, the contacts and the matters")
     replication_factor: int = Field(default=1, ge=1)
     security_protocol: Literal["PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"
     username: str | None = None
     password: SecretStr | None = None
     max_records: int = Field(default=500, ge=1, le=5000, description="records in one turn")
+    erased_seconds: int = Field(
+        default=24 * 60 * 60,
+        ge=1,
+        description="after which Kafka forgets what was erased: segments of contacts and matters last so long",
+    )
     session_seconds: float = Field(
         default=10,
         ge=1,

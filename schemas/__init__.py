@@ -30,6 +30,8 @@ from schemas.feedback_returned import FeedbackReturned as FeedbackReturned
 from schemas.feedback_submitted import FeedbackSubmitted as FeedbackSubmitted
 from schemas.feedback_supplemented import FeedbackSupplemented as FeedbackSupplemented
 from schemas.feedback_transferred import FeedbackTransferred as FeedbackTransferred
+from schemas.matter_forwarded import MatterForwarded as MatterForwarded
+from schemas.matter_recorded import MatterRecorded as MatterRecorded
 from schemas.more_requested import MoreRequested as MoreRequested
 from schemas.notification_failed import NotificationFailed as NotificationFailed
 from schemas.notification_sent import NotificationSent as NotificationSent

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from schemas.values import CaseEvent, Line
 
@@ -21,6 +21,7 @@ class ContactRecorded(CaseEvent):
     address: Line | None = None
     phone: Line | None = None
     email: EmailText | None = None
+    title: Line | None = Field(default=None, description="of the feedback: letters name it")
     language: str
     lookup_secret: str
     # Whether somebody has shown that the address is the sender's: a portal that vouches for it, or who followed the link of a

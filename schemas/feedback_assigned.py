@@ -2,11 +2,11 @@
 
 from pydantic import AwareDatetime, Field
 
-from schemas.values import Attachment, CaseEvent, Line, Place, Slug, Text
+from schemas.values import CaseEvent, Line, Slug, Text
 
 
 class FeedbackAssigned(CaseEvent):
-    """An agency is now responsible. Published for everyone and, with the matter itself, to the agency's own topic.
+    """An agency is now responsible. What the sender wrote goes to its own topic, in MatterForwarded.
 
     Law: Decision 31/2021/QĐ-TTg, Article 43. `previous_agency` tells a first assignment from a transfer, which restarts the limit.
     """
@@ -18,11 +18,7 @@ class FeedbackAssigned(CaseEvent):
     table_version: str
     reason: Text
     category: Slug
-    title: Line
-    content: Text
     province: Slug | None = None
     level: Slug | None = None
-    place: Place | None = None
-    attachments: tuple[Attachment, ...] = ()
     submitted_at: AwareDatetime
     assigned_at: AwareDatetime

@@ -2,7 +2,7 @@
 
 from pydantic import AwareDatetime, Field
 
-from schemas.values import Account, CaseEvent, Line, Slug, Text
+from schemas.values import Account, CaseEvent, Slug, Text
 
 
 class FeedbackNotAccepted(CaseEvent):
@@ -16,6 +16,5 @@ class FeedbackNotAccepted(CaseEvent):
     actor: Account | None = None
     reason: Text
     right_channel: Text | None = None
-    title: Line | None = None
     submitted_at: AwareDatetime
     decided_at: AwareDatetime

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from schemas.values import Attachment, CaseEvent, Channel, Line, OpenSubmitterType, Place, Slug, Text, open_text
+from schemas.values import CaseEvent, Channel, Line, OpenSubmitterType, Slug, open_text
 
 
 class FeedbackSubmitted(CaseEvent):
-    """A citizen's feedback has been received by intake and has a code. Routing assigns it next.
+    """A citizen's feedback has been received by intake and has a code. Routing assigns it next. What it says is in MatterRecorded.
 
     Law: Decision 31/2021/QĐ-TTg, Articles 39 to 42; the fields follow the national portal's form.
     """
@@ -17,15 +17,10 @@ class FeedbackSubmitted(CaseEvent):
     portal: Slug | None = None
     portal_reference: Line | None = None
     category: Slug
-    title: Line
-    content: Text
     language: str
     submitter_type: OpenSubmitterType = "person"
     province: Slug | None = None
     level: Slug | None = None
     addressed_to: Slug | None = None
-    unit: Line | None = None
-    place: Place | None = None
-    attachments: tuple[Attachment, ...] = ()
     submitted_at: AwareDatetime = Field(description="when the sender sent it (ngày gửi); the first clocks count from this day")
     received_at: AwareDatetime = Field(description="when intake stored it")

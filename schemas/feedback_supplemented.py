@@ -1,8 +1,8 @@
 """From intake, in the lifecycle topic; routing passes it on to the agency."""
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
-from schemas.values import Attachment, CaseEvent, Text
+from schemas.values import CaseEvent
 
 
 class FeedbackSupplemented(CaseEvent):
@@ -11,6 +11,5 @@ class FeedbackSupplemented(CaseEvent):
     Law: a supplemented feedback waits to be received again (measurement of Decision 766/QĐ-TTg).
     """
 
-    content: Text
-    attachments: tuple[Attachment, ...] = ()
+    number: int = Field(ge=1, description="the first, second, ... of this feedback; what it says is in the matter")
     supplemented_at: AwareDatetime

@@ -13,7 +13,6 @@ class ReplyPublished(CaseEvent):
 
     agency: Slug
     actor: Account
-    title: Line
     reply: Text
     document_number: Line | None = None
     submitted_at: AwareDatetime

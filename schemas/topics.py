@@ -11,14 +11,16 @@ from typing import Literal, NamedTuple, get_args
 _DAY_MS = 24 * 60 * 60 * 1000
 ServiceName = Literal["intake", "routing", "deadlines", "notify"]
 SERVICES: tuple[ServiceName, ...] = get_args(ServiceName)
-FEEDBACK, CONTACTS, INBOX, OUTBOX, ASSIGNMENTS, ACTIONS, DEAD = (
-    "feedback", "contacts", "inbox", "outbox", "assignments", "actions", "dead",
+FEEDBACK, CONTACTS, MATTERS, INBOX, OUTBOX, ASSIGNMENTS, ACTIONS, DEAD = (
+    "feedback", "contacts", "matters", "inbox", "outbox", "assignments", "actions", "dead",
 )  # fmt: skip
 """The families of topics. The last five have one topic for each portal, agency or service."""
+COMPACTED = frozenset({CONTACTS, MATTERS})
+"""The families of which the last record of each key is kept, until a record without a value (a tombstone) erases it."""
 
 READS: Mapping[ServiceName, tuple[str, ...]] = {
     "intake": (FEEDBACK, INBOX),
-    "routing": (FEEDBACK, ACTIONS),
+    "routing": (FEEDBACK, MATTERS, ACTIONS),
     "deadlines": (FEEDBACK,),
     "notify": (FEEDBACK, CONTACTS),
 }
@@ -59,14 +61,19 @@ class TopicSpec:
     broker_time: bool = False
     max_bytes: int = 8 * 1024 * 1024
 
-    def config(self) -> dict[str, str]:
-        """The Kafka topic configuration."""
+    def config(self, erased_ms: int = _DAY_MS) -> dict[str, str]:
+        """The Kafka topic configuration; `erased_ms` is how long a compacted topic may keep what a tombstone has erased."""
         config = {
             "cleanup.policy": "compact" if self.compacted else "delete",
             "retention.ms": str(self.retention_ms),
             # A message holds up to five files of 10 MB only by HTTP; by Kafka it is bounded by this.
             "max.message.bytes": str(self.max_bytes),
         }
+        if self.compacted:
+            # What stands in the newest segment is not compacted, and older ones only when half of them is out of date.
+            config |= {"segment.ms": str(erased_ms), "max.compaction.lag.ms": str(erased_ms)}
+            # A service that was away for so long still learns what was erased.
+            config["delete.retention.ms"] = str(90 * _DAY_MS)
         if self.broker_time:
             # The broker's clock says when a message came in: nobody can send an answer "yesterday".
             config["message.timestamp.type"] = "LogAppendTime"
@@ -96,6 +103,7 @@ LIFECYCLE_EVENTS = (
 )
 ASSIGNMENT_EVENTS = (
     "FeedbackAssigned",
+    "MatterForwarded",
     "FeedbackTransferred",
     "FeedbackSupplemented",
     "ReplySentBack",
@@ -110,6 +118,7 @@ ASSIGNMENT_EVENTS = (
 EVENTS: Mapping[str, tuple[str, ...]] = {
     FEEDBACK: LIFECYCLE_EVENTS,
     CONTACTS: ("ContactRecorded",),
+    MATTERS: ("MatterRecorded",),
     INBOX: ("PortalSubmission",),
     OUTBOX: ("SubmissionRegistered", "SubmissionRefused"),
     ASSIGNMENTS: ASSIGNMENT_EVENTS,
@@ -164,6 +173,14 @@ def all_topics(agencies: Iterable[str], portals: Iterable[str]) -> list[TopicSpe
             CONTACTS,
             EVENTS[CONTACTS],
             "How to reach each sender; personal data; a tombstone erases.",
+            spread=True,
+            retention_ms=-1,
+            compacted=True,
+        ),
+        TopicSpec(
+            MATTERS,
+            EVENTS[MATTERS],
+            "What each sender wrote, for routing alone; a tombstone erases.",
             spread=True,
             retention_ms=-1,
             compacted=True,

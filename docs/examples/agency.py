@@ -49,8 +49,9 @@ async def work(agency: str, database: sqlite3.Connection) -> None:
         async for record in consumer:
             ce, fact = {name: text.decode() for name, text in record.headers}, json.loads(record.value)
             if not database.execute("SELECT 1 FROM handled WHERE id = ?", (ce["ce_id"],)).fetchone():
-                clocks = [(clock["rule"], clock["due_date"]) for clock in fact.get("set", [])]
-                print(ce["ce_type"], *(fact[name] for name in ("code", "rule", "due_date", "faults") if name in fact), *clocks)
+                said = [fact[name] for name in ("code", "title", "rule", "due_date", "faults") if name in fact]
+                limits = [(clock["rule"], clock["due_date"]) for clock in fact.get("set", [])]
+                print(ce["ce_type"], *said, *limits)
                 if ce["ce_type"] == "pakn.FeedbackAssigned.v1":
                     await accept(producer, agency, ce["ce_id"], fact["feedback_id"])
                 with database:

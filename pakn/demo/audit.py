@@ -108,6 +108,9 @@ def _lost(
     for envelope, _ in evidence.facts.values():
         if envelope.name == "FeedbackAssigned" and envelope.id not in evidence.assigned_in_agency_topic:
             yield f"lost: assignment {envelope.id} is not in its agency's topic"
+    for case_id, document in evidence.stored["routing"].items():
+        if (case_id, document.get("agency")) not in evidence.forwarded:
+            yield f"lost: what the sender of case {case_id} wrote is not in the topic of the agency in charge"
     for letter in evidence.stored["notify"].values():
         if letter["state"] not in ("sent", "undeliverable"):
             yield f"lost: letter {letter['moment']} of {letter['code']} is {letter['state']}"

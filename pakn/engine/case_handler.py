@@ -25,11 +25,17 @@ CaseT = TypeVar("CaseT")
 Decide = Callable[[CaseT | None, Received], tuple[CaseT | None, list[Fact]]]
 
 
+def _none(_case: object) -> list[Fact]:
+    return []
+
+
 @dataclass(frozen=True)
 class CaseHandler(Generic[CaseT]):
     """Load the batch's cases in one query, decide each event in order, save in one bulk, redo what met another writer.
 
-    `cause_id` names an event uniquely in the whole system, also where its sender chose the id.
+    `cause_id` names an event uniquely in the whole system, also where its sender chose the id. `standing` gives the facts that
+    are made of the case as it stands, and stand in no history, since what they say can be erased. They are published when they
+    are new, and again when their cause comes again.
     """
 
     store: CaseStore
@@ -38,6 +44,7 @@ class CaseHandler(Generic[CaseT]):
     write: Callable[[CaseT], Document]
     case_id: Callable[[Received], str] = attrgetter("envelope.subject")
     cause_id: Callable[[Received], str] = attrgetter("envelope.id")
+    standing: Callable[[CaseT], list[Fact]] = _none
 
     async def handle(self, batch: Sequence[Received]) -> Outcome:
         """Raises TryAgain when other writers were faster eight times in a row, and where a decision has to wait."""
@@ -65,6 +72,7 @@ class CaseHandler(Generic[CaseT]):
         before = case = self.read(document) if document else None
         entries: list[Document] = []
         refusals: list[Document] = []
+        again: set[str] = set()
         for received in events:
             cause = self.cause_id(received)
             known = recorded_facts({"_id": case_id, "history": entries, "refusals": refusals}, cause)
@@ -73,6 +81,7 @@ class CaseHandler(Generic[CaseT]):
             if known is not None:
                 outcome.facts += known
                 outcome.repeated += 1
+                again.add(cause)
                 continue
             former = case
             try:
@@ -92,6 +101,9 @@ class CaseHandler(Generic[CaseT]):
                     entries.append(history_entry(cause, facts))
                 elif facts:
                     refusals.append(history_entry(cause, facts))
+        if case is not None and (again or case != before):
+            former_ids = {fact.id for fact in self.standing(before)} if before is not None else set()
+            outcome.facts += [fact for fact in self.standing(case) if fact.cause in again or fact.id not in former_ids]
         if case is None or (case == before and not entries and not refusals):
             return None, outcome
         kept = newest((document or {}).get("refusals", ()), refusals, MOST_REFUSALS) if refusals else None

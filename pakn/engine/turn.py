@@ -168,8 +168,8 @@ class Turn:
     def parse(self, record: Record) -> Received | None:
         """Read a record; none when its event is not wanted here. Raises GiveUp when it cannot be read."""
         topic = TopicName.parse(record.topic)
-        lifecycle = topic.family in (topics.FEEDBACK, topics.CONTACTS)
-        if record.value is None and topic.family == topics.CONTACTS and Tombstone.__name__ in self.wanted:
+        lifecycle = topic.family == topics.FEEDBACK or topic.family in topics.COMPACTED
+        if record.value is None and topic.family in topics.COMPACTED and Tombstone.__name__ in self.wanted:
             return self._tombstone(record, topic)
         envelope, data = record_values.parse(record)
         carried = topics.EVENTS.get(topic.family, ())

@@ -23,10 +23,13 @@ _COLLECTIONS: tuple[tuple[ServiceName, str], ...] = (
 
 @dataclass(slots=True)
 class Evidence:
-    """Facts of the lifecycle by id, ids of assignments in agencies' topics, origins of dead letters, documents by service."""
+    """Facts of the lifecycle by id, ids of assignments in agencies' topics, matters there by case and agency, origins of dead
+    letters, documents by service.
+    """
 
     facts: dict[str, tuple[Envelope, dict[str, Any]]] = field(default_factory=dict)
     assigned_in_agency_topic: set[str] = field(default_factory=set)
+    forwarded: set[tuple[str, str]] = field(default_factory=set)
     dead_letters: set[str] = field(default_factory=set)
     stored: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -60,5 +63,7 @@ def _take(evidence: Evidence, family: str, record: Any) -> None:
     if family == topics.ASSIGNMENTS:
         if envelope.name == "FeedbackAssigned":
             evidence.assigned_in_agency_topic.add(envelope.id)
+        elif envelope.name == "MatterForwarded":
+            evidence.forwarded.add((envelope.subject, TopicName.parse(record.topic).party))
         return
     evidence.facts.setdefault(envelope.id, (envelope, json.loads(record.value)))

@@ -46,5 +46,5 @@ def _new_topic(settings: Settings, spec: topics.TopicSpec) -> NewTopic:
         num_partitions=settings.kafka.partitions if spec.spread else 1,
         replication_factor=copies,
         # With three replicas two must have a record before it counts as acknowledged.
-        topic_configs=spec.config() | {"min.insync.replicas": str(max(1, copies - 1))},
+        topic_configs=spec.config(settings.kafka.erased_seconds * 1000) | {"min.insync.replicas": str(max(1, copies - 1))},
     )

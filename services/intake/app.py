@@ -1,12 +1,14 @@
 """Puts intake together: the only file of this service that picks concrete classes."""
 
 import uuid
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
 from pydantic import BaseModel
 from uuid_utils import compat as uuid_utils
 
+from pakn.engine import tombstones
 from pakn.engine.process import Job, Role, Service
 from pakn.engine.turn import Turn
 from pakn.legal_time import LegalTime, make_legal_time
@@ -17,6 +19,7 @@ from services.intake.doors import openapi
 from services.intake.doors.http import Api
 from services.intake.doors.portals import WANTED, IntakeHandler
 from services.intake.doors.uploads import UploadLimits, Uploads
+from services.intake.erasing import Erasing
 from services.intake.file_store import FileStore
 from services.intake.files.images import Images
 from services.intake.files.scanner import Scanner
@@ -91,6 +94,8 @@ def build_app(
         new_id=_new_id,
     )
 
+    bury = partial(tombstones.publish, service.broker, settings.namespace)
+    erasing = Erasing(store, bury, time.machine, timedelta(seconds=settings.kafka.erased_seconds))
     rate_limits = RateLimits(service.http_database, settings.intake, time.machine, service.reachability.suspect)
 
     async def prepare() -> None:
@@ -104,6 +109,10 @@ def build_app(
     async def sweep_files() -> None:
         await files.sweep()
 
+    async def erase() -> None:
+        await service.connected.wait()
+        await service.every(settings.intake.sweep_seconds, erasing.tick)
+
     async def sweep() -> None:
         await service.connected.wait()
         await outbox.sweep_all_others()
@@ -115,7 +124,7 @@ def build_app(
         # What a request has stored is published by the process that stored it, so this is the web's.
         jobs += [group_commit.run, outbox.run, partial(service.every, settings.intake.sweep_seconds, outbox.heartbeat)]
     if service.reads:
-        jobs.append(partial(service.every, _SWEEP_FILES_SECONDS, sweep_files))
+        jobs += [erase, partial(service.every, _SWEEP_FILES_SECONDS, sweep_files)]
     service.build(
         prepare,
         jobs,

@@ -5,18 +5,16 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 
 from pakn import links
 from pakn.engine import mongo
 from pakn.engine.command_line import run_on_database, settings_or_stop, stop
-from pakn.engine.kafka import client_options, topic_name
 from pakn.legal_time import machine_now
 from pakn.packs.load import PackError, load_pack
 from pakn.settings import Settings
 from schemas import topics
 from services.intake.doors.tokens import sign_agency_token
+from services.intake.file_store import FileStore
 from services.intake.store import IntakeStore
 
 
@@ -36,32 +34,30 @@ def token(agency: str, days: Annotated[int, typer.Option(min=1, max=3650)] = 90)
     typer.echo(sign_agency_token(secret_key, agency, str(uuid.uuid4()), expires_at))
 
 
-def erase(code: str) -> None:
-    """Erase name, address, phone and email of a feedback's sender for good; the matter itself stays."""
-    try:
-        erased = run_on_database(erase_sender(settings_or_stop(), links.read_code(code)))
-    except KafkaError as error:
-        stop(f"Intake has erased them, but Kafka at PAKN_KAFKA__BOOTSTRAP does not answer: do it again. {error}")
-    if not erased:
+def erase(
+    code: str,
+    matter: Annotated[bool, typer.Option("--matter", help="and what the sender wrote, with the files")] = False,
+) -> None:
+    """Erase name, address, phone and email of a feedback's sender for good; the matter only with --matter."""
+    if not run_on_database(erase_sender(settings_or_stop(), links.read_code(code), matter=matter)):
         stop(f"No feedback has the code {code!r}.")
-    typer.echo(f"The sender's details of {code} are erased.")
+    also = " and what was sent, with its files," if matter else ""
+    typer.echo(f"The sender's details{also} of {code} are erased at intake. A running intake erases them everywhere else.")
 
 
-async def erase_sender(settings: Settings, code: str) -> bool:
-    """Erase name, address, phone and email at intake, and by a tombstone in the topic of contacts at notify.
+async def erase_sender(settings: Settings, code: str, *, matter: bool = False) -> bool:
+    """Erase a sender's details at intake, and with `matter` what he wrote and its files.
 
-    False when no feedback has this code. May be repeated; after a failure between the two steps it must be. Raises
-    PyMongoError, KafkaError.
+    Intake then writes the tombstones, by which notify and routing erase what they keep. False when no feedback has this code.
+    May be repeated; after a failure it must be. Raises PyMongoError.
     """
     async with mongo.opened(settings, "intake") as database:
-        feedback_id = await IntakeStore(database).erase_sender(code)
-    if feedback_id is None:
-        return False
-    producer = AIOKafkaProducer(acks="all", **client_options(settings.kafka))
-    try:
-        await producer.start()
-        # The default partitioner, as in intake itself: the tombstone must come behind the record that it erases.
-        await producer.send_and_wait(topic_name(settings.namespace, topics.CONTACTS), None, key=feedback_id.encode())
-    finally:
-        await producer.stop()
+        store = IntakeStore(database)
+        feedback = await store.by_code(code)
+        if feedback is None:
+            return False
+        if matter:
+            # Before their ids are gone. What is taken in at this moment is swept, since no feedback has it.
+            await FileStore(database, machine_now).discard(file.id for file in feedback.attachments)
+        await store.erase(feedback.id, (topics.CONTACTS, topics.MATTERS) if matter else (topics.CONTACTS,), machine_now())
     return True

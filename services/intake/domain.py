@@ -17,9 +17,8 @@ from schemas import Fact, topics
 from schemas.composed import nfc
 from schemas.portal_submission import Sender, Submission
 from schemas.values import Attachment, Channel, Fault, faults_of
-from services.intake.feedback import Feedback, Recorded, SenderDetails
+from services.intake.feedback import SOURCE, Feedback, Recorded, SenderDetails
 
-SOURCE = "/pakn/intake"
 # A portal may hand over what was sent while its line was down; older dates would let it choose the agency's limit.
 MAX_PORTAL_DELAY = timedelta(days=3)
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -228,6 +227,8 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
         sender=SenderDetails(**submission.sender.model_dump()),
         submitter_type=submission.submitter_type,
         attachments=draft.attachments,
+        named_unit=submission.unit,
+        where=submission.place,
         channel=arrival.channel,
         portal=arrival.portal,
         reason=reason,
@@ -240,6 +241,7 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
     contact = schemas.ContactRecorded(
         feedback_id=feedback.id,
         code=code,
+        title=submission.title,
         language=draft.language,
         lookup_secret=secret,
         verified=confirmed or vouched(pack, arrival.portal),
@@ -269,12 +271,12 @@ def _fact(arrival: Arrival, event: schemas.Event, time: datetime, topic: str = t
 
 
 def _not_accepted(feedback: Feedback, arrival: Arrival) -> Fact:
-    shown = feedback.model_dump(include={"code", "category", "reason", "right_channel", "title", "submitted_at"})
+    shown = feedback.model_dump(include={"code", "category", "reason", "right_channel", "submitted_at"})
     refused = schemas.FeedbackNotAccepted(**shown, feedback_id=feedback.id, refused_by="intake", decided_at=arrival.received_at)
     return _fact(arrival, refused, arrival.received_at)
 
 
-_AS_SENT = {"title", "content", "submitter_type", "province", "level", "unit", "place"}
+_AS_SENT = {"submitter_type", "province", "level"}
 
 
 def _submitted(pack: Pack, draft: Draft, code: str) -> Fact:
@@ -292,7 +294,6 @@ def _submitted(pack: Pack, draft: Draft, code: str) -> Fact:
         category=draft.category.id,
         language=draft.language,
         addressed_to=addressed,
-        attachments=draft.attachments,
         submitted_at=draft.submitted_at,
         received_at=arrival.received_at,
     )

@@ -5,9 +5,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, PlainSerializer
 
+import schemas
 from schemas import Fact, topics
+from schemas.matter import Supplement
 from schemas.states import CaseState
-from schemas.values import Attachment, Channel, SubmitterType
+from schemas.values import Attachment, Channel, Place, SubmitterType
+
+SOURCE = "/pakn/intake"
 
 
 class Step(BaseModel, frozen=True, extra="ignore"):
@@ -44,8 +48,18 @@ class Recorded(BaseModel, frozen=True, extra="ignore"):
     facts: tuple[Fact, ...]
 
 
+class Supplemented(Supplement, frozen=True, extra="ignore"):
+    """A supplement as intake keeps it, with the id of the act."""
+
+    id: str
+
+
 class Feedback(BaseModel, frozen=True, extra="ignore"):
-    """One feedback. `version` counts what the sender did; what agencies do changes the shown fields and not the version."""
+    """One feedback. `version` counts what the sender did; what agencies do changes the shown fields and not the version.
+
+    `attachments` are those of the submission, then those of the supplements. `named_unit` is the one that the sender named,
+    `unit` that of the agency, `where` the matter is. Once the matter is erased, title and content are empty.
+    """
 
     id: str
     version: int = 1
@@ -58,6 +72,9 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     sender: SenderDetails
     submitter_type: SubmitterType
     attachments: tuple[Attachment, ...]
+    named_unit: str | None = None
+    where: Place | None = None
+    supplements: tuple[Supplemented, ...] = ()
     channel: Channel
     portal: str | None = None
     submitted_at: datetime
@@ -83,18 +100,47 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
 
     @property
     def is_asked(self) -> bool:
-        """Whether the agency waits for more from the sender."""
-        return self.state == "waiting_for_supplement"
+        """Whether the agency waits for more from the sender; what was erased cannot be supplemented."""
+        return self.state == "waiting_for_supplement" and not self.is_erased
 
     @property
     def has_supplements(self) -> bool:
         """Whether the sender has answered a question before."""
-        return any(fact.name == "FeedbackSupplemented" for fact in self.facts)
+        return any(fact.name == "FeedbackSupplemented" for recorded in self.history for fact in recorded.facts)
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether what the sender wrote was erased."""
+        return not self.title
 
     @property
     def facts(self) -> list[Fact]:
-        """Every fact of this feedback in order."""
-        return [fact for recorded in self.history for fact in recorded.facts]
+        """Every fact of this feedback in order, and what it says."""
+        return [fact for recorded in self.history for fact in recorded.facts] + self.matter
+
+    @property
+    def matter(self) -> list[Fact]:
+        """The fact of what the sender has written so far; none once that is erased, and none of a class that is not accepted.
+
+        It is made anew each time, and the same each time: it stands in no history, from which it would have to be erased.
+        """
+        if self.is_erased or not self.accepted:
+            return []
+        files = sum(len(supplement.attachments) for supplement in self.supplements)
+        last = self.supplements[-1] if self.supplements else None
+        event = schemas.MatterRecorded(
+            feedback_id=self.id,
+            code=self.code,
+            title=self.title,
+            content=self.content,
+            unit=self.named_unit,
+            place=self.where,
+            attachments=self.attachments[: len(self.attachments) - files],
+            supplements=tuple(Supplement(**row.model_dump(exclude={"id"})) for row in self.supplements),
+        )
+        at = last.supplemented_at if last else self.received_at
+        cause = last.id if last else self.history[0].cause
+        return [schemas.fact(event, cause=cause, subject=self.id, time=at, source=SOURCE, topics=(topics.MATTERS,))]
 
     @property
     def unshown_facts(self) -> list[Fact]:

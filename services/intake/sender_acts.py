@@ -12,7 +12,7 @@ from schemas import topics
 from schemas.values import Text
 from services.intake import attachments, domain
 from services.intake.domain import File
-from services.intake.feedback import Feedback, Recorded
+from services.intake.feedback import SOURCE, Feedback, Recorded, Supplemented
 from services.intake.outbox import Outbox, Placed
 from services.intake.store import IntakeStore, OutboxPlace
 
@@ -52,9 +52,14 @@ class SenderActs:
         described = attachments.describe(files)
         now = self._time.now()
         event = schemas.FeedbackSupplemented(
-            feedback_id=feedback.id, code=feedback.code, content=act.content, attachments=described, supplemented_at=now
+            feedback_id=feedback.id, code=feedback.code, number=len(feedback.supplements) + 1, supplemented_at=now
         )
-        fields = {"state": "supplemented", "attachments": (*feedback.attachments, *described)}
+        said = Supplemented(id=act_id, content=act.content, attachments=described, supplemented_at=now)
+        fields = {
+            "state": "supplemented",
+            "attachments": (*feedback.attachments, *described),
+            "supplements": (*feedback.supplements, said),
+        }
         return await self._amend(feedback, act_id, event, now, fields)
 
     async def rate(self, feedback: Feedback, act_id: str, act: Rating) -> Taken:
@@ -80,6 +85,7 @@ class SenderActs:
             contact = schemas.ContactRecorded(
                 feedback_id=feedback.id,
                 code=feedback.code,
+                title=feedback.title or None,
                 language=feedback.language,
                 lookup_secret=domain.lookup_secret(secret_key, feedback.id),
                 verified=True,
@@ -100,7 +106,7 @@ class SenderActs:
         fields: dict[str, Any],
         topic: str = topics.FEEDBACK,
     ) -> Taken:
-        fact = schemas.fact(event, cause=act_id, subject=feedback.id, time=now, source=domain.SOURCE, topics=(topic,))
+        fact = schemas.fact(event, cause=act_id, subject=feedback.id, time=now, source=SOURCE, topics=(topic,))
         seq = self._outbox.take_places(1)
         try:
             recorded = Recorded(cause=act_id, facts=(fact,))
@@ -111,5 +117,6 @@ class SenderActs:
             raise
         # What the new place covers of the earlier history has been published: the case could not be in this state if
         # routing had not read it. The sweep, which cannot know, publishes all of a document.
-        self._outbox.offer(Placed(seq, seq, [fact] if done else []))
+        news = [fact, *feedback.model_copy(update=fields).matter] if "supplements" in fields else [fact]
+        self._outbox.offer(Placed(seq, seq, news if done else []))
         return "taken" if done else "not_now"

@@ -136,7 +136,8 @@ def private_view(feedback: Feedback) -> ShownFeedback:
     # Working steps of the clocks are no news to the public; the due date itself is shown above.
     steps = [step for step in feedback.timeline if not _is_of_a_clock(step.type)]
     due = None if feedback.state in _NOTHING_DUE else feedback.due
-    return ShownFeedback.model_validate(feedback.model_copy(update={"timeline": steps, "due": due}), from_attributes=True)
+    said = {"title": feedback.title or None, "content": feedback.content or None}
+    return ShownFeedback.model_validate(feedback.model_copy(update={"timeline": steps, "due": due} | said), from_attributes=True)
 
 
 def sender_view(feedback: Feedback) -> ShownSender:

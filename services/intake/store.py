@@ -1,19 +1,19 @@
-"""Intake's documents: feedbacks, the counter of codes, the marks of the outbox, and who looked at a sender's details.
+"""Intake's documents: feedbacks, the counter of codes, the marks of the outbox, looks at senders' details, erasures.
 
 Uses only what PyMongo's async driver and Motor share; the contract tests run on both.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from pakn.engine.case_store import all_recorded_facts, facts_of, history_entry
+from pakn.engine.case_store import facts_of, history_entry
 from pakn.engine.mongo import Database, Document, duplicates
 from pakn.errors import TryAgain
-from schemas import ContactRecorded, Fact
+from schemas import ContactRecorded, Fact, topics
 from services.intake.feedback import Feedback, Recorded, Step
 
 
@@ -30,6 +30,14 @@ class Mark(NamedTuple):
     instance: str
     seq: int
     seen_at: datetime
+
+
+class Erasure(NamedTuple):
+    """A feedback of which something was erased, the topics in which that is to be erased too, and how often they were told."""
+
+    feedback_id: str
+    topics: tuple[str, ...]
+    sent: int
 
 
 class Projection(NamedTuple):
@@ -66,6 +74,7 @@ class IntakeStore:
         self._counters = database["counters"]
         self._marks = database["outbox_marks"]
         self._looks = database["looks"]
+        self._erasures = database["erasures"]
         self._confirmed = database["confirmed_addresses"]
 
     async def prepare(self) -> None:
@@ -147,7 +156,7 @@ class IntakeStore:
         bounds = {"$gt": seq} | ({"$lte": up_to} if up_to is not None else {})
         query = {"place.instance": instance, "place.seq": bounds}
         found = await self._feedbacks.find(query).sort("place.seq", 1).limit(limit).to_list(None)
-        return [(document["place"]["seq"], all_recorded_facts(document)) for document in found]
+        return [(document["place"]["seq"], _read(document).facts) for document in found]
 
     async def heartbeat(self, instance: str, now: datetime) -> None:
         """Note that `instance` works at `now` (machine time); its mark is made at the first call."""
@@ -170,22 +179,37 @@ class IntakeStore:
         """Record that an agency read a sender's details."""
         await self._looks.insert_one({"feedback_id": feedback_id, "agency": agency, "token_id": token_id, "at": now})
 
-    async def erase_sender(self, code: str) -> str | None:
-        """Erase the sender's details of a feedback and return its id; none when there is no such feedback.
+    async def erase(self, feedback_id: str, erased: Collection[str], now: datetime) -> None:
+        """Erase the sender's details of a feedback, and with `topics.MATTERS` in `erased` what he wrote. May be repeated.
 
-        The fact that carried them goes too: what the sender does later publishes all facts of the feedback again, and would
-        bring back what a tombstone has erased.
+        The fact that carried the details goes too: what the sender does later publishes all facts of the feedback again, and
+        would bring back what a tombstone has erased. The topics in `erased` are noted first, for their tombstones.
         """
-        update = {
+        note = {"$set": {"sent": 0, "next_at": now}, "$addToSet": {"topics": {"$each": [*erased]}}}
+        await self._erasures.update_one({"_id": feedback_id}, note, upsert=True)
+        update: Document = {
             "$set": {"sender": {}},
             "$pull": {"history.$[].facts": {"type": ContactRecorded.type_name()}},
             "$inc": {"version": 1},
         }
-        found = await self._feedbacks.find_one_and_update({"code": code}, update, projection={"_id": 1})
-        if found is None:
-            return None
-        await self._confirmed.delete_many({"feedback_id": found["_id"]})
-        return str(found["_id"])
+        if topics.MATTERS in erased:
+            update["$set"] |= {"title": "", "content": "", "attachments": [], "supplements": []}
+            update["$unset"] = {"where": "", "named_unit": ""}
+        await self._feedbacks.update_one({"_id": feedback_id}, update)
+        await self._confirmed.delete_many({"feedback_id": feedback_id})
+
+    async def erasures(self, now: datetime) -> list[Erasure]:
+        """The feedbacks whose tombstones are due at `now` (machine time)."""
+        rows = await self._erasures.find({"next_at": {"$lte": now}}).to_list(None)
+        return [Erasure(row["_id"], tuple(row["topics"]), row["sent"]) for row in rows]
+
+    async def buried(self, erasure: Erasure, next_at: datetime | None) -> None:
+        """Note that tombstones of an erasure were published, and when the next ones are due; without a time it is over."""
+        same = {"_id": erasure.feedback_id, "sent": erasure.sent}
+        if next_at is None:
+            await self._erasures.delete_one(same)
+        else:
+            await self._erasures.update_one(same, {"$set": {"sent": erasure.sent + 1, "next_at": next_at}})
 
     async def confirm(self, digest: str, feedback_id: str, now: datetime) -> None:
         """Keep that an address, known by its digest, was confirmed by a letter about this feedback; erasing it forgets that."""

@@ -37,8 +37,8 @@ DEADLINE_WAIT = timedelta(minutes=10)
 TRIED_FOR = timedelta(days=3)
 _BACKOFF_MAX = timedelta(hours=1)
 _CONTACT_LOOK_MIN, _CONTACT_LOOK_MAX = timedelta(seconds=1), timedelta(minutes=10)
-# Letters keep an event without these: what a citizen wrote may hold personal data, and the case has the count.
-_NOT_KEPT = {"content", "attachments", "place", "count"}
+# Letters keep an event without these: the case has the count.
+_NOT_KEPT = {"count"}
 # Events that say something of a case, whether or not the pack has a letter for them.
 CASE_EVENTS = frozenset(
     {
@@ -64,6 +64,7 @@ class Contact:
     lookup_secret: str
     verified: bool = False
     confirmation_token: str | None = None
+    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,6 @@ class Case:
     `uncounted`: no deadline is known, and none comes for now, since no calendar reaches its last day.
     """
 
-    title: str = ""
     category: str = ""
     submitted_at: datetime | None = None
     agency: str | None = None
@@ -192,11 +192,11 @@ def _case_news(event: BaseModel) -> dict[str, Any]:
     """The fields of the case that an event changes."""
     match event:
         case FeedbackSubmitted() | FeedbackNotAccepted():
-            return event.model_dump(include={"title", "category", "submitted_at"}, exclude_none=True)
+            return event.model_dump(include={"category", "submitted_at"})
         case FeedbackAssigned():
             # The former agency's due date must not stand in the letter about the new one.
             reset = {} if event.previous_agency == event.agency else {"deadline": None, "uncounted": False}
-            return event.model_dump(include={"title", "category", "submitted_at", "agency"}) | reset
+            return event.model_dump(include={"category", "submitted_at", "agency"}) | reset
         case DeadlinesChanged():
             if reply := next((clock for clock in event.set if clock.rule == "handle_reply"), None):
                 return _known_deadline(reply)
@@ -205,7 +205,7 @@ def _case_news(event: BaseModel) -> dict[str, Any]:
         case DeadlineMoved(rule="handle_reply"):
             return _known_deadline(event)
         case ContactRecorded():
-            kept = {"name", "email", "language", "lookup_secret", "verified", "confirmation_token"}
+            kept = {"name", "email", "language", "lookup_secret", "verified", "confirmation_token", "title"}
             return {"contact": event.model_dump(mode="json", include=kept), "contact_known": True}
     return {}
 

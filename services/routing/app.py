@@ -14,8 +14,8 @@ from pakn.settings import Settings
 from schemas import topics
 from schemas.states import CLOSED_STATES, CaseState
 from services.routing.decisions import WANTED, Decisions, case_id, cause_id
-from services.routing.domain import Case
-from services.routing.store import RoutingStore
+from services.routing.domain import forwardings
+from services.routing.store import RoutingStore, read, write
 
 NAME: Final = "routing"
 log = logger(__name__)
@@ -31,7 +31,7 @@ def build_app(settings: Settings, role: Role | None = None, *, time: LegalTime |
     service = Service(NAME, settings, role)
     store = RoutingStore(service.database)
     decisions = Decisions(pack, time)
-    handler = CaseHandler(store.cases, decisions.decide, Case.model_validate, Case.model_dump, case_id, cause_id)
+    handler = CaseHandler(store.cases, decisions.decide, read, write, case_id, cause_id, forwardings)
     note, explains = service.progress.note, service.reachability.explains
     turn = Turn(settings, NAME, service.broker, handler, WANTED, note, decisions.refuse, explains)
     agencies = pack.agencies_not_ended(time.now().date())

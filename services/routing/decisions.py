@@ -3,16 +3,17 @@
 import hashlib
 import re
 
-from pakn.engine.received import GivenUp, Received, appended_at, place_of
+from pakn.engine.received import GivenUp, Received, Tombstone, appended_at, place_of
 from pakn.errors import GiveUp
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
-from schemas import AgencyAction, Fact, FeedbackSubmitted, FeedbackSupplemented, topics
+from schemas import AgencyAction, Fact, FeedbackSubmitted, FeedbackSupplemented, MatterRecorded, topics
 from schemas.values import Fault
 from services.routing import domain
 
 _ID = re.compile(r"[0-9A-Fa-f-]{36}")
-WANTED = frozenset({"FeedbackSubmitted", "FeedbackSupplemented", "AgencyAction"})
+WANTED = frozenset({"FeedbackSubmitted", "FeedbackSupplemented", "MatterRecorded", "AgencyAction", Tombstone.__name__})
+Known = domain.Case | domain.EarlyMatter
 
 
 def cause_id(received: Received) -> str:
@@ -43,10 +44,25 @@ class Decisions:
         self._pack = pack
         self._time = time
 
-    def decide(self, case: domain.Case | None, received: Received) -> tuple[domain.Case | None, list[Fact]]:
+    def decide(self, known: Known | None, received: Received) -> tuple[Known | None, list[Fact]]:
         """The case after a record, and the facts that follow. Raises GiveUp for a supplement of an unknown case."""
-        decided, facts = self._decide(case, received)
-        if decided is not None and decided != case:
+        event, case = received.event, known if isinstance(known, domain.Case) else None
+        decided: domain.Case | None
+        facts: list[Fact] = []
+        if isinstance(event, MatterRecorded | Tombstone):
+            matter = event if isinstance(event, MatterRecorded) else None
+            if case is None:
+                return (known if known is None and matter is None else domain.EarlyMatter(matter=matter)), []
+            decided = domain.take_matter(case, matter) if matter else domain.forget_matter(case)
+        else:
+            decided, facts = self._decide(case, received)
+            if decided is None:
+                return known, facts
+            if isinstance(known, domain.EarlyMatter) and known.matter:
+                decided = domain.take_matter(decided, known.matter)
+        if decided != case:
+            at = max((fact.time for fact in facts), default=received.envelope.time)
+            decided = domain.forwarded(case, decided, cause_id(received), at)
             times = [fact.time for fact in facts] + ([decided.happened_at] if decided.happened_at else [])
             decided = decided.model_copy(update={"happened_at": max(times, default=None)})
             decided = domain.counted(decided, facts, cause_id(received))

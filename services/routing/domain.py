@@ -10,9 +10,10 @@ from pydantic import BaseModel
 
 import schemas
 from pakn.errors import GiveUp
+from pakn.legal_time import in_milliseconds
 from pakn.packs.load import Pack
 from pakn.packs.models import RoutingRule
-from schemas import Fact, FeedbackSubmitted, agency_action, topics
+from schemas import Fact, FeedbackSubmitted, MatterRecorded, agency_action, topics
 from schemas.states import CaseState
 from schemas.values import Fault, RecordPlace
 from services.routing import bounds
@@ -20,10 +21,28 @@ from services.routing import bounds
 SOURCE = "/pakn/routing"
 
 
+class EarlyMatter(BaseModel, frozen=True, extra="ignore"):
+    """What the sender wrote in a feedback that has not been read yet: two topics have no common order. None once it is erased."""
+
+    matter: MatterRecorded | None
+
+
+class Forwarding(BaseModel, frozen=True, extra="ignore"):
+    """What the matter was forwarded to the agency in charge for: the event behind it, and when."""
+
+    cause: str
+    at: datetime
+
+
 class Case(BaseModel, frozen=True, extra="ignore"):
-    """What routing must know of a feedback: the matter as submitted, who is responsible, and how far it is."""
+    """What routing must know of a feedback: as it was submitted, what it says, who is responsible, and how far it is.
+
+    The matter is none until it has been read, and once it is erased. `forwarding` is there whenever the matter is.
+    """
 
     feedback: FeedbackSubmitted
+    matter: MatterRecorded | None = None
+    forwarding: Forwarding | None = None
     state: CaseState
     agency: str
     unit: str | None = None
@@ -87,8 +106,7 @@ def choose_agency(pack: Pack, feedback: FeedbackSubmitted) -> Assignment:
 def assign_feedback(pack: Pack, feedback: FeedbackSubmitted, cause: Cause) -> tuple[Case, list[Fact]]:
     """The first assignment. Law: Decision 31/2021/QĐ-TTg, Article 43."""
     chosen = choose_agency(pack, feedback)
-    unit = feedback.unit if chosen.agency == feedback.addressed_to else None
-    case = Case(feedback=feedback, state="assigned", agency=chosen.agency, unit=unit)
+    case = Case(feedback=feedback, state="assigned", agency=chosen.agency)
     return case, [_assigned(pack, case, None, chosen.rule.id, chosen.rule.reason, cause)]
 
 
@@ -98,6 +116,47 @@ def take_supplement(case: Case, event: schemas.FeedbackSupplemented, cause: Caus
         return case, []
     forwarded = _fact(event, case, cause, (topics.assignments(case.agency),))
     return case.model_copy(update={"state": "supplemented"}), [forwarded]
+
+
+def take_matter(case: Case, matter: MatterRecorded) -> Case:
+    """The case with the matter as it stands now; one that comes again behind a later one changes nothing."""
+    if case.matter is not None and len(case.matter.supplements) > len(matter.supplements):
+        return case
+    grown = _size(matter) - (_size(case.matter) if case.matter else 0)
+    return case.model_copy(update={"matter": matter, "used_bytes": case.used_bytes + grown})
+
+
+def _size(matter: MatterRecorded) -> int:
+    return len(matter.model_dump_json().encode())
+
+
+def forget_matter(case: Case) -> Case:
+    """The case without what its sender wrote."""
+    return case.model_copy(update={"matter": None, "forwarding": None})
+
+
+def forwarded(former: Case | None, case: Case, cause: str, at: datetime) -> Case:
+    """The case, whose matter goes to the agency in charge if either is new. `cause` is the event that made it so, at `at`."""
+    if case.matter is None or (former is not None and (former.agency, former.matter) == (case.agency, case.matter)):
+        return case
+    return case.model_copy(update={"forwarding": Forwarding(cause=cause, at=in_milliseconds(at))})
+
+
+def forwardings(case: Case | EarlyMatter) -> list[Fact]:
+    """The fact that gives the matter to the agency in charge; none where there is no matter.
+
+    It is made anew of the case each time, and the same each time, so that erasing the matter erases it everywhere.
+    """
+    if isinstance(case, EarlyMatter) or case.matter is None or case.forwarding is None:
+        return []
+    cause, at = case.forwarding.cause, case.forwarding.at
+    said = dict(case.matter)
+    event = schemas.MatterForwarded.model_validate(said | {"agency": case.agency, "forwarded_at": at})
+    return [
+        schemas.fact(
+            event, cause=cause, subject=event.feedback_id, time=at, source=SOURCE, topics=(topics.assignments(case.agency),)
+        )
+    ]
 
 
 def counted(case: Case, facts: Sequence[Fact], cause: str) -> Case:
@@ -168,7 +227,7 @@ def _fact(event: schemas.Event, case: Case, cause: Cause, to: tuple[str, ...] = 
 
 
 def _assigned(pack: Pack, case: Case, previous: str | None, rule: str, reason: str, cause: Cause) -> Fact:
-    shared = {"feedback_id", "code", "category", "title", "content", "province", "level", "place", "attachments", "submitted_at"}
+    shared = {"feedback_id", "code", "category", "province", "level", "submitted_at"}
     event = schemas.FeedbackAssigned(
         **case.feedback.model_dump(include=shared),
         agency=case.agency,
@@ -184,8 +243,8 @@ def _assigned(pack: Pack, case: Case, previous: str | None, rule: str, reason: s
 
 def _do(pack: Pack, case: Case, action: agency_action.AnyAction, cause: Cause) -> tuple[Case, list[Fact]]:
     """The case after a lawful action, and the facts that follow."""
-    matter, now = case.feedback, cause.time
-    common = {"feedback_id": matter.feedback_id, "code": matter.code, "agency": case.agency, "actor": action.actor}
+    feedback, now = case.feedback, cause.time
+    common = {"feedback_id": feedback.feedback_id, "code": feedback.code, "agency": case.agency, "actor": action.actor}
     own: tuple[str, ...] = ()
     # Why another agency gets the case, where one does.
     why_assigned: str | None = None
@@ -197,7 +256,7 @@ def _do(pack: Pack, case: Case, action: agency_action.AnyAction, cause: Cause) -
             event = schemas.FeedbackAccepted(**common, unit=change["unit"], accepted_at=now)
         case agency_action.Refuse():
             change = {"state": "not_accepted"}
-            said = matter.model_dump(include={"feedback_id", "code", "category", "title", "submitted_at"})
+            said = feedback.model_dump(include={"feedback_id", "code", "category", "submitted_at"})
             said |= action.model_dump(include={"actor", "reason", "right_channel"})
             event = schemas.FeedbackNotAccepted(**said, refused_by=case.agency, decided_at=now)
         case agency_action.Return():
@@ -226,7 +285,7 @@ def _do(pack: Pack, case: Case, action: agency_action.AnyAction, cause: Cause) -
             event = schemas.ReplySentBack(**common, reason=action.reason, sent_back_at=now)
         case agency_action.Publish():
             change = {"state": "published"}
-            shown = {"title": matter.title, "submitted_at": matter.submitted_at, "document_number": case.document_number}
+            shown = {"submitted_at": feedback.submitted_at, "document_number": case.document_number}
             event = schemas.ReplyPublished.model_validate(common | shown | {"reply": case.reply, "published_at": now})
     facts = [_fact(event, case, cause, (topics.FEEDBACK, *own))]
     after = case.model_copy(update=change)

@@ -1,7 +1,18 @@
 """Routing's documents: one case a feedback. Uses only what PyMongo's async driver and Motor share."""
 
 from pakn.engine.case_store import CaseStore
-from pakn.engine.mongo import Database
+from pakn.engine.mongo import Database, Document
+from services.routing.domain import Case, EarlyMatter
+
+
+def read(document: Document) -> Case | EarlyMatter:
+    """The case in a document, or what came before it."""
+    return (Case if "feedback" in document else EarlyMatter).model_validate(document)
+
+
+def write(case: Case | EarlyMatter) -> Document:
+    """The fields of its document."""
+    return case.model_dump()
 
 
 class RoutingStore:

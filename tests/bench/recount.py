@@ -48,7 +48,7 @@ def opened(law: Law, number: int, partitions: int) -> Change:
     """A case as deadlines keeps it after its assignment."""
     feedback_id = str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
     known = {"feedback_id": feedback_id, "code": f"PAKN.20260302.{number:06}", "submitted_at": SENT, "assigned_at": SENT}
-    rest = {"agency": "gia-lai", "rule": "r", "table_version": "1", "reason": "r", "category": "khac", "title": "t", "content": "c"}
+    rest = {"agency": "gia-lai", "rule": "r", "table_version": "1", "reason": "r", "category": "khac"}
     event = schemas.FeedbackAssigned.model_validate(known | rest)
     case, facts = decide.apply_event(law, None, event, feedback_id, number % partitions)
     assert case is not None

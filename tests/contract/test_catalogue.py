@@ -22,7 +22,7 @@ from schemas import topics
 FOLDER = files.FOLDER
 MODELS = {model.__name__: model for model in schemas.CATALOGUE.values()}
 EXAMPLES = {name: json.loads((FOLDER / "examples" / f"{name}.json").read_text()) for name in MODELS}
-NOT_EVENTS = {"__init__", "addresses", "composed", "envelope", "states", "topics", "values"}
+NOT_EVENTS = {"__init__", "addresses", "composed", "envelope", "matter", "states", "topics", "values"}
 # What a portal or an agency sends is refused with every fault named, so that a misspelt field is not lost in silence.
 STRICT = {"PortalSubmission", "AgencyAction"}
 PERSONAL = {"name", "full_name", "sender", "phone", "email", "address", "contact", "lookup_secret", "confirmation_token"}

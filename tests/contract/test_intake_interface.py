@@ -24,7 +24,7 @@ def feedback() -> Feedback:
     submission, faults = domain.check(VN, raw)
     assert submission is not None, faults
     arrival = domain.Arrival(raw, channel="web", cause="x", submission_id="x", id_field="Idempotency-Key", received_at=NOW)
-    draft = domain.draft(VN, arrival, submission, example("FeedbackSubmitted").attachments, NOW)
+    draft = domain.draft(VN, arrival, submission, example("MatterRecorded").attachments, NOW)
     made = domain.register(VN, draft, "PAKN.20261102.0042", "secret")
     changes: dict[str, Any] = {"timeline": (Step(id="e", type="FeedbackAssigned", at=NOW, agency="da-nang"),)}
     for name in ("FeedbackAssigned", "MoreRequested", "FeedbackNotAccepted", "ReplyPublished"):

@@ -123,7 +123,8 @@ def test_each_group_reads_its_own_topics_and_together_they_read_all_that_others_
     read = {group.removeprefix("wiring."): both[0] for group, both in groups.items()}
     assert {name: topics.FEEDBACK in read[name] for name in NAMES} == dict.fromkeys(NAMES, True)
     assert read["intake"] - {topics.FEEDBACK} == {topics.inbox(portal.id) for portal in packs.VN.header.portals}
-    assert all(topic.startswith("actions.") for topic in read["routing"] - {topics.FEEDBACK})
+    assert all(topic.startswith("actions.") for topic in read["routing"] - {topics.FEEDBACK, topics.MATTERS})
+    assert [name for name in NAMES if topics.MATTERS in read[name]] == ["routing"]
     assert read["notify"] == {topics.FEEDBACK, topics.CONTACTS}
     specs = topics.all_topics([agency.id for agency in packs.VN.agencies], [portal.id for portal in packs.VN.header.portals])
     assert frozenset().union(*read.values()) <= {spec.name for spec in specs}

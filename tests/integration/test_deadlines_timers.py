@@ -122,7 +122,7 @@ async def test_a_reply_in_an_open_transaction_is_not_overtaken_and_other_agencie
         await Poster(producer, own.settings.namespace).act("gia-lai", replied["feedback_id"], "reply", reply="Đã sửa")
         own.set_clock(SECOND_PROGRESS)
         await own.observer.wait("FeedbackOverdue", topic="feedback", subject=other["feedback_id"], rule="handle_reply", times=2)
-    await own.observer.wait("DeadlineMet", topic="feedback", subject=replied["feedback_id"], rule="handle_reply")
+    await own.observer.wait_clock("met", topic="feedback", subject=replied["feedback_id"], rule="handle_reply")
     await timers_at(own, SECOND_PROGRESS)
     assert not own.observer.found("FeedbackOverdue", subject=replied["feedback_id"], rule="handle_reply")
 

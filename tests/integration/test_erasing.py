@@ -1,39 +1,134 @@
-"""A sender's details are erased for good: at intake, at notify, and in the topic between them."""
+"""What a sender gave is erased for good: at intake, at the services that got it, and in the topics between them."""
 
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pakn.local import kafka_process
+from pakn.local.launcher import Servers
+from pakn.settings import KafkaSettings
+from schemas import topics
 from services.intake import commands
 from tests.integration.conftest import MakeSystem
-from tests.support.outside_world import SENDER
-from tests.support.system import System
+from tests.integration.test_intake_http import PDF, form
+from tests.support.outside_world import GOOD, SENDER, until
+from tests.support.system import System, make_settings
+
+SAID = {"title": "Cay do truoc nha", "content": "Toi o nha so 12", "place": {"description": "Ngo 4 phuong Mau"}}
+TEXTS = ("Cay do truoc nha", "Toi o nha so 12", "Ngo 4 phuong Mau", "don-cua-toi.pdf", "So dien thoai 0911")
 
 
-async def personal(system: System, service: str) -> list[str]:
-    """What of the sender's details stands anywhere in a service's database."""
-    found = repr(await system.snapshot(service))
-    return [value for value in SENDER.values() if value in found]
+async def found(system: System, service: str, texts: tuple[str, ...]) -> list[str]:
+    """Which of these texts stand anywhere in a service's database."""
+    there = repr(await system.snapshot(service))
+    return [text for text in texts if text in there]
+
+
+async def tombstones(system: System, topic: str, feedback_id: str) -> None:
+    """Wait until the last record of a feedback in a topic has no value."""
+
+    def last_is_one() -> bool:
+        records = [record for record in system.observer.found(topic=topic) if record.key == feedback_id.encode()]
+        return records[-1].value is None
+
+    await until(last_is_one, f"a tombstone in {topic}")
+
+
+async def supplemented(system: System, body: dict[str, Any], said: str) -> None:
+    """Ask the sender for more, answer for him, and wait until the agency has the answer."""
+    await system.post.act("gia-lai", body["feedback_id"], "request_more", question="Ở đâu?")
+    await system.shows(body, "waiting_for_supplement")
+    await system.senders_act(body, "supplements", {"content": said})
+    await system.observer.wait("FeedbackSupplemented", topic="assignments.gia-lai", subject=body["feedback_id"])
 
 
 async def test_erased_details_do_not_come_back_with_what_the_sender_does_next(make_system: MakeSystem) -> None:
     """A supplement publishes all facts of its feedback again, and the contact was once among them after its tombstone."""
     async with make_system() as system:
         await system.start("intake", "routing", "notify")
-        body = await system.assigned()
+        body, personal = await system.assigned(), tuple(SENDER.values())
         await system.observer.wait("ContactRecorded", topic="contacts", subject=body["feedback_id"])
         await system.settled("notify")
-        assert await personal(system, "intake")
-        assert await personal(system, "notify")
+        assert await found(system, "intake", personal)
+        assert await found(system, "notify", personal)
 
         assert await commands.erase_sender(system.settings, body["code"])
         assert await commands.erase_sender(system.settings, body["code"]), "it may be repeated"
         assert not await commands.erase_sender(system.settings, "PAKN.20260302.9999"), "nobody has this code"
 
-        await system.post.act("gia-lai", body["feedback_id"], "request_more", question="Ở đâu?")
-        await system.shows(body, "waiting_for_supplement")
-        await system.senders_act(body, "supplements", {"content": "Trước trường học"})
-        await system.observer.wait("FeedbackSupplemented", topic="assignments.gia-lai", subject=body["feedback_id"])
+        await supplemented(system, body, "Trước trường học")
+        await tombstones(system, topics.CONTACTS, body["feedback_id"])
         await system.settled()
 
-        assert await personal(system, "intake") == []
-        assert await personal(system, "notify") == []
-        records = [record for record in system.observer.found(topic="contacts") if record.key == body["feedback_id"].encode()]
-        assert records[-1].value is None
+        assert await found(system, "intake", personal) == []
+        assert await found(system, "notify", (*personal, GOOD["title"])) == []
+        assert await found(system, "routing", (GOOD["title"], "Trước trường học")), "the matter stays"
+        await tombstones(system, topics.CONTACTS, body["feedback_id"])
         await system.letters_settled()
+
+
+async def test_an_erased_matter_is_in_no_database_and_its_case_goes_on(make_system: MakeSystem) -> None:
+    async with make_system() as system:
+        await system.start("intake", "routing", "notify")
+        answer = await system.http.post("/v1/feedback", **form(GOOD | SAID, ("don-cua-toi.pdf", PDF)))
+        body = answer.json()
+        await system.observer.wait("MatterForwarded", topic="assignments.gia-lai", subject=body["feedback_id"])
+        await supplemented(system, body, "So dien thoai 0911")
+        await system.observer.wait("MatterForwarded", topic="assignments.gia-lai", subject=body["feedback_id"], count=2)
+        await system.settled()
+        assert await found(system, "routing", TEXTS) == await found(system, "intake", TEXTS) == list(TEXTS)
+
+        assert await commands.erase_sender(system.settings, body["code"], matter=True)
+        await tombstones(system, topics.MATTERS, body["feedback_id"])
+        await system.settled()
+        for service in ("intake", "routing", "notify"):
+            assert await found(system, service, TEXTS) == []
+        assert not await system.documents("intake")["fs.chunks"].find({}).to_list(None)
+
+        await system.post.act("gia-lai", body["feedback_id"], "transfer", to_agency="da-nang", reason="Thuộc Đà Nẵng")
+        await system.observer.wait("FeedbackAssigned", topic="assignments.da-nang", subject=body["feedback_id"])
+        await system.post.act("da-nang", body["feedback_id"], "request_more", question="Ở đâu?")
+        await system.shows(body, "waiting_for_supplement")
+        secret = {"X-Lookup-Secret": body["lookup_secret"]}
+        again = await system.http.post(f"/v1/feedback/{body['code']}/supplements", json={"content": "Km 5"}, headers=secret)
+        assert (again.status_code, "erased" in again.json()["detail"]) == (409, True)
+        await system.settled()
+        assert not system.observer.found("MatterForwarded", topic="assignments.da-nang")
+
+
+def on_disk(folder: Path, topic: str) -> bytes:
+    """All files of a topic's partitions, in whatever state Kafka keeps them."""
+    held = b""
+    for path in folder.glob(f"servers/**/{topic}/*"):
+        with contextlib.suppress(FileNotFoundError):  # Kafka removes files at any moment.
+            held += path.read_bytes()
+    return held
+
+
+async def test_kafka_has_no_byte_of_what_was_erased_though_nobody_writes_to_it_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tombstone in an idle partition erased nothing: the segment that it stands in was never compacted."""
+    monkeypatch.setitem(kafka_process.SETTINGS, "log.cleaner.backoff.ms", "500")
+    monkeypatch.setitem(kafka_process.SETTINGS, "log.segment.delete.delay.ms", "0")
+    with Servers.start(tmp_path / "servers", fresh=True, environment={}) as servers:
+        kafka = KafkaSettings(bootstrap=servers.kafka_bootstrap, partitions=2, session_seconds=3, erased_seconds=2)
+        async with System(make_settings(servers, "erased", tmp_path / "clock", kafka=kafka)) as system:
+            await system.start("intake", "routing", "notify")
+            body, other = await system.assigned(**SAID), await system.assigned(title="Bleibt", content="Bleibt auch")
+            await supplemented(system, body, "So dien thoai 0911")
+            await system.settled()
+            wanted = (SENDER["email"], "Cay do truoc nha", "Toi o nha so 12", "So dien thoai 0911")
+
+            def left() -> set[str]:
+                """What of these stands in any file of the compacted topics."""
+                held = on_disk(tmp_path, "erased.contacts-*") + on_disk(tmp_path, "erased.matters-*")
+                return {text for text in wanted if text.encode() in held}
+
+            assert left() == set(wanted), "it is there, uncompressed"
+            for code in (body["code"], other["code"]):
+                assert await commands.erase_sender(system.settings, code, matter=code == body["code"])
+            await until(lambda: not left(), "Kafka has forgotten it", 60)
+            assert b"Bleibt auch" in on_disk(tmp_path, "erased.matters-*"), "and nothing else"

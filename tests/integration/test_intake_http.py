@@ -182,7 +182,10 @@ async def test_a_supplement_counts_once_and_only_while_more_is_asked_for(system:
     for same in ("Km 5", " Km 5 "):
         assert (await system.http.post(url, **form({"content": same}, ("ảnh.png", PNG)), headers=key)).status_code == 202
     (told,) = await system.observer.wait("FeedbackSupplemented", topic="assignments.gia-lai", subject=body["feedback_id"])
-    assert [file["name"] for file in told.data["attachments"]] == ["ảnh.png"]
+    assert told.data["number"] == 1
+    forwarded = await system.observer.wait("MatterForwarded", topic="assignments.gia-lai", subject=body["feedback_id"], count=2)
+    (said,) = forwarded[-1].data["supplements"]
+    assert (said["content"], [file["name"] for file in said["attachments"]]) == ("Km 5", ["ảnh.png"])
     await system.shows(body, "supplemented")
     assert (await system.http.post(url, json={"content": "Km 6"}, headers=secret)).status_code == 409
     facts = {row.id for row in system.observer.found("FeedbackSupplemented", topic="feedback", subject=body["feedback_id"])}
@@ -206,7 +209,9 @@ async def test_an_answer_with_another_file_is_another_answer_and_a_used_key_says
     await ask(system, body, "Còn gì nữa?")
     assert (await answer("1.png"), await answer("2.png")) == (422, 202)
     told = await system.observer.wait("FeedbackSupplemented", topic="feedback", subject=body["feedback_id"], count=2)
-    assert [[file["name"] for file in row.data["attachments"]] for row in told] == [["1.png"], ["2.png"]]
+    assert [row.data["number"] for row in told] == [1, 2]
+    recorded = await system.observer.wait("MatterRecorded", subject=body["feedback_id"], count=3)
+    assert [[file["name"] for file in row["attachments"]] for row in recorded[-1].data["supplements"]] == [["1.png"], ["2.png"]]
 
 
 async def test_a_reply_is_rated_once_after_it_is_published_and_stays_published(system: System) -> None:

@@ -88,7 +88,7 @@ async def test_two_portals_may_use_the_same_id_of_their_own(system: System) -> N
 async def test_files_inside_a_submission_are_kept_byte_for_byte(system: System) -> None:
     own_id = await system.post.portal("cdvcqg", GOOD | {"attachments": [inline("don.pdf", PDF), inline("ảnh.png", PNG)]})
     answer = await registered(system, own_id)
-    (submitted,) = await system.observer.wait("FeedbackSubmitted", subject=answer.data["feedback_id"])
+    (submitted,) = await system.observer.wait("MatterRecorded", subject=answer.data["feedback_id"])
     assert [file["name"] for file in submitted.data["attachments"]] == ["don.pdf", "ảnh.png"]
     secret = {"X-Lookup-Secret": lookup_secret(SECRET_KEY, answer.data["feedback_id"])}
     for file, content in zip(submitted.data["attachments"], (PDF, PNG), strict=True):

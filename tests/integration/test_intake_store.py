@@ -23,9 +23,13 @@ async def intake(database: mongo.Database) -> IntakeStore:
     return store
 
 
+def case_id(number: int) -> str:
+    return f"00000000-0000-0000-0000-{number:012d}"
+
+
 def feedback(number: int, **more: Any) -> Feedback:
     return Feedback(
-        id=f"f{number}",
+        id=case_id(number),
         code=f"PAKN.20261102.{number:04d}",
         state=more.pop("state", "submitted"),
         category="khac",
@@ -39,7 +43,7 @@ def feedback(number: int, **more: Any) -> Feedback:
         submitted_at=NOW,
         received_at=NOW,
         fingerprint="f",
-        history=(Recorded(cause="c", facts=(rated(f"f{number}", "c"),)),),
+        history=(Recorded(cause="c", facts=(rated(case_id(number), "c"),)),),
         **more,
     )
 
@@ -50,12 +54,16 @@ async def test_a_feedback_comes_back_as_it_was_stored(intake: IntakeStore) -> No
     whole = feedback(1, agency="a", due=due, timeline=(Step(id="e", type="FeedbackAssigned", at=NOW, agency="a"),))
     await intake.insert([whole])
     assert await intake.by_code(whole.code) == whole
-    await intake.project([Projection("f1", {"due": None, "agency": "b"}, [Step(id="e2", type="FeedbackAssigned", at=NOW)])])
-    await intake.project([Projection("f1", {"due": due}, [Step(id="e3", type="DeadlinesChanged", at=NOW)])])
-    stored = (await intake.load(["f1"]))["f1"]
+    await intake.project([Projection(case_id(1), {"due": None, "agency": "b"}, [Step(id="e2", type="FeedbackAssigned", at=NOW)])])
+    await intake.project([Projection(case_id(1), {"due": due}, [Step(id="e3", type="DeadlinesChanged", at=NOW)])])
+    stored = (await intake.load([case_id(1)]))[case_id(1)]
     assert (stored.due, stored.agency, stored.sender) == (due, "b", whole.sender)
-    await intake.erase_sender(whole.code)
-    assert (await intake.load(["f1"]))["f1"].sender == SenderDetails()
+    await intake.erase(case_id(1), ("contacts",), NOW)
+    erased = (await intake.load([case_id(1)]))[case_id(1)]
+    assert (erased.sender, erased.title) == (SenderDetails(), whole.title)
+    await intake.erase(case_id(1), ("contacts", "matters"), NOW)
+    erased = (await intake.load([case_id(1)]))[case_id(1)]
+    assert (erased.title, erased.content, erased.where, erased.attachments, erased.supplements) == ("", "", None, (), ())
 
 
 async def test_numbers_are_never_given_twice(intake: IntakeStore) -> None:
@@ -79,8 +87,8 @@ async def test_numbers_are_never_given_twice(intake: IntakeStore) -> None:
 async def test_an_insert_names_what_was_there_already_and_stores_the_rest(intake: IntakeStore) -> None:
     """A group that is committed again after a crash holds both."""
     assert await intake.insert([feedback(n) for n in range(0, MANY, 4)]) == set()
-    assert await intake.insert([feedback(n, state="published") for n in range(MANY)]) == {f"f{n}" for n in range(0, MANY, 4)}
-    assert len(await intake.load(f"f{n}" for n in range(MANY))) == MANY
+    assert await intake.insert([feedback(n, state="published") for n in range(MANY)]) == {case_id(n) for n in range(0, MANY, 4)}
+    assert len(await intake.load(case_id(n) for n in range(MANY))) == MANY
     found = await intake.by_code("PAKN.20261102.0004")
     assert found
     assert found.state == "submitted"
@@ -92,15 +100,15 @@ async def test_what_is_shown_is_never_turned_back_by_a_repetition(intake: Intake
     await intake.insert([feedback(1), feedback(2)])
     step, later = (Step(id=id, type="FeedbackAssigned", at=NOW, agency="a") for id in ("e1", "e2"))
     assigned = {"state": "assigned"}
-    await intake.project([Projection("f1", assigned, [step]), Projection("f2", assigned, [step])])
-    await intake.project([Projection("f1", {"state": "published"}, [later])])
-    await intake.project([Projection("f1", assigned, [step]), Projection("f1", {"state": "accepted"}, [step, later])])
+    await intake.project([Projection(case_id(1), assigned, [step]), Projection(case_id(2), assigned, [step])])
+    await intake.project([Projection(case_id(1), {"state": "published"}, [later])])
+    await intake.project([Projection(case_id(1), assigned, [step]), Projection(case_id(1), {"state": "accepted"}, [step, later])])
     await intake.project([Projection("nobody", assigned, [step])])
     await intake.project([])
-    rows = await intake.load(["f1", "f2", "nobody"])
-    assert (rows["f1"].state, rows["f2"].state) == ("published", "assigned")
-    assert [row.id for row in rows["f1"].timeline] == ["e1", "e2"]
-    assert set(rows) == {"f1", "f2"}
+    rows = await intake.load([case_id(1), case_id(2), "nobody"])
+    assert (rows[case_id(1)].state, rows[case_id(2)].state) == ("published", "assigned")
+    assert [row.id for row in rows[case_id(1)].timeline] == ["e1", "e2"]
+    assert set(rows) == {case_id(1), case_id(2)}
 
 
 async def test_what_is_not_marked_is_found_in_order_and_within_bounds(intake: IntakeStore) -> None:
@@ -140,20 +148,22 @@ async def test_a_mark_never_goes_back_and_is_forgotten_only_while_its_instance_i
 async def test_a_senders_act_is_stored_once_and_only_in_the_state_it_was_decided_in(intake: IntakeStore) -> None:
     """Two ratings at the same moment are one; a supplement that comes after the state has changed is none."""
     await intake.insert([feedback(1)])
-    before = (await intake.load(["f1"]))["f1"]
-    recorded, place = Recorded(cause="act", facts=(rated("f1", "act"),)), OutboxPlace("one", 1)
+    before = (await intake.load([case_id(1)]))[case_id(1)]
+    recorded, place = Recorded(cause="act", facts=(rated(case_id(1), "act"),)), OutboxPlace("one", 1)
     acts = await asyncio.gather(*(intake.amend(before, {"satisfied": True}, recorded, place) for _ in range(5)))
     assert sorted(acts) == [False] * 4 + [True]
-    stored = (await intake.load(["f1"]))["f1"]
+    stored = (await intake.load([case_id(1)]))[case_id(1)]
     assert (stored.version, stored.satisfied, stored.history) == (2, True, (*before.history, recorded))
-    await intake.project([Projection("f1", {"state": "published"}, [Step(id="e1", type="ReplyPublished", at=NOW, agency="a")])])
+    await intake.project(
+        [Projection(case_id(1), {"state": "published"}, [Step(id="e1", type="ReplyPublished", at=NOW, agency="a")])]
+    )
     assert not await intake.amend(stored, {"satisfied": False}, recorded, place)
 
 
 async def test_a_step_that_the_timeline_no_longer_keeps_is_gone_from_it(intake: IntakeStore) -> None:
     steps = [Step(id=f"e{number}", type="DeadlineMoved", at=NOW) for number in range(4)]
     await intake.insert([feedback(1)])
-    await intake.project([Projection("f1", {}, steps[:3])])
-    assert await intake.shown_facts(["f1"]) == {"f1": dict.fromkeys(["e0", "e1", "e2"], "DeadlineMoved")}
-    await intake.project([Projection("f1", {}, steps[3:], dropped=["e0", "e1"])])
-    assert [step.id for step in (await intake.load(["f1"]))["f1"].timeline] == ["e2", "e3"]
+    await intake.project([Projection(case_id(1), {}, steps[:3])])
+    assert await intake.shown_facts([case_id(1)]) == {case_id(1): dict.fromkeys(["e0", "e1", "e2"], "DeadlineMoved")}
+    await intake.project([Projection(case_id(1), {}, steps[3:], dropped=["e0", "e1"])])
+    assert [step.id for step in (await intake.load([case_id(1)]))[case_id(1)].timeline] == ["e2", "e3"]

@@ -42,7 +42,9 @@ async def test_a_transferred_case_is_the_new_agencys_alone(system: System) -> No
     body = await system.assigned()
     await system.post.act("gia-lai", body["feedback_id"], "transfer", to_agency="da-nang", reason="Thuộc Đà Nẵng")
     (assigned,) = await system.observer.wait("FeedbackAssigned", topic="assignments.da-nang", subject=body["feedback_id"])
-    assert (assigned.data["previous_agency"], assigned.data["title"]) == ("gia-lai", "Đường hỏng")
+    assert assigned.data["previous_agency"] == "gia-lai"
+    (forwarded,) = await system.observer.wait("MatterForwarded", topic="assignments.da-nang", subject=body["feedback_id"])
+    assert (forwarded.data["agency"], forwarded.data["title"]) == ("da-nang", "Đường hỏng")
     await system.observer.wait("FeedbackTransferred", topic="assignments.gia-lai", subject=body["feedback_id"])
     of_another = await system.post.act("gia-lai", body["feedback_id"], "accept")
     of_none = await system.post.act("gia-lai", str(uuid.uuid4()), "reply", reply="Không có")

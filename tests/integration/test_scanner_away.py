@@ -71,7 +71,7 @@ async def test_one_portals_file_waits_for_the_scanner_and_no_other_party_does(gu
     assert guarded.observer.found(submission_id=f"{mark}-behind") == []
     guard.answers = True
     (answer,) = await registered("cdvcqg", "file")
-    (submitted,) = await guarded.observer.wait("FeedbackSubmitted", subject=answer.subject)
+    (submitted,) = await guarded.observer.wait("MatterRecorded", subject=answer.subject)
     assert [file["scanned"] for file in submitted.data["attachments"]] == [True]
     await registered("cdvcqg", "behind")
     await guarded.settled("intake")

@@ -202,7 +202,7 @@ async def test_a_fact_that_comes_again_does_not_turn_a_case_back(database: mongo
     """Whatever is handled again after a crash stands behind newer facts, and may be in the hands of a second instance."""
     store = NotifyStore(database)
     await store.save_cases({"f1": ({"agency": "one"}, ["a"])})
-    await store.save_cases({"f1": ({"agency": "two", "title": "t"}, ["b", "c"])})
+    await store.save_cases({"f1": ({"agency": "two", "category": "t"}, ["b", "c"])})
     for facts in (["a"], ["c"], ["d", "a"], ["a", "d"]):
         with pytest.raises(TryAgain):
             await store.save_cases({"f1": ({"agency": "older"}, facts), "f2": ({"agency": "x"}, [facts[0] + "2"])})
@@ -214,14 +214,14 @@ async def test_a_fact_that_comes_again_does_not_turn_a_case_back(database: mongo
 async def test_two_instances_that_make_the_same_case_lose_nothing_of_either(database: mongo.Database) -> None:
     """A contact and a submission come by two topics, which two instances may own."""
     store = NotifyStore(database)
-    news = [{f"f{number}": ({name: name}, [name])} for number in range(MANY) for name in ("title", "category")]
+    news = [{f"f{number}": ({name: name}, [name])} for number in range(MANY) for name in ("agency", "category")]
     done = await asyncio.gather(*(store.save_cases(row) for row in news), return_exceptions=True)
     assert all(isinstance(row, TryAgain) for row in done if row is not None)
     for row, answer in zip(news, done, strict=True):
         if answer is not None:
             await store.save_cases(row)
     cases = await store.cases([f"f{number}" for number in range(MANY)])
-    assert {(case.title, case.category) for case in cases.values()} == {("title", "category")}
+    assert {(case.agency, case.category) for case in cases.values()} == {("agency", "category")}
 
 
 async def test_letters_of_one_group_are_recorded_each_with_its_own_end(database: mongo.Database) -> None:
@@ -250,8 +250,8 @@ async def test_of_the_facts_of_a_case_that_its_letters_know_the_newest_are_kept(
     monkeypatch.setattr(notify_store, "MOST_FACTS", 3)
     store = NotifyStore(database)
     for number in range(5):
-        await store.save_cases({"f": ({"title": f"t{number}"}, [f"e{number}", f"also {number}"])})
+        await store.save_cases({"f": ({"category": f"t{number}"}, [f"e{number}", f"also {number}"])})
     assert await store.known_facts(["f"]) == {"f": {"also 3", "e4", "also 4"}}
     with pytest.raises(TryAgain):
-        await store.save_cases({"f": ({"title": "old"}, ["e4"])})
-    assert (await store.cases(["f"]))["f"].title == "t4"
+        await store.save_cases({"f": ({"category": "old"}, ["e4"])})
+    assert (await store.cases(["f"]))["f"].category == "t4"

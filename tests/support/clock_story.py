@@ -127,7 +127,7 @@ class Story:
         return self.take(schemas.MoreRequested(**COMMON, agency=self.agency, actor="a", question="q", requested_at=when))
 
     def supplement(self, when: datetime) -> list[Fact]:
-        return self.take(schemas.FeedbackSupplemented(**COMMON, content="c", supplemented_at=when))
+        return self.take(schemas.FeedbackSupplemented(**COMMON, number=1, supplemented_at=when))
 
     def reply(self, when: datetime) -> list[Fact]:
         return self.take(schemas.FeedbackReplied(**COMMON, agency=self.agency, actor="a", reply="r", replied_at=when))

@@ -66,10 +66,22 @@ async def _all_written(deployment: Deployment, wanted: set[str]) -> None:
     await until_empty(left, "all letters are settled", 180, deployment.status)
 
 
+async def _all_forwarded(deployment: Deployment, wanted: set[str]) -> None:
+    """Wait until the agency of each feedback has what its sender wrote, as one fact."""
+
+    async def others() -> dict[str, int]:
+        rows = {(row.subject, row.id) for row in deployment.observer.found("MatterForwarded")}
+        times = Counter(subject for subject, _ in rows)
+        return {subject: times[subject] for subject in wanted if times[subject] != 1}
+
+    await until_empty(others, "each agency has each matter once", 60, deployment.status)
+
+
 async def check(deployment: Deployment, feedback_ids: Iterable[str]) -> None:
     """Nothing lost, nothing doubled, nothing left over, once all letters are settled."""
     wanted = set(feedback_ids)
     await _all_written(deployment, wanted)
+    await _all_forwarded(deployment, wanted)
     await deployment.observer.all_read()
     orders: dict[str, dict[str, str]] = {subject: {} for subject in wanted}
     for row in deployment.observer.found(topic="feedback"):

@@ -65,14 +65,13 @@ def letter(pack: Pack, moment: str, **changes: Any) -> domain.Letter:
 def case(pack: Pack, language: str, **changes: Any) -> domain.Case:
     rule_set = pack.rule_sets[0]
     known = domain.Case(
-        title="Đèn đường hỏng",
         category=pack.categories[0].id,
         submitted_at=NOW,
         agency=pack.agencies[0].id,
         deadline=domain.Deadline(
             pack.agencies[0].id, "handle_reply", rule_set.id, "fallback article", date(2026, 3, 23), False, COUNT
         ),
-        contact=domain.Contact("Nguyễn Văn A", "a@example.org", language, "s&ecret", verified=True),
+        contact=domain.Contact("Nguyễn Văn A", "a@example.org", language, "s&ecret", verified=True, title="Đèn đường hỏng"),
         contact_known=True,
     )
     return replace(known, **changes)

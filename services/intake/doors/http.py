@@ -277,6 +277,8 @@ def _check_id(outcome: Taken) -> None:
 
 def _not_asked(feedback: Feedback) -> Problem:
     detail = f"The feedback is {feedback.state}; a supplement is taken while more is asked for."
+    if feedback.is_erased:
+        detail = "What was sent has been erased; send a new feedback."
     return Problem(409, "nothing-is-asked", detail)
 
 

@@ -22,7 +22,7 @@ from schemas.portal_submission import InlineFile, PortalSubmission
 from schemas.values import Fault, SentTime, first_faults
 from services.intake import attachments, domain, reception, shown
 from services.intake.domain import Arrival
-from services.intake.feedback import Step
+from services.intake.feedback import SOURCE, Step
 from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
 from services.intake.store import IntakeStore, Projection
@@ -132,7 +132,7 @@ class IntakeHandler:
                 cause=cause,
                 subject=cause,
                 time=now,
-                source=domain.SOURCE,
+                source=SOURCE,
                 topics=(topics.outbox(portal),),
                 discriminator=given_up.place,
             )

@@ -99,7 +99,7 @@ class Composer:
         contact = case.contact
         bare = contact is None or not contact.verified
         if bare:
-            case, event = replace(case, title=""), _without_words(event)
+            event = _without_words(event)
         token = contact.confirmation_token if contact and bare else None
         category = event.get("category") or case.category
         category_name = next((row.name[language] for row in self._pack.categories if row.id == category), category)
@@ -109,7 +109,7 @@ class Composer:
         return {
             "feedback": {
                 "code": letter.code,
-                "title": event.get("title") or case.title,
+                "title": contact.title or "" if contact and not bare else "",
                 "category_name": category_name,
                 "submitted_at": event.get("submitted_at") or self._local(case.submitted_at),
                 "state": STATE_AFTER.get(model.event_name()),

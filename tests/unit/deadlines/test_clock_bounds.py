@@ -22,7 +22,7 @@ def test_the_clocks_of_a_case_that_is_transferred_until_it_is_full_stay_small() 
     case: Case | None = None
     facts: list[Fact] = []
     start = at("2026-03-02")
-    matter: dict[str, Any] = {"category": "khac", "title": "x", "content": "x", "reason": "x", "rule": "x", "table_version": "1"}
+    matter: dict[str, Any] = {"category": "khac", "reason": "x", "rule": "x", "table_version": "1"}
     for number in range(MOST_ACTS + ACTS_FOR_THE_END):
         now = start + timedelta(hours=number)
         agencies = ("gia-lai", "da-nang")

@@ -6,24 +6,27 @@ import bson
 import pytest
 
 import schemas
-from schemas import Envelope
-from schemas.values import Attachment
+from schemas import Envelope, topics
+from schemas.values import Attachment, Place
 from services.intake import shown
 from services.intake.doors.portals import _projection
-from services.intake.feedback import Feedback, Recorded, SenderDetails, Step
+from services.intake.feedback import Feedback, Recorded, SenderDetails, Step, Supplemented
 from services.intake.store import _write
 from services.notify import domain, store
 from services.notify.store import MOST_FACTS
 from tests.support.packs import VN
-from tests.unit.services.test_bounds import DATABASE_LIMIT, FILES, ID, LINE, TEXT, Story
+from tests.unit.services.test_bounds import ABOUT, DATABASE_LIMIT, FILES, ID, LINE, TEXT, Story
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
-ABOUT = {"feedback_id": ID, "code": "PAKN.20260302.0001"}
 
 
-def supplement(number: int) -> schemas.Fact:
+def supplement(number: int) -> Supplemented:
     files = tuple(file.model_copy(update={"id": f"{number:04d}{file.id[4:]}"}) for file in FILES)
-    event = schemas.FeedbackSupplemented(**ABOUT, content=TEXT, attachments=files, supplemented_at=NOW)
+    return Supplemented(id=f"s{number}", content=TEXT, attachments=files, supplemented_at=NOW)
+
+
+def told(number: int) -> schemas.Fact:
+    event = schemas.FeedbackSupplemented(**ABOUT, number=number + 1, supplemented_at=NOW)
     return schemas.fact(event, cause=f"s{number}", subject=ID, time=NOW, source="/pakn/intake")
 
 
@@ -38,7 +41,7 @@ def test_a_feedback_that_is_asked_until_its_case_is_full_stays_small() -> None:
     acts = [Step(id="x" * 36, type=fact.name, at=NOW, agency=LINE) for fact in story.facts if fact.name in shown.SHOWN]
     clocks = [Step(id="x" * 36, type="DeadlineMoved", at=NOW, agency=LINE)] * shown.MOST_CLOCK_STEPS
     attachments: tuple[Attachment, ...] = FILES * (answers + 1)
-    facts = [supplement(number) for number in range(answers + 1)]
+    facts = [told(number) for number in range(answers + 1)]
     feedback = Feedback(
         id=ID,
         code=ABOUT["code"],
@@ -50,6 +53,9 @@ def test_a_feedback_that_is_asked_until_its_case_is_full_stays_small() -> None:
         sender=SenderDetails(name=LINE, address=LINE, phone=LINE, email="a" * 254),
         submitter_type="person",
         attachments=attachments,
+        named_unit=LINE,
+        where=Place(description=LINE),
+        supplements=tuple(supplement(number) for number in range(answers + 1)),
         channel="portal",
         portal="cdvcqg",
         submitted_at=NOW,
@@ -64,6 +70,9 @@ def test_a_feedback_that_is_asked_until_its_case_is_full_stays_small() -> None:
         history=tuple(Recorded(cause="c" * 36, facts=(fact,)) for fact in facts),
     )
     assert len(bson.encode(_write(feedback))) < DATABASE_LIMIT / 2
+    (matter,) = feedback.matter
+    limits = {spec.name: spec.max_bytes for spec in topics.all_topics([], [])}
+    assert len(matter.data.encode()) < limits[topics.MATTERS] * 0.9, "its topic takes it, with its headers"
 
 
 def test_a_timeline_keeps_every_act_and_the_newest_steps_of_clocks() -> None:
@@ -96,11 +105,10 @@ def test_what_letters_know_of_a_case_stays_small(days: int) -> None:
     unusual = [{"date": "2026-03-02", "kind": "holiday", "name": LINE}] * days
     count = {"started_on": "2026-03-02", "limit": 400, "unit": "working_days", "unusual": unusual}
     case = {
-        "title": LINE,
         "category": LINE,
         "agency": LINE,
         "submitted_at": NOW,
-        "contact": {name: LINE for name in ("name", "email", "language", "lookup_secret", "confirmation_token")},
+        "contact": {name: LINE for name in ("name", "email", "language", "lookup_secret", "confirmation_token", "title")},
         "deadline": {"agency": LINE, "rule": LINE, "rule_set": LINE, "article": TEXT, "due_date": "2026-03-02", "count": count},
         "facts": ["x" * 300] * (MOST_FACTS + 500),
     }

@@ -124,11 +124,25 @@ def test_personal_data_goes_to_the_contacts_topic_and_nowhere_else() -> None:
                 assert "s" * 24 not in fact.data, "the look-up secret is only for the sender"
 
 
+def test_what_the_sender_wrote_goes_to_the_matters_topic_and_the_title_to_the_contacts() -> None:
+    """It stood in the lifecycle topic, which is kept for ever and from which nothing can be erased."""
+    raw = GOOD | {"title": "Tieu de 1", "content": "Noi dung 2", "unit": "To 3", "place": {"description": "Ngo 4"}}
+    for category in ("khac", "to-cao"):
+        _, facts = registered(raw | {"category": category}, portal="cdvcqg")
+        said = {
+            fact.topics: [text for text in ("Tieu de 1", "Noi dung 2", "To 3", "Ngo 4") if text in fact.data]
+            for fact in facts.values()
+        }
+        assert said.pop(("contacts",)) == ["Tieu de 1"]
+        assert len(said.pop(("matters",), range(4))) == 4, "and nothing of a class that no agency gets"
+        assert not any(said.values())
+
+
 def test_a_portal_is_answered_in_its_own_topic_and_the_web_is_not() -> None:
     _, by_portal = registered(GOOD, portal="cdvcqg")
     assert by_portal["SubmissionRegistered"].topics == ("outbox.cdvcqg",)
     _, by_web = registered(GOOD)
-    assert set(by_web) == {"FeedbackSubmitted", "ContactRecorded"}
+    assert set(by_web) == {"FeedbackSubmitted", "ContactRecorded", "MatterRecorded"}
 
 
 def test_the_same_draft_gives_the_same_facts_again() -> None:

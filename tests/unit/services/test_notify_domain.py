@@ -71,14 +71,9 @@ def test_a_letter_about_a_rule_follows_only_from_facts_about_that_rule() -> None
     assert news_of(event("FeedbackOverdue", rule="publish")).letters == ()
 
 
-def test_a_letter_keeps_nothing_of_what_the_citizen_wrote_but_the_title() -> None:
-    for name in ("FeedbackSubmitted", "FeedbackAssigned"):
-        assert "Nguyễn Văn A" not in repr(letter_of(event(name, content="Số nhà 12, ông Nguyễn Văn A")))
-
-
 def test_the_case_keeps_of_a_contact_only_what_a_letter_needs() -> None:
     recorded = event("ContactRecorded")
-    kept = recorded.model_dump(include={"name", "email", "language", "lookup_secret", "verified", "confirmation_token"})
+    kept = recorded.model_dump(include={"name", "email", "language", "lookup_secret", "verified", "confirmation_token", "title"})
     assert news_of(recorded).case["contact"] == kept
 
 
@@ -190,7 +185,7 @@ def test_an_outcome_gives_one_fact_that_names_no_address() -> None:
 
 
 def test_a_refusal_at_intake_still_tells_the_case_what_a_letter_needs() -> None:
-    refused = event("FeedbackNotAccepted", category="kn", title=None, submitted_at=NOW)
+    refused = event("FeedbackNotAccepted", category="kn", submitted_at=NOW)
     assert news_of(refused).case == {"category": "kn", "submitted_at": NOW}
 
 

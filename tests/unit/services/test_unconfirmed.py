@@ -18,13 +18,13 @@ from tests.support.packs import VN
 ROOT = Path(__file__).parents[3]
 PACKS = [VN, load_pack(ROOT / "packs/vn"), load_pack(ROOT / "packs/la311")]
 COMPOSERS = [composer_of(pack) for pack in PACKS]
-WORDS = ("title", "question", "reply", "reason", "right_channel")
+WORDS = ("question", "reply", "reason", "right_channel")
 
 
 def bare(number: int, moment: str, language: str, name: str | None, title: str, words: dict[str, Any]) -> bytes:
     pack = PACKS[number]
-    contact = domain.Contact(name, "stranger@example.org", language, "secret", confirmation_token="token-1")
-    known = case(pack, language, contact=contact, title=title)
+    contact = domain.Contact(name, "stranger@example.org", language, "secret", confirmation_token="token-1", title=title)
+    known = case(pack, language, contact=contact)
     base = letter(pack, moment)
     written = replace(base, event=base.event | {word: words[word] for word in words if word in base.event})
     return COMPOSERS[number].compose(written, known, NOW)[1]

@@ -1,0 +1,51 @@
+"""No topic that is kept for ever holds a word of a sender's, whatever has happened to his feedback."""
+
+from datetime import timedelta
+
+from schemas import topics
+from tests.integration.conftest import MakeSystem
+from tests.integration.test_intake_http import PDF, form
+from tests.support.outside_world import GOOD, SENDER
+from tests.support.system import BUILDERS, START
+
+SAID = {"title": "Tieu de mot", "content": "Noi dung hai", "unit": "To dan pho ba", "place": {"description": "Ngo bon"}}
+TEXTS = ("Tieu de mot", "Noi dung hai", "To dan pho ba", "Ngo bon", "tep-nam.pdf", "Bo sung sau", "tep-bay.pdf", *SENDER.values())
+
+
+async def test_no_topic_that_is_kept_for_ever_holds_what_senders_wrote(make_system: MakeSystem) -> None:
+    """Titles and contents, often with names and numbers in them, stood in the lifecycle topic, where nobody could erase them."""
+    async with make_system() as system:
+        await system.start(*BUILDERS)
+        body = (await system.http.post("/v1/feedback", **form(GOOD | SAID, ("tep-nam.pdf", PDF)))).json()
+        await system.http.post("/v1/feedback", **form(GOOD | SAID | {"category": "to-cao"}))
+        await system.post.portal("cdvcqg", GOOD | SAID)
+        await system.post.portal("cdvcqg", GOOD | SAID | {"category": "khong-co"})
+        case = {"subject": body["feedback_id"]}
+        await system.observer.wait("FeedbackAssigned", topic="assignments.gia-lai", **case)
+        await system.post.act("gia-lai", case["subject"], "request_more", question="Ở đâu?")
+        await system.shows(body, "waiting_for_supplement")
+        url, secret = f"/v1/feedback/{body['code']}", {"X-Lookup-Secret": body["lookup_secret"]}
+        supplement = form({"content": "Bo sung sau"}, ("tep-bay.pdf", PDF))
+        assert (await system.http.post(f"{url}/supplements", **supplement, headers=secret)).status_code == 202
+        await system.observer.wait("MatterForwarded", topic="assignments.gia-lai", count=2, **case)
+        await system.post.act("gia-lai", case["subject"], "transfer", to_agency="da-nang", reason="Thuộc Đà Nẵng")
+        await system.observer.wait("MatterForwarded", topic="assignments.da-nang", **case)
+        await system.post.act("da-nang", case["subject"], "reply", reply="Đã sửa")
+        await system.post.act("da-nang", case["subject"], "publish", "cb2")
+        await system.shows(body, "published")
+        await system.senders_act(body, "rating", {"satisfied": False})
+        await system.observer.wait("FeedbackRated", **case)
+        system.set_clock(START + timedelta(days=40))
+        await system.observer.wait("FeedbackOverdue", topic="feedback")
+        await system.settled()
+
+        agencies, portals = [row.id for row in system.pack.agencies], [row.id for row in system.pack.header.portals]
+        for_ever = {row.name for row in topics.all_topics(agencies, portals) if row.retention_ms == -1 and not row.compacted}
+        assert for_ever == {topics.FEEDBACK}
+        kept = [record for record in system.observer.records if record.topic in for_ever]
+        assert len({record.name for record in kept}) > 8
+        for record in kept:
+            whole = repr((record.key, (record.value or b"").decode(), record.headers))
+            assert not [text for text in TEXTS if text in whole], record.name
+        (last,) = system.observer.found("MatterForwarded", topic="assignments.da-nang", **case)
+        assert not [text for text in TEXTS if text not in (last.value or b"").decode() and text not in SENDER.values()]
