@@ -14,7 +14,7 @@ import schemas
 from pakn.packs.load import Pack
 from pakn.packs.models import Category
 from schemas import Fact, topics
-from schemas.composed import nfc
+from schemas.composed import is_certainly_longer, nfc
 from schemas.portal_submission import Sender, Submission
 from schemas.values import Attachment, Channel, Fault, faults_of
 from services.intake.feedback import Feedback, Recorded, SenderDetails
@@ -137,7 +137,7 @@ def address_digest(key: str, email: str) -> str:
 
 def find_category(pack: Pack, name: str) -> Category | None:
     """The category with this id, or with this name in another system's words (its aliases)."""
-    name = nfc(name).strip()
+    name = "" if is_certainly_longer(name, 1000) else nfc(name).strip()
     return next((category for category in pack.categories if category.id == name or name in category.aliases), None)
 
 
@@ -173,7 +173,7 @@ def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(field=f"sender.{required}", code="missing", message="is required here and missing")
     for field, limit in (("title", header.title_max), ("content", header.content_max)):
         value = values.get(field)
-        if isinstance(value, str) and len(nfc(value).strip()) > limit:
+        if isinstance(value, str) and (is_certainly_longer(value, limit) or len(nfc(value).strip()) > limit):
             yield Fault(field=field, code="too_long", message=f"has more than {limit} characters; shorten it")
     for field, allowed in {"language": header.languages, "province": header.provinces, "level": header.levels}.items():
         value = values.get(field)
