@@ -36,7 +36,7 @@ def _extended_name(header: str) -> str | None:
     message["Content-Disposition"] = header
     try:
         params = message.get_params([], "content-disposition")
-    except Exception:  # The parser raises whatever a crafted header brings about, such as TypeError for parts with and without numbers.
+    except Exception:  # The parser raises whatever a crafted header brings about, such as TypeError.
         return None
     for key, value in params:
         if key.lower() != "filename" or not isinstance(value, tuple):
