@@ -75,6 +75,7 @@ class Arrival:
     model: type[Submission] = Submission
     files: Sequence[File] = ()
     portal: str | None = None
+    network: str = ""
     reference: str | None = None
     sent_at: datetime | None = None
     faults: Sequence[Fault] = ()
@@ -128,11 +129,6 @@ def lookup_secret(key: str, feedback_id: str) -> str:
 def confirmation_token(key: str, feedback_id: str) -> str:
     """What the link in a letter shows, and no answer: who has it reads the mail of this feedback's address."""
     return hmac.new(key.encode(), f"confirm/{feedback_id}".encode(), hashlib.sha256).hexdigest()[:32]
-
-
-def address_digest(key: str, email: str) -> str:
-    """By what a confirmed address is known again: without the key it tells nothing of the address."""
-    return hmac.new(key.encode(), f"address/{email.strip().lower()}".encode(), hashlib.sha256).hexdigest()
 
 
 def find_category(pack: Pack, name: str) -> Category | None:
@@ -206,12 +202,12 @@ def local_day(pack: Pack, moment: datetime) -> str:
     return moment.astimezone(ZoneInfo(pack.header.timezone)).strftime("%Y%m%d")
 
 
-def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | None = None, confirmed: bool = False) -> Feedback:
+def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | None = None) -> Feedback:
     """The feedback that a draft becomes, with the facts to publish.
 
     A class that is outside the procedure is registered too, as not accepted, with the reason and the right channel:
-    the sender gets a code and a letter, and nothing is lost. `confirmed`: somebody showed earlier that the mail address is
-    his; otherwise `token` confirms it, unless the portal vouches for its users.
+    the sender gets a code and a letter, and nothing is lost. `token` confirms his mail address, unless the portal vouches for
+    its users.
     """
     arrival, submission, category = draft.arrival, draft.submission, draft.category
     # The reply on acceptance is a person's language; the portal gets the same words.
@@ -242,7 +238,7 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
         code=code,
         language=draft.language,
         lookup_secret=secret,
-        verified=confirmed or vouched(pack, arrival.portal),
+        verified=vouched(pack, arrival.portal),
         confirmation_token=token,
         **submission.sender.model_dump(),
     )

@@ -66,14 +66,12 @@ class IntakeStore:
         self._counters = database["counters"]
         self._marks = database["outbox_marks"]
         self._looks = database["looks"]
-        self._confirmed = database["confirmed_addresses"]
 
     async def prepare(self) -> None:
         """Create the indexes that are missing."""
         await self._feedbacks.create_index("code", unique=True)
         await self._feedbacks.create_index([("place.instance", 1), ("place.seq", 1)])
         await self._looks.create_index("feedback_id")
-        await self._confirmed.create_index("feedback_id")
 
     async def take_numbers(self, day: str, count: int) -> int:
         """Reserve `count` numbers of a day and return the first; gaps stay where a submission was then not stored.
@@ -184,19 +182,7 @@ class IntakeStore:
         found = await self._feedbacks.find_one_and_update({"code": code}, update, projection={"_id": 1})
         if found is None:
             return None
-        await self._confirmed.delete_many({"feedback_id": found["_id"]})
         return str(found["_id"])
-
-    async def confirm(self, digest: str, feedback_id: str, now: datetime) -> None:
-        """Keep that an address, known by its digest, was confirmed by a letter about this feedback; erasing it forgets that."""
-        values = {"$setOnInsert": {"feedback_id": feedback_id, "at": now}}
-        await self._confirmed.update_one({"_id": digest}, values, upsert=True)
-
-    async def confirmed(self, digests: Iterable[str]) -> set[str]:
-        """Those of the digests whose address was confirmed. One query, and none without digests."""
-        wanted = list(digests)
-        rows = await self._confirmed.find({"_id": {"$in": wanted}}, {"_id": 1}).to_list(None) if wanted else []
-        return {row["_id"] for row in rows}
 
     async def amend(self, feedback: Feedback, fields: Mapping[str, Any], recorded: Recorded, place: OutboxPlace) -> bool:
         """Add what the sender did to a feedback, unless its state or version has changed meanwhile: then false.

@@ -41,8 +41,9 @@ class UploadLimits:
 class Upload:
     """One request's body, whose files are stored already. What is not claimed is removed when the request ends."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, network: str = "") -> None:
         self.body = body
+        self.network = network
         self.claimed: set[str] = set()
 
     def claim(self, attachments: Iterable[Attachment]) -> None:
@@ -114,7 +115,7 @@ class Uploads:
         try:
             files = Files(self._store if keep else None, self._rules, feedback_id, self._new_id)
             try:
-                upload = Upload(await self._read(request, files))
+                upload = Upload(await self._read(request, files), str(network))
             except PyMongoError:  # To remove them would take the database too; the sweep does it.
                 raise
             except BaseException:  # The sender's end of the connection cancels too.
