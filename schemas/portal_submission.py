@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from schemas.addresses import MailAddress
 from schemas.envelope import Event, Writer
-from schemas.values import Composed, Line, Place, SentTime, Slug, SubmitterType, Text
+from schemas.values import Line, Place, SentTime, Slug, SubmitterType, Text, composed
 
 
 class Sender(BaseModel, frozen=True, extra="forbid"):
@@ -21,7 +21,7 @@ class Sender(BaseModel, frozen=True, extra="forbid"):
 class InlineFile(BaseModel, frozen=True, extra="forbid"):
     """A small file that travels inside the submission."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]*$"), Composed]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]*$"), composed(200)]
     content_base64: str
 
 

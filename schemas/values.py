@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
-from schemas.composed import is_invisible, nfc
+from schemas.composed import is_certainly_longer, is_invisible, nfc
 from schemas.envelope import Event
 
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -28,24 +28,32 @@ def _written_time(value: Any) -> Any:
     raise PydanticCustomError("written_time", "no time as in RFC 3339")
 
 
-def _composed(value: Any) -> Any:
-    """A text in NFC, or empty if nothing of it can be seen. The patterns decide on ASCII, and the types on other values."""
-    if not isinstance(value, str) or value.isascii():
-        return value
-    text = nfc(value)
-    return "" if is_invisible(text) else text
+def composed(max_length: int) -> BeforeValidator:
+    """Makes a text NFC, or empty if nothing of it can be seen. The patterns decide on ASCII, and the types on other values.
+
+    What is too long in any case is refused before that work, which takes a second for some megabytes.
+    """
+
+    def compose(value: Any) -> Any:
+        if not isinstance(value, str) or value.isascii():
+            return value
+        if is_certainly_longer(value, max_length):
+            raise PydanticKnownError("string_too_long", {"max_length": max_length})
+        text = nfc(value)
+        return "" if is_invisible(text) else text
+
+    return BeforeValidator(compose)
 
 
 SentTime = Annotated[AwareDatetime, BeforeValidator(_written_time)]
-Composed = BeforeValidator(_composed)
 FeedbackId = Annotated[str, StringConstraints(pattern=_UUID)]
 FeedbackCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+\.\d{8}\.\d{4,}$")]
 # Agency, portal and category ids are parts of topic names and of metric labels, hence the narrow alphabet.
 Slug = Annotated[str, StringConstraints(pattern=_SLUG)]
 # An officer's account, never a name or an address: the second person's check (Article 46) compares accounts.
 Account = Annotated[str, StringConstraints(pattern=_ACCOUNT)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=_ONE_LINE), Composed]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=_CLEAN), Composed]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=_ONE_LINE), composed(500)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=_CLEAN), composed(20_000)]
 RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish"]
 Unit = Literal["working_days", "days", "hours"]
 DayOffKind = Literal["holiday", "made_up", "swap_off"]
@@ -99,7 +107,7 @@ class Attachment(BaseModel, frozen=True, extra="ignore"):
     """A file that belongs to a feedback; its bytes stay with intake and are read there by `id`."""
 
     id: str
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_FILE_NAME), Composed]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_FILE_NAME), composed(200)]
     media_type: str
     size: int = Field(ge=1, description="bytes")
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

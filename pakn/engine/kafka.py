@@ -22,7 +22,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext
 
 from pakn import metrics
-from pakn.engine import tolerant_records
+from pakn.engine import tolerant_records, turns_of_partitions
 from pakn.errors import describe
 from pakn.settings import KafkaSettings, Settings
 from schemas import Fact
@@ -62,6 +62,7 @@ def _security(settings: KafkaSettings) -> BaseSecurity | None:
 def make_broker(settings: Settings, service: ServiceName) -> KafkaBroker:
     """A broker that is not connected yet. Its producer is idempotent, so retries inside the client keep the order."""
     tolerant_records.install()
+    turns_of_partitions.install()
     return KafkaBroker(
         settings.kafka.bootstrap.split(","),
         client_id=f"{settings.namespace}-{service}",
@@ -276,6 +277,7 @@ def make_consumer(settings: KafkaSettings, **options: Any) -> AIOKafkaConsumer:
     `options` are aiokafka's.
     """
     tolerant_records.install()
+    turns_of_partitions.install()
     safe = {"auto_offset_reset": "earliest", "enable_auto_commit": False, "isolation_level": "read_committed"}
     return AIOKafkaConsumer(**client_options(settings) | safe | options)
 

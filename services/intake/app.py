@@ -62,7 +62,7 @@ def build_app(
     intake = settings.intake
     limits = UploadLimits(intake.uploads, intake.upload_seconds, intake.silent_seconds, networks(intake.unlimited_networks))
     scanner = Scanner(settings.intake.clamd) if settings.intake.clamd else None
-    images = Images()
+    images = Images(pack.header.attachments.max_bytes)
     inspection = Inspection(pack, files, images, scanner, service.progress.excuse)
     # The files of requests say nothing of a consumer that hangs.
     asked_inspection = Inspection(pack, asked_files, images, scanner)

@@ -73,29 +73,28 @@ class SenderActs:
         return await self._amend(feedback, act_id, event, now, {"satisfied": act.satisfied})
 
     async def confirm(self, feedback: Feedback, secret_key: str) -> Taken:
-        """Note that the mail address is the sender's: letters of this feedback, and of his next ones, carry its words.
+        """Note that the mail address is the sender's: letters of this feedback carry its words from now on.
+
+        It says nothing of the next feedback with this address, which anybody may send.
 
         The contact is published anew, since its topic keeps only the last record of a feedback. What has been erased stays so.
         """
-        email, act_id = feedback.sender.email, schemas.derived_id(feedback.id, "confirmation")
-        if not email:
+        act_id = schemas.derived_id(feedback.id, "confirmation")
+        if not feedback.sender.email:
             return "not_now"
-        now = self._time.now()
-        if not feedback.has_recorded(act_id):
-            contact = schemas.ContactRecorded(
-                feedback_id=feedback.id,
-                code=feedback.code,
-                title=feedback.title or None,
-                language=feedback.language,
-                lookup_secret=domain.lookup_secret(secret_key, feedback.id),
-                verified=True,
-                **feedback.sender.model_dump(),
-            )
-            # An act of the sender's or of an officer's at this moment gives way: following the link again does it.
-            if await self._amend(feedback, act_id, contact, now, {}, topics.CONTACTS) == "not_now":
-                return "not_now"
-        await self._store.confirm(domain.address_digest(secret_key, email), feedback.id, now)
-        return "taken"
+        if feedback.has_recorded(act_id):
+            return "taken"
+        contact = schemas.ContactRecorded(
+            feedback_id=feedback.id,
+            code=feedback.code,
+            title=feedback.title or None,
+            language=feedback.language,
+            lookup_secret=domain.lookup_secret(secret_key, feedback.id),
+            verified=True,
+            **feedback.sender.model_dump(),
+        )
+        # An act of the sender's or of an officer's at this moment gives way: following the link again does it.
+        return await self._amend(feedback, act_id, contact, self._time.now(), {}, topics.CONTACTS)
 
     async def _amend(
         self,

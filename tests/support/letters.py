@@ -58,6 +58,7 @@ def letter(pack: Pack, moment: str, **changes: Any) -> domain.Letter:
         agency=event.get("agency") or event.get("refused_by"),
         needs_deadline=False,
         template_version=template_version(pack),
+        token="0123456789abcdef" * 2,
         created_at=NOW,
     )
 
