@@ -239,6 +239,7 @@ _CODES_AND_WORDS = {
     ),
     "string_too_short": ("too_short", "must have at least {min_length} character(s)"),
     "string_too_long": ("too_long", "has more than {max_length} characters; shorten it"),
+    "too_long": ("too_long", "has more than {max_length} entries; leave some out"),
     "greater_than_equal": ("out_of_range", "must be {ge} or more"),
     "less_than_equal": ("out_of_range", "must be {le} or less"),
     "literal_error": ("not_one_of", "must be {expected}"),

@@ -4,13 +4,15 @@ import asyncio
 from datetime import timedelta
 from itertools import pairwise
 
+import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
 
-from pakn.engine import kafka
+from pakn.engine import isolation, kafka, turn
 from pakn.local.launcher import Servers
 from pakn.settings import KafkaSettings
 from services.deadlines.timers.backlog import MOST_UNREAD
+from tests.support.outside_world import GOOD
 from tests.support.system import START, System
 
 AT_ONCE = 500
@@ -48,3 +50,17 @@ async def test_an_agency_with_thousands_of_unread_actions_holds_up_its_own_cases
     await flood(own.settings.kafka.bootstrap, kafka.topic_name(own.settings.namespace, "actions.gia-lai"), MOST_UNREAD + 1)
     own.set_clock(START + timedelta(days=30))
     await own.observer.wait("FeedbackOverdue", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
+
+
+async def test_records_that_take_long_to_refuse_have_a_share_of_the_time(own: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seventy records of 87 KB, each with 29,000 faults, kept another portal waiting for 40 seconds."""
+    monkeypatch.setattr(turn, "SHARE_SECONDS", 0.1)
+    monkeypatch.setattr(isolation, "_PUT_OFF_SECONDS", 1.0)
+    await own.stop("intake")
+    slow = [await own.post.portal("gialai-dvc", {f"k{n}": 1 for n in range(20_000)}) for _ in range(10)]
+    good = await own.post.portal("danang-1022", GOOD)
+    await own.start("intake")
+    await own.observer.wait("SubmissionRegistered", topic="outbox.danang-1022", submission_id=good)
+    assert len(own.observer.found("SubmissionRefused", topic="outbox.gialai-dvc")) < len(slow)
+    refused = await own.observer.wait("SubmissionRefused", topic="outbox.gialai-dvc", count=len(slow))
+    assert sorted(row.data["submission_id"] for row in refused) == sorted(slow)

@@ -18,7 +18,7 @@ from pakn.errors import GiveUp, describe
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from schemas import Fact, topics
-from schemas.portal_submission import InlineFile, PortalSubmission
+from schemas.portal_submission import InlineFiles, PortalSubmission
 from schemas.values import Fault, SentTime, first_faults
 from services.intake import attachments, domain, reception, shown
 from services.intake.domain import Arrival
@@ -36,7 +36,7 @@ class _Outer(BaseModel):
 
     reference: Annotated[str, AfterValidator(lambda text: text[:_LONGEST_REFERENCE])] | None = None
     sent_at: SentTime | None = None
-    attachments: tuple[InlineFile, ...] = ()
+    attachments: InlineFiles = ()
 
 
 class IntakeHandler:
