@@ -26,10 +26,6 @@ def document() -> JsonObject:
     _, generated = models_json_schema(
         [(model, "validation") for model in _MODELS.values()], ref_template="#/components/schemas/{model}"
     )
-    for part in generated["$defs"].values():
-        if "discriminator" in part:
-            # Here AsyncAPI differs from OpenAPI, for which the library writes: the field's name and no more.
-            part["discriminator"] = part["discriminator"]["propertyName"]
     specs = topics.all_topics(["{agency}"], ["{portal}"])
     return {
         "asyncapi": "3.0.0",
