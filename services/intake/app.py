@@ -136,5 +136,5 @@ def build_app(
         type_encoders={BaseModel: lambda model: model.model_dump(mode="json", exclude_none=True)},
     )
     if service.answers:
-        openapi.add_schemas(service.app)
+        openapi.complete(service.app)
     return service
