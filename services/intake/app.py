@@ -128,7 +128,7 @@ def build_app(
     service.build(
         prepare,
         jobs,
-        api.routes(),
+        [*api.routes(), openapi.asyncapi],
         openapi_config=openapi.config(),
         guards=[rate_limits.guard],
         after_exception=[rate_limits.note_failure],

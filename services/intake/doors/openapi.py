@@ -1,6 +1,6 @@
 """What of intake's OpenAPI document the signatures in `http.py` do not say: bodies, refusals, schemas as they are checked.
 
-The document is served at /schema/openapi.json and kept in schemas/openapi.json.
+The document is served at /schema/openapi.json and kept in schemas/openapi.json; that of the topics is served beside it.
 """
 
 import json
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-from litestar import Litestar
+from litestar import Litestar, Response, get
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import (
@@ -111,7 +111,8 @@ def _body(content: dict[str, Any]) -> type[Operation]:
     return WithBody
 
 
-_SUBMISSION = json.loads((Path(schemas.__file__).parent / "examples" / "PortalSubmission.json").read_text())
+_SCHEMAS = Path(schemas.__file__).parent
+_SUBMISSION = json.loads((_SCHEMAS / "examples" / "PortalSubmission.json").read_text())
 _SUBMISSION = {name: value for name, value in _SUBMISSION.items() if name in Submission.model_fields and value is not None}
 _SUPPLEMENT = {"content": "Cột đèn mang số 118, bên trái cổng trường."}
 SUBMISSION = _body(_json(Submission, _SUBMISSION) | _form("SubmissionForm"))
@@ -156,6 +157,12 @@ def config() -> OpenAPIConfig:
         path="/schema",
         render_plugins=[JsonRenderPlugin()],
     )
+
+
+@get("/schema/asyncapi.json", include_in_schema=False, sync_to_thread=False)
+def asyncapi() -> Response[bytes]:
+    """The document of the topics, as it is released with this code."""
+    return Response((_SCHEMAS / "asyncapi.json").read_bytes(), media_type="application/vnd.aai.asyncapi+json")
 
 
 def complete(app: Litestar) -> None:
