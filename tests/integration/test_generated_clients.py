@@ -59,7 +59,7 @@ async def test_a_client_for_typescript_compiles_strictly_and_sends_files(
     shutil.copy(PROGRAMS / "sender.ts", tmp_path)
     make = [node_packages.tool("openapi-ts"), "--input", OPENAPI, "--output", "client", "--client", "@hey-api/client-fetch"]
     compile = [node_packages.tool("tsc"), "--strict", "--target", "es2022", "--module", "commonjs", "--outDir", "made", "sender.ts"]
-    for command in (make, [*compile, "--types", "node"]):
+    for command in (make, [*compile, "--types", "node", "--skipLibCheck"]):
         await asyncio.to_thread(run, command, tmp_path)
     await live_through(system, ["node", "made/sender.js"], tmp_path)
 
