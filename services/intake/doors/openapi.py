@@ -94,7 +94,7 @@ def _json(model: type[BaseModel], example: Any) -> dict[str, Any]:
 
 def _form(name: str) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{name}"}
-    return {"multipart/form-data": {"schema": schema, "encoding": {"feedback": {"contentType": "application/json"}}}}
+    return {"multipart/form-data": {"schema": schema}}
 
 
 def _body(content: dict[str, Any]) -> type[Operation]:
@@ -184,7 +184,14 @@ def _form_schema(model: type[BaseModel]) -> Any:
         "items": {"type": "string", "format": "binary"},
         "description": "number, size and types are limited by the pack; types are checked by content",
     }
-    properties = {"feedback": {"$ref": f"#/components/schemas/{model.__name__}"}, "attachments": attachments}
+    # As text, since many generators take an object apart into parts of its own, or write it in their language's words.
+    feedback = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": {"$ref": f"#/components/schemas/{model.__name__}"},
+        "description": f"the JSON of a {model.__name__}",
+    }
+    properties = {"feedback": feedback, "attachments": attachments}
     return {"type": "object", "required": ["feedback"], "properties": properties}
 
 

@@ -46,7 +46,7 @@ def submit(client: Client) -> dict[str, Any]:
     answers = [
         submit_feedback_with_files.sync_detailed(
             client=client,
-            body=SubmissionForm(feedback=FEEDBACK, attachments=[file(), file()]),
+            body=SubmissionForm(feedback=json.dumps(FEEDBACK.to_dict()), attachments=[file(), file()]),
             idempotency_key=key,
         )
         for _ in range(2)
@@ -77,7 +77,7 @@ def look_up(client: Client, code: str, secret: str) -> dict[str, Any]:
 
 
 def supplement(client: Client, code: str, secret: str) -> dict[str, Any]:
-    body = SupplementForm(feedback=Supplement(content="Trước số 12"), attachments=[file()])
+    body = SupplementForm(feedback=json.dumps(Supplement(content="Trước số 12").to_dict()), attachments=[file()])
     taken = supplement_feedback_with_files.sync(code, client=client, body=body, x_lookup_secret=secret)
     assert isinstance(taken, SupplementTaken), taken
     return {"state": taken.state}

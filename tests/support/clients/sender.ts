@@ -9,6 +9,7 @@ import {
   supplementFeedbackWithFiles,
   type ProblemDocument,
   type Submission,
+  type Supplement,
 } from "./client";
 import { client } from "./client/client.gen";
 
@@ -23,6 +24,7 @@ const feedback: Submission = {
   sender: { name: "Nguyễn Văn Thử", address: "1 Hùng Vương", phone: "0900000000", email: "thu@example.org" },
 };
 const file = new File(["%PDF-1.4\n%%EOF\n"], "Đơn kiến nghị.pdf", { type: "application/pdf" });
+const form = { feedback: JSON.stringify(feedback), attachments: [file, file] };
 const own = { path: { code }, headers: { "X-Lookup-Secret": secret } };
 
 function told(problem: ProblemDocument): string[] {
@@ -31,8 +33,8 @@ function told(problem: ProblemDocument): string[] {
 
 async function submit() {
   const headers = { "Idempotency-Key": crypto.randomUUID() };
-  const sent = await submitFeedbackWithFiles({ headers, body: { feedback, attachments: [file, file] } });
-  const again = await submitFeedbackWithFiles({ headers, body: { feedback, attachments: [file, file] } });
+  const sent = await submitFeedbackWithFiles({ headers, body: form });
+  const again = await submitFeedbackWithFiles({ headers, body: form });
   const alone = await submitFeedback({ body: { ...feedback, title: "Không có tệp" } });
   const refused = await submitFeedback({ body: { ...feedback, category: "", sender: {} } });
   if (sent.data === undefined || again.data === undefined || alone.data === undefined || refused.error === undefined) {
@@ -54,9 +56,10 @@ async function lookUp() {
 }
 
 async function supplement() {
+  const said: Supplement = { content: "Trước số 12" };
   const { data } = await supplementFeedbackWithFiles({
     ...own,
-    body: { feedback: { content: "Trước số 12" }, attachments: [file] },
+    body: { feedback: JSON.stringify(said), attachments: [file] },
     throwOnError: true,
   });
   return { state: data.state };
