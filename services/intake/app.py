@@ -128,7 +128,7 @@ def build_app(
     service.build(
         prepare,
         jobs,
-        api.routes(),
+        [*api.routes(), openapi.asyncapi],
         openapi_config=openapi.config(),
         guards=[rate_limits.guard],
         after_exception=[rate_limits.note_failure],
@@ -136,5 +136,5 @@ def build_app(
         type_encoders={BaseModel: lambda model: model.model_dump(mode="json", exclude_none=True)},
     )
     if service.answers:
-        openapi.add_schemas(service.app)
+        openapi.complete(service.app)
     return service

@@ -31,7 +31,9 @@ _PATIENCE_SECONDS: Final = 0.7
 # What the operations of the API count as. An agency's look is counted too: its tokens could be guessed.
 COUNTED: Final[dict[str, What]] = {
     "submitFeedback": "submissions",
+    "submitFeedbackWithFiles": "submissions",
     "supplementFeedback": "submissions",
+    "supplementFeedbackWithFiles": "submissions",
     "lookUpFeedback": "look_ups",
     "rateReply": "look_ups",
     "confirmAddress": "look_ups",

@@ -199,13 +199,17 @@ class Api:
         shared: dict[str, Any] = {"tags": ["feedback"]}
         with_files: dict[str, Any] = shared | {"request_max_body_size": max_body}
         again = ResponseSpec(Registered, generate_examples=False, description="Registered before, by the same Idempotency-Key")
-        submit = post(
-            "/v1/feedback",
-            operation_id="submitFeedback",
-            operation_class=openapi.SUBMISSION,
-            response_description="Registered; Location says where to look it up",
-            responses={200: again, **openapi.problems(408, 413, 415, 422)},
-            **with_files,
+        submitting: dict[str, Any] = with_files | {
+            "response_description": "Registered; Location says where to look it up",
+            "responses": {200: again, **openapi.problems(408, 413, 415, 422)},
+        }
+        submit = post("/v1/feedback", operation_id="submitFeedback", operation_class=openapi.SUBMISSION, **submitting)
+        submit_with_files = post(
+            "/v1/feedback/with-files",
+            operation_id="submitFeedbackWithFiles",
+            summary="Submit with files",
+            operation_class=openapi.SUBMISSION_WITH_FILES,
+            **submitting,
         )
         look_up = get(
             one,
@@ -215,14 +219,20 @@ class Api:
             responses=openapi.problems(403, 404),
             **shared,
         )
+        supplementing: dict[str, Any] = with_files | {
+            "status_code": 202,
+            "response_description": "Taken",
+            "responses": openapi.problems(403, 404, 408, 409, 413, 415, 422),
+        }
         supplement = post(
-            f"{one}/supplements",
-            operation_id="supplementFeedback",
-            operation_class=openapi.SUPPLEMENT,
-            status_code=202,
-            response_description="Taken",
-            responses=openapi.problems(403, 404, 408, 409, 413, 415, 422),
-            **with_files,
+            f"{one}/supplements", operation_id="supplementFeedback", operation_class=openapi.SUPPLEMENT, **supplementing
+        )
+        supplement_with_files = post(
+            f"{one}/supplements/with-files",
+            operation_id="supplementFeedbackWithFiles",
+            summary="Supplement with files",
+            operation_class=openapi.SUPPLEMENT_WITH_FILES,
+            **supplementing,
         )
         rate = post(
             f"{one}/rating",
@@ -258,7 +268,8 @@ class Api:
             responses=openapi.problems(403, 404, 409),
             **shared,
         )
-        routes = [submit(self.submit), look_up(self.look_up), supplement(self.supplement), rate(self.rate)]
+        forms = [submit_with_files(self.submit), supplement_with_files(self.supplement)]
+        routes = [submit(self.submit), look_up(self.look_up), supplement(self.supplement), rate(self.rate), *forms]
         return [*routes, confirm(self.confirm), sender(self.sender), attachment(self.attachment)]
 
 

@@ -101,6 +101,15 @@ async def test_any_name_comes_back_from_its_extended_form(name: str) -> None:
     assert await names_of(f"filename=\"x\"; filename*=UTF-8''{quote(name, safe='')}") == [name]
 
 
+async def test_a_list_of_files_is_taken_as_clients_of_other_languages_name_it() -> None:
+    """PHP's clients number the parts of a list, others put brackets behind its name: no file of theirs was taken."""
+    names = ("attachments", "attachments[]", "attachments[0]", "attachments[1]")
+    body = await read([FEEDBACK, *(part(f'name="{name}"; filename="a.png"', b"x") for name in names), END])
+    assert (len(body.files), body.faults) == (4, [])
+    body = await read([FEEDBACK, part('name="attachments[a]"; filename="a.png"', b"x"), END])
+    assert [(fault.field, fault.code) for fault in body.faults] == [("attachments[a]", "unknown_field")]
+
+
 @pytest.mark.parametrize("beside", [b"", part('name="attachments"; filename="a.png"', b"x")], ids=["alone", "beside a photo"])
 async def test_an_empty_file_field_of_a_browser_is_no_file(beside: bytes) -> None:
     body = await read([FEEDBACK, part('name="attachments"; filename=""'), beside, END])
