@@ -147,6 +147,11 @@ class RecordPlace(BaseModel, frozen=True, extra="ignore"):
     partition: int
     offset: int
 
+    @property
+    def text(self) -> str:
+        """The place as `topic/partition/offset`."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
 
 # What each code of a fault means. A code is never taken back or given another meaning; new ones may come.
 FAULT_CODES = {

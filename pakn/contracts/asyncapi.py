@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 import schemas
 from pakn.contracts.compatibility import JsonObject
+from pakn.engine import dead_letters
 from pakn.errors import Reason
 from schemas import AgencyAction, Event, topics
 from schemas.envelope import CONTENT_TYPE
@@ -84,11 +85,7 @@ def _operations(specs: list[topics.TopicSpec]) -> Iterator[tuple[str, JsonObject
 def _message(name: str, model: type[Event | AgencyAction]) -> JsonObject:
     from_outside = model.written_by == "others"
     text = (model.__doc__ or "").strip()
-    key = (
-        "any; the portal's own id keeps its order"
-        if from_outside
-        else "the subject: the feedback id, or the id of what was refused"
-    )
+    key = "any; the portal's own id keeps its order" if from_outside else "the subject"
     return {
         "name": model.type_name(),
         "title": name,
@@ -119,9 +116,9 @@ def _headers(event_type: str, schema: str | None) -> JsonObject:
         "ce_type": {"const": event_type},
         "ce_source": text | {"format": "uri-reference"},
         "ce_time": text | {"format": "date-time", "description": "when it happened, with its offset from UTC"},
-        "ce_subject": text | {"description": "the feedback id"},
+        "ce_subject": text | {"description": _SUBJECT},
         "ce_dataschema": text | {"description": "urn:pakn:schema:<event>:<major>.<minor>"},
-        "ce_causationid": text | {"description": "id of the event that brought this one about"},
+        "ce_causationid": text | {"description": _CAUSATION_ID},
         "content-type": {"const": CONTENT_TYPE},
     }
     required = ["ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time"]
@@ -129,7 +126,8 @@ def _headers(event_type: str, schema: str | None) -> JsonObject:
         # What PAKN sends is complete; who writes to PAKN may leave out what is not needed to understand a record.
         properties["ce_dataschema"] = {"const": schema}
         required = list(properties)
-    return {"type": "object", "required": required, "properties": properties}
+    described = "PAKN sends these headers and no others." if schema else _OTHERS_HEADERS
+    return {"type": "object", "description": described, "required": required, "properties": properties}
 
 
 _SERVERS: JsonObject = {
@@ -152,13 +150,27 @@ _LOGIN: JsonObject = {
     "description": "SASL/PLAIN, the mechanism by which PAKN logs in itself (PAKN_KAFKA__SECURITY_PROTOCOL, PAKN_KAFKA__USERNAME, "
     "PAKN_KAFKA__PASSWORD); the operator may offer others",
 }
+_SUBJECT = (
+    "the feedback id. Of a refusal that knows of no feedback: the id that its sender gave the record, "
+    "or `topic/partition/offset` of a record without a readable id"
+)
+_CAUSATION_ID = (
+    "what brought this event about (an extension attribute of PAKN's): the `ce_id` of a record, as its sender gave it, or "
+    "`topic/partition/offset` of a record without a readable id. Of what a sender did by HTTP or through a portal: an id that "
+    "intake gave the request or the record, the same in all events of it. Of what time alone brought about, or a corrected "
+    "calendar or rule set: the `clock_id`."
+)
+_OTHERS_HEADERS = (
+    "Other headers may be sent, such as the extension attributes `ce_traceparent` and `ce_tracestate` or a `traceparent`: they "
+    "are passed over, and appear in no event of PAKN's."
+)
 _DEAD_LETTER: JsonObject = {
     "name": "DeadLetter",
     "title": "DeadLetter",
     "summary": "A record that could not be handled, byte for byte, with the reason in the headers.",
     "headers": {
         "type": "object",
-        "required": ["reason", "reason-text", "origin"],
+        "required": ["reason", "reason-text", "origin", "content-type"],
         "properties": {
             "reason": {
                 "type": "string",
@@ -166,6 +178,8 @@ _DEAD_LETTER: JsonObject = {
             },
             "reason-text": {"type": "string", "description": "what is wrong, in words"},
             "origin": {"type": "string", "description": "topic/partition/offset of the record"},
+            "content-type": {"const": dead_letters.CONTENT_TYPE},
+            "value-left-out": {"type": "string", "description": "how many bytes the value had, where a letter cannot hold it"},
         },
         "additionalProperties": {"type": "string", "description": "each header of the record, as original-<name>"},
     },

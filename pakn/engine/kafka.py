@@ -74,6 +74,8 @@ def make_broker(settings: Settings, service: ServiceName) -> KafkaBroker:
         # Longer than the longest turn: a cancelled handler would leave a batch half done for the next owner.
         graceful_timeout=settings.retry_seconds + 5,
         security=_security(settings.kafka),
+        # The library would send a header `correlation_id` with each record, another one at each repetition.
+        id_generator=str,
         logger=None,
     )
 
@@ -235,8 +237,6 @@ async def publish(broker: KafkaBroker, namespace: str, facts: Sequence[Fact]) ->
             topic_name(namespace, topic),
             key=fact.subject.encode(),
             headers=fact.headers(),
-            # The library would make up another id at each repetition, and a repeated fact is the same to the byte.
-            correlation_id=fact.id,
             no_confirm=True,
         )
         for fact in facts
