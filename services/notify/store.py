@@ -21,6 +21,7 @@ from pymongo.errors import BulkWriteError
 
 from pakn.engine.mongo import Database, Document, duplicates
 from pakn.errors import TryAgain
+from services.notify.addresses import mailbox_of
 from services.notify.domain import TO_BE_SETTLED, Case, Letter, Settlement
 
 ANY_INSTANCE = "any"
@@ -141,7 +142,7 @@ class NotifyStore:
                 break
             writes = []
             for letter_id, address, bound in left:
-                digest = _digest(_mailbox(address))
+                digest = _digest(mailbox_of(address))
                 room = [{"letters": letter_id}, {f"letters.{bound - 1}": {"$exists": False}}]
                 counted = {"$addToSet": {"letters": letter_id}, "$setOnInsert": {"expires_at": day_end}}
                 writes.append(UpdateOne({"_id": f"{digest}/{day_end:%Y%m%d}", "$or": room}, counted, upsert=True))
@@ -266,12 +267,6 @@ class NotifyStore:
 def _address(case: Case) -> str:
     """The address of a case in lower case; empty without one."""
     return ((case.contact.email if case.contact else None) or "").lower()
-
-
-def _mailbox(address: str) -> str:
-    """By what an address counts for the bound of a day: without what large mail services pass over in it, a `+tag` and points."""
-    account, _, domain = address.lower().rpartition("@")
-    return f"{account.partition('+')[0].replace('.', '')}@{domain}"
 
 
 def _digest(address: str) -> str:

@@ -24,7 +24,9 @@ from services.intake.rate_limits import Network, is_within, network_of
 
 log = logger(__name__)
 MAX_HELD_BYTES = 32 * 1024 * 1024
-"""Of bodies of JSON that are not whole yet, of all requests together; one network has half of it."""
+"""Of bodies of JSON that are not whole yet, of all requests together beyond FREE_BYTES each; one network has half of it."""
+FREE_BYTES = 64 * 1024
+"""Of each body, so that nobody's large ones keep others from sending what people write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +157,15 @@ class Uploads:
 
     async def _held_chunks(self, request: AnyRequest) -> AsyncIterator[bytes]:
         """The chunks of a body that is held until it is whole. Raises Problem where too much is held, by all or by its network."""
-        network, taken = _network(request), 0
+        network, taken, length = _network(request), 0, 0
         try:
             async for chunk in self._chunks(request):
-                taken += len(chunk)
-                self._held[network] += len(chunk)
+                before, length = length, length + len(chunk)
+                more = max(length, FREE_BYTES) - max(before, FREE_BYTES)
+                taken += more
+                self._held[network] += more
                 is_above_share = self._held[network] > MAX_HELD_BYTES // 2 and not is_within(network, self._limits.unlimited)
-                if is_above_share or self._held.total() > MAX_HELD_BYTES:
+                if more and (is_above_share or self._held.total() > MAX_HELD_BYTES):
                     metrics.uploads_refused.labels("too_many").inc()
                     detail = "More bodies come in than can be held at once; send yours again in a few seconds."
                     raise Problem(503, "too-many-uploads", detail, headers=retry_after())

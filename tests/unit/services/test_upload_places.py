@@ -11,7 +11,7 @@ from litestar import Request, post
 
 from pakn.engine.problems import Problem
 from pakn.settings import networks
-from services.intake.doors.uploads import MAX_HELD_BYTES, UploadLimits, Uploads
+from services.intake.doors.uploads import FREE_BYTES, MAX_HELD_BYTES, UploadLimits, Uploads
 from tests.support.packs import VN
 
 FORM = b'--y\r\nContent-Disposition: form-data; name="feedback"\r\n\r\n{}\r\n--y--\r\n'
@@ -112,7 +112,7 @@ def json_from(host: str, body: bytes, ends: bool = True) -> Request[Any, Any, An
 @pytest.mark.parametrize("as_submission", [True, False])
 async def test_bodies_that_do_not_end_take_a_bounded_part_of_memory_and_leave_room_for_others(as_submission: bool) -> None:
     """Nine hundred connections of one network, each with nearly a megabyte of JSON that did not end, held a gigabyte."""
-    made, piece = uploads(8), b" " * 1_000_000
+    made, piece = uploads(8), b" " * 1_040_000
 
     async def send(request: Request[Any, Any, Any]) -> bytes | None:
         if not as_submission:
@@ -123,9 +123,15 @@ async def test_bodies_that_do_not_end_take_a_bounded_part_of_memory_and_leave_ro
     slow = [asyncio.ensure_future(send(json_from("203.0.113.7", piece, ends=False))) for _ in range(40)]
     await asyncio.sleep(0)
     refused, under_way = await asyncio.wait(slow, timeout=0.5)
-    assert len(under_way) == MAX_HELD_BYTES // 2 // len(piece)
+    assert len(under_way) == MAX_HELD_BYTES // 2 // (len(piece) - FREE_BYTES)
     assert {getattr(task.exception(), "status_code", None) for task in refused} == {503}
     assert await send(json_from("198.51.100.1", piece)) == piece
+    others = [asyncio.ensure_future(send(json_from("198.51.100.2", piece, ends=False))) for _ in range(40)]
+    await asyncio.wait(others, timeout=0.5)
+    with pytest.raises(Problem):
+        await send(json_from("198.51.100.1", piece))
+    assert await send(json_from("198.51.100.1", piece[:FREE_BYTES])) == piece[:FREE_BYTES]
+    under_way |= {task for task in others if not task.done()}
     for task in under_way:
         task.cancel()
     await asyncio.wait(under_way)
