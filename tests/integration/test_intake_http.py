@@ -94,7 +94,7 @@ async def test_a_part_that_would_be_left_out_of_the_feedback_is_named(system: Sy
         (b'{"\\ud800": 1}', "application/json", 422),
         (b'{"a": ' + b"1" * 5000 + b"}", "application/json", 400),
         (b'"' + b"x" * 1_100_000 + b'"', "application/json", 413),
-        (json.dumps({f"k{n}": 1 for n in range(20_000)}).encode(), "application/json", 422),
+        (json.dumps({f"k{n}": 1 for n in range(20_000)}).encode(), "application/json", 413),
         (b"a=b", "application/x-www-form-urlencoded", 415),
         (b"--x\r\nnot a form", "multipart/form-data; boundary=y", 400),
         (b"anything", "multipart/form-data", 400),
