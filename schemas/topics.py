@@ -119,8 +119,8 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     FEEDBACK: LIFECYCLE_EVENTS,
     CONTACTS: ("ContactRecorded",),
     MATTERS: ("MatterRecorded",),
-    INBOX: ("PortalSubmission",),
-    OUTBOX: ("SubmissionRegistered", "SubmissionRefused"),
+    INBOX: ("PortalSubmission", "PortalSupplement", "PortalRating"),
+    OUTBOX: ("SubmissionRegistered", "SubmissionProgressed", "SubmissionRefused", "SenderActRefused"),
     ASSIGNMENTS: ASSIGNMENT_EVENTS,
     ACTIONS: ("AgencyAction",),
     DEAD: (),
@@ -188,7 +188,7 @@ def all_topics(agencies: Iterable[str], portals: Iterable[str]) -> list[TopicSpe
     ]
     for portal in portals:
         specs.append(TopicSpec(inbox(portal), EVENTS[INBOX], f"What the portal {portal} posts.", broker_time=True))
-        specs.append(TopicSpec(outbox(portal), EVENTS[OUTBOX], f"The answers to the portal {portal}."))
+        specs.append(TopicSpec(outbox(portal), EVENTS[OUTBOX], f"What the portal {portal} must know of its own cases."))
     for agency in agencies:
         specs.append(TopicSpec(assignments(agency), EVENTS[ASSIGNMENTS], f"What the agency {agency} must know."))
         specs.append(TopicSpec(actions(agency), EVENTS[ACTIONS], f"What the agency {agency} does.", broker_time=True))

@@ -50,6 +50,9 @@ class Portal(Part):
     name: Translated
     # Whether the portal has made sure that its users' mail addresses are their own. If not, each address confirms itself.
     verified_contacts: bool = False
+    # Whether the answer to each of the portal's submissions has the look-up secret, with which whoever runs the portal reads what
+    # the sender wrote and acts for him. If not, the secret goes to the sender alone, by letter.
+    gets_lookup_secret: bool = False
 
 
 class Header(Part):

@@ -17,6 +17,7 @@ from pakn.settings import Settings, networks
 from schemas import topics
 from services.intake.doors import openapi
 from services.intake.doors.http import Api
+from services.intake.doors.portal_acts import PortalActs
 from services.intake.doors.portals import WANTED, IntakeHandler
 from services.intake.doors.uploads import UploadLimits, Uploads
 from services.intake.erasing import Erasing
@@ -69,7 +70,8 @@ def build_app(
     explains = service.reachability.explains
     outbox = Outbox(store, service.publish, time, instance or str(uuid.uuid4()), explains)
     registrar = Registrar(store, pack, secret_key)
-    handler = IntakeHandler(pack, store, Reception(pack, inspection.inspect, files.keep, registrar.register, store.load), time)
+    reception = Reception(pack, inspection.inspect, files.keep, registrar.register, store.load)
+    handler = IntakeHandler(pack, store, reception, PortalActs(store, inspection, files, time), time)
     note = service.progress.note
     turn = Turn(settings, NAME, service.broker, handler, WANTED, note, handler.refuse, explains, service.isolation.put_off)
     wanted = topics.read_by(NAME, (), [portal.id for portal in pack.header.portals])

@@ -213,6 +213,7 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
     his; otherwise `token` confirms it, unless the portal vouches for its users.
     """
     arrival, submission, category = draft.arrival, draft.submission, draft.category
+    portal = pack.portal(arrival.portal)
     # The reply on acceptance is a person's language; the portal gets the same words.
     reason = category.reason[draft.language] if not category.accepted and category.reason else None
     right_channel = category.channel[draft.language] if not category.accepted and category.channel else None
@@ -231,6 +232,8 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
         where=submission.place,
         channel=arrival.channel,
         portal=arrival.portal,
+        submission_id=arrival.submission_id if arrival.portal else None,
+        reference=arrival.reference if arrival.portal else None,
         reason=reason,
         right_channel=right_channel,
         submitted_at=draft.submitted_at,
@@ -244,7 +247,7 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
         title=submission.title,
         language=draft.language,
         lookup_secret=secret,
-        verified=confirmed or vouched(pack, arrival.portal),
+        verified=confirmed or (portal is not None and portal.verified_contacts),
         confirmation_token=token,
         **submission.sender.model_dump(),
     )
@@ -255,15 +258,11 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
             submission_id=arrival.submission_id,
             reference=arrival.reference,
             accepted=feedback.accepted,
+            lookup_secret=secret if portal is not None and portal.gets_lookup_secret else None,
             **feedback.model_dump(include={"code", "reason", "right_channel", "submitted_at"}),
         )
         facts.append(_fact(arrival, registered, arrival.received_at, topics.outbox(arrival.portal)))
     return feedback.model_copy(update={"history": (Recorded(cause=arrival.cause, facts=tuple(facts)),)})
-
-
-def vouched(pack: Pack, portal: str | None) -> bool:
-    """Whether this portal has made sure of its users' addresses."""
-    return any(row.id == portal and row.verified_contacts for row in pack.header.portals)
 
 
 def _fact(arrival: Arrival, event: schemas.Event, time: datetime, topic: str = topics.FEEDBACK) -> Fact:

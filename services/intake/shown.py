@@ -14,7 +14,7 @@ from schemas.values import Attachment, FeedbackCode, FeedbackId, OpenSubmitterTy
 from services.intake.feedback import Due, Feedback, SenderDetails
 
 # The facts that change what is shown, or have a place in the timeline.
-SHOWN = frozenset({*STATE_AFTER, "FeedbackReturned", "FeedbackTransferred", "DeadlinesChanged", "DeadlineMoved"})
+SHOWN = frozenset({*STATE_AFTER, "FeedbackReturned", "FeedbackTransferred", "FeedbackRated", "DeadlinesChanged", "DeadlineMoved"})
 # A case's acts are bounded by routing. Its clocks could be corrected for ever, and nobody is shown their steps.
 MOST_CLOCK_STEPS = 1000
 # In these states no agency owes an answer, so that the last known day holds nobody to anything.
@@ -134,7 +134,7 @@ def public_view(feedback: Feedback) -> ShownFeedback:
 def private_view(feedback: Feedback) -> ShownFeedback:
     """What the sender sees with the secret: also the own text, the files and what the agency asked."""
     # Working steps of the clocks are no news to the public; the due date itself is shown above.
-    steps = [step for step in feedback.timeline if not _is_of_a_clock(step.type)]
+    steps = [step for step in feedback.timeline if not is_of_a_clock(step.type)]
     due = None if feedback.state in _NOTHING_DUE else feedback.due
     said = {"title": feedback.title or None, "content": feedback.content or None}
     return ShownFeedback.model_validate(feedback.model_copy(update={"timeline": steps, "due": due} | said), from_attributes=True)
@@ -150,11 +150,12 @@ def dropped(steps: Mapping[str, str]) -> list[str]:
 
     Whatever is dropped was shown, and would be shown again if it came after a thousand later ones.
     """
-    clocks = [id for id, type in steps.items() if _is_of_a_clock(type)]
+    clocks = [id for id, type in steps.items() if is_of_a_clock(type)]
     return clocks[:-MOST_CLOCK_STEPS]
 
 
-def _is_of_a_clock(type: str) -> bool:
+def is_of_a_clock(type: str) -> bool:
+    """Whether a step is one of the clocks, which nobody is shown."""
     return type.startswith("Deadline")
 
 

@@ -207,6 +207,10 @@ class Poster:
         """Post a submission as `portal`."""
         return await self.event(f"inbox.{portal}", "PortalSubmission", submission, event_id)
 
+    async def sender_act(self, portal: str, kind: str, event_id: str | None = None, **act: Any) -> str:
+        """Post a supplement (`PortalSupplement`) or a rating (`PortalRating`) as `portal`."""
+        return await self.event(f"inbox.{portal}", kind, act, event_id)
+
     async def act(
         self, agency: str, feedback_id: str, action: str, actor: str = "cb1", event_id: str | None = None, **more: Any
     ) -> str:

@@ -19,7 +19,7 @@ from pakn import links
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
-from services.intake import attachments, domain, shown
+from services.intake import attachments, domain, sender_acts, shown
 from services.intake.domain import Arrival
 from services.intake.doors import bodies, openapi, tokens
 from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink, Token
@@ -122,7 +122,7 @@ class Api:
         rating = bodies.parse_as(Rating, await self.uploads.read_json(request))
         outcome = await self.acts.rate(feedback, self._act_id(key, feedback, "rating", rating), rating)
         if outcome == "not_now":
-            raise Problem(409, "cannot-be-rated", "A reply can be rated once, after it is published.")
+            raise Problem(409, "cannot-be-rated", sender_acts.RATED_ONCE)
         return RatingTaken(code=feedback.code, satisfied=rating.satisfied)
 
     async def confirm(self, code: Code, token: Token) -> AddressConfirmed:
@@ -276,10 +276,7 @@ def _check_id(outcome: Taken) -> None:
 
 
 def _not_asked(feedback: Feedback) -> Problem:
-    detail = f"The feedback is {feedback.state}; a supplement is taken while more is asked for."
-    if feedback.is_erased:
-        detail = "What was sent has been erased; send a new feedback."
-    return Problem(409, "nothing-is-asked", detail)
+    return Problem(409, "nothing-is-asked", sender_acts.why_not_asked(feedback))
 
 
 def _check_assigned(feedback: Feedback, claims: dict[str, Any], what: str) -> None:

@@ -16,18 +16,23 @@ from pakn.engine.kafka import Record
 from pakn.engine.received import GivenUp, Outcome, Received, appended_at, place_of
 from pakn.errors import GiveUp, describe
 from pakn.legal_time import LegalTime
+from pakn.logs import logger
 from pakn.packs.load import Pack
 from schemas import Fact, topics
 from schemas.portal_submission import InlineFile, PortalSubmission
 from schemas.values import Fault, SentTime, first_faults
-from services.intake import attachments, domain, reception, shown
+from services.intake import attachments, domain, portal_news, reception, shown
 from services.intake.domain import Arrival
+from services.intake.doors import portal_acts
+from services.intake.doors.portal_acts import PortalActs
 from services.intake.feedback import SOURCE, Step
+from services.intake.files.scanner import ScannerAway
 from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
 from services.intake.store import IntakeStore, Projection
 
-WANTED = shown.SHOWN | {"PortalSubmission"}
+log = logger(__name__)
+WANTED = shown.SHOWN | {"PortalSubmission"} | portal_acts.NAMES
 _LONGEST_REFERENCE = 1000  # Longer ones are no references; the portal's topic would not take an answer with 9 MB.
 
 
@@ -42,7 +47,8 @@ class _Outer(BaseModel):
 class IntakeHandler:
     """One batch: register what portals posted, then show what the lifecycle says."""
 
-    def __init__(self, pack: Pack, store: IntakeStore, reception: Reception, time: LegalTime) -> None:
+    def __init__(self, pack: Pack, store: IntakeStore, reception: Reception, acts: PortalActs, time: LegalTime) -> None:
+        self._acts = acts
         self._pack = pack
         self._store = store
         self._reception = reception
@@ -63,8 +69,25 @@ class IntakeHandler:
                 case Registration():
                     outcome.repeated += answer.repeated
                     outcome.facts += answer.feedback.facts_to_repeat if answer.repeated else answer.feedback.facts
-        await self._project([received for received in batch if received.envelope.name in shown.SHOWN])
+        for received in batch:
+            if received.envelope.name in portal_acts.NAMES:
+                await self._take(received, outcome)
+        outcome.facts += await self._project([received for received in batch if received.envelope.name in shown.SHOWN])
         return outcome
+
+    async def _take(self, received: Received, outcome: Outcome) -> None:
+        try:
+            facts, repeated = await self._acts.take(received)
+        except GiveUp as reason:
+            outcome.given_up.append((received, reason))
+        except ScannerAway:
+            outcome.waiting.append(received)
+        except (ValueError, LookupError, TypeError) as error:
+            log.exception("act_failed", event_id=received.envelope.id, error=describe(error))
+            outcome.given_up.append((received, GiveUp("unexpected", describe(error))))
+        else:
+            outcome.repeated += repeated
+            outcome.facts += facts
 
     def _read(self, received: Received) -> Arrival:
         submission = received.event
@@ -96,20 +119,32 @@ class IntakeHandler:
             faults=faults,
         )
 
-    async def _project(self, batch: Sequence[Received]) -> None:
+    async def _project(self, batch: Sequence[Received]) -> list[Fact]:
+        """Show what the lifecycle says; what portals must hear of it."""
         by_case: dict[str, list[Received]] = defaultdict(list)
         for received in batch:
             by_case[received.envelope.subject].append(received)
         # A repeated fact may come after later ones, and must not turn the shown state back.
-        known = await self._store.shown_facts(by_case)
-        projections = [_projection(case_id, events, known.get(case_id, {})) for case_id, events in by_case.items()]
+        known = await self._store.known(by_case)
+        projections = [
+            _projection(case_id, events, {**known[case_id].steps}) for case_id, events in by_case.items() if case_id in known
+        ]
         await self._store.project([projection for projection in projections if projection.steps])
+        # Told again with each repetition, since a crash may have come between showing and telling.
+        told = [
+            portal_news.news(case, received.envelope.name, received.event, received.envelope.id, received.envelope.time)
+            for received in batch
+            if (row := known.get(received.envelope.subject)) and (case := row.portal_case)
+        ]
+        return [fact for fact in told if fact is not None]
 
     def refuse(self, given_up: GivenUp) -> list[Fact]:
         """The answer to a portal whose record was given up; other topics get none."""
         if given_up.topic.family != topics.INBOX:
             return []
         portal, own_id, record = given_up.topic.party, given_up.own_id, given_up.record
+        if (name := given_up.name) in portal_acts.NAMES:
+            return [portal_acts.refusal(given_up, name, _cause(portal, own_id, record), self._time)]
         faults = given_up.faults
         if given_up.received is None:
             metrics.submissions.labels("portal", "refused").inc()
