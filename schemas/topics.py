@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 _DAY_MS = 24 * 60 * 60 * 1000
+MOST_RECORD_BYTES = 8 * 1024 * 1024
 ServiceName = Literal["intake", "routing", "deadlines", "notify"]
 SERVICES: tuple[ServiceName, ...] = get_args(ServiceName)
 FEEDBACK, CONTACTS, MATTERS, INBOX, OUTBOX, ASSIGNMENTS, ACTIONS, DEAD = (
@@ -59,7 +60,7 @@ class TopicSpec:
     retention_ms: int = 90 * _DAY_MS
     compacted: bool = False
     broker_time: bool = False
-    max_bytes: int = 8 * 1024 * 1024
+    max_bytes: int = MOST_RECORD_BYTES
 
     def config(self, erased_ms: int = _DAY_MS) -> dict[str, str]:
         """The Kafka topic configuration; `erased_ms` is how long a compacted topic may keep what a tombstone has erased."""

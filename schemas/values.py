@@ -18,6 +18,7 @@ _ONE_LINE = r"^[^\x00-\x1f]*$"
 # U+0000 to U+001F but tab and line breaks are refused: they would break mail headers and logs further on.
 _CLEAN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+MOST_LINE, MOST_TEXT = 500, 20_000  # characters
 _FILE_NAME = r"^[^\x00-\x1f/\\]*$"
 
 
@@ -44,8 +45,8 @@ FeedbackCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+\.\d{8}\.\d{
 Slug = Annotated[str, StringConstraints(pattern=_SLUG)]
 # An officer's account, never a name or an address: the second person's check (Article 46) compares accounts.
 Account = Annotated[str, StringConstraints(pattern=_ACCOUNT)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=_ONE_LINE), Composed]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=_CLEAN), Composed]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_LINE, pattern=_ONE_LINE), Composed]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_TEXT, pattern=_CLEAN), Composed]
 RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish"]
 Unit = Literal["working_days", "days", "hours"]
 DayOffKind = Literal["holiday", "made_up", "swap_off"]

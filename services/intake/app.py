@@ -15,8 +15,9 @@ from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings, networks
 from schemas import topics
-from services.intake.doors import openapi
+from services.intake.doors import openapi, routes
 from services.intake.doors.http import Api
+from services.intake.doors.lists import Lists
 from services.intake.doors.portal_acts import PortalActs
 from services.intake.doors.portals import WANTED, IntakeHandler
 from services.intake.doors.uploads import UploadLimits, Uploads
@@ -130,7 +131,7 @@ def build_app(
     service.build(
         prepare,
         jobs,
-        api.routes(),
+        [*routes.feedback(api), *routes.reference(Lists(pack, settings, secret_key))],
         openapi_config=openapi.config(),
         guards=[rate_limits.guard],
         after_exception=[rate_limits.note_failure],

@@ -115,7 +115,6 @@ def fingerprint_of(submission: Submission, files: Sequence[File]) -> str:
 
 
 def fingerprint(*content: bytes) -> str:
-    """The same for the same content only."""
     return hashlib.sha256(b"".join(content)).hexdigest()
 
 
@@ -174,7 +173,8 @@ def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> Iterator[Fault]:
         value = values.get(field)
         if isinstance(value, str) and len(nfc(value).strip()) > limit:
             yield Fault(field=field, code="too_long", message=f"has more than {limit} characters; shorten it")
-    for field, allowed in {"language": header.languages, "province": header.provinces, "level": header.levels}.items():
+    levels = tuple(row.id for row in header.levels)
+    for field, allowed in {"language": header.languages, "province": header.provinces, "level": levels}.items():
         value = values.get(field)
         if isinstance(value, str) and value not in allowed:  # What is no text is a fault of shape.
             yield _unknown(field, value, ", ".join(allowed) or "none: leave it out")

@@ -128,7 +128,10 @@ def registered(feedback: Feedback, secret: str, public_url: str) -> Registered:
 
 def public_view(feedback: Feedback) -> ShownFeedback:
     """What anybody with the code may see: the state and the published reply, no personal data, no text of the sender's."""
-    return private_view(feedback).model_copy(update=dict.fromkeys(PRIVATE))
+    seen = private_view(feedback)
+    # Whether the sender was satisfied is shown to nobody else, nor that he said so.
+    steps = [step for step in seen.timeline if step.type != "FeedbackRated"]
+    return seen.model_copy(update={**dict.fromkeys(PRIVATE), "timeline": steps})
 
 
 def private_view(feedback: Feedback) -> ShownFeedback:

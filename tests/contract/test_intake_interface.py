@@ -56,6 +56,7 @@ def test_every_operation_has_a_name_and_describes_its_refusals() -> None:
     operations = [operation for path in files.openapi()["paths"].values() for operation in path.values()]
     assert {operation["operationId"] for operation in operations} == {
         "submitFeedback", "lookUpFeedback", "supplementFeedback", "rateReply", "confirmAddress", "readSender", "readAttachment",
+        "listCategories", "listAgencies", "readLimits", "readPortal",
     }  # fmt: skip
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
     for operation in operations:

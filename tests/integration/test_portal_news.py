@@ -54,7 +54,7 @@ async def test_a_portal_hears_of_each_step_that_its_sender_sees_and_acts_for_him
     repeated = system.observer.found("SubmissionProgressed", code=code, step="FeedbackSupplemented")
     assert {(row.id, row.value) for row in repeated} == {(taken.id, taken.value)}, "the same answer to the same act"
     assert len(system.observer.found("FeedbackSupplemented", topic="feedback", subject=case)) == 1
-    page = (await system.http.get(f"/v1/feedback/{code}")).json()
+    page = (await system.http.get(f"/v1/feedback/{code}", headers={"X-Lookup-Secret": answer["lookup_secret"]})).json()
     heard = {row.id: row.data["step"] for row in system.observer.found("SubmissionProgressed", code=code)}
     assert sorted(heard.values()) == sorted(step["type"] for step in page["timeline"] if step["type"] != "FeedbackSubmitted")
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 from litestar import Litestar
+from litestar.datastructures import ResponseHeader
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, Operation, SecurityScheme
+from litestar.openapi.spec import Components, OpenAPIResponse, Operation, SecurityScheme
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -19,6 +20,7 @@ from pydantic.json_schema import models_json_schema
 import schemas
 from pakn.engine.problems import ProblemDocument
 from schemas.portal_submission import Submission
+from services.intake.known_values import Agencies, Categories, Limits, ThisPortal
 from services.intake.sender_acts import Rating, Supplement
 from services.intake.shown import AddressConfirmed, RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
 
@@ -53,6 +55,15 @@ SecretInLink = Annotated[
     ),
 ]
 Token = Annotated[str, QueryParameter(description="from the link in the letter; no answer has it", schema_extra={"max_length": 64})]
+KnownTag = Annotated[
+    str | None,
+    HeaderParameter(name="If-None-Match", description="the ETag of the answer that is known already", schema_extra=_TEXT),
+]
+CACHED = [
+    ResponseHeader(name="ETag", description="a strong tag of the content", documentation_only=True),
+    ResponseHeader(name="Cache-Control", description="for how long no new question is needed", documentation_only=True),
+]
+UNCHANGED = {304: ResponseSpec(None, generate_examples=False, description="The content has the tag in If-None-Match")}
 _PROBLEMS = {
     400: "Not JSON, a broken form, or a header that cannot be used",
     401: "The token is missing or refused",
@@ -108,18 +119,20 @@ _SUBMISSION = {name: value for name, value in _SUBMISSION.items() if name in Sub
 SUBMISSION = _body(Submission, _SUBMISSION, files=True)
 SUPPLEMENT = _body(Supplement, {"content": "Cột đèn mang số 118, bên trái cổng trường."}, files=True)
 RATING = _body(Rating, {"satisfied": True}, files=False)
+_LISTS = (Categories, Agencies, Limits, ThisPortal)
 _ANSWERS = (AddressConfirmed, Registered, ShownFeedback, SupplementTaken, RatingTaken, ShownSender, ProblemDocument)
-_MODELS: tuple[type[BaseModel], ...] = (Submission, Supplement, Rating, *_ANSWERS)
+_MODELS: tuple[type[BaseModel], ...] = (Submission, Supplement, Rating, *_LISTS, *_ANSWERS)
 
 
 def config() -> OpenAPIConfig:
     """What the document says of the whole; only the JSON is served, since the library's pages load scripts from elsewhere."""
     token = SecurityScheme(type="http", scheme="bearer", description="an agency's token, from `pakn token AGENCY`")
+    portal = SecurityScheme(type="http", scheme="bearer", description="a portal's token, from `pakn token --portal PORTAL`")
     return OpenAPIConfig(
         title="PAKN intake",
         version="1.0.0",
         description="Submit a feedback, look it up, answer the agency, rate the reply. Errors are problem documents (RFC 9457).",
-        components=Components(security_schemes={"agency": token}),
+        components=Components(security_schemes={"agency": token, "portal": portal}),
         use_handler_docstrings=True,
         path="/schema",
         render_plugins=[JsonRenderPlugin()],
@@ -130,3 +143,8 @@ def add_schemas(app: Litestar) -> None:
     """Put pydantic's own schemas in place of the library's, which lose patterns and defaults, and those of bodies beside them."""
     _, made = models_json_schema([(model, "validation") for model in _MODELS], ref_template="#/components/schemas/{model}")
     app.openapi_schema.components.schemas |= cast(Any, made["$defs"])
+    # The library keeps declared headers in a set, so that each process would write them in an order of its own.
+    for path in (app.openapi_schema.paths or {}).values():
+        for answer in ((path.get and path.get.responses) or {}).values():
+            if isinstance(answer, OpenAPIResponse) and answer.headers:
+                answer.headers = dict(sorted(answer.headers.items()))

@@ -3,12 +3,9 @@
 What a portal sent wrongly is answered in its own topic with every fault.
 """
 
-import contextlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
-
-from pydantic import AfterValidator, BaseModel, ValidationError
+from typing import Any
 
 import schemas
 from pakn import metrics
@@ -19,11 +16,12 @@ from pakn.legal_time import LegalTime
 from pakn.logs import logger
 from pakn.packs.load import Pack
 from schemas import Fact, topics
-from schemas.portal_submission import InlineFile, PortalSubmission
-from schemas.values import Fault, SentTime, first_faults
+from schemas.portal_submission import PortalSubmission
+from schemas.values import Fault, first_faults
 from services.intake import attachments, domain, portal_news, reception, shown
 from services.intake.domain import Arrival
-from services.intake.doors import portal_acts
+from services.intake.doors import outer, portal_acts
+from services.intake.doors.outer import Outer
 from services.intake.doors.portal_acts import PortalActs
 from services.intake.feedback import SOURCE, Step
 from services.intake.files.scanner import ScannerAway
@@ -33,15 +31,6 @@ from services.intake.store import IntakeStore, Projection
 
 log = logger(__name__)
 WANTED = shown.SHOWN | {"PortalSubmission"} | portal_acts.NAMES
-_LONGEST_REFERENCE = 1000  # Longer ones are no references; the portal's topic would not take an answer with 9 MB.
-
-
-class _Outer(BaseModel):
-    """What a portal puts around a submission, read for itself where the submission inside is wrong."""
-
-    reference: Annotated[str, AfterValidator(lambda text: text[:_LONGEST_REFERENCE])] | None = None
-    sent_at: SentTime | None = None
-    attachments: tuple[InlineFile, ...] = ()
 
 
 class IntakeHandler:
@@ -99,11 +88,11 @@ class IntakeHandler:
         portal: str,
         own_id: str,
         submission: PortalSubmission | Mapping[str, Any],
-        outer: PortalSubmission | _Outer,
+        around: PortalSubmission | Outer,
         record: Record,
     ) -> Arrival:
         cause = _cause(portal, own_id, record)
-        files, faults = attachments.decode_inline(domain.feedback_id(cause), outer.attachments)
+        files, faults = attachments.decode_inline(domain.feedback_id(cause), around.attachments)
         return Arrival(
             submission,
             channel="portal",
@@ -114,8 +103,8 @@ class IntakeHandler:
             model=PortalSubmission,
             files=files,
             portal=portal,
-            reference=outer.reference,
-            sent_at=outer.sent_at,
+            reference=around.reference,
+            sent_at=around.sent_at,
             faults=faults,
         )
 
@@ -154,7 +143,7 @@ class IntakeHandler:
         cause = _cause(portal, own_id, record)
         event = schemas.SubmissionRefused(
             submission_id=own_id,
-            reference=_outer(given_up.data).reference,
+            reference=outer.read(given_up.data).reference,
             portal=portal,
             code=given_up.reason.code,
             faults=first_faults(faults, "record"),
@@ -177,17 +166,8 @@ class IntakeHandler:
         """The faults of shape and the pack's together, so that a portal can mend everything at once."""
         if not raw:
             return ()
-        found = reception.check(self._pack, self._arrival(portal, own_id, raw, _outer(raw), record))
+        found = reception.check(self._pack, self._arrival(portal, own_id, raw, outer.read(raw), record))
         return found if isinstance(found, tuple) else ()
-
-
-def _outer(raw: Mapping[str, Any]) -> _Outer:
-    """Each field by itself: one of a wrong shape, of which the check of the whole tells, hides no fault of another."""
-    read: dict[str, Any] = {}
-    for name in _Outer.model_fields.keys() & raw.keys():
-        with contextlib.suppress(ValidationError):
-            read[name] = getattr(_Outer.model_validate({name: raw[name]}), name)
-    return _Outer.model_construct(**read)
 
 
 def _projection(case_id: str, events: Sequence[Received], known: dict[str, str]) -> Projection:
