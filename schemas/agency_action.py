@@ -61,6 +61,7 @@ class Reply(_Action):
     action: Literal["reply"]
     reply: Text
     document_number: Line | None = None
+    attachments: tuple[Line, ...] = Field(default=(), description="ids of files, each from a ReplyFileStored of this case")
 
 
 class SendBack(_Action):

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from schemas.states import OpenState
-from schemas.values import CaseEvent, Line, Slug, Text
+from schemas.values import Attachment, CaseEvent, Line, Slug, Text
 
 
 class SubmissionProgressed(CaseEvent):
@@ -24,6 +24,7 @@ class SubmissionProgressed(CaseEvent):
     question: Text | None = Field(default=None, description="of MoreRequested: what the sender is asked; no law bounds the answer")
     reply: Text | None = Field(default=None, description="of ReplyPublished: the public reply")
     document_number: Line | None = None
+    attachments: tuple[Attachment, ...] = Field(default=(), description="of ReplyPublished: the public files of the reply")
     reason: Text | None = Field(default=None, description="of FeedbackNotAccepted")
     right_channel: Text | None = None
     happened_at: AwareDatetime

@@ -97,7 +97,7 @@ class ClockEvent(OfClock, CaseEvent):
 
 
 class Attachment(BaseModel, frozen=True, extra="ignore"):
-    """A file that belongs to a feedback; its bytes stay with intake and are read there by `id`."""
+    """A file that belongs to a feedback or to its reply; its bytes stay with intake and are read there by `id`."""
 
     id: str
     name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_FILE_NAME), Composed]
@@ -177,6 +177,7 @@ FAULT_CODES = {
     "same_person": "who checks must be another person than who replied",
     "same_unit": "a transfer inside an agency must name another unit",
     "coordinator_cannot_return": "the coordinating agency cannot return a case",
+    "unknown_file": "no file with this id is stored for this case",
     "case_is_full": "the case holds as much as a case may: only acts that end it are possible",
     "unreadable": "the record's headers are no CloudEvents envelope",
     "unknown_type": "an event type that is not taken here",

@@ -16,8 +16,11 @@ from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings, networks
 from schemas import topics
 from services.intake.doors import openapi, routes
+from services.intake.doors.agency_files import NAME as REPLY_FILE
+from services.intake.doors.agency_files import AgencyFiles
 from services.intake.doors.http import Api
 from services.intake.doors.lists import Lists
+from services.intake.doors.portal_acts import NAMES as PORTAL_ACTS
 from services.intake.doors.portal_acts import PortalActs
 from services.intake.doors.portals import WANTED, IntakeHandler
 from services.intake.doors.uploads import UploadLimits, Uploads
@@ -72,10 +75,13 @@ def build_app(
     outbox = Outbox(store, service.publish, time, instance or str(uuid.uuid4()), explains)
     registrar = Registrar(store, pack, secret_key)
     reception = Reception(pack, inspection.inspect, files.keep, registrar.register, store.load)
-    handler = IntakeHandler(pack, store, reception, PortalActs(store, inspection, files, time), time)
+    portal_acts = PortalActs(store, inspection, files, time)
+    takes = dict.fromkeys(PORTAL_ACTS, portal_acts.take) | {REPLY_FILE: AgencyFiles(store, inspection, files, time).take}
+    handler = IntakeHandler(pack, store, reception, takes, time)
     note = service.progress.note
     turn = Turn(settings, NAME, service.broker, handler, WANTED, note, handler.refuse, explains, service.isolation.put_off)
-    wanted = topics.read_by(NAME, (), [portal.id for portal in pack.header.portals])
+    agencies = [agency.id for agency in pack.agencies_not_ended(time.now().date())]
+    wanted = topics.read_by(NAME, agencies, [portal.id for portal in pack.header.portals])
     service.subscribe(wanted, turn.on_message, gather_ms=_GATHER_MS)
     group_commit = GroupCommit(
         Registrar(asked_store, pack, secret_key),

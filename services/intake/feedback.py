@@ -59,6 +59,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
 
     `attachments` are those of the submission, then those of the supplements. `named_unit` is the one that the sender named,
     `unit` that of the agency, `where` the matter is. `submission_id` and `reference` are the portal's own.
+    `reply_files` are stored for a reply, `reply_attachments` those of the published one.
     Once the matter is erased, title and content are empty.
     """
 
@@ -91,6 +92,8 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     question: str | None = None
     reply: str | None = None
     document_number: str | None = None
+    reply_attachments: tuple[Attachment, ...] = ()
+    reply_files: tuple[Attachment, ...] = ()
     published_at: datetime | None = None
     satisfied: bool | None = None
     timeline: tuple[Step, ...] = ()

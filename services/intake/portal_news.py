@@ -16,7 +16,7 @@ TOLD = frozenset({name for name in shown.SHOWN if not shown.is_of_a_clock(name)}
 # What an officer wrote for the sender, by the fact that carries it to him; reasons inside the administration are none of it.
 _WORDS = {
     "MoreRequested": {"question"},
-    "ReplyPublished": {"reply", "document_number"},
+    "ReplyPublished": {"reply", "document_number", "attachments"},
     "FeedbackNotAccepted": {"reason", "right_channel"},
     "FeedbackAssigned": {"unit"},
     "FeedbackAccepted": {"unit"},

@@ -76,6 +76,7 @@ class ShownFeedback(BaseModel):
     right_channel: str | None = None
     reply: str | None = None
     document_number: str | None = None
+    reply_attachments: list[Attachment] | None = Field(default=None, description="the files of the published reply, for anybody")
     timeline: list[TimelineEntry]
     title: str | None = Field(default=None, description="with the secret")
     content: str | None = Field(default=None, description="with the secret")
@@ -139,7 +140,8 @@ def private_view(feedback: Feedback) -> ShownFeedback:
     # Working steps of the clocks are no news to the public; the due date itself is shown above.
     steps = [step for step in feedback.timeline if not is_of_a_clock(step.type)]
     due = None if feedback.state in _NOTHING_DUE else feedback.due
-    said = {"title": feedback.title or None, "content": feedback.content or None}
+    said: dict[str, Any] = {"title": feedback.title or None, "content": feedback.content or None}
+    said["reply_attachments"] = feedback.reply_attachments or None
     return ShownFeedback.model_validate(feedback.model_copy(update={"timeline": steps, "due": due} | said), from_attributes=True)
 
 
@@ -177,6 +179,7 @@ def view_changes(name: str, event: BaseModel) -> dict[str, Any]:
             changes |= {"reason": event.reason, "right_channel": event.right_channel}
         case schemas.ReplyPublished():
             changes |= {"reply": event.reply, "document_number": event.document_number, "published_at": event.published_at}
+            changes |= {"reply_attachments": event.attachments}
         case schemas.DeadlinesChanged():
             for clock in event.set:
                 changes |= _due(clock)

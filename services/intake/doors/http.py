@@ -156,13 +156,16 @@ class Api:
         secret: Secret = None,
         secret_in_link: SecretInLink = None,
     ) -> Response[bytes]:
-        """A file of the feedback, for its sender (secret) or for the agency that the case is assigned to now (token)."""
+        """A file of the feedback, for its sender (secret) or the agency in charge (token); of the published reply, for anybody."""
         feedback = await self._find(code)
+        allowed = feedback.reply_attachments
         if "authorization" in request.headers:
             _check_assigned(feedback, self._agency(request), "Files are given")
-        else:
+            allowed += feedback.attachments + feedback.reply_files
+        elif attachment_id not in {row.id for row in allowed}:
             self._check_secret(feedback, secret, secret_in_link)
-        described = next((row for row in feedback.attachments if row.id == attachment_id), None)
+            allowed += feedback.attachments
+        described = next((row for row in allowed if row.id == attachment_id), None)
         file = await self.files.open(attachment_id) if described else None
         if described is None or file is None:
             raise Problem(404, "unknown-attachment", "The feedback has no such file.")

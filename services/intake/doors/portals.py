@@ -4,7 +4,7 @@ What a portal sent wrongly is answered in its own topic with every fault.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import schemas
@@ -20,9 +20,8 @@ from schemas.portal_submission import PortalSubmission
 from schemas.values import Fault, first_faults
 from services.intake import attachments, domain, portal_news, reception, shown
 from services.intake.domain import Arrival
-from services.intake.doors import outer, portal_acts
+from services.intake.doors import agency_files, outer, portal_acts
 from services.intake.doors.outer import Outer
-from services.intake.doors.portal_acts import PortalActs
 from services.intake.feedback import SOURCE, Step
 from services.intake.files.scanner import ScannerAway
 from services.intake.reception import Failed, Reception, Refused, Waits
@@ -30,14 +29,17 @@ from services.intake.registration import Registration
 from services.intake.store import IntakeStore, Projection
 
 log = logger(__name__)
-WANTED = shown.SHOWN | {"PortalSubmission"} | portal_acts.NAMES
+WANTED = shown.SHOWN | {"PortalSubmission", agency_files.NAME} | portal_acts.NAMES
+# Takes an act: the facts to publish, and whether it was taken before.
+Take = Callable[[Received], Awaitable[tuple[list[Fact], bool]]]
 
 
 class IntakeHandler:
     """One batch: register what portals posted, then show what the lifecycle says."""
 
-    def __init__(self, pack: Pack, store: IntakeStore, reception: Reception, acts: PortalActs, time: LegalTime) -> None:
-        self._acts = acts
+    def __init__(self, pack: Pack, store: IntakeStore, reception: Reception, takes: Mapping[str, Take], time: LegalTime) -> None:
+        """`takes` says who takes an act, by the name of its event."""
+        self._takes = takes
         self._pack = pack
         self._store = store
         self._reception = reception
@@ -59,14 +61,14 @@ class IntakeHandler:
                     outcome.repeated += answer.repeated
                     outcome.facts += answer.feedback.facts_to_repeat if answer.repeated else answer.feedback.facts
         for received in batch:
-            if received.envelope.name in portal_acts.NAMES:
-                await self._take(received, outcome)
+            if take := self._takes.get(received.envelope.name):
+                await self._take(take, received, outcome)
         outcome.facts += await self._project([received for received in batch if received.envelope.name in shown.SHOWN])
         return outcome
 
-    async def _take(self, received: Received, outcome: Outcome) -> None:
+    async def _take(self, take: Take, received: Received, outcome: Outcome) -> None:
         try:
-            facts, repeated = await self._acts.take(received)
+            facts, repeated = await take(received)
         except GiveUp as reason:
             outcome.given_up.append((received, reason))
         except ScannerAway:
@@ -128,7 +130,10 @@ class IntakeHandler:
         return [fact for fact in told if fact is not None]
 
     def refuse(self, given_up: GivenUp) -> list[Fact]:
-        """The answer to a portal whose record was given up; other topics get none."""
+        """The answer to a portal or an agency whose record was given up; other topics get none."""
+        if given_up.topic.family == topics.FILES:
+            cause = _cause(given_up.topic.topic, given_up.own_id, given_up.record)
+            return [agency_files.refusal(given_up, cause, self._time)]
         if given_up.topic.family != topics.INBOX:
             return []
         portal, own_id, record = given_up.topic.party, given_up.own_id, given_up.record

@@ -9,7 +9,7 @@ import schemas
 from schemas import AgencyAction, FeedbackSubmitted, derived_id
 from schemas.states import STATE_AFTER, CaseState
 from services.routing import domain
-from services.routing.domain import Case, Cause
+from services.routing.case import Case, Cause
 from tests.support.packs import VN
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
