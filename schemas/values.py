@@ -232,6 +232,7 @@ _CODES_AND_WORDS = {
         "must be an email address that letters can go to, such as name@example.org: no spaces, and no accents before the @",
     ),
     "string_too_short": ("too_short", "must have at least {min_length} character(s)"),
+    "too_long": ("too_long", "has more than {max_length} items; leave some out"),
     "string_too_long": ("too_long", "has more than {max_length} characters; shorten it"),
     "greater_than_equal": ("out_of_range", "must be {ge} or more"),
     "less_than_equal": ("out_of_range", "must be {le} or less"),
