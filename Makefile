@@ -83,12 +83,13 @@ bench-tools: .tools/bin/secantusd-rs ## Build the fast stand-in for MongoDB into
 
 # What is locked already stays as it is unless ARGS=--upgrade. The image takes the versions that were tested, and its build tool.
 COMPILE := $(BIN)/python -m uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate --quiet
-lock: ## Resolve both requirements files and jgo.lock.toml (after a change of pyproject.toml or jgo.toml; ARGS=--upgrade takes newer versions)
+lock: ## Resolve both requirements files and the locks of jars (after a change of pyproject.toml or jgo.toml; ARGS=--upgrade takes newer versions)
 	$(BIN)/python -m pip install --quiet uv
 	$(COMPILE) --all-extras --python-version 3.11 $(ARGS) -o requirements.lock
 	echo 'hatchling' | $(COMPILE) - --python-version 3.13 --constraint requirements.lock -o requirements.image.lock
 	$(BIN)/jgo -q --class-path-only lock
+	cd tests/support/java && $(abspath $(BIN))/jgo -q --class-path-only lock
 
 clean: ## Remove what runs and tests left behind (.venv and .tools stay)
-	rm -rf .pakn .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist agency.db answers.db
+	rm -rf .pakn .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist agency.db agency.txt answers.db answers.jsonl
 	find pakn services schemas packs tests -name __pycache__ -prune -exec rm -rf {} +

@@ -6,7 +6,7 @@ comes back as `ActionRefused` in `assignments.<agency>`. An unknown field is ref
 
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import Field, RootModel
+from pydantic import ConfigDict, Field, RootModel
 
 from schemas.envelope import Event, Released, Writer
 from schemas.values import Account, FeedbackId, Line, Slug, Text
@@ -85,6 +85,8 @@ AnyAction = Accept | Refuse | Return | Transfer | RequestMore | Reply | SendBack
 class AgencyAction(Released, RootModel[Annotated[AnyAction, Field(discriminator="action")]]):
     """One of the actions of an agency, told apart by `action`."""
 
+    # The library adds a keyword of OpenAPI, which strict validators of JSON Schema refuse; the constants say the same.
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("discriminator"))
     written_by: ClassVar[Writer] = "others"
     tags: ClassVar[frozenset[str]] = frozenset(
         tag for model in get_args(AnyAction) for tag in get_args(model.model_fields["action"].annotation)

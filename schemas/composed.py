@@ -10,6 +10,7 @@ from typing import Final
 # voiced marks of half-width katakana. A letter before them ends in three marks at most, so that shorter runs are within the bound.
 _MARKS: Final = re.compile(r"\w?(?:[^\w\x00-\x7f]|[\uff9e\uff9f]){14,}")
 _MOST_MARKS: Final = 30
+_MOST_COMPOSED: Final = 4  # Characters that one may be composed of, as of the Greek letter U+1F82.
 _JOINER: Final = "\u034f"  # COMBINING GRAPHEME JOINER, which nobody sees and which ends a run of marks.
 
 HIDDEN: Final = re.compile(
@@ -46,9 +47,17 @@ def _with_joiners(found: re.Match[str]) -> str:
     return "".join(parts)
 
 
-@lru_cache(maxsize=1024)
 def _marks_at_end(character: str) -> tuple[int, bool]:
     """How many marks a character ends in once it is taken apart, and whether it has nothing else."""
+    if unicodedata.decomposition(character):
+        return _marks_of_parts(character)
+    is_mark = unicodedata.combining(character) > 0
+    return int(is_mark), is_mark
+
+
+# Unicode has 1,221 signs that fall apart, so that none is counted twice. Of others it has a million.
+@lru_cache(maxsize=2048)
+def _marks_of_parts(character: str) -> tuple[int, bool]:
     apart = unicodedata.normalize("NFKD", character)
     marks = sum(1 for _ in takewhile(unicodedata.combining, reversed(apart)))
     return marks, marks == len(apart)
@@ -60,6 +69,11 @@ def nfc(text: str) -> str:
     Some keyboards and file systems write a letter and its accents apart: limits would count them, and no name would be found.
     """
     return text if text.isascii() else unicodedata.normalize("NFC", stream_safe(text))
+
+
+def is_certainly_longer(text: str, limit: int) -> bool:
+    """Whether a text has more than `limit` characters also in NFC, without spaces around it, by a count alone."""
+    return len(text.strip()) > _MOST_COMPOSED * limit
 
 
 def is_invisible(text: str) -> bool:

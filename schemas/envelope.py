@@ -22,6 +22,8 @@ _REQUIRED = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time")
 _STRUCTURED = "application/cloudevents"
 _ATTRIBUTES = ("specversion", "id", "type", "source", "time", "subject", "causationid")
 _LONGEST_HEADER = 1000  # characters; a longer id would make answers and letters as long
+# What the text of an attribute must not hold (CloudEvents 1.0.2, Type System).
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 _TYPE = re.compile(r"pakn\.([A-Za-z]+)\.v[0-9]{1,4}")
 
 
@@ -86,7 +88,8 @@ class Fact:
     """Something that has happened, ready to be published: an event's data with its envelope.
 
     `topics` are names without the deployment's namespace; `data` is the event as JSON text, so that a repeated
-    publication has the same bytes.
+    publication has the same bytes. `cause` is what it is known again by; readers are told of `causation` in its place where
+    that is set.
     """
 
     id: str
@@ -98,6 +101,7 @@ class Fact:
     cause: str
     data: str
     topics: tuple[str, ...] = ("feedback",)
+    causation: str = ""
 
     @property
     def name(self) -> str:
@@ -106,7 +110,7 @@ class Fact:
 
     def headers(self) -> dict[str, str]:
         """The Kafka headers of this fact."""
-        more = {"subject": self.subject, "dataschema": self.schema, "causationid": self.cause}
+        more = {"subject": self.subject, "dataschema": self.schema, "causationid": self.causation or self.cause}
         return binary_headers(id=self.id, type=self.type, source=self.source, time=self.time, **more)
 
 
@@ -130,10 +134,12 @@ def fact(
     source: str,
     topics: tuple[str, ...] = ("feedback",),
     discriminator: str = "",
+    causation: str = "",
 ) -> Fact:
-    """Wrap `event` as the fact that `cause` (an event id) brought about at `time`.
+    """Wrap `event` as the fact that `cause` brought about at `time`.
 
-    `discriminator` tells apart several facts of one type with one cause, for example the id of a clock.
+    The cause is an event's id, or what else tells it from every other cause in the system; then `causation` is the id that
+    readers know it by. `discriminator` tells apart several facts of one type with one cause, for example the id of a clock.
     """
     name = type(event).__name__
     return Fact(
@@ -146,6 +152,7 @@ def fact(
         cause=cause,
         data=event.model_dump_json(),
         topics=topics,
+        causation=causation if causation != cause else "",
     )
 
 
@@ -200,6 +207,11 @@ def readable_object(data: bytes | None) -> dict[str, Any]:
     return found
 
 
+def shown_id(own_id: str, place: str) -> str:
+    """By which readers know a record of others: the id that its sender gave it, or its place where that is no attribute's text."""
+    return own_id if own_id and not _CONTROLS.search(own_id) else place
+
+
 def _structured(headers: Headers, value: bytes | None) -> dict[str, Any] | None:
     """The whole of an event in structured mode, also where a client has left out the header that says so; none in binary mode."""
     kind = next((text for key, text in headers if key.lower() == "content-type" and text), b"")
@@ -242,6 +254,7 @@ def parse_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
         except UnicodeDecodeError:
             faults.append(f"header {key} is not UTF-8")
     faults += [f"header {key} is longer than {_LONGEST_HEADER} characters" for key in found if len(found[key]) > _LONGEST_HEADER]
+    faults += [f"header {key} has control characters" for key in found if _CONTROLS.search(found[key])]
     faults += [f"header {key} is missing or empty" for key in _REQUIRED if not found.get(key)]
     if not faults and found["ce_specversion"] != "1.0":
         faults.append(f"ce_specversion is {found['ce_specversion']!r}, this system reads 1.0")

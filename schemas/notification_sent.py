@@ -15,5 +15,4 @@ class NotificationSent(CaseEvent):
     moment: OpenMoment
     channel: OpenLetterChannel = "email"
     template_version: str
-    message_id: str
     sent_at: AwareDatetime

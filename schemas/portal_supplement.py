@@ -1,7 +1,7 @@
 """From a portal, in `inbox.<portal>`; intake answers in `outbox.<portal>`."""
 
 from schemas.portal_act import PortalAct
-from schemas.portal_submission import InlineFile
+from schemas.portal_submission import InlineFiles
 from schemas.values import Text
 
 
@@ -12,4 +12,4 @@ class PortalSupplement(PortalAct, frozen=True, extra="forbid"):
     """
 
     content: Text
-    attachments: tuple[InlineFile, ...] = ()
+    attachments: InlineFiles = ()

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
-from schemas.composed import is_invisible, nfc
+from schemas.composed import is_certainly_longer, is_invisible, nfc
 from schemas.envelope import Event
 
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -29,24 +29,34 @@ def _written_time(value: Any) -> Any:
     raise PydanticCustomError("written_time", "no time as in RFC 3339")
 
 
-def _composed(value: Any) -> Any:
-    """A text in NFC, or empty if nothing of it can be seen. The patterns decide on ASCII, and the types on other values."""
-    if not isinstance(value, str) or value.isascii():
-        return value
-    text = nfc(value)
-    return "" if is_invisible(text) else text
+def composed(max_length: int) -> BeforeValidator:
+    """Makes a text NFC, or empty if nothing of it can be seen. The patterns decide on ASCII, and the types on other values.
+
+    What is too long in any case is refused before that work, which takes a second for some megabytes.
+    """
+
+    def compose(value: Any) -> Any:
+        if not isinstance(value, str) or value.isascii():
+            return value
+        if is_certainly_longer(value, max_length):
+            raise PydanticKnownError("string_too_long", {"max_length": max_length})
+        text = nfc(value)
+        return "" if is_invisible(text) else text
+
+    return BeforeValidator(compose)
 
 
 SentTime = Annotated[AwareDatetime, BeforeValidator(_written_time)]
-Composed = BeforeValidator(_composed)
 FeedbackId = Annotated[str, StringConstraints(pattern=_UUID)]
 FeedbackCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+\.\d{8}\.\d{4,}$")]
 # Agency, portal and category ids are parts of topic names and of metric labels, hence the narrow alphabet.
 Slug = Annotated[str, StringConstraints(pattern=_SLUG)]
 # An officer's account, never a name or an address: the second person's check (Article 46) compares accounts.
 Account = Annotated[str, StringConstraints(pattern=_ACCOUNT)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_LINE, pattern=_ONE_LINE), Composed]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_TEXT, pattern=_CLEAN), Composed]
+_line = StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_LINE, pattern=_ONE_LINE)
+_text = StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_TEXT, pattern=_CLEAN)
+Line = Annotated[str, _line, composed(MOST_LINE)]
+Text = Annotated[str, _text, composed(MOST_TEXT)]
 RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish"]
 Unit = Literal["working_days", "days", "hours"]
 DayOffKind = Literal["holiday", "made_up", "swap_off"]
@@ -100,7 +110,7 @@ class Attachment(BaseModel, frozen=True, extra="ignore"):
     """A file that belongs to a feedback or to its reply; its bytes stay with intake and are read there by `id`."""
 
     id: str
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_FILE_NAME), Composed]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_FILE_NAME), composed(200)]
     media_type: str
     size: int = Field(ge=1, description="bytes")
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -115,30 +125,17 @@ class Place(BaseModel, frozen=True, extra="ignore"):
     longitude: float | None = Field(default=None, ge=-180, le=180, description="degrees, WGS 84")
 
 
-class UnusualDay(BaseModel, frozen=True, extra="ignore"):
-    """A day in a count that is off although it is no weekend, or that is worked although it is one."""
-
-    date: datetime.date
-    kind: Annotated[str, open_text("why the day is out of the ordinary", Literal[DayOffKind, "swap_work"])]
-    name: str | None = Field(default=None, description="of a day off, in the words of the working calendar")
-    worked_for: datetime.date | None = Field(default=None, description="of a swap_work: the day off for which it is worked")
-
-
-class DayCount(BaseModel, frozen=True, extra="ignore"):
-    """How a last day was counted: so many units after the day of the start, and the days out of the ordinary among them."""
-
-    started_on: datetime.date = Field(description="the local day of the start, which is not counted")
-    limit: int
-    unit: OpenUnit
-    unusual: tuple[UnusualDay, ...] = ()
-
-
 class RecordPlace(BaseModel, frozen=True, extra="ignore"):
     """Where a record stands in Kafka; no other has the same place."""
 
     topic: str
     partition: int
     offset: int
+
+    @property
+    def text(self) -> str:
+        """The place as `topic/partition/offset`."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
 
 
 # What each code of a fault means. A code is never taken back or given another meaning; new ones may come.
@@ -232,8 +229,8 @@ _CODES_AND_WORDS = {
         "must be an email address that letters can go to, such as name@example.org: no spaces, and no accents before the @",
     ),
     "string_too_short": ("too_short", "must have at least {min_length} character(s)"),
-    "too_long": ("too_long", "has more than {max_length} items; leave some out"),
     "string_too_long": ("too_long", "has more than {max_length} characters; shorten it"),
+    "too_long": ("too_long", "has more than {max_length} entries; leave some out"),
     "greater_than_equal": ("out_of_range", "must be {ge} or more"),
     "less_than_equal": ("out_of_range", "must be {le} or less"),
     "literal_error": ("not_one_of", "must be {expected}"),

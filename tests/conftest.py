@@ -15,6 +15,7 @@ from structlog.dev import plain_traceback
 from pakn.engine import mongo
 from pakn.local.launcher import Servers
 from pakn.settings import KafkaSettings, MongoSettings, Settings
+from tests.support.node_packages import NodeIsMissing, NodePackages, fetch_packages
 
 # How long an example takes says nothing of whether the code is right, and a busy machine would make good tests fail.
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=40)
@@ -43,6 +44,15 @@ def servers(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Confi
     with starting as started:
         say(f"Test servers: {started.description}")
         yield started
+
+
+@pytest.fixture(scope="session")
+def node_packages() -> NodePackages:
+    """The packages of tests/support/node; the test is left out where Node is missing or they cannot be fetched."""
+    try:
+        return fetch_packages()
+    except NodeIsMissing as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ async def work(agency: str, database: sqlite3.Connection) -> None:
         group_id=f"{agency}.files",
         auto_offset_reset="earliest",
         enable_auto_commit=False,
+        isolation_level="read_committed",
     )
     producer = AIOKafkaProducer(bootstrap_servers=KAFKA, acks="all", enable_idempotence=True)
     try:

@@ -22,6 +22,7 @@ async def answers(portal: str, database: sqlite3.Connection) -> None:
         group_id=f"{portal}.answers",
         auto_offset_reset="earliest",
         enable_auto_commit=False,
+        isolation_level="read_committed",
     )
     try:
         await consumer.start()

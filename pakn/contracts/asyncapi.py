@@ -1,4 +1,4 @@
-"""AsyncAPI 3.0 of the topics: one channel for each kind of topic, one message for each event.
+"""AsyncAPI 3.1 of the topics: one channel for each kind of topic, one message for each event.
 
 FastStream's own generator is not used: it makes one nameless message of all events of a topic, and knows neither headers,
 keys, retention nor the direction of a topic that others write.
@@ -13,38 +13,37 @@ from pydantic.json_schema import models_json_schema
 
 import schemas
 from pakn.contracts.compatibility import JsonObject
+from pakn.engine import dead_letters
 from pakn.errors import Reason
 from schemas import AgencyAction, Event, topics
 from schemas.envelope import CONTENT_TYPE
 
+VERSION = "3.1.0"
 _MODELS = {model.__name__: model for model in schemas.CATALOGUE.values()}
 EXAMPLES = Path(schemas.__file__).parent / "examples"
 
 
 def document() -> JsonObject:
-    """The topics for those who read and write them: AsyncAPI 3.0, one channel for each kind of topic."""
+    """The topics for those who read and write them: AsyncAPI 3.1, one channel for each kind of topic."""
     _, generated = models_json_schema(
         [(model, "validation") for model in _MODELS.values()], ref_template="#/components/schemas/{model}"
     )
-    for part in generated["$defs"].values():
-        if "discriminator" in part:
-            # Here AsyncAPI differs from OpenAPI, for which the library writes: the field's name and no more.
-            part["discriminator"] = part["discriminator"]["propertyName"]
     specs = topics.all_topics(["{agency}"], ["{portal}"])
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": VERSION,
         "info": {
             "title": "PAKN",
             "version": "1.0.0",
             "description": "The facts of every feedback as CloudEvents 1.0 in Kafka's binary mode.",
         },
         "defaultContentType": CONTENT_TYPE,
-        "servers": {"kafka": {"host": "localhost:9092", "protocol": "kafka", "description": "PAKN_KAFKA__BOOTSTRAP"}},
+        "servers": _SERVERS,
         "channels": {_channel_key(spec): _channel(spec) for spec in specs},
         "operations": dict(_operations(specs)),
         "components": {
             "messages": {name: _message(name, model) for name, model in _MODELS.items()} | {"DeadLetter": _DEAD_LETTER},
             "schemas": generated["$defs"],
+            "securitySchemes": {"login": _LOGIN},
         },
     }
 
@@ -60,17 +59,9 @@ def _channel(spec: topics.TopicSpec) -> JsonObject:
     for placeholder, text in (("agency", "id of an agency of the pack"), ("portal", "id of a portal of the pack")):
         if f"{{{placeholder}}}" in spec.name:
             parameters[placeholder] = {"description": text}
-    config = spec.config()
-    kafka: JsonObject = {
-        "topic": address,
-        "topicConfiguration": {
-            **config,
-            "cleanup.policy": [config["cleanup.policy"]],
-            "retention.ms": int(config["retention.ms"]),
-            "max.message.bytes": int(config["max.message.bytes"]),
-        },
-        "bindingVersion": "0.5.0",
-    }
+    config: JsonObject = {key: int(value) if value.lstrip("-").isdecimal() else value for key, value in spec.config().items()}
+    config["cleanup.policy"] = [config["cleanup.policy"]]
+    kafka: JsonObject = {"topic": address, "topicConfiguration": config, "bindingVersion": "0.5.0"}
     if not spec.spread:
         kafka["partitions"] = 1
     partitions = "PAKN_KAFKA__PARTITIONS partitions" if spec.spread else "One partition"
@@ -94,11 +85,7 @@ def _operations(specs: list[topics.TopicSpec]) -> Iterator[tuple[str, JsonObject
 def _message(name: str, model: type[Event | AgencyAction]) -> JsonObject:
     from_outside = model.written_by == "others"
     text = (model.__doc__ or "").strip()
-    key = (
-        "any; the portal's own id keeps its order"
-        if from_outside
-        else "the subject: the feedback id, or the id of what was refused"
-    )
+    key = "any; the portal's own id keeps its order" if from_outside else "the subject"
     return {
         "name": model.type_name(),
         "title": name,
@@ -106,9 +93,19 @@ def _message(name: str, model: type[Event | AgencyAction]) -> JsonObject:
         "contentType": CONTENT_TYPE,
         "headers": _headers(model.type_name(), None if from_outside else model.dataschema()),
         "payload": {"$ref": f"#/components/schemas/{name}"},
-        "examples": [{"payload": json.loads((EXAMPLES / f"{name}.json").read_text())}],
+        "examples": [*_examples(name)],
         "bindings": {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": "0.5.0"}},
     }
+
+
+def _examples(name: str) -> Iterator[JsonObject]:
+    """The whole records of an event that there are; the data alone where there is none."""
+    for path in sorted(EXAMPLES.glob(f"record-{name}*.json")):
+        record = json.loads(path.read_text())
+        title = path.stem.removeprefix("record-")
+        yield {"name": title, "summary": f"in {record['topic']}", "headers": record["headers"], "payload": record["value"]}
+    if not [*EXAMPLES.glob(f"record-{name}*.json")]:
+        yield {"payload": json.loads((EXAMPLES / f"{name}.json").read_text())}
 
 
 def _headers(event_type: str, schema: str | None) -> JsonObject:
@@ -119,9 +116,9 @@ def _headers(event_type: str, schema: str | None) -> JsonObject:
         "ce_type": {"const": event_type},
         "ce_source": text | {"format": "uri-reference"},
         "ce_time": text | {"format": "date-time", "description": "when it happened, with its offset from UTC"},
-        "ce_subject": text | {"description": "the feedback id"},
+        "ce_subject": text | {"description": _SUBJECT},
         "ce_dataschema": text | {"description": "urn:pakn:schema:<event>:<major>.<minor>"},
-        "ce_causationid": text | {"description": "id of the event that brought this one about"},
+        "ce_causationid": text | {"description": _CAUSATION_ID},
         "content-type": {"const": CONTENT_TYPE},
     }
     required = ["ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time"]
@@ -129,16 +126,51 @@ def _headers(event_type: str, schema: str | None) -> JsonObject:
         # What PAKN sends is complete; who writes to PAKN may leave out what is not needed to understand a record.
         properties["ce_dataschema"] = {"const": schema}
         required = list(properties)
-    return {"type": "object", "required": required, "properties": properties}
+    described = "PAKN sends these headers and no others." if schema else _OTHERS_HEADERS
+    return {"type": "object", "description": described, "required": required, "properties": properties}
 
 
+_SERVERS: JsonObject = {
+    "local": {
+        "host": "localhost:9092",
+        "protocol": "kafka",
+        "description": "A Kafka on the developer's own machine: `make up` starts one, says its address, and asks for no login.",
+    },
+    "deployment": {
+        "host": "kafka.example:9093",
+        "protocol": "kafka-secure",
+        "description": "A deployment's Kafka. Its operator gives you the address, a user and a password, and says whether it wants "
+        "TLS. Which logins there are, and which topics each may read and write, are settings of that Kafka and not of PAKN, "
+        "which checks no login of its own: a topic's name says who has written it.",
+        "security": [{"$ref": "#/components/securitySchemes/login"}],
+    },
+}
+_LOGIN: JsonObject = {
+    "type": "plain",
+    "description": "SASL/PLAIN, the mechanism by which PAKN logs in itself (PAKN_KAFKA__SECURITY_PROTOCOL, PAKN_KAFKA__USERNAME, "
+    "PAKN_KAFKA__PASSWORD); the operator may offer others",
+}
+_SUBJECT = (
+    "the feedback id. Of a refusal that knows of no feedback: the id that its sender gave the record, "
+    "or `topic/partition/offset` of a record without a readable id"
+)
+_CAUSATION_ID = (
+    "what brought this event about (an extension attribute of PAKN's): the `ce_id` of a record, as its sender gave it, or "
+    "`topic/partition/offset` of a record without a readable id. Of what a sender did by HTTP or through a portal: an id that "
+    "intake gave the request or the record, the same in all events of it. Of what time alone brought about, or a corrected "
+    "calendar or rule set: the `clock_id`."
+)
+_OTHERS_HEADERS = (
+    "Other headers may be sent, such as the extension attributes `ce_traceparent` and `ce_tracestate` or a `traceparent`: they "
+    "are passed over, and appear in no event of PAKN's."
+)
 _DEAD_LETTER: JsonObject = {
     "name": "DeadLetter",
     "title": "DeadLetter",
     "summary": "A record that could not be handled, byte for byte, with the reason in the headers.",
     "headers": {
         "type": "object",
-        "required": ["reason", "reason-text", "origin"],
+        "required": ["reason", "reason-text", "origin", "content-type"],
         "properties": {
             "reason": {
                 "type": "string",
@@ -146,6 +178,8 @@ _DEAD_LETTER: JsonObject = {
             },
             "reason-text": {"type": "string", "description": "what is wrong, in words"},
             "origin": {"type": "string", "description": "topic/partition/offset of the record"},
+            "content-type": {"const": dead_letters.CONTENT_TYPE},
+            "value-left-out": {"type": "string", "description": "how many bytes the value had, where a letter cannot hold it"},
         },
         "additionalProperties": {"type": "string", "description": "each header of the record, as original-<name>"},
     },

@@ -15,7 +15,6 @@ JsonObject = dict[str, Any]
 # Keywords that say something to the reader and nothing to a validator, and the definitions, which stand at their $ref.
 _WORDS = frozenset({"title", "description", "examples", "$id", "$schema", "$defs"})
 _UNIONS = ("anyOf", "oneOf")
-_OF_UNIONS = frozenset({*_UNIONS, "discriminator"})
 # What `false` as a schema means: no value is valid.
 _NOTHING: JsonObject = {"not": {}}
 # When the new limit takes all that the old one took; a limit that goes away always does.
@@ -55,9 +54,6 @@ def _rules(schema: JsonObject) -> JsonObject:
                     found[key] = [rules(variant, inside) for variant in value]
                 case "required" | "enum":
                     found[key] = sorted(value, key=repr)
-                case "discriminator":
-                    # Its mapping repeats what the variants say.
-                    found[key] = value["propertyName"]
                 case _ if key not in _WORDS and key != "$ref":
                     # What an unknown keyword refers to may have changed under the same name.
                     found[key] = [value, definitions] if "$ref" in repr(value) else value
@@ -107,7 +103,7 @@ def _narrowed(old: JsonObject, new: JsonObject, at: str) -> Iterator[str]:
     if "default" in old and old["default"] != new.get("default"):
         # Whoever left the field out would now say something else.
         yield _was(f"{at}/default", old["default"], new.get("default"))
-    if not _OF_UNIONS.isdisjoint({*old, *new}):
+    if not {*old, *new}.isdisjoint(_UNIONS):
         yield from _narrowed_union(old, new, at)
         return
     yield from _narrowed_values(old, new, at)
@@ -143,12 +139,12 @@ def _narrowed_values(old: JsonObject, new: JsonObject, at: str) -> Iterator[str]
 
 def _narrowed_union(old: JsonObject, new: JsonObject, at: str) -> Iterator[str]:
     """The same where one of the two is a union: each variant of the old one must find one that takes all that it takes."""
-    tag = new.get("discriminator")
     variants = _variants(new)
+    tag = _tag_name(variants)
     tags = [_tag(variant, tag) for variant in variants]
     if "oneOf" in new and (None in tags or len({*tags}) < len(tags)):
         # What two variants take is refused, so a wider one may refuse more.
-        yield f"{at}/oneOf: its variants are not told apart by a discriminator"
+        yield f"{at}/oneOf: its variants are not told apart by a required constant"
         return
     for number, variant in enumerate(_variants(old)):
         own = _tag(variant, tag)
@@ -164,10 +160,19 @@ def _narrowed_union(old: JsonObject, new: JsonObject, at: str) -> Iterator[str]:
 
 def _variants(schema: JsonObject) -> list[JsonObject]:
     union = next((key for key in _UNIONS if key in schema), None)
-    beside = {key: value for key, value in schema.items() if key not in (union, "discriminator", "default")}
+    beside = {key: value for key, value in schema.items() if key not in (union, "default")}
     if union is None:
         return [beside]
     return [beside | (row if beside.keys().isdisjoint(row) else {"allOf": [row]}) for row in schema[union]]
+
+
+def _tag_name(variants: list[JsonObject]) -> str | None:
+    """The field that every variant requires with a constant of its own, such as `action`; none where there is no such field."""
+    for name in variants[0].get("required", ()):
+        tags = [_tag(variant, name) if name in variant.get("required", ()) else None for variant in variants]
+        if None not in tags and len({*tags}) == len(tags):
+            return str(name)
+    return None
 
 
 def _tag(variant: JsonObject, name: str | None) -> str | None:

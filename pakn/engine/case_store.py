@@ -17,7 +17,7 @@ from pymongo.errors import BulkWriteError
 from pakn.engine.mongo import Collection, Document, duplicates
 from schemas import Fact
 
-_KEPT_AS_IS = ("id", "type", "schema", "source", "cause", "data")
+_KEPT_AS_IS = ("id", "type", "schema", "source", "data")
 
 
 @dataclass(slots=True)
@@ -36,11 +36,13 @@ class Change:
 
 def history_entry(cause: str, facts: Sequence[Fact]) -> Document:
     """What `history` keeps of one decision: the id of the event that caused it, and the facts as they were published."""
-    rows = [
-        {name: getattr(fact, name) for name in _KEPT_AS_IS} | {"time": fact.time.isoformat(), "topics": list(fact.topics)}
-        for fact in facts
-    ]
-    return {"cause": cause, "facts": rows}
+    return {"cause": cause, "facts": [_row(fact, cause) for fact in facts]}
+
+
+def _row(fact: Fact, cause: str) -> Document:
+    row = {name: getattr(fact, name) for name in _KEPT_AS_IS} | {"time": fact.time.isoformat(), "topics": list(fact.topics)}
+    own = {"cause": fact.cause if fact.cause != cause else "", "causation": fact.causation}
+    return row | {name: text for name, text in own.items() if text}
 
 
 def newest(kept: Sequence[Document], added: Sequence[Document], most: int) -> list[Document]:
@@ -68,6 +70,8 @@ def facts_of(case_id: str, entry: Document) -> list[Fact]:
             subject=case_id,
             time=datetime.fromisoformat(row["time"]),
             topics=tuple(row["topics"]),
+            cause=row.get("cause", entry["cause"]),
+            causation=row.get("causation", ""),
             **{name: row[name] for name in _KEPT_AS_IS},
         )
         for row in entry["facts"]

@@ -15,6 +15,7 @@ from pakn.engine.kafka import Record
 from pakn.errors import GiveUp
 from schemas import topics
 
+CONTENT_TYPE = "application/octet-stream"  # The bytes may be anything; `original-content-type` says what their sender said.
 _TOGETHER = 1024 * 1024  # bytes of letters that are sent at once
 _MOST_HEADERS, _LONGEST_HEADER = 50, 2000  # headers are copied as text, which may be three times as long
 
@@ -30,6 +31,7 @@ def _headers(record: Record, reason: GiveUp) -> dict[str, str]:
         # Validation messages may quote what a citizen wrote; the value itself is in the record, which is kept anyway.
         "reason-text": str(reason)[:_LONGEST_HEADER],
         "origin": origin(record),
+        "content-type": CONTENT_TYPE,
     }
     for key, value in islice(record.headers, _MOST_HEADERS):
         text = value[:_LONGEST_HEADER].decode(errors="replace") if value is not None else ""

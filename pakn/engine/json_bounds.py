@@ -2,8 +2,8 @@
 
 from pakn.engine.kafka import MAX_RECORD_BYTES
 
-# Lawful texts have a third of it if they consist of commas. 8 MB of `[],[],` take a gigabyte and five seconds to read.
-MAX_MARKS = 60_000
+# A lawful text has 20,000 if it consists of commas. 8 MB of `[],[],` take a gigabyte and five seconds to read.
+MAX_MARKS = 25_000
 
 
 def why_too_large(document: bytes | None) -> str:

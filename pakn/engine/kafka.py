@@ -22,7 +22,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext
 
 from pakn import metrics
-from pakn.engine import tolerant_records
+from pakn.engine import tolerant_records, turns_of_partitions
 from pakn.errors import describe
 from pakn.settings import KafkaSettings, Settings
 from schemas import Fact
@@ -62,6 +62,7 @@ def _security(settings: KafkaSettings) -> BaseSecurity | None:
 def make_broker(settings: Settings, service: ServiceName) -> KafkaBroker:
     """A broker that is not connected yet. Its producer is idempotent, so retries inside the client keep the order."""
     tolerant_records.install()
+    turns_of_partitions.install()
     return KafkaBroker(
         settings.kafka.bootstrap.split(","),
         client_id=f"{settings.namespace}-{service}",
@@ -73,6 +74,8 @@ def make_broker(settings: Settings, service: ServiceName) -> KafkaBroker:
         # Longer than the longest turn: a cancelled handler would leave a batch half done for the next owner.
         graceful_timeout=settings.retry_seconds + 5,
         security=_security(settings.kafka),
+        # The library would send a header `correlation_id` with each record, another one at each repetition.
+        id_generator=str,
         logger=None,
     )
 
@@ -234,8 +237,6 @@ async def publish(broker: KafkaBroker, namespace: str, facts: Sequence[Fact]) ->
             topic_name(namespace, topic),
             key=fact.subject.encode(),
             headers=fact.headers(),
-            # The library would make up another id at each repetition, and a repeated fact is the same to the byte.
-            correlation_id=fact.id,
             no_confirm=True,
         )
         for fact in facts
@@ -276,6 +277,7 @@ def make_consumer(settings: KafkaSettings, **options: Any) -> AIOKafkaConsumer:
     `options` are aiokafka's.
     """
     tolerant_records.install()
+    turns_of_partitions.install()
     safe = {"auto_offset_reset": "earliest", "enable_auto_commit": False, "isolation_level": "read_committed"}
     return AIOKafkaConsumer(**client_options(settings) | safe | options)
 

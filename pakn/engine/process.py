@@ -18,14 +18,14 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import ResponseHeader
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ControllerRouterHandler, Guard
-from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pymongo.errors import PyMongoError
 
+from pakn import metrics
 from pakn.engine import kafka, mongo, problems, watchdog
 from pakn.engine.http_protocol import server_config
 from pakn.engine.isolation import Isolation
 from pakn.engine.kafka import OnBatch
+from pakn.engine.problems import AnyRequest
 from pakn.engine.progress import Progress
 from pakn.engine.quarantine_store import QuarantineStore
 from pakn.engine.reachability import SERVER_ERRORS, Reachability
@@ -281,7 +281,9 @@ class Service:
             return Response(state, status_code=200 if ok else 503)
 
         @get("/metrics", include_in_schema=False, opt={NO_DATABASE: True}, sync_to_thread=False)
-        def exposition() -> Response[bytes]:
-            return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        def exposition(request: AnyRequest) -> Response[bytes]:
+            content, media_type = metrics.exposition(self.name, request.headers.get("Accept", ""))
+            # As a header, since the library would name the charset once more.
+            return Response(content, headers={"Content-Type": media_type})
 
         return [live, ready, exposition]

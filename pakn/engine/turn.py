@@ -4,12 +4,15 @@ After a crash before the commit Kafka delivers the batch again. A cause that sta
 its facts are published again with the same ids: nothing is lost, and a repeated fact has no second effect.
 """
 
+import asyncio
 import time
 from codecs import BOM_UTF8
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import stamina
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker, KafkaMessage
 from pydantic import ValidationError
@@ -29,6 +32,8 @@ from schemas.topics import TopicName
 from schemas.values import faults_of
 
 log = logger(__name__)
+SHARE_SECONDS = 2.0
+"""Of the processor, to read the records of one partition in a batch; then its others wait, and other parties have their turn."""
 
 
 async def _nothing_is_away(_error: BaseException | None) -> bool:
@@ -46,7 +51,7 @@ class Turn:
     `wanted` are the classes of the catalogue that the handler takes, by name, and `Tombstone`; others are skipped unread.
     A handler for two major versions of an event wants both: `FeedbackRated` and `FeedbackRatedV2`.
     `refuse` gives the answers that are published with dead letters, `explains` tells failures that come of a server that is
-    away, and `put_off` has records read again later, where a handler lets some wait.
+    away, and `put_off` has records read again later, where a handler lets some wait or a party's take too long to read.
     """
 
     settings: Settings
@@ -134,28 +139,19 @@ class Turn:
     async def _run(self, records: Sequence[Record]) -> list[Record]:
         """Everything but the commit; the records that wait, of which nothing was done."""
         started = time.monotonic()
-        batch: list[Received] = []
-        given_up: list[GivenUp] = []
-        for record in records:
-            try:
-                received = self.parse(record)
-            except GiveUp as fault:
-                # Its traceback leads back to this list: a circle, in which every record would stay until the collector comes.
-                given_up.append(GivenUp(record, fault.with_traceback(None)))
-            else:
-                if received is not None:
-                    batch.append(received)
+        batch, given_up, beyond_share = await self._parse_all(records)
         outcome = await self.handler.handle(batch) if batch else Outcome()
         failed = [received for received, why in outcome.given_up if why.reason == "unexpected"]
-        _, waiting = kafka.parted(records, [row.record for row in outcome.waiting])
+        _, waiting = kafka.parted(records, [*beyond_share, *(row.record for row in outcome.waiting)])
         batch = [received for received in batch if received.record not in waiting]
         went_well = len(batch) - len(outcome.given_up) - outcome.repeated
         self._fuse.check(went_well, [received.envelope.subject or received.envelope.id for received in failed])
         given_up = [row for row in given_up if row.record not in waiting]
         given_up += [GivenUp(received.record, reason, received) for received, reason in outcome.given_up]
-        facts = outcome.facts
-        if self.refuse:
-            facts = [*facts, *(fact for row in given_up for fact in self.refuse(row))]
+        facts = list(outcome.facts)
+        for row in given_up:
+            facts += self.refuse(row) if self.refuse else ()
+            await asyncio.sleep(0)
         await kafka.publish(self.broker, self.settings.namespace, facts)
         await self._dead_letters(given_up)
         for received in batch:
@@ -164,6 +160,31 @@ class Turn:
             metrics.events_consumed.labels("any", "repeated").inc(outcome.repeated)
         metrics.turn_seconds.observe(time.monotonic() - started)
         return waiting
+
+    async def _parse_all(self, records: Sequence[Record]) -> tuple[list[Received], list[GivenUp], list[Record]]:
+        """What is wanted of these records, what cannot be read, and those whose partition has had its share of the time."""
+        batch: list[Received] = []
+        given_up: list[GivenUp] = []
+        beyond_share: list[Record] = []
+        taken: defaultdict[TopicPartition, float] = defaultdict(float)
+        for record in records:
+            partition = kafka.partition_of(record)
+            if self.put_off and taken[partition] > SHARE_SECONDS:
+                beyond_share.append(record)
+                continue
+            began = time.thread_time()
+            try:
+                received = self.parse(record)
+            except GiveUp as fault:
+                # Its traceback leads back to this list: a circle, in which every record would stay until the collector comes.
+                given_up.append(GivenUp(record, fault.with_traceback(None)))
+            else:
+                if received is not None:
+                    batch.append(received)
+            taken[partition] += time.thread_time() - began
+            # Requests and the heartbeat of the consumer have their turn, however long the records take.
+            await asyncio.sleep(0)
+        return batch, given_up, beyond_share
 
     def parse(self, record: Record) -> Received | None:
         """Read a record; none when its event is not wanted here. Raises GiveUp when it cannot be read."""
@@ -186,8 +207,11 @@ class Turn:
             # Some programs of Windows write a byte order mark before their JSON.
             event = model.model_validate_json((data or b"").removeprefix(BOM_UTF8))
         except ValidationError as error:
-            raise GiveUp("invalid", faults=tuple(faults_of(error, "data", model.tags))) from None
-        return Received(envelope, event, topic, record.partition, record.offset, appended_at(record), record)
+            faults = tuple(faults_of(error, "data", model.tags))
+        else:
+            return Received(envelope, event, topic, record.partition, record.offset, appended_at(record), record)
+        # Raised out here: the library's error would be its context, and stay with all its thousands of lines.
+        raise GiveUp("invalid", faults=faults)
 
     @staticmethod
     def _tombstone(record: Record, topic: TopicName) -> Received:

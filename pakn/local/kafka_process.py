@@ -68,27 +68,29 @@ def locked_jars(lock: Path = PROJECT / "jgo.lock.toml") -> dict[str, tuple[str, 
     return {dep["artifactId"]: (dep["version"], dep["sha256"]) for dep in content["dependencies"]}
 
 
-def fetch_jars(tools: Path, say: Callable[[str], None]) -> Path:
-    """The folder of Kafka's jars under `tools`, fetched from Maven Central the first time and compared with the lock file.
+def fetch_jars(tools: Path, say: Callable[[str], None], lock: Path = PROJECT / "jgo.lock.toml") -> Path:
+    """The folder of the jars that `lock` names, Kafka's own by default, under `tools`.
 
-    Raises `CannotStart` when they cannot be fetched or differ from what is locked.
+    They are fetched from Maven Central the first time and compared with the lock file. Raises `CannotStart` when they cannot be
+    fetched or differ from what is locked.
     """
-    lock = PROJECT / "jgo.lock.toml"
     if not lock.exists():
         raise child_process.CannotStart("Kafka is started from a clone of the project only: set PAKN_KAFKA__BOOTSTRAP.")
-    folder = tools / f"kafka-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    content = lock.read_bytes()
+    name = tomllib.loads(content.decode())["environment"]["name"]
+    folder = tools / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
     if folder.exists():
         return folder
-    say("Fetching Apache Kafka's jars from Maven Central (43 MB, once) ...")
+    say(f"Fetching the jars of {name} from Maven Central (once) ...")
     # Built beside and renamed when complete and checked: a fetch that was cut short is never taken for a whole one.
     tools.mkdir(exist_ok=True)
     part = tools / f"{folder.name}.{os.getpid()}"
     # A fetch that was cut short leaves halves of files in the resolver's own store, on which every later one would fail.
     store = tools / f"{part.name}.m2"
     options = ["--class-path-only", "--links", "copy", "--timeout", "60", "--cache-dir", str(part), "--repo-cache", str(store)]
-    done = child_process.run([sys.executable, "-m", "jgo", *options, "sync"], _FETCH_SECONDS, cwd=PROJECT)
+    done = child_process.run([sys.executable, "-m", "jgo", *options, "sync"], _FETCH_SECONDS, cwd=lock.parent)
     try:
-        _compare_with_lock(part, done.stdout + done.stderr)
+        _compare_with_lock(part, lock, done.stdout + done.stderr)
         with contextlib.suppress(OSError):  # Another launcher was faster: its folder holds the same jars.
             part.rename(folder)
     finally:
@@ -97,16 +99,21 @@ def fetch_jars(tools: Path, say: Callable[[str], None]) -> Path:
     return folder
 
 
-def _compare_with_lock(folder: Path, said: str) -> None:
+def class_path(jars: Path) -> str:
+    """All jars of a folder that `fetch_jars` made, as Java takes them."""
+    return os.pathsep.join([str(jars / "jars" / "*"), str(jars / "modules" / "*")])
+
+
+def _compare_with_lock(folder: Path, lock: Path, said: str) -> None:
     fetched = {path.name: path for path in folder.glob("*/*.jar")}
-    for artifact, (version, sha256) in locked_jars().items():
+    for artifact, (version, sha256) in locked_jars(lock).items():
         path = fetched.pop(f"{artifact}-{version}.jar", None)
         if path is None:
             raise child_process.CannotStart(f"{artifact} {version} could not be fetched; try again.\n{said[-2000:]}")
         if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-            raise child_process.CannotStart(f"{path.name} is not the file that jgo.lock.toml names: its sha256 differs.")
+            raise child_process.CannotStart(f"{path.name} is not the file that {lock.name} names: its sha256 differs.")
     if fetched:
-        raise child_process.CannotStart(f"Jars that jgo.lock.toml does not name: {', '.join(sorted(fetched))}.")
+        raise child_process.CannotStart(f"Jars that {lock.name} does not name: {', '.join(sorted(fetched))}.")
 
 
 class KafkaServer(child_process.ServerProcess):
@@ -123,7 +130,7 @@ class KafkaServer(child_process.ServerProcess):
         self._home, self._wanted_port, self._port = folder / "kafka-1-of-1", port, 0
         tiers = [] if speed else ["-XX:TieredStopAtLevel=1"]  # The quick compiler alone.
         options = ["-Xmx384m", "-XX:+UseSerialGC", *tiers, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-        self._run = [java, *options, "-cp", os.pathsep.join([str(jars / "jars" / "*"), str(jars / "modules" / "*")])]
+        self._run = [java, *options, "-cp", class_path(jars)]
 
     @property
     def address(self) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from pakn.packs.media_types import checked_media_type
+from schemas.portal_submission import MOST_FILES
 from schemas.values import DayOffKind, Moment, RuleName, Unit
 
 SenderField = Literal["name", "address", "phone", "email"]
@@ -38,7 +39,7 @@ class SenderFields(Part):
 
 
 class Attachments(Part):
-    max_files: Positive
+    max_files: Annotated[Positive, Field(le=MOST_FILES)]
     max_bytes: Positive
     media_types: tuple[MediaType, ...]
     # Images are kept as they were sent, with the place and the device that they name, and not their picture alone.

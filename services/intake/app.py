@@ -67,7 +67,7 @@ def build_app(
     intake = settings.intake
     limits = UploadLimits(intake.uploads, intake.upload_seconds, intake.silent_seconds, networks(intake.unlimited_networks))
     scanner = Scanner(settings.intake.clamd) if settings.intake.clamd else None
-    images = Images()
+    images = Images(pack.header.attachments.max_bytes)
     inspection = Inspection(pack, files, images, scanner, service.progress.excuse)
     # The files of requests say nothing of a consumer that hangs.
     asked_inspection = Inspection(pack, asked_files, images, scanner)
@@ -137,7 +137,7 @@ def build_app(
     service.build(
         prepare,
         jobs,
-        [*routes.feedback(api), *routes.reference(Lists(pack, settings, secret_key))],
+        [*routes.feedback(api), *routes.reference(Lists(pack, settings, secret_key)), openapi.asyncapi],
         openapi_config=openapi.config(),
         guards=[rate_limits.guard],
         after_exception=[rate_limits.note_failure],
@@ -145,5 +145,5 @@ def build_app(
         type_encoders={BaseModel: lambda model: model.model_dump(mode="json", exclude_none=True)},
     )
     if service.answers:
-        openapi.add_schemas(service.app)
+        openapi.complete(service.app)
     return service

@@ -14,7 +14,7 @@ import schemas
 from pakn.packs.load import Pack
 from pakn.packs.models import Category
 from schemas import Fact, topics
-from schemas.composed import nfc
+from schemas.composed import is_certainly_longer, nfc
 from schemas.portal_submission import Sender, Submission
 from schemas.values import Attachment, Channel, Fault, faults_of
 from services.intake.feedback import SOURCE, Feedback, Recorded, SenderDetails
@@ -74,6 +74,7 @@ class Arrival:
     model: type[Submission] = Submission
     files: Sequence[File] = ()
     portal: str | None = None
+    network: str = ""
     reference: str | None = None
     sent_at: datetime | None = None
     faults: Sequence[Fault] = ()
@@ -128,14 +129,9 @@ def confirmation_token(key: str, feedback_id: str) -> str:
     return hmac.new(key.encode(), f"confirm/{feedback_id}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def address_digest(key: str, email: str) -> str:
-    """By what a confirmed address is known again: without the key it tells nothing of the address."""
-    return hmac.new(key.encode(), f"address/{email.strip().lower()}".encode(), hashlib.sha256).hexdigest()
-
-
 def find_category(pack: Pack, name: str) -> Category | None:
     """The category with this id, or with this name in another system's words (its aliases)."""
-    name = nfc(name).strip()
+    name = "" if is_certainly_longer(name, 1000) else nfc(name).strip()
     return next((category for category in pack.categories if category.id == name or name in category.aliases), None)
 
 
@@ -171,7 +167,7 @@ def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(field=f"sender.{required}", code="missing", message="is required here and missing")
     for field, limit in (("title", header.title_max), ("content", header.content_max)):
         value = values.get(field)
-        if isinstance(value, str) and len(nfc(value).strip()) > limit:
+        if isinstance(value, str) and (is_certainly_longer(value, limit) or len(nfc(value).strip()) > limit):
             yield Fault(field=field, code="too_long", message=f"has more than {limit} characters; shorten it")
     levels = tuple(row.id for row in header.levels)
     for field, allowed in {"language": header.languages, "province": header.provinces, "level": levels}.items():
@@ -205,12 +201,12 @@ def local_day(pack: Pack, moment: datetime) -> str:
     return moment.astimezone(ZoneInfo(pack.header.timezone)).strftime("%Y%m%d")
 
 
-def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | None = None, confirmed: bool = False) -> Feedback:
+def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | None = None) -> Feedback:
     """The feedback that a draft becomes, with the facts to publish.
 
     A class that is outside the procedure is registered too, as not accepted, with the reason and the right channel:
-    the sender gets a code and a letter, and nothing is lost. `confirmed`: somebody showed earlier that the mail address is
-    his; otherwise `token` confirms it, unless the portal vouches for its users.
+    the sender gets a code and a letter, and nothing is lost. `token` confirms his mail address, unless the portal vouches for
+    its users.
     """
     arrival, submission, category = draft.arrival, draft.submission, draft.category
     portal = pack.portal(arrival.portal)
@@ -247,7 +243,7 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
         title=submission.title,
         language=draft.language,
         lookup_secret=secret,
-        verified=confirmed or (portal is not None and portal.verified_contacts),
+        verified=portal is not None and portal.verified_contacts,
         confirmation_token=token,
         **submission.sender.model_dump(),
     )

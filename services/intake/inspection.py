@@ -1,6 +1,5 @@
 """What is done with the files of a request once they are there: each is looked into, scanned, and images are written anew."""
 
-import asyncio
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from pakn.packs.media_types import media_type_of
 from schemas.values import Fault
 from services.intake import attachments, domain
 from services.intake.domain import File
+from services.intake.fair_turns import FairTurns
 from services.intake.files import content, images, names
 from services.intake.files.scanner import NOT_CHECKED, Scanner, ScannerAway
 from services.intake.files.verdict import Refusal
@@ -62,11 +62,12 @@ class Inspection:
         self._pictures = pictures
         self._scanner = scanner
         self._goes_on = goes_on
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns = FairTurns(_AT_ONCE)
 
-    async def inspect(self, files: Sequence[File], feedback_id: str) -> Inspected:
-        """What to keep of the files of this feedback. May be repeated. Raises PyMongoError, and ScannerAway.
+    async def inspect(self, files: Sequence[File], feedback_id: str, party: str = "") -> Inspected:
+        """What to keep of the files of this feedback, which wait for one of each other `party` at most, each time.
 
+        May be repeated. Raises PyMongoError, and ScannerAway.
         A picture that was written anew is stored under an id of its own (`attachments.picture_id`).
         """
         found = Inspected([], [*attachments.check(self._pack, files)])
@@ -76,7 +77,7 @@ class Inspection:
             kept: File | Refusal = file
             # Where there are too many files, none of them is worth the work.
             if field not in faulty and "attachments" not in faulty:
-                async with self._turns:
+                async with self._turns.turn(party):
                     kept = await self._look_into(file, feedback_id)
                 self._goes_on()
             if isinstance(kept, Refusal):

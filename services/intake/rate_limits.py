@@ -31,12 +31,18 @@ _PATIENCE_SECONDS: Final = 0.7
 # What the operations of the API count as. An agency's look is counted too: its tokens could be guessed.
 COUNTED: Final[dict[str, What]] = {
     "submitFeedback": "submissions",
+    "submitFeedbackWithFiles": "submissions",
     "supplementFeedback": "submissions",
+    "supplementFeedbackWithFiles": "submissions",
     "lookUpFeedback": "look_ups",
     "rateReply": "look_ups",
     "confirmAddress": "look_ups",
     "readSender": "look_ups",
     "readAttachment": "look_ups",
+    "listCategories": "look_ups",
+    "listAgencies": "look_ups",
+    "readLimits": "look_ups",
+    "readPortal": "look_ups",
 }
 # A code that nobody has, a secret or a token that is wrong: what somebody sees who guesses.
 _WRONG: Final = frozenset({"unknown-code", "wrong-secret", "wrong-token", "token-refused"})

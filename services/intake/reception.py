@@ -26,8 +26,8 @@ from services.intake.registration import Registration
 log = logger(__name__)
 # `Registrar.register` where a group is at hand, `GroupCommit.register` where others come in at the same time.
 Register = Callable[[Sequence[Draft]], Awaitable[list[Registration]]]
-# `Inspection.inspect`: what is to be kept of the files of the feedback with this id.
-Inspect = Callable[[Sequence[File], str], Awaitable[Inspected]]
+# `Inspection.inspect`: what is to be kept of the files of the feedback with this id, which a portal or a network has sent.
+Inspect = Callable[[Sequence[File], str, str], Awaitable[Inspected]]
 # `FileStore.keep`: stores a file of the feedback with this id.
 Keep = Callable[[File, str], Awaitable[None]]
 
@@ -131,7 +131,7 @@ class Reception:
 
     async def _prepare(self, arrival: Arrival) -> Draft | Refused | Failed | Waits:
         try:
-            inspected = await self._inspect(arrival.files, arrival.feedback_id)
+            inspected = await self._inspect(arrival.files, arrival.feedback_id, arrival.portal or arrival.network)
             found = check(self._pack, arrival, inspected)
             if not isinstance(found, Draft):
                 return Refused(found)

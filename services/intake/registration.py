@@ -74,20 +74,14 @@ class Registrar:
     async def _registered(self, drafts: Sequence[Draft]) -> list[Feedback]:
         days = [domain.local_day(self._pack, draft.submitted_at) for draft in drafts]
         next_number = {day: await self._store.take_numbers(day, count) for day, count in Counter(days).items()}
-        digests = [self._digest(draft) for draft in drafts]
-        confirmed = await self._store.confirmed({digest for digest in digests if digest})
         made: list[Feedback] = []
-        for draft, day, digest in zip(drafts, days, digests, strict=True):
+        for draft, day in zip(drafts, days, strict=True):
             code = f"{self._pack.header.code_prefix}.{day}.{next_number[day]:04d}"
             next_number[day] += 1
             secret = domain.lookup_secret(self._secret_key, draft.arrival.feedback_id)
             token = domain.confirmation_token(self._secret_key, draft.arrival.feedback_id)
-            made.append(domain.register(self._pack, draft, code, secret, token=token, confirmed=digest in confirmed))
+            made.append(domain.register(self._pack, draft, code, secret, token=token))
         return made
-
-    def _digest(self, draft: Draft) -> str | None:
-        email = draft.submission.sender.email
-        return domain.address_digest(self._secret_key, email) if email else None
 
 
 class GroupCommit:

@@ -70,30 +70,29 @@ class SenderActs:
         return await self._amend(feedback, act_id, rating(feedback, act_id, act.satisfied, self._time.now()))
 
     async def confirm(self, feedback: Feedback, secret_key: str) -> Taken:
-        """Note that the mail address is the sender's: letters of this feedback, and of his next ones, carry its words.
+        """Note that the mail address is the sender's: letters of this feedback carry its words from now on.
+
+        It says nothing of the next feedback with this address, which anybody may send.
 
         The contact is published anew, since its topic keeps only the last record of a feedback. What has been erased stays so.
         """
-        email, act_id = feedback.sender.email, schemas.derived_id(feedback.id, "confirmation")
-        if not email:
+        act_id = schemas.derived_id(feedback.id, "confirmation")
+        if not feedback.sender.email:
             return "not_now"
+        if feedback.has_recorded(act_id):
+            return "taken"
         now = self._time.now()
-        if not feedback.has_recorded(act_id):
-            contact = schemas.ContactRecorded(
-                feedback_id=feedback.id,
-                code=feedback.code,
-                title=feedback.title or None,
-                language=feedback.language,
-                lookup_secret=domain.lookup_secret(secret_key, feedback.id),
-                verified=True,
-                **feedback.sender.model_dump(),
-            )
-            # An act of the sender's or of an officer's at this moment gives way: following the link again does it.
-            made = Amendment(_fact(feedback, act_id, contact, now, topics.CONTACTS), {})
-            if await self._amend(feedback, act_id, made) == "not_now":
-                return "not_now"
-        await self._store.confirm(domain.address_digest(secret_key, email), feedback.id, now)
-        return "taken"
+        contact = schemas.ContactRecorded(
+            feedback_id=feedback.id,
+            code=feedback.code,
+            title=feedback.title or None,
+            language=feedback.language,
+            lookup_secret=domain.lookup_secret(secret_key, feedback.id),
+            verified=True,
+            **feedback.sender.model_dump(),
+        )
+        # An act of the sender's or of an officer's at this moment gives way: following the link again does it.
+        return await self._amend(feedback, act_id, Amendment(_fact(feedback, act_id, contact, now, topics.CONTACTS), {}))
 
     async def _amend(self, feedback: Feedback, act_id: str, made: Amendment) -> Taken:
         seq = self._outbox.take_places(1)

@@ -91,7 +91,6 @@ class IntakeStore:
         self._marks = database["outbox_marks"]
         self._looks = database["looks"]
         self._erasures = database["erasures"]
-        self._confirmed = database["confirmed_addresses"]
 
     async def prepare(self) -> None:
         """Create the indexes that are missing."""
@@ -99,7 +98,6 @@ class IntakeStore:
         await self._feedbacks.create_index([("place.instance", 1), ("place.seq", 1)])
         await self._feedbacks.create_index([("portal", 1), ("reference", 1)])
         await self._looks.create_index("feedback_id")
-        await self._confirmed.create_index("feedback_id")
 
     async def take_numbers(self, day: str, count: int) -> int:
         """Reserve `count` numbers of a day and return the first; gaps stay where a submission was then not stored.
@@ -219,7 +217,6 @@ class IntakeStore:
             update["$set"] |= {"title": "", "content": "", "attachments": [], "supplements": []}
             update["$unset"] = {"where": "", "named_unit": ""}
         await self._feedbacks.update_one({"_id": feedback_id}, update)
-        await self._confirmed.delete_many({"feedback_id": feedback_id})
 
     async def erasures(self, now: datetime) -> list[Erasure]:
         """The feedbacks whose tombstones are due at `now` (machine time)."""
@@ -233,17 +230,6 @@ class IntakeStore:
             await self._erasures.delete_one(same)
         else:
             await self._erasures.update_one(same, {"$set": {"sent": erasure.sent + 1, "next_at": next_at}})
-
-    async def confirm(self, digest: str, feedback_id: str, now: datetime) -> None:
-        """Keep that an address, known by its digest, was confirmed by a letter about this feedback; erasing it forgets that."""
-        values = {"$setOnInsert": {"feedback_id": feedback_id, "at": now}}
-        await self._confirmed.update_one({"_id": digest}, values, upsert=True)
-
-    async def confirmed(self, digests: Iterable[str]) -> set[str]:
-        """Those of the digests whose address was confirmed. One query, and none without digests."""
-        wanted = list(digests)
-        rows = await self._confirmed.find({"_id": {"$in": wanted}}, {"_id": 1}).to_list(None) if wanted else []
-        return {row["_id"] for row in rows}
 
     async def amend(
         self, feedback: Feedback, fields: Mapping[str, Any], recorded: Recorded, place: OutboxPlace | None = None

@@ -1,5 +1,6 @@
 """Puts notify together: the only file of this service that picks concrete classes."""
 
+import secrets
 import uuid
 from functools import partial
 from typing import Final
@@ -48,7 +49,7 @@ def build_app(
     composer = Composer(pack, settings.smtp.sender, settings.intake.public_url)
     pool = Pool(settings.smtp, settings.notify.lease_seconds * _PART_OF_LEASE)
     mailer = Mailer(store, composer, transport or pool, settings.notify, settings.smtp.sender, time, lambda: uuid.uuid4().hex)
-    handler = LetterHandler(store, pack.letters, composer.version, time.machine)
+    handler = LetterHandler(store, pack.letters, composer.version, time.machine, lambda: secrets.token_hex(16))
     wanted = domain.wanted(pack.letters) | {Tombstone.__name__}
     explains = service.reachability.explains
     turn = Turn(settings, NAME, service.broker, handler, wanted, service.progress.note, explains=explains)

@@ -66,7 +66,7 @@ async def list_letters(settings: Settings, state: Pending = "uncertain") -> list
         rows = await NotifyStore(database).in_state(state, 1000)
     return [
         {"id": row["_id"], "code": row["code"], "moment": row["moment"], "since": row["settled_at"].isoformat()}
-        | {"message_id": message_id(row["_id"], settings.smtp.sender), "reason": row["reason"]}
+        | {"message_id": message_id(row["_id"], row["token"], settings.smtp.sender), "reason": row["reason"]}
         for row in rows
     ]
 

@@ -4,6 +4,7 @@ A letter's id is derived from its fact, so a batch that comes again inserts noth
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from pakn.engine.received import Outcome, Received, Tombstone
@@ -19,12 +20,15 @@ log = logger(__name__)
 class LetterHandler:
     """Decides, then saves. It publishes no facts: what becomes of a letter is known only after it was sent."""
 
-    def __init__(self, store: NotifyStore, letters: Letters, version: str, now: Callable[[], datetime]) -> None:
-        """`version` is that of the pack's templates; `now` gives the machine's time."""
+    def __init__(
+        self, store: NotifyStore, letters: Letters, version: str, now: Callable[[], datetime], new_token: Callable[[], str]
+    ) -> None:
+        """`version` is that of the pack's templates; `now` gives the machine's time, and `new_token` what nobody guesses."""
         self._store = store
         self._letters = letters
         self._version = version
         self._now = now
+        self._new_token = new_token
 
     async def handle(self, batch: Sequence[Received]) -> Outcome:
         """Safe to repeat with the same batch. Raises PyMongoError if the database cannot be written."""
@@ -46,7 +50,7 @@ class LetterHandler:
         cases = await self._case_news(followed)
         # Cases are saved first, so that a released letter finds what it waited for.
         await self._store.save_cases(cases)
-        letters = [letter for _, _, news in followed for letter in news.letters]
+        letters = [replace(letter, token=self._new_token()) for _, _, news in followed for letter in news.letters]
         starts = [(letter, domain.start(letter, cases.get(letter.feedback_id, ({}, []))[0])) for letter in letters]
         released = dict.fromkeys(feedback_id for feedback_id, _, news in followed if news.releases)
         outcome.repeated = await self._store.save_letters(starts, released, now)

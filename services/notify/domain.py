@@ -27,8 +27,8 @@ from schemas import (
     derived_id,
     fact,
 )
+from schemas.day_count import DayCount
 from schemas.notification_failed import Undelivered
-from schemas.values import DayCount
 
 SOURCE = "/pakn/notify"
 CONTACT_WAIT = timedelta(days=3)
@@ -100,6 +100,7 @@ class Case:
 class Letter:
     """A letter as it was decided, on an event of the CloudEvents type `event_type` with the JSON values `event`.
 
+    `token` is random, and nobody has it but who has the letter.
     `created_at` is the machine's time, and `tried_since` that of the first try that came to nothing.
     """
 
@@ -114,6 +115,7 @@ class Letter:
     needs_deadline: bool
     template_version: str
     created_at: datetime
+    token: str = ""
     attempts: int = 0
     tried_since: datetime | None = None
 
@@ -280,12 +282,12 @@ def queue_anew(reason: str, next_try_at: datetime) -> Settlement:
     return Settlement("queued", reason, next_try_at=next_try_at, tried_since=None)
 
 
-def announcement(letter: Letter, state: Announced, reason: str, at: datetime, message_id: str) -> Fact:
+def announcement(letter: Letter, state: Announced, reason: str, at: datetime) -> Fact:
     """The fact of what became of a letter; the same letter and outcome give the same fact. `at` is legal time."""
     common = {"feedback_id": letter.feedback_id, "code": letter.code, "notification_id": letter.id, "moment": letter.moment}
     event: NotificationSent | NotificationFailed
     if state == "sent":
-        event = NotificationSent(**common, template_version=letter.template_version, message_id=message_id, sent_at=at)
+        event = NotificationSent(**common, template_version=letter.template_version, sent_at=at)
         discriminator = letter.id
     else:
         event = NotificationFailed(**common, outcome=state, reason=reason, failed_at=at)

@@ -22,7 +22,7 @@ from pakn.settings import NotifySettings
 from schemas import Fact
 from services.notify import domain
 from services.notify.channels.email import Attempt
-from services.notify.letters.compose import CannotCompose, Composer, message_id
+from services.notify.letters.compose import CannotCompose, Composer
 from services.notify.refusals import LONGEST_PAUSE, Answer, Refusals
 from services.notify.store import ANY_INSTANCE, NotifyStore
 
@@ -252,13 +252,7 @@ class Mailer:
         stale = self.time.machine() - _ANNOUNCED_BY_OTHERS_AFTER
         mine = [row for row in rows if row["announce"] in (self._instance, ANY_INSTANCE) or row["settled_at"] < stale]
         if mine:
-            facts = [
-                domain.announcement(
-                    row["letter"], row["state"], row["reason"], row["settled_legal"], message_id(row["_id"], self.sender)
-                )
-                for row in mine
-            ]
-            await publish(facts)
+            await publish([domain.announcement(row["letter"], row["state"], row["reason"], row["settled_legal"]) for row in mine])
             await self.store.announced(mine)
 
     async def count(self) -> None:

@@ -141,7 +141,7 @@ class NotifyStore:
                 break
             writes = []
             for letter_id, address, bound in left:
-                digest = _digest(address.lower())
+                digest = _digest(_mailbox(address))
                 room = [{"letters": letter_id}, {f"letters.{bound - 1}": {"$exists": False}}]
                 counted = {"$addToSet": {"letters": letter_id}, "$setOnInsert": {"expires_at": day_end}}
                 writes.append(UpdateOne({"_id": f"{digest}/{day_end:%Y%m%d}", "$or": room}, counted, upsert=True))
@@ -207,17 +207,17 @@ class NotifyStore:
 
     async def in_state(self, state: str, limit: int = 0) -> list[Document]:
         """Up to `limit` letters in a state, or all of them, the longest in it first: what a person needs to know of each."""
-        found = self._letters.find({"state": state}, {"code": 1, "moment": 1, "reason": 1, "settled_at": 1})
+        found = self._letters.find({"state": state}, {"code": 1, "moment": 1, "reason": 1, "settled_at": 1, "token": 1})
         rows: list[Document] = await found.sort("settled_at", 1).limit(limit).to_list(None)
         return rows
 
-    async def returned(self, letter_id: str, addresses: Iterable[str], *, now: datetime, legal: datetime) -> Return:
+    async def returned(self, letter_id: str, token: str, addresses: Iterable[str], *, now: datetime, legal: datetime) -> Return:
         """Record that a letter came back from its address, so that no other goes there.
 
-        Nothing changes when the letter is not out or is recorded already. It is unknown where it went to none of these addresses:
-        somebody else wrote that. A letter is "sending" until its whole group is handed over, and its bounce may be there before.
+        Nothing changes when it is not out or is recorded already. It is unknown where it has another token or went to none of these
+        addresses. It is "sending" until its whole group is handed over, and its bounce may be there before.
         """
-        letter = await self._letters.find_one({"_id": letter_id})
+        letter = await self._letters.find_one({"_id": letter_id, "token": token})
         if letter is None:
             return "unknown"
         case_id = letter["feedback_id"]
@@ -266,6 +266,12 @@ class NotifyStore:
 def _address(case: Case) -> str:
     """The address of a case in lower case; empty without one."""
     return ((case.contact.email if case.contact else None) or "").lower()
+
+
+def _mailbox(address: str) -> str:
+    """By what an address counts for the bound of a day: without what large mail services pass over in it, a `+tag` and points."""
+    account, _, domain = address.lower().rpartition("@")
+    return f"{account.partition('+')[0].replace('.', '')}@{domain}"
 
 
 def _digest(address: str) -> str:

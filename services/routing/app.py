@@ -33,7 +33,7 @@ def build_app(settings: Settings, role: Role | None = None, *, time: LegalTime |
     decisions = Decisions(pack, time)
     handler = CaseHandler(store.cases, decisions.decide, read, write, case_id, cause_id, forwardings)
     note, explains = service.progress.note, service.reachability.explains
-    turn = Turn(settings, NAME, service.broker, handler, WANTED, note, decisions.refuse, explains)
+    turn = Turn(settings, NAME, service.broker, handler, WANTED, note, decisions.refuse, explains, service.isolation.put_off)
     agencies = pack.agencies_not_ended(time.now().date())
     wanted = topics.read_by(NAME, [agency.id for agency in agencies], ())
     service.subscribe(wanted, turn.on_message)

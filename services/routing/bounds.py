@@ -20,7 +20,7 @@ ENDING = frozenset({"reply", "send_back", "publish", "refuse"})
 
 def size(facts: Sequence[Fact], cause: str) -> int:
     """The bytes by which a decision makes its case longer, without the fixed part of each fact."""
-    return sum(len(fact.data.encode()) + len(fact.cause.encode()) for fact in facts) + len(cause.encode())
+    return sum(len(fact.data.encode()) + len(fact.causation.encode()) for fact in facts) + len(cause.encode())
 
 
 def is_crowded(acts: int, used_bytes: int) -> bool:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
+import schemas
 from schemas import FeedbackSubmitted, MatterRecorded
 from schemas.states import CaseState
 from schemas.values import Attachment, RecordPlace
@@ -17,9 +18,10 @@ class EarlyMatter(BaseModel, frozen=True, extra="ignore"):
 
 
 class Forwarding(BaseModel, frozen=True, extra="ignore"):
-    """What the matter was forwarded to the agency in charge for: the event behind it, and when."""
+    """What the matter was forwarded to the agency in charge for: the event behind it, by which readers know it, and when."""
 
     cause: str
+    causation: str
     at: datetime
 
 
@@ -57,3 +59,8 @@ class Cause:
     time: datetime
     action_id: str = ""
     place: RecordPlace | None = None
+
+    @property
+    def known_as(self) -> str:
+        """By which readers know it: the id in its record, or the place of a record whose id cannot be read."""
+        return schemas.shown_id(self.action_id, self.place.text) if self.place else self.id

@@ -65,7 +65,7 @@ class Decisions:
                 decided = domain.take_matter(decided, known.matter)
         if decided != case:
             at = max((fact.time for fact in facts), default=received.envelope.time)
-            decided = domain.forwarded(case, decided, cause_id(received), at)
+            decided = domain.forwarded(case, decided, cause_id(received), received.envelope.id, at)
             times = [fact.time for fact in facts] + ([decided.happened_at] if decided.happened_at else [])
             decided = decided.model_copy(update={"happened_at": max(times, default=None)})
             decided = domain.counted(decided, facts, cause_id(received))

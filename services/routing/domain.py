@@ -95,11 +95,14 @@ def forget_matter(case: Case) -> Case:
     return case.model_copy(update={"matter": None, "forwarding": None})
 
 
-def forwarded(former: Case | None, case: Case, cause: str, at: datetime) -> Case:
-    """The case, whose matter goes to the agency in charge if either is new. `cause` is the event that made it so, at `at`."""
+def forwarded(former: Case | None, case: Case, cause: str, causation: str, at: datetime) -> Case:
+    """The case, whose matter goes to the agency in charge if either is new.
+
+    `cause` is the event that made it so at `at`, and `causation` its id in its record.
+    """
     if case.matter is None or (former is not None and (former.agency, former.matter) == (case.agency, case.matter)):
         return case
-    return case.model_copy(update={"forwarding": Forwarding(cause=cause, at=in_milliseconds(at))})
+    return case.model_copy(update={"forwarding": Forwarding(cause=cause, causation=causation, at=in_milliseconds(at))})
 
 
 def forwardings(case: Case | EarlyMatter) -> list[Fact]:
@@ -114,7 +117,13 @@ def forwardings(case: Case | EarlyMatter) -> list[Fact]:
     event = schemas.MatterForwarded.model_validate(said | {"agency": case.agency, "forwarded_at": at})
     return [
         schemas.fact(
-            event, cause=cause, subject=event.feedback_id, time=at, source=SOURCE, topics=(topics.assignments(case.agency),)
+            event,
+            cause=cause,
+            causation=case.forwarding.causation,
+            subject=event.feedback_id,
+            time=at,
+            source=SOURCE,
+            topics=(topics.assignments(case.agency),),
         )
     ]
 
@@ -186,7 +195,8 @@ def refusal(cause: Cause, action: str, feedback_id: str | None, agency: str, fau
     return schemas.fact(
         event,
         cause=cause.id,
-        subject=feedback_id or cause.id,
+        causation=cause.known_as,
+        subject=feedback_id or cause.known_as,
         time=cause.time,
         source=SOURCE,
         topics=(topics.assignments(agency),),
@@ -198,7 +208,8 @@ def _on_day(pack: Pack, agency: str, cause: Cause) -> str:
 
 
 def _fact(event: schemas.Event, case: Case, cause: Cause, to: tuple[str, ...] = (topics.FEEDBACK,)) -> Fact:
-    return schemas.fact(event, cause=cause.id, subject=case.feedback.feedback_id, time=cause.time, source=SOURCE, topics=to)
+    subject = case.feedback.feedback_id
+    return schemas.fact(event, cause=cause.id, causation=cause.known_as, subject=subject, time=cause.time, source=SOURCE, topics=to)
 
 
 def _assigned(pack: Pack, case: Case, previous: str | None, rule: str, reason: str, cause: Cause) -> Fact:

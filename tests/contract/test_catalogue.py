@@ -22,7 +22,8 @@ from schemas import topics
 FOLDER = files.FOLDER
 MODELS = {model.__name__: model for model in schemas.CATALOGUE.values()}
 EXAMPLES = {name: json.loads((FOLDER / "examples" / f"{name}.json").read_text()) for name in MODELS}
-NOT_EVENTS = {"__init__", "addresses", "composed", "envelope", "matter", "portal_act", "states", "topics", "values"}
+NOT_EVENTS = {"__init__", "addresses", "composed", "day_count", "envelope", "matter", "portal_act", "states", "topics", "values"}
+RECORDS = {path.stem.removeprefix("record-"): json.loads(path.read_text()) for path in (FOLDER / "examples").glob("record-*.json")}
 # What a portal or an agency sends is refused with every fault named, so that a misspelt field is not lost in silence.
 STRICT = {"PortalSubmission", "PortalSupplement", "PortalRating", "ReplyFile", "AgencyAction"}
 PERSONAL = {"name", "full_name", "sender", "phone", "email", "address", "contact", "lookup_secret", "confirmation_token"}
@@ -72,8 +73,9 @@ def test_written_files_say_what_the_code_does() -> None:
 
 def test_no_file_of_the_contracts_is_left_over() -> None:
     """An event that is renamed would leave its example behind, and somebody would program against it."""
-    events = {path.name for path in (FOLDER / "examples").iterdir() if not path.name.startswith("record-")}
-    assert events == {f"{name}.json" for name in MODELS}
+    names = {path.stem for path in (FOLDER / "examples").iterdir()}
+    assert names == {*MODELS} | {f"record-{name}" for name in RECORDS}
+    assert {name.partition("-")[0] for name in RECORDS} <= set(MODELS)
 
 
 @every_event
@@ -186,6 +188,27 @@ def test_the_golden_record_is_what_the_code_writes() -> None:
     )
     assert fact.headers() == headers
     assert json.loads(fact.data) == record["value"] == EXAMPLES["FeedbackSubmitted"]
+
+
+def test_each_message_that_others_write_has_a_whole_record_as_example() -> None:
+    """A newcomer copied one action's data, and had to guess the headers and the other seven."""
+    shown: dict[str, list[Any]] = {name: [] for name, model in MODELS.items() if model.written_by == "others"}
+    for title, record in sorted(RECORDS.items()):
+        name = title.partition("-")[0]
+        read(name, record["value"])
+        assert valid(schema_of(name), record["value"])
+        envelope = schemas.parse_envelope((key, text.encode()) for key, text in record["headers"].items())
+        assert envelope.type == MODELS[name].type_name()
+        assert name in topics.EVENTS[topics.TopicName.parse(record["topic"]).family]
+        shown.setdefault(name, []).append(record["value"])
+    for name, values in shown.items():
+        assert EXAMPLES[name] in values
+        assert {value["action"] for value in values if "action" in value} == MODELS[name].tags
+    document = json.loads((FOLDER / "asyncapi.json").read_text())
+    for name, values in shown.items():
+        message = document["components"]["messages"][name]
+        assert [example["payload"] for example in message["examples"]] == values
+        assert all(valid(message["headers"], example["headers"]) for example in message["examples"])
 
 
 @pytest.mark.parametrize("name", sorted(topics.LIFECYCLE_EVENTS))

@@ -8,7 +8,7 @@ import pytest
 
 from pakn.contracts import files
 from schemas.portal_submission import Submission
-from services.intake import domain, shown
+from services.intake import domain, rate_limits, shown
 from services.intake.feedback import Feedback, Step
 from tests.support.examples import FOLDER, clock_change, example
 from tests.support.packs import VN
@@ -55,7 +55,8 @@ def test_every_operation_has_a_name_and_describes_its_refusals() -> None:
     """Generated clients take their methods from operation ids; what is not described, they cannot read."""
     operations = [operation for path in files.openapi()["paths"].values() for operation in path.values()]
     assert {operation["operationId"] for operation in operations} == {
-        "submitFeedback", "lookUpFeedback", "supplementFeedback", "rateReply", "confirmAddress", "readSender", "readAttachment",
+        "submitFeedback", "submitFeedbackWithFiles", "lookUpFeedback", "supplementFeedback", "supplementFeedbackWithFiles",
+        "rateReply", "confirmAddress", "readSender", "readAttachment",
         "listCategories", "listAgencies", "readLimits", "readPortal",
     }  # fmt: skip
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
@@ -63,7 +64,7 @@ def test_every_operation_has_a_name_and_describes_its_refusals() -> None:
         refusals = {status: answer["content"] for status, answer in operation["responses"].items() if status >= "400"}
         assert {"400", "429", "503"} <= set(refusals)
         assert all(content == problem for content in refusals.values())
-        if operation["operationId"] in ("submitFeedback", "supplementFeedback", "rateReply"):
+        if operation["operationId"].startswith(("submit", "supplement", "rate")):
             assert "Idempotency-Key" in {parameter["name"] for parameter in operation["parameters"]}
 
 
@@ -73,3 +74,33 @@ def test_schemas_of_the_document_are_as_exact_as_what_is_checked() -> None:
     assert "pattern" in components["Registered"]["properties"]["code"]
     assert components["Submission"]["additionalProperties"] is False
     assert "errors" in components["ProblemDocument"]["required"]
+
+
+def operations() -> dict[str, Any]:
+    return {operation["operationId"]: operation for path in files.openapi()["paths"].values() for operation in path.values()}
+
+
+def test_no_operation_escapes_the_limits_of_a_network() -> None:
+    """Limits go by the names of operations: one that is added without its limit could be asked without end."""
+    assert set(rate_limits.COUNTED) == set(operations())
+
+
+def test_headers_on_which_a_client_acts_are_declared() -> None:
+    """A generated client hands out declared headers only: where to look, and when to come back."""
+    for name, operation in operations().items():
+        for status, answer in operation["responses"].items():
+            declared = {key for key, header in answer.get("headers", {}).items() if header["required"]}
+            assert ("Retry-After" in declared) == (status in ("429", "503"))
+            assert ("WWW-Authenticate" in declared) == (status == "401")
+            assert ("Location" in declared) == (name.startswith("submit") and status in ("200", "201"))
+            assert ("Cache-Control" in declared) == (status < "300" or status == "304")
+
+
+def test_a_default_makes_no_field_required_for_a_sender_and_each_for_a_reader() -> None:
+    """TypeScript's generators make a field with a default one that must be sent; answers leave nothing out that has one."""
+    made = files.openapi()["components"]["schemas"]
+    assert '"default":' not in json.dumps(made)
+    assert made["Submission"]["required"] == ["category", "title", "content"]
+    assert "scanned" in made["Attachment"]["required"]
+    assert "state" in made["SupplementTaken"]["required"]
+    assert "null" not in json.dumps([made[name] for name in ("Registered", "ShownFeedback", "ShownSender", "TimelineEntry")])

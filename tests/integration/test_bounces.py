@@ -45,11 +45,13 @@ async def test_no_further_letter_goes_to_an_address_from_which_one_came_back(
 @pytest.mark.parametrize(
     ("address", "message_id", "action"),
     [
-        ("a@example.org", "<00000000-0000-0000-0000-000000000000@pakn.example>", "failed"),
+        ("a@example.org", "<00000000-0000-0000-0000-000000000000.{token}@pakn.example>", "failed"),
+        ("a@example.org", "<{letter}.00000000000000000000000000000000@pakn.example>", "failed"),
+        ("a@example.org", "<{letter}@pakn.example>", "failed"),
         ("other@example.org", None, "failed"),
         ("a@example.org", None, "delayed"),
     ],
-    ids=["of no letter of ours", "of another address", "a delay"],
+    ids=["of no letter of ours", "with another token", "without a token", "of another address", "a delay"],
 )
 async def test_what_proves_nothing_stops_no_letter(
     notify: Notify, server: MailServer, tmp_path: Path, address: str, message_id: str | None, action: str
@@ -57,7 +59,10 @@ async def test_what_proves_nothing_stops_no_letter(
     await notify.take(contact(), submitted())
     await notify.tick()
     (sent,) = server.message_ids()
-    await notify.collect_bounces(bounced(tmp_path / "mbox", address, message_id or sent, action))
+    letter, _, token = sent.strip("<>").partition("@")[0].partition(".")
+    await notify.collect_bounces(
+        bounced(tmp_path / "mbox", address, (message_id or sent).format(letter=letter, token=token), action)
+    )
     await notify.take(contact(2), submitted(2))
     await notify.tick()
     assert await notify.states() == ["sent", "sent"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus_client import REGISTRY
 
+from pakn import metrics
 from pakn.settings import IntakeSettings
 from tests.integration.conftest import MakeSystem
 from tests.integration.test_intake_http import PDF, PNG, ask, form
@@ -59,7 +59,8 @@ class Sender:
 
 def refused(reason: str) -> float:
     """How many uploads this process has counted as refused for this reason."""
-    return REGISTRY.get_sample_value("pakn_uploads_refused_total", {"reason": reason}) or 0
+    samples = [sample for family in metrics.uploads_refused.collect() for sample in family.samples]
+    return sum(sample.value for sample in samples if sample.labels == {"reason": reason})
 
 
 async def test_more_forms_than_are_taken_at_once_are_told_to_come_again(small: System) -> None:

@@ -17,7 +17,8 @@ async def test_a_letter_goes_out_once_and_is_announced_once(notify: Notify, serv
     await notify.tick()
     await notify.tick()
     (row,) = await notify.letters()
-    assert server.message_ids() == [f"<{row['_id']}@pakn.example>"]
+    assert server.message_ids() == [f"<{row['_id']}.{row['token']}@pakn.example>"]
+    assert len(row["token"]) == 32, "128 bits are guessed by nobody"
     assert (row["state"], row["announce"]) == ("sent", None)
     (fact,) = notify.facts
     assert (fact.name, fact.subject) == ("NotificationSent", case_id(1))

@@ -93,9 +93,9 @@ def test_every_program_that_a_page_shows_is_the_file_that_it_names() -> None:
     shown = [
         (page.parent / path, code)
         for page, text in PAGES.items()
-        for path, code in re.findall(r"^<!-- file: (\S+) -->\n```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        for path, code in re.findall(r"^<!-- file: (\S+) -->\n```\w+\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     ]
-    assert len(shown) == sum(language == "python" for language, _ in BLOCKS) > 2
+    assert len(shown) == sum(language in ("python", "js", "java") for language, _ in BLOCKS) > 2
     assert [file.name for file, code in shown if code not in file.read_text()] == []
     assert set(re.findall(r"docs/examples/\w+\.\w+", CODE)) == {f"docs/examples/{f.name}" for f in ROOT.glob("docs/examples/*.*")}
 

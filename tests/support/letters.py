@@ -9,7 +9,7 @@ from typing import Any
 
 import schemas
 from pakn.packs.load import Pack
-from schemas.values import DayCount, UnusualDay
+from schemas.day_count import DayCount, UnusualDay
 from services.notify import domain
 from services.notify.letters.compose import Composer, template_version
 from tests.support.examples import example
@@ -58,6 +58,7 @@ def letter(pack: Pack, moment: str, **changes: Any) -> domain.Letter:
         agency=event.get("agency") or event.get("refused_by"),
         needs_deadline=False,
         template_version=template_version(pack),
+        token="0123456789abcdef" * 2,
         created_at=NOW,
     )
 

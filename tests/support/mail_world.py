@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import secrets
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -126,7 +127,9 @@ class Notify:
         self.database = mongo.database(self.client, settings.namespace, "notify")
         self.store = NotifyStore(self.database)
         self.composer = Composer(VN, self.settings.smtp.sender, "https://pakn.example")
-        self.handler = LetterHandler(self.store, VN.letters, self.composer.version, self.time.machine)
+        self.handler = LetterHandler(
+            self.store, VN.letters, self.composer.version, self.time.machine, lambda: secrets.token_hex(16)
+        )
         self.pools: list[Pool] = []
         self.mailer = self.new_mailer()
 

@@ -93,7 +93,7 @@ def _place(rung: Rung) -> tuple[int, int]:
 def facts(law: Law, case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
     """The facts about a clock that corrections have changed; none if its day and rule set stay."""
     if before.due_at is None or after.due_at is None:
-        yield from changed(case, [runs(law, after)], reason(before, after), after.last_event_at, _cause(after))
+        yield from changed(case, [runs(law, after)], reason(before, after), after.last_event_at, _cause(after), after.id)
         return
     if after.due_at == before.due_at and after.rule_set == before.rule_set:
         return
@@ -113,8 +113,8 @@ def facts(law: Law, case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
             "moved_at": after.last_event_at,
         }
     )
-    yield clock_fact(case, after, moved, after.last_event_at, _cause(after))
-    yield from withdrawn(case, before, after, _cause(after), reason(before, after))
+    yield clock_fact(case, after, moved, after.last_event_at, _cause(after), causation=after.id)
+    yield from withdrawn(case, before, after, _cause(after), reason(before, after), after.id)
 
 
 def reason(before: Clock, after: Clock) -> MoveReason:
@@ -122,14 +122,14 @@ def reason(before: Clock, after: Clock) -> MoveReason:
     return "calendar" if before.law_version[1:] == after.law_version[1:] else "rule_set"
 
 
-def withdrawn(case: Case, before: Clock, after: Clock, cause: str, why: WithdrawalReason) -> Iterator[Fact]:
+def withdrawn(case: Case, before: Clock, after: Clock, cause: str, why: WithdrawalReason, causation: str = "") -> Iterator[Fact]:
     """The fact that takes an overdue back, if the clock was overdue and is not any more."""
     if after.overdue or not before.overdue:
         return
     event = schemas.OverdueWithdrawn.model_validate(
         about(case, after) | last_day(after) | {"withdrawn_at": after.last_event_at, "reason": why}
     )
-    yield clock_fact(case, after, event, after.last_event_at, cause, discriminator=after.id)
+    yield clock_fact(case, after, event, after.last_event_at, cause, discriminator=after.id, causation=causation)
 
 
 def _cause(clock: Clock) -> str:

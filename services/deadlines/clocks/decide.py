@@ -205,4 +205,4 @@ def _rung_fact(law: Law, case: Case, clock: Clock, rung: Rung) -> Fact:
     else:
         event = schemas.FeedbackOverdue(**fields, times=rung.number)
     cause = f"{clock.id}/{rung.kind}/{rung.number}" + (f"/{clock.ladder_restarts}" if clock.ladder_restarts else "")
-    return clock_fact(case, clock, event, rung.at, cause)
+    return clock_fact(case, clock, event, rung.at, cause, causation=clock.id)

@@ -40,12 +40,17 @@ def last_day(clock: Clock) -> dict[str, Any]:
     return {"due_at": clock.due_at, "due_date": clock.due_date, "count": clock.count}
 
 
-def clock_fact(case: Case, clock: Clock, event: Event, at: datetime, cause: str, *, discriminator: str = "") -> Fact:
-    """An event about one clock as a fact of the lifecycle topic and of the agency's topic."""
-    return _fact(case, event, at, cause, (topics.FEEDBACK, topics.assignments(clock.agency)), discriminator)
+def clock_fact(
+    case: Case, clock: Clock, event: Event, at: datetime, cause: str, *, discriminator: str = "", causation: str = ""
+) -> Fact:
+    """An event about one clock as a fact of the lifecycle topic and of the agency's topic.
+
+    `causation` is the clock's id where `cause` is no event but the clock's own running.
+    """
+    return _fact(case, event, at, cause, (topics.FEEDBACK, topics.assignments(clock.agency)), discriminator, causation)
 
 
-def _fact(case: Case, event: Event, at: datetime, cause: str, to: tuple[str, ...], discriminator: str) -> Fact:
+def _fact(case: Case, event: Event, at: datetime, cause: str, to: tuple[str, ...], discriminator: str, causation: str) -> Fact:
     return schemas.fact(
         event,
         cause=cause,
@@ -54,6 +59,7 @@ def _fact(case: Case, event: Event, at: datetime, cause: str, to: tuple[str, ...
         source="/pakn/deadlines",
         topics=to,
         discriminator=discriminator,
+        causation=causation,
     )
 
 
@@ -75,9 +81,12 @@ def cancelled(clock: Clock) -> Change:
     return ClockCancelled.model_validate(which(clock))
 
 
-def changed(case: Case, changes: Sequence[Change], reason: Moment | MoveReason, at: datetime, cause: str) -> list[Fact]:
+def changed(
+    case: Case, changes: Sequence[Change], reason: Moment | MoveReason, at: datetime, cause: str, causation: str = ""
+) -> list[Fact]:
     """The one fact of what a cause has done to the clocks of a case; none if it has done nothing.
 
+    `causation` is the clock's id where `cause` is no event.
     The fact of the lifecycle topic has an id by its cause alone. Where the clocks are those of several agencies, a fact of its
     own tells each agency of its clocks.
     """
@@ -86,11 +95,11 @@ def changed(case: Case, changes: Sequence[Change], reason: Moment | MoveReason, 
     agencies = sorted({change.agency for change in changes})
     event = _changed(case, changes, reason, at)
     if len(agencies) == 1:
-        return [_fact(case, event, at, cause, (topics.FEEDBACK, topics.assignments(agencies[0])), "")]
-    facts = [_fact(case, event, at, cause, (topics.FEEDBACK,), "")]
+        return [_fact(case, event, at, cause, (topics.FEEDBACK, topics.assignments(agencies[0])), "", causation)]
+    facts = [_fact(case, event, at, cause, (topics.FEEDBACK,), "", causation)]
     for agency in agencies:
         own = _changed(case, [change for change in changes if change.agency == agency], reason, at)
-        facts.append(_fact(case, own, at, cause, (topics.assignments(agency),), agency))
+        facts.append(_fact(case, own, at, cause, (topics.assignments(agency),), agency, causation))
     return facts
 
 

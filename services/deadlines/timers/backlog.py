@@ -18,6 +18,8 @@ from pakn.settings import Settings
 from schemas import topics
 from schemas.topics import TopicName
 
+MOST_UNREAD = 1000
+"""Actions of an agency for which the cases of all others wait as well: what routing has read within seconds."""
 _ANSWER_SECONDS = 20
 _LOOK_MS = 500
 
@@ -35,8 +37,8 @@ class Backlog:
         self._read_until: datetime | None = None
         self._waiting_now: frozenset[str] = frozenset()
         self.waiting_agencies: frozenset[str] = frozenset()
-        """The agencies whose actions are not all read up to `read_until`: some are in quarantine or in an open transaction, or were
-        until now."""
+        """The agencies whose actions are not all read up to `read_until`: some are in quarantine or in an open transaction, or are
+        more than MOST_UNREAD, or were until now."""
         # Behind what routing has committed: up to where no record is, and from where one is, so that each is looked at once.
         self._no_record_before: dict[TopicPartition, int] = {}
         self._record_at: dict[TopicPartition, int] = {}
@@ -44,8 +46,8 @@ class Backlog:
     async def read_until(self, now: datetime) -> datetime | None:
         """The latest instant, `now` or earlier, up to which routing has made facts of every action; none before the first.
 
-        An agency whose actions are in quarantine, or in a transaction that is open, holds up its own cases only: it is one of
-        `waiting_agencies` then.
+        An agency whose actions are in quarantine, in a transaction that is open, or more than MOST_UNREAD holds up its own cases
+        only: it is one of `waiting_agencies` then.
         Raises KafkaError or TimeoutError when Kafka does not answer.
         """
         async with asyncio.timeout(_ANSWER_SECONDS):
@@ -96,6 +98,9 @@ class Backlog:
         # Records that age or an operator has removed are no more to be read.
         for partition, beginning in (await consumer.beginning_offsets(behind)).items():
             read[partition] = max(read[partition], beginning, self._no_record_before.get(partition, 0))
+        many = {partition for partition in behind if ends[partition] - read[partition] > MOST_UNREAD}
+        self._waiting_now |= {_agency(partition) for partition in many}
+        read |= {partition: ends[partition] for partition in many}
         behind = [partition for partition in behind if read[partition] < ends[partition]]
         await self._pass_over_markers({partition: read[partition] for partition in behind})
         return read | {partition: max(read[partition], self._no_record_before.get(partition, 0)) for partition in behind}

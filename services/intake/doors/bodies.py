@@ -1,6 +1,7 @@
 """What a request by HTTP holds: JSON, or a form with the same JSON and files. Read from the stream, and bounded as it comes."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -17,6 +18,8 @@ from services.intake.doors.form_parts import file_name
 
 MAX_JSON_BYTES = 1024 * 1024
 MAX_PARTS = 50
+# The parts of a list, as clients for PHP and Ruby and some for JavaScript name them.
+_OF_A_LIST = re.compile(r"attachments\[[0-9]{0,3}\]")
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
 
@@ -106,7 +109,8 @@ class _Form:
         self._held = bytearray()
 
     def begin(self, part: MultipartSegment) -> None:
-        self._name, self._file_name, self._size, self._held = part.name, file_name(part), 0, bytearray()
+        name = "attachments" if _OF_A_LIST.fullmatch(part.name) else part.name
+        self._name, self._file_name, self._size, self._held = name, file_name(part), 0, bytearray()
 
     async def add(self, data: bytes) -> None:
         self._size += len(data)

@@ -9,7 +9,9 @@ from email.utils import collapse_rfc2231_value
 from multipart import MultipartSegment  # type: ignore[import-untyped]
 
 _EXTENDED = re.compile(r";\s*filename\*", re.IGNORECASE)
-_ENCODED_WORD = re.compile(r"=\?([^?*\s]+)[^?\s]*\?[bq]\?[^?\s]*\?=", re.IGNORECASE)
+_WORD = r"=\?([^?*\s]+)[^?\s]*\?[bq]\?[^?\s]*\?="
+_ENCODED_WORD = re.compile(_WORD, re.IGNORECASE)
+_ENCODED_WORDS = re.compile(rf"{_WORD}(?:\s+{_WORD})*", re.IGNORECASE)
 # Those that RFC 8187 knows. Python knows a hundred more; some make text that is none, and some unpack.
 _CHARSETS = {"utf-8", "iso-8859-1", "us-ascii"}
 
@@ -23,14 +25,20 @@ def file_name(part: MultipartSegment) -> str | None:
     name = _extended_name(header) if _EXTENDED.search(header) else None
     if name is None and part.filename is not None:
         name = _decoded(part.filename)
-    # Some clients send the whole path on the sender's machine, which is nobody's business.
-    return None if name is None else re.split(r"[/\\]", name)[-1]
+    if name is None:
+        return None
+    # Some clients send the whole path on the sender's machine, which is nobody's business. Halves of characters cannot be stored.
+    return re.split(r"[/\\]", name)[-1].encode("utf-8", "replace").decode()
 
 
 def _extended_name(header: str) -> str | None:
     message = Message()
     message["Content-Disposition"] = header
-    for key, value in message.get_params([], "content-disposition"):
+    try:
+        params = message.get_params([], "content-disposition")
+    except Exception:  # The parser raises whatever a crafted header brings about, such as TypeError.
+        return None
+    for key, value in params:
         if key.lower() != "filename" or not isinstance(value, tuple):
             continue
         charset, _, text = value
@@ -46,6 +54,7 @@ def _decoded(name: str) -> str:
     if not charsets or charsets - _CHARSETS:
         return name
     try:
-        return str(make_header(decode_header(name)))
+        # Decoded is only what was found here: the library also takes words for encoded that have spaces in them.
+        return _ENCODED_WORDS.sub(lambda words: str(make_header(decode_header(words[0]))), name)
     except (HeaderParseError, LookupError, UnicodeError):
         return name

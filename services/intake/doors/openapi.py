@@ -1,6 +1,6 @@
 """What of intake's OpenAPI document the signatures in `http.py` do not say: bodies, refusals, schemas as they are checked.
 
-The document is served at /schema/openapi.json and kept in schemas/openapi.json.
+The document is served at /schema/openapi.json and kept in schemas/openapi.json; that of the topics is served beside it.
 """
 
 import json
@@ -8,11 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-from litestar import Litestar
-from litestar.datastructures import ResponseHeader
+from litestar import Litestar, Response, get
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, OpenAPIResponse, Operation, SecurityScheme
+from litestar.openapi.spec import (
+    Components,
+    OpenAPIFormat,
+    OpenAPIHeader,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    Schema,
+    SecurityScheme,
+)
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -59,10 +68,6 @@ KnownTag = Annotated[
     str | None,
     HeaderParameter(name="If-None-Match", description="the ETag of the answer that is known already", schema_extra=_TEXT),
 ]
-CACHED = [
-    ResponseHeader(name="ETag", description="a strong tag of the content", documentation_only=True),
-    ResponseHeader(name="Cache-Control", description="for how long no new question is needed", documentation_only=True),
-]
 UNCHANGED = {304: ResponseSpec(None, generate_examples=False, description="The content has the tag in If-None-Match")}
 _PROBLEMS = {
     400: "Not JSON, a broken form, or a header that cannot be used",
@@ -89,22 +94,20 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
     }
 
 
-def _body(model: type[BaseModel], example: Any, *, files: bool) -> type[Operation]:
+def _json(model: type[BaseModel], example: Any) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}, "example": example}}
+
+
+def _form(name: str) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {"multipart/form-data": {"schema": schema}}
+
+
+def _body(content: dict[str, Any]) -> type[Operation]:
     """An operation with a body that its handler parses itself, so as to list every fault at once with its code.
 
-    JSON, or where files may come with it a form: the same JSON in the part `feedback`, files in `attachments`. The library
-    knows one kind of body for a handler.
+    The library knows one kind of body for a handler.
     """
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    content: dict[str, Any] = {"application/json": {"schema": schema, "example": example}}
-    if files:
-        attachments = {
-            "type": "array",
-            "items": {"type": "string", "format": "binary"},
-            "description": "number, size and types are limited by the pack; types are checked by content",
-        }
-        form = {"type": "object", "required": ["feedback"], "properties": {"feedback": schema, "attachments": attachments}}
-        content["multipart/form-data"] = {"schema": form, "encoding": {"feedback": {"contentType": "application/json"}}}
 
     @dataclass
     class WithBody(Operation):
@@ -114,14 +117,45 @@ def _body(model: type[BaseModel], example: Any, *, files: bool) -> type[Operatio
     return WithBody
 
 
-_SUBMISSION = json.loads((Path(schemas.__file__).parent / "examples" / "PortalSubmission.json").read_text())
+_SCHEMAS = Path(schemas.__file__).parent
+_SUBMISSION = json.loads((_SCHEMAS / "examples" / "PortalSubmission.json").read_text())
 _SUBMISSION = {name: value for name, value in _SUBMISSION.items() if name in Submission.model_fields and value is not None}
-SUBMISSION = _body(Submission, _SUBMISSION, files=True)
-SUPPLEMENT = _body(Supplement, {"content": "Cột đèn mang số 118, bên trái cổng trường."}, files=True)
-RATING = _body(Rating, {"satisfied": True}, files=False)
+_SUPPLEMENT = {"content": "Cột đèn mang số 118, bên trái cổng trường."}
+SUBMISSION = _body(_json(Submission, _SUBMISSION) | _form("SubmissionForm"))
+SUPPLEMENT = _body(_json(Supplement, _SUPPLEMENT) | _form("SupplementForm"))
+# Generators of clients take the first kind of body of an operation, so forms have operations of their own.
+SUBMISSION_WITH_FILES = _body(_form("SubmissionForm"))
+SUPPLEMENT_WITH_FILES = _body(_form("SupplementForm"))
+RATING = _body(_json(Rating, {"satisfied": True}))
+_SENT = (Submission, Supplement, Rating)
+_FORMS: dict[str, type[BaseModel]] = {"SubmissionForm": Submission, "SupplementForm": Supplement}
 _LISTS = (Categories, Agencies, Limits, ThisPortal)
-_ANSWERS = (AddressConfirmed, Registered, ShownFeedback, SupplementTaken, RatingTaken, ShownSender, ProblemDocument)
-_MODELS: tuple[type[BaseModel], ...] = (Submission, Supplement, Rating, *_LISTS, *_ANSWERS)
+_ANSWERS = (
+    AddressConfirmed, Registered, ShownFeedback, SupplementTaken, RatingTaken, ShownSender, ProblemDocument, *_LISTS,
+)  # fmt: skip
+_ALWAYS = {"Cache-Control": "no-store: answers hold secrets and what citizens wrote"}
+_LOCATION = {"Location": "the path at which the feedback is looked up"}
+_WAIT = {"Retry-After": "seconds until it is worth another try"}
+_CACHED = {"ETag": "a strong tag of the content", "Cache-Control": "for how long no new question is needed"}
+_OF_LISTS = ("listCategories", "listAgencies", "readLimits", "readPortal")
+# The headers of an answer, by operation and status or by status.
+_HEADERS: dict[tuple[str, str] | str, dict[str, str]] = {
+    **{(name, "200"): _CACHED for name in _OF_LISTS},
+    ("submitFeedback", "200"): _LOCATION,
+    ("submitFeedback", "201"): _LOCATION,
+    ("submitFeedbackWithFiles", "200"): _LOCATION,
+    ("submitFeedbackWithFiles", "201"): _LOCATION,
+    ("readAttachment", "200"): {
+        "Content-Disposition": "attachment, with the file's name as in RFC 6266",
+        "Content-Length": "bytes",
+        "X-Content-Type-Options": "nosniff",
+    },
+    "304": _CACHED,
+    "401": {"WWW-Authenticate": "Bearer"},
+    "429": _WAIT,
+    "503": _WAIT,
+}
+_NUMBERS = {"Content-Length", "Retry-After"}
 
 
 def config() -> OpenAPIConfig:
@@ -139,12 +173,71 @@ def config() -> OpenAPIConfig:
     )
 
 
-def add_schemas(app: Litestar) -> None:
-    """Put pydantic's own schemas in place of the library's, which lose patterns and defaults, and those of bodies beside them."""
-    _, made = models_json_schema([(model, "validation") for model in _MODELS], ref_template="#/components/schemas/{model}")
-    app.openapi_schema.components.schemas |= cast(Any, made["$defs"])
-    # The library keeps declared headers in a set, so that each process would write them in an order of its own.
+@get("/schema/asyncapi.json", include_in_schema=False, sync_to_thread=False)
+def asyncapi() -> Response[bytes]:
+    """The document of the topics, as it is released with this code."""
+    return Response((_SCHEMAS / "asyncapi.json").read_bytes(), media_type="application/vnd.aai.asyncapi+json")
+
+
+def complete(app: Litestar) -> None:
+    """Put pydantic's own schemas in place of the library's, which lose patterns, and add those of bodies, headers and files."""
+    for models, finish in ((_SENT, _as_sent), (_ANSWERS, _as_answered)):
+        _, made = models_json_schema([(model, "validation") for model in models], ref_template="#/components/schemas/{model}")
+        for schema in made["$defs"].values():
+            finish(schema)
+        app.openapi_schema.components.schemas |= cast(Any, made["$defs"])
+    app.openapi_schema.components.schemas |= {name: _form_schema(model) for name, model in _FORMS.items()}
     for path in (app.openapi_schema.paths or {}).values():
-        for answer in ((path.get and path.get.responses) or {}).values():
-            if isinstance(answer, OpenAPIResponse) and answer.headers:
-                answer.headers = dict(sorted(answer.headers.items()))
+        for operation in filter(None, (path.get, path.post)):
+            _declare_headers(operation)
+
+
+def _form_schema(model: type[BaseModel]) -> Any:
+    attachments = {
+        "type": "array",
+        "items": {"type": "string", "format": "binary"},
+        "description": "number, size and types are limited by the pack; types are checked by content",
+    }
+    # As text, since many generators take an object apart into parts of its own, or write it in their language's words.
+    feedback = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": {"$ref": f"#/components/schemas/{model.__name__}"},
+        "description": f"the JSON of a {model.__name__}",
+    }
+    properties = {"feedback": feedback, "attachments": attachments}
+    return {"type": "object", "required": ["feedback"], "properties": properties}
+
+
+def _as_sent(schema: dict[str, Any]) -> None:
+    """Say a field's default in words: a generator makes a field with a default one that every sender must fill in."""
+    for field in schema.get("properties", {}).values():
+        if field.pop("default", None) not in (None, {}):
+            field["description"] = "; ".join(filter(None, (field.get("description"), "the first of these when absent")))
+
+
+def _as_answered(schema: dict[str, Any]) -> None:
+    """Say what is always there and what is never null: what is not there is left out of an answer."""
+    for name, field in schema.get("properties", {}).items():
+        options = [option for option in field.get("anyOf", ()) if option != {"type": "null"}]
+        if "default" in field and field.pop("default") is not None:
+            schema["required"].append(name)
+        elif len(options) == 1:
+            del field["anyOf"]
+            field |= options[0]
+
+
+def _declare_headers(operation: Operation) -> None:
+    name = operation.operation_id or ""
+    for status, answer in (operation.responses or {}).items():
+        response = cast(OpenAPIResponse, answer)
+        words = (_ALWAYS if status < "300" else {}) | _HEADERS.get(status, {}) | _HEADERS.get((name, status), {})
+        response.headers = {key: _header(key, text) for key, text in words.items()} or None
+        if (name, status) == ("readAttachment", "200"):
+            file = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
+            response.content = {"application/octet-stream": OpenAPIMediaType(schema=file)}
+
+
+def _header(name: str, text: str) -> OpenAPIHeader:
+    kind = OpenAPIType.INTEGER if name in _NUMBERS else OpenAPIType.STRING
+    return OpenAPIHeader(schema=Schema(type=kind), description=text, required=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ValidationError
 
-from schemas.portal_submission import InlineFile
+from schemas.portal_submission import InlineFiles
 from schemas.values import SentTime
 
 _LONGEST_REFERENCE = 1000  # Longer ones are no references; the portal's topic would not take an answer with 9 MB.
@@ -17,7 +17,7 @@ class Outer(BaseModel):
 
     reference: Annotated[str, AfterValidator(lambda text: text[:_LONGEST_REFERENCE])] | None = None
     sent_at: SentTime | None = None
-    attachments: tuple[InlineFile, ...] = ()
+    attachments: InlineFiles = ()
 
 
 def read(raw: Mapping[str, Any]) -> Outer:

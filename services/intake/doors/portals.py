@@ -159,7 +159,7 @@ class IntakeHandler:
             schemas.fact(
                 event,
                 cause=cause,
-                subject=cause,
+                subject=schemas.shown_id(own_id, place_of(record).text),
                 time=now,
                 source=SOURCE,
                 topics=(topics.outbox(portal),),

@@ -21,14 +21,18 @@ def feedback(api: Api) -> list[ControllerRouterHandler]:
     shared: dict[str, Any] = {"tags": ["feedback"]}
     with_files: dict[str, Any] = shared | {"request_max_body_size": max_body}
     again = ResponseSpec(Registered, generate_examples=False, description="Registered before, by the same Idempotency-Key")
-    submit = post(
-        "/v1/feedback",
-        operation_id="submitFeedback",
-        operation_class=openapi.SUBMISSION,
-        response_description="Registered; Location says where to look it up",
-        responses={200: again, **openapi.problems(401, 408, 413, 415, 422)},
-        security=[{}, {"portal": []}],
-        **with_files,
+    submitting: dict[str, Any] = with_files | {
+        "response_description": "Registered; Location says where to look it up",
+        "responses": {200: again, **openapi.problems(401, 408, 413, 415, 422)},
+        "security": [{}, {"portal": []}],
+    }
+    submit = post("/v1/feedback", operation_id="submitFeedback", operation_class=openapi.SUBMISSION, **submitting)
+    submit_with_files = post(
+        "/v1/feedback/with-files",
+        operation_id="submitFeedbackWithFiles",
+        summary="Submit with files",
+        operation_class=openapi.SUBMISSION_WITH_FILES,
+        **submitting,
     )
     look_up = get(
         one,
@@ -38,14 +42,18 @@ def feedback(api: Api) -> list[ControllerRouterHandler]:
         responses=openapi.problems(403, 404),
         **shared,
     )
-    supplement = post(
-        f"{one}/supplements",
-        operation_id="supplementFeedback",
-        operation_class=openapi.SUPPLEMENT,
-        status_code=202,
-        response_description="Taken",
-        responses=openapi.problems(403, 404, 408, 409, 413, 415, 422),
-        **with_files,
+    supplementing: dict[str, Any] = with_files | {
+        "status_code": 202,
+        "response_description": "Taken",
+        "responses": openapi.problems(403, 404, 408, 409, 413, 415, 422),
+    }
+    supplement = post(f"{one}/supplements", operation_id="supplementFeedback", operation_class=openapi.SUPPLEMENT, **supplementing)
+    supplement_with_files = post(
+        f"{one}/supplements/with-files",
+        operation_id="supplementFeedbackWithFiles",
+        summary="Supplement with files",
+        operation_class=openapi.SUPPLEMENT_WITH_FILES,
+        **supplementing,
     )
     rate = post(
         f"{one}/rating",
@@ -81,7 +89,8 @@ def feedback(api: Api) -> list[ControllerRouterHandler]:
         responses=openapi.problems(403, 404, 409),
         **shared,
     )
-    routes = [submit(api.submit), look_up(api.look_up), supplement(api.supplement), rate(api.rate)]
+    forms = [submit_with_files(api.submit), supplement_with_files(api.supplement)]
+    routes = [submit(api.submit), look_up(api.look_up), supplement(api.supplement), rate(api.rate), *forms]
     return [*routes, confirm(api.confirm), sender(api.sender), attachment(api.attachment)]
 
 
@@ -99,7 +108,6 @@ def reference(lists: Lists) -> list[ControllerRouterHandler]:
             path,
             operation_id=name,
             response_description="Good for as long as Cache-Control says; then ask with If-None-Match",
-            response_headers=openapi.CACHED,
             responses=openapi.UNCHANGED | openapi.problems(*((401, 404) if more else ())),
             **shared,
             **more,

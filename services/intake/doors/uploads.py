@@ -23,6 +23,8 @@ from services.intake.files.scanner import ScannerAway
 from services.intake.rate_limits import Network, is_within, network_of
 
 log = logger(__name__)
+MAX_HELD_BYTES = 32 * 1024 * 1024
+"""Of bodies of JSON that are not whole yet, of all requests together; one network has half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,9 @@ class UploadLimits:
 class Upload:
     """One request's body, whose files are stored already. What is not claimed is removed when the request ends."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, network: str = "") -> None:
         self.body = body
+        self.network = network
         self.claimed: set[str] = set()
 
     def claim(self, attachments: Iterable[Attachment]) -> None:
@@ -94,6 +97,8 @@ class Uploads:
         self._new_id = new_id
         # The forms that are under way, by their network.
         self._under_way: Counter[Network | None] = Counter()
+        # The bytes of JSON that are held, by their network.
+        self._held: Counter[Network | None] = Counter()
 
     @asynccontextmanager
     async def receiving(self, request: AnyRequest, feedback_id: str, *, keep: bool = True) -> AsyncIterator[Upload]:
@@ -103,9 +108,10 @@ class Uploads:
         block that is no Problem leaves the files to the sweep, since nobody knows then whether a feedback has them.
         """
         if request.content_type[0] != "multipart/form-data":
-            yield Upload(await self._read(request, Files(None, self._rules, feedback_id, self._new_id)))
+            files = Files(None, self._rules, feedback_id, self._new_id)
+            yield Upload(await bodies.read(request.headers.get("Content-Type", ""), self._held_chunks(request), files))
             return
-        network = network_of(request.client.host if request.client else "")
+        network = _network(request)
         if not self._has_place(network):
             metrics.uploads_refused.labels("too_many").inc()
             detail = "As many files as can be taken at once are under way; send yours again in a few seconds."
@@ -114,7 +120,8 @@ class Uploads:
         try:
             files = Files(self._store if keep else None, self._rules, feedback_id, self._new_id)
             try:
-                upload = Upload(await self._read(request, files))
+                body = await bodies.read(request.headers.get("Content-Type", ""), self._chunks(request), files)
+                upload = Upload(body, str(network))
             except PyMongoError:  # To remove them would take the database too; the sweep does it.
                 raise
             except BaseException:  # The sender's end of the connection cancels too.
@@ -144,10 +151,25 @@ class Uploads:
 
     async def read_json(self, request: AnyRequest) -> bytes:
         """A body of JSON, not parsed. Raises Problem."""
-        return await bodies.read_json(self._chunks(request))
+        return await bodies.read_json(self._held_chunks(request))
 
-    async def _read(self, request: AnyRequest, files: Files) -> Body:
-        return await bodies.read(request.headers.get("Content-Type", ""), self._chunks(request), files)
+    async def _held_chunks(self, request: AnyRequest) -> AsyncIterator[bytes]:
+        """The chunks of a body that is held until it is whole. Raises Problem where too much is held, by all or by its network."""
+        network, taken = _network(request), 0
+        try:
+            async for chunk in self._chunks(request):
+                taken += len(chunk)
+                self._held[network] += len(chunk)
+                is_above_share = self._held[network] > MAX_HELD_BYTES // 2 and not is_within(network, self._limits.unlimited)
+                if is_above_share or self._held.total() > MAX_HELD_BYTES:
+                    metrics.uploads_refused.labels("too_many").inc()
+                    detail = "More bodies come in than can be held at once; send yours again in a few seconds."
+                    raise Problem(503, "too-many-uploads", detail, headers=retry_after())
+                yield chunk
+        finally:
+            self._held[network] -= taken
+            if not self._held[network]:
+                del self._held[network]
 
     async def _chunks(self, request: AnyRequest) -> AsyncIterator[bytes]:
         """The body as it comes, without empty chunks. Raises Problem for a sender who is too slow or goes away."""
@@ -176,3 +198,7 @@ class Uploads:
             await self._store.discard(file_ids)
         except PyMongoError as error:
             log.warning("files_left_to_the_sweep", error=type(error).__name__)
+
+
+def _network(request: AnyRequest) -> Network | None:
+    return network_of(request.client.host if request.client else "")

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 UNREADABLE: Final = 3
 TOO_MANY_PIXELS: Final = 4
+TOO_LARGE: Final = 5
 # Larger than what phones write by default; decoded and turned, such an image takes 240 MB.
 MAX_PIXELS: Final = 40_000_000
 
@@ -28,6 +29,14 @@ _MODES: Final = {
     "GIF": {"L", "P", "RGBA"},
     "WEBP": {"RGB", "RGBA"},
 }
+# How a picture is written: first as it is best or soonest done, then, if that makes it too large, smaller. Searching for the
+# shortest form of a PNG takes a quarter of a minute for pixels that are chosen for it.
+_WAYS: Final[dict[str, tuple[dict[str, int], ...]]] = {
+    "JPEG": ({"quality": 85}, {"quality": 60}),
+    "PNG": ({"compress_level": 1}, {"compress_level": 6}),
+    "GIF": ({},),
+    "WEBP": ({},),
+}
 # What the decoders raise on broken files.
 _BROKEN: Final = (
     OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, AttributeError, ArithmeticError, struct.error,
@@ -35,10 +44,10 @@ _BROKEN: Final = (
 )  # fmt: skip
 
 
-def rewrite(kind: str, content: bytes) -> bytes | int:
+def rewrite(kind: str, content: bytes, most: int) -> bytes | int:
     """The picture of an image, turned as its camera was held, written anew in the same format, or a status that says why not.
 
-    `kind` is the format by Pillow's name. Of an animation the first frame is kept.
+    `kind` is the format by Pillow's name, `most` how many bytes the picture may take. Of an animation the first frame is kept.
     """
     if kind == "JPEG" and content.count(_SCAN) > MAX_SCANS:
         return UNREADABLE
@@ -50,34 +59,31 @@ def rewrite(kind: str, content: bytes) -> bytes | int:
             # A photo whose metadata are broken is a photo all the same.
             with contextlib.suppress(*_BROKEN):
                 ImageOps.exif_transpose(image, in_place=True)
-            return _written(image, kind)
+            return _written(image, kind, most)
     except Image.DecompressionBombError:
         return TOO_MANY_PIXELS
     except _BROKEN:
         return UNREADABLE
 
 
-def _written(image: Image.Image, kind: str) -> bytes:
+def _written(image: Image.Image, kind: str, most: int) -> bytes | int:
     transparent = image.has_transparency_data and kind != "JPEG"
     wanted = "RGBA" if transparent else image.mode if image.mode in _MODES[kind] else "RGB"
     if transparent and image.mode == "LA" and kind == "PNG":
         wanted = "LA"
     picture: Image.Image = image if image.mode == wanted else image.convert(wanted)
     picture.info = {}
-    written = io.BytesIO()
-    if kind == "JPEG":
-        picture.save(written, kind, quality=85)
-    elif kind == "PNG":
-        # Searching for the shortest form takes a quarter of a minute for pixels that are chosen for it.
-        picture.save(written, kind, compress_level=1)
-    else:
-        picture.save(written, kind)
-    return written.getvalue()
+    for way in _WAYS[kind]:
+        written = io.BytesIO()
+        picture.save(written, kind, **way)
+        if written.tell() <= most:
+            return written.getvalue()
+    return TOO_LARGE
 
 
 def main() -> None:
-    """Decode once: the format is the argument."""
-    found = rewrite(sys.argv[1], sys.stdin.buffer.read())
+    """Decode once: the arguments are the format and how many bytes the picture may take."""
+    found = rewrite(sys.argv[1], sys.stdin.buffer.read(), int(sys.argv[2]))
     if isinstance(found, int):
         sys.exit(found)
     sys.stdout.buffer.write(found)

@@ -2,8 +2,8 @@
 
 It imports nothing of ours, and is to be run as a bounded child: anybody can write to the mailbox, and a crafted message holds the
 parser up or exhausts it. The domain of our Message-IDs is its argument. Each message comes as its length in four bytes (big
-endian) and its bytes. What came of it goes out as a line of JSON, before the next one is read: null, or the id of the letter and
-the addresses.
+endian) and its bytes. What came of it goes out as a line of JSON, before the next one is read: null, or the id and the token of
+the letter and the addresses.
 """
 
 import email
@@ -17,12 +17,14 @@ _CPU_SECONDS = 2.0
 
 
 def read(content: bytes, domain: str) -> tuple[str, list[str]] | None:
-    """The letter that a message says came back for good, and the addresses that the mail server names, in lower case.
+    """The letter (id, a point, token) that a message says came back for good, and the addresses that the mail server names.
 
-    None for anything else, and for a delay of which the server goes on trying. `domain` is that of our Message-IDs. Source: RFC
-    3464 (delivery status notifications), and the forms of older servers that `flufl.bounce` knows.
+    They are in lower case. None for anything else, and for a delay of which the server goes on trying. `domain` is that of our
+    Message-IDs. Source: RFC 3464 (delivery status notifications), and the forms of older servers that `flufl.bounce` knows.
     """
-    found = re.search(rb"^(?i:Message-ID):\s*<([0-9a-f-]{36})@(?i:" + re.escape(domain.encode()) + rb")>", content, re.M)
+    found = re.search(
+        rb"^(?i:Message-ID):\s*<([0-9a-f-]{36}\.[0-9a-f]{32})@(?i:" + re.escape(domain.encode()) + rb")>", content, re.M
+    )
     if found is None:
         return None
     try:

@@ -18,9 +18,10 @@ _MAX_OUTPUT = 32 * 1024 * 1024
 
 
 class Bounce(NamedTuple):
-    """A letter that came back for good: its id, and the addresses that the mail server names, in lower case."""
+    """A letter that came back for good: its id and token, and the addresses that the mail server names, in lower case."""
 
     letter_id: str
+    token: str
     addresses: frozenset[str]
 
 
@@ -60,4 +61,7 @@ def _framed(contents: Sequence[bytes]) -> Iterator[bytes]:
 
 def _bounce(line: bytes) -> Bounce | None:
     found = json.loads(line)
-    return Bounce(found[0], frozenset(found[1])) if found else None
+    if not found:
+        return None
+    letter_id, token = found[0].split(".")
+    return Bounce(letter_id, token, frozenset(found[1]))

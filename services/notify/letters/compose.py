@@ -43,9 +43,12 @@ def template_version(pack: Pack) -> str:
     return f"{pack.letters.version}+{digest.hexdigest()[:8]}"
 
 
-def message_id(letter_id: str, sender: str) -> str:
-    """The Message-ID of a letter, the same at every attempt, so that a person can look for it in a mailbox."""
-    return f"<{letter_id}@{sender_domain(sender)}>"
+def message_id(letter_id: str, token: str, sender: str) -> str:
+    """The Message-ID of a letter, the same at every attempt, so that a person can look for it in a mailbox.
+
+    The id can be told from a case's facts. Nobody knows the `token` who has not read the letter, so a bounce that names it is one.
+    """
+    return f"<{letter_id}.{token}@{sender_domain(sender)}>"
 
 
 def sender_domain(sender: str) -> str:
@@ -159,7 +162,7 @@ class Composer:
             message.address_header("To", to),
             message.text_header("Subject", subject),
             message.token_header("Date", format_datetime(now)),
-            message.token_header("Message-ID", message_id(letter.id, self._sender)),
+            message.token_header("Message-ID", message_id(letter.id, letter.token, self._sender)),
             # A mailbox shows the letters of one feedback together.
             message.token_header("References", f"<{letter.feedback_id}@{self._domain}>"),
             # RFC 3834: answering machines do not answer an automatic message. It is no list, so it has no List headers.

@@ -1,6 +1,7 @@
 """What a record may cost to read in any shape, and what the answer to a wrong one may hold."""
 
 import base64
+import gc
 import json
 import tracemalloc
 from collections.abc import Callable
@@ -91,7 +92,7 @@ def test_an_event_in_base64_is_bounded_by_what_it_holds() -> None:
 @pytest.mark.parametrize("mode", ["binary", "structured"])
 def test_the_answer_to_a_submission_is_short_however_long_the_submission_is(mode: str) -> None:
     """It gave back a reference of 9 MB, more than the portal's topic takes: intake could not answer, and ended again and again."""
-    files = [{"name": "a.exe", "content_base64": "*"}] * 15_000
+    files = [{"name": "a.exe", "content_base64": "*"}] * 8_000
     for document in ({"reference": "r" * (MAX_RECORD_BYTES - 1000)}, {"reference": "\ud800"}, {"attachments": files}):
         if mode == "binary":
             answer = answered("inbox.cdvcqg", json.dumps(document).encode(), lines("PortalSubmission", "x"))
@@ -143,3 +144,23 @@ def test_a_time_beyond_the_calendar_is_a_time_all_the_same(timestamp: int) -> No
     record: Any = Mock(timestamp=timestamp)
     assert 1970 <= appended_at(record).year <= 9000
     answered("inbox.cdvcqg", b"{", lines("PortalSubmission", "x"), timestamp)
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+@pytest.mark.parametrize("wrong", [{"attachments": [{}] * 8000}, {f"k{n}": 1 for n in range(20_000)}], ids=["files", "fields"])
+def test_a_hundred_records_of_countless_faults_that_are_given_up_take_little_memory(topic: str, wrong: dict[str, Any]) -> None:
+    """The library's error stayed with each of them: 25 MB, of which a batch holds hundreds."""
+    value, headers = json.dumps(wrong).encode(), tuple(lines(TOPICS[topic], "x"))
+    record: Any = ConsumerRecord(f"t.{topic}", 3, 99, 0, 0, b"k", value, None, 1, len(value), headers)
+    tracemalloc.start()
+    kept = []
+    for _ in range(3):
+        with pytest.raises(GiveUp) as caught:
+            TURN.parse(record)
+        assert caught.value.faults
+        kept.append(caught.value.with_traceback(None))
+        del caught
+    gc.collect()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 1_000_000

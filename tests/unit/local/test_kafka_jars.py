@@ -1,11 +1,15 @@
 """What the launcher fetches for Kafka is what the lock file says, and the lock file is sound."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from pakn.local import kafka_process
 from pakn.local.child_process import CannotStart
+
+JAVA_PROGRAMS = Path(__file__).resolve().parents[2] / "support/java"
 
 
 def test_the_broker_and_its_client_library_are_of_one_version() -> None:
@@ -14,9 +18,19 @@ def test_the_broker_and_its_client_library_are_of_one_version() -> None:
     assert jars["kafka-clients"][0] == jars["kafka_2.13"][0] == jars["kafka-server"][0]
 
 
-def test_the_lock_file_names_a_checksum_for_each_jar_and_no_address() -> None:
-    assert all(len(sha256) == 64 for _, sha256 in kafka_process.locked_jars().values())
-    assert "://" not in (kafka_process.PROJECT / "jgo.lock.toml").read_text()
+@pytest.mark.parametrize("folder", [kafka_process.PROJECT, JAVA_PROGRAMS], ids=["kafka", "java-programs"])
+def test_the_lock_file_names_a_checksum_for_each_jar_and_no_address(folder: Path) -> None:
+    assert all(len(sha256) == 64 for _, sha256 in kafka_process.locked_jars(folder / "jgo.lock.toml").values())
+    assert "://" not in (folder / "jgo.lock.toml").read_text()
+
+
+def test_the_java_programs_run_in_tests_with_what_their_page_names() -> None:
+    pom = (kafka_process.PROJECT / "docs/examples/pom.xml").read_text()
+    part = r"<groupId>(.+)</groupId>\s+<artifactId>(.+)</artifactId>\s+<version>(.+)</version>\s+</dependency>"
+    wanted = tomllib.loads((JAVA_PROGRAMS / "jgo.toml").read_text())["dependencies"]["coordinates"]
+    assert [":".join(found) for found in re.findall(part, pom)] == wanted
+    versions = [kafka_process.locked_jars(folder / "jgo.lock.toml") for folder in (kafka_process.PROJECT, JAVA_PROGRAMS)]
+    assert len({jars["kafka-clients"] for jars in versions}) == 1
 
 
 def test_jars_that_cannot_be_fetched_are_named_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from tests.support.bounces import bounce, nested, put, subjects
 from tests.support.certificates import needs_certificate, trusted_certificate
 from tests.support.imap_server import ImapServer
 
-LETTER = "<01890a5d-ac96-774b-bcce-000000000001@pakn.example>"
+LETTER = "<01890a5d-ac96-774b-bcce-000000000001.0123456789abcdef0123456789abcdef@pakn.example>"
 
 
 @pytest.fixture

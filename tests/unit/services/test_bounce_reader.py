@@ -9,14 +9,14 @@ from services.notify.bounces import parser
 from services.notify.bounces.reader import BounceReader
 from tests.support.bounces import bounce, enclosed, nested, slow
 
-LETTER = "<01890a5d-ac96-774b-bcce-000000000001@pakn.example>"
+LETTER = "<01890a5d-ac96-774b-bcce-000000000001.0123456789abcdef0123456789abcdef@pakn.example>"
 BOUNCE = bounce("A@example.org", LETTER)
-FOUND = (LETTER[1:37], {"a@example.org"})
+FOUND = (LETTER[1:37], LETTER[38:70], {"a@example.org"})
 CREDULOUS = """
 import sys
 while size := sys.stdin.buffer.read(4):
     exec(sys.stdin.buffer.read(int.from_bytes(size, "big")))
-    print('["l", ["a"]]', flush=True)
+    print('["l.t", ["a"]]', flush=True)
 """
 
 
@@ -53,11 +53,17 @@ def credulous(tmp_path: Path) -> BounceReader:
 
 async def test_a_message_that_ends_its_process_costs_only_itself(credulous: BounceReader) -> None:
     crafted = [b"import os; os.abort()", b"b'x' * 2**29", b"raise SystemExit(0)"]
-    assert await credulous.read([crafted[0], b"pass", *crafted[1:], b"pass"]) == [None, ("l", {"a"}), None, None, ("l", {"a"})]
+    assert await credulous.read([crafted[0], b"pass", *crafted[1:], b"pass"]) == [
+        None,
+        ("l", "t", {"a"}),
+        None,
+        None,
+        ("l", "t", {"a"}),
+    ]
 
 
 async def test_a_look_ends_in_time_and_what_was_not_read_comes_with_the_next(credulous: BounceReader) -> None:
     """Bounces are not to be lost because others had the processor; and a message that alone takes all the time is no bounce."""
     stuck = b"import time; time.sleep(60)"
-    assert await credulous.read([b"pass", b"pass", stuck, b"pass"]) == [("l", {"a"})] * 2
+    assert await credulous.read([b"pass", b"pass", stuck, b"pass"]) == [("l", "t", {"a"})] * 2
     assert await credulous.read([stuck, b"pass"]) == [None]

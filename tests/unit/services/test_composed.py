@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 import schemas
 from pakn.links import read_code
 from pakn.packs.files import read_text
+from schemas import composed
 from schemas.composed import is_invisible, nfc, stream_safe
 from schemas.portal_submission import InlineFile, PortalSubmission
 from schemas.values import Attachment, Line, Text
@@ -112,6 +113,25 @@ def test_any_number_of_accents_on_one_letter_is_composed(marks: str) -> None:
     assert parts(nfc(text)) - Counter("\u034f" * len(text)) == parts(text), "none is lost"
     assert names.fault(names.tidy(text)) is None
     assert read_code(text) == text
+
+
+def test_no_sign_is_taken_apart_twice_however_many_different_ones_a_text_has() -> None:
+    """Three million signs for private use, each looked up anew, held up everybody's requests for half a minute."""
+    letters = "".join(chr(number) for number in range(sys.maxunicode + 1) if not 0xD800 <= number < 0xE000)
+    stream_safe(letters)
+    before = composed._marks_of_parts.cache_info()
+    stream_safe(letters)
+    assert composed._marks_of_parts.cache_info().misses == before.misses
+
+
+@pytest.mark.parametrize(("kind", "longest"), [(Line, 500), (Text, 20_000)])
+def test_a_text_that_is_too_long_in_any_form_is_refused_as_such_and_none_that_is_not(kind: Any, longest: int) -> None:
+    adapter: TypeAdapter[str] = TypeAdapter(kind)
+    apart = unicodedata.normalize("NFD", "\u1f82")
+    assert adapter.validate_python(f"  {apart * longest}{' ' * 5 * longest}") == "\u1f82" * longest
+    for text in (apart * (longest + 1), "\ue000" * longest * 5, "ệ" * (longest + 1)):
+        with pytest.raises(ValidationError, match=f"at most {longest} characters"):
+            adapter.validate_python(text)
 
 
 @given(st.text(st.sampled_from("aệ \u0300\u0323\u0315\u0344\u0f73\u1f82\uff9e\u200b,"), max_size=200))

@@ -119,7 +119,7 @@ REPLY = {"action": "reply", "reply": "x"}
         ("AgencyAction", {}, "action", "missing", "required"),
         ("AgencyAction", {"action": "acept"}, "action", "not_one_of", "'accept'"),
         ("AgencyAction", {"action": "accept", "documentNumber": "1"}, "documentNumber", "unknown_field", "name"),
-        ("AgencyAction", REPLY | {"attachments": ["f"] * 21}, "attachments", "too_long", "20 items"),
+        ("AgencyAction", REPLY | {"attachments": ["f"] * 21}, "attachments", "too_long", "20 entries"),
         ("AgencyAction", [], "whole", "wrong_type", "object"),
         ("Rating", {"satisfied": "yes"}, "satisfied", "wrong_type", "true or false"),
         ("Rating", b"{", "whole", "not_json", "JSON"),

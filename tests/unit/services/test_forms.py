@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from urllib.parse import quote
 
 import pytest
@@ -82,6 +83,10 @@ async def names_of(*dispositions: str) -> list[str]:
         ("filename=\"a.png\"; filename*=idna''b.png", "a.png"),
         ("filename=\"a.png\"; filename*=a%00b''b.png", "a.png"),
         ("filename=\"a.png\"; filename*=zlib_codec''b.png", "a.png"),
+        ("filename=\"a.png\"; filename*=utf-8''b.png; filename*0=c.png", "a.png"),
+        ("filename=\"a.png\"; filename*1=b.png; filename*=utf-8''c.png", "a.png"),
+        ('filename="=?utf-8?q?a?= =?\x00?q?b b?=.png"', "a =?\x00?q?b b?=.png"),
+        ('filename="=?utf-8?q?a?= =?unicode_escape?q?=5Cud800 x?=.png"', "a =?unicode_escape?q?=5Cud800 x?=.png"),
         ('filename="=?utf-7?q?+2AA-.png?="', "=?utf-7?q?+2AA-.png?="),
         ('filename="=?unicode_escape?q?=5Cud800.png?="', "=?unicode_escape?q?=5Cud800.png?="),
     ],
@@ -94,6 +99,15 @@ async def test_a_files_name_is_understood_however_a_client_writes_it(disposition
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/\\"), min_size=1, max_size=60))
 async def test_any_name_comes_back_from_its_extended_form(name: str) -> None:
     assert await names_of(f"filename=\"x\"; filename*=UTF-8''{quote(name, safe='')}") == [name]
+
+
+async def test_a_list_of_files_is_taken_as_clients_of_other_languages_name_it() -> None:
+    """PHP's clients number the parts of a list, others put brackets behind its name: no file of theirs was taken."""
+    names = ("attachments", "attachments[]", "attachments[0]", "attachments[1]")
+    body = await read([FEEDBACK, *(part(f'name="{name}"; filename="a.png"', b"x") for name in names), END])
+    assert (len(body.files), body.faults) == (4, [])
+    body = await read([FEEDBACK, part('name="attachments[a]"; filename="a.png"', b"x"), END])
+    assert [(fault.field, fault.code) for fault in body.faults] == [("attachments[a]", "unknown_field")]
 
 
 @pytest.mark.parametrize("beside", [b"", part('name="attachments"; filename="a.png"', b"x")], ids=["alone", "beside a photo"])
@@ -184,3 +198,34 @@ async def test_every_name_that_a_form_gives_can_be_stored(charset: str, escaped:
     head = f"filename*={charset}''{escaped}.png" if extended else f'filename="=?{charset}?q?{escaped}?=.png"'
     for name in await names_of(f'{head}; filename="a.png"' if extended else head):
         assert name.encode().decode() == name
+
+
+PIECES = [
+    "filename",
+    "*",
+    "0",
+    "1",
+    "=",
+    '"',
+    ";",
+    " ",
+    "utf-8''",
+    "''",
+    "=?",
+    "?q?",
+    "?b?",
+    "?=",
+    "utf-8",
+    "unicode_escape",
+    "%C3",
+    "a",
+]
+
+
+@given(st.lists(st.sampled_from([*PIECES, "=5Cud800", "\x00", "é", "%", "\\"]), max_size=30).map("".join))
+async def test_no_disposition_is_an_error_of_the_servers_own(disposition: str) -> None:
+    """Parameters with a number and without one beside each other were, and an encoded word with a space in it."""
+    with suppress(Problem):
+        body = await read([FEEDBACK, part(f'name="attachments"; {disposition}', b"x"), END])
+        for file in body.files:
+            file.name.encode()

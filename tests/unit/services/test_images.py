@@ -15,11 +15,16 @@ from services.intake.files.images import Images
 from services.intake.files.verdict import Refusal
 from tests.support.photos import SECRET, photo
 
+MOST = 10_000_000
 TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 
 
 def kind(media_type: str) -> str:
     return media_type.partition("/")[2].upper()
+
+
+def rewritten(kind: str, content: bytes) -> bytes | int:
+    return decoder.rewrite(kind, content, MOST)
 
 
 def opened(content: bytes | int | Refusal) -> Image.Image:
@@ -42,7 +47,7 @@ def test_no_word_of_a_photo_is_kept_but_its_picture(media_type: str) -> None:
     """A citizen's photo told the public where he lives and which telephone he has."""
     sent = photo(media_type)
     assert SECRET in sent
-    kept = decoder.rewrite(kind(media_type), sent)
+    kept = rewritten(kind(media_type), sent)
     assert isinstance(kept, bytes)
     assert SECRET not in kept
     assert not opened(kept).getexif()
@@ -52,7 +57,7 @@ def test_no_word_of_a_photo_is_kept_but_its_picture(media_type: str) -> None:
 @pytest.mark.parametrize("media_type", ["image/jpeg", "image/png", "image/webp"])
 def test_a_photo_stands_as_the_camera_was_held(media_type: str) -> None:
     """Without its metadata a viewer cannot turn it any more."""
-    picture = opened(decoder.rewrite(kind(media_type), photo(media_type))).convert("RGB")
+    picture = opened(rewritten(kind(media_type), photo(media_type))).convert("RGB")
     assert picture.size == (20, 40)
     upper, lower = picture.getpixel((10, 5)), picture.getpixel((10, 35))
     assert isinstance(upper, tuple)
@@ -74,14 +79,14 @@ def test_a_photo_stands_as_the_camera_was_held(media_type: str) -> None:
     ],
 )
 def test_a_picture_keeps_its_colours_and_what_shines_through(media_type: str, mode: str, kept: str) -> None:
-    assert opened(decoder.rewrite(kind(media_type), photo(media_type, mode))).mode == kept
+    assert opened(rewritten(kind(media_type), photo(media_type, mode))).mode == kept
 
 
 def test_broken_metadata_make_no_broken_photo() -> None:
     sent = bytearray(photo("image/jpeg"))
     at = sent.index(b"Exif\0\0") + 6
     sent[at + 2 : at + 40] = b"\xff" * 38
-    assert opened(decoder.rewrite("JPEG", bytes(sent))).format == "JPEG"
+    assert opened(rewritten("JPEG", bytes(sent))).format == "JPEG"
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -92,30 +97,30 @@ def test_no_broken_image_does_more_than_be_refused(media_type: str) -> None:
         data = bytearray(whole)
         for _ in range(made.randrange(1, 10)):
             data[made.randrange(len(data))] = made.randrange(256)
-        found = decoder.rewrite(kind(media_type), bytes(data[: made.randrange(1, len(data))] if made.random() < 0.3 else data))
+        found = rewritten(kind(media_type), bytes(data[: made.randrange(1, len(data))] if made.random() < 0.3 else data))
         assert isinstance(found, bytes) or found in (decoder.UNREADABLE, decoder.TOO_MANY_PIXELS)
 
 
 @pytest.mark.parametrize("size", [(6400, 6400), (20_000, 20_000), (2**31 - 1, 1)])
 def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(size: tuple[int, int]) -> None:
-    assert decoder.rewrite("PNG", png_of(*size)) == decoder.TOO_MANY_PIXELS
+    assert rewritten("PNG", png_of(*size)) == decoder.TOO_MANY_PIXELS
 
 
 @pytest.mark.parametrize("program", ["while True: pass", "import os; os.abort()", "print('x'); raise MemoryError", "x ="])
 async def test_an_image_that_takes_too_long_or_ends_its_process_is_refused(tmp_path: Path, program: str) -> None:
     """These programs stand for images that find a fault of a decoder."""
     (tmp_path / "decoder.py").write_text(program)
-    impatient = Images(seconds=0.5, program=str(tmp_path / "decoder.py"))
+    impatient = Images(MOST, seconds=0.5, program=str(tmp_path / "decoder.py"))
     assert await impatient.rewrite("image/png", bytes(1_000_000)) == images.UNREADABLE
 
 
 async def test_images_are_written_anew_beside_those_that_cannot_be() -> None:
     sent = [b"none", photo("image/jpeg"), png_of(6400, 6400), photo("image/jpeg")]
     types = ["image/jpeg", "image/jpeg", "image/png", "image/jpeg"]
-    together = Images()
+    together = Images(MOST)
     first, second, third, fourth = await asyncio.gather(*map(together.rewrite, types, sent))
     assert (first, third) == (images.UNREADABLE, images.TOO_MANY_PIXELS)
-    assert second == fourth == decoder.rewrite("JPEG", sent[1])
+    assert second == fourth == rewritten("JPEG", sent[1])
 
 
 def progressive(scans: int) -> bytes:
@@ -129,15 +134,40 @@ def progressive(scans: int) -> bytes:
 
 def test_a_photo_of_countless_scans_is_refused_before_it_is_decoded() -> None:
     """33 KB with 500 scans of 40 million pixels took 20 seconds, in which nobody else's photos were looked at."""
-    assert opened(decoder.rewrite("JPEG", progressive(0))).size == (64, 64)
-    assert decoder.rewrite("JPEG", progressive(500)) == decoder.UNREADABLE
+    assert opened(rewritten("JPEG", progressive(0))).size == (64, 64)
+    assert rewritten("JPEG", progressive(500)) == decoder.UNREADABLE
 
 
 def test_a_png_is_packed_by_the_quick_way() -> None:
     """48 KB of 40 million pixels, chosen for it, took 16 seconds to be packed anew."""
     written = io.BytesIO()
     Image.effect_noise((64, 64), 50).save(written, "PNG")
-    packed = decoder.rewrite("PNG", written.getvalue())
+    packed = rewritten("PNG", written.getvalue())
     assert isinstance(packed, bytes)
     # The two lowest ways of zlib have this head (RFC 1950, FLEVEL).
     assert packed[packed.index(b"IDAT") + 4 :][:2] == b"\x78\x01"
+
+
+def noise(width: int, height: int) -> Image.Image:
+    return Image.frombytes("RGB", (width, height), random.Random(1).randbytes(3 * width * height))
+
+
+@pytest.mark.parametrize("media_type", ["image/png", "image/jpeg"])
+def test_a_picture_that_would_be_too_large_is_packed_smaller_or_refused(media_type: str) -> None:
+    """An image of 0.9 MB, made for it, was kept as a picture of 117 MB."""
+    sent, name = io.BytesIO(), kind(media_type)
+    picture = Image.new("RGB", (400, 400))
+    for place in range(0, 400, 8):
+        picture.paste(noise(8, 400), (place, 0))
+    picture.save(sent, name)
+    best = decoder.rewrite(name, sent.getvalue(), MOST)
+    assert isinstance(best, bytes)
+    smaller = decoder.rewrite(name, sent.getvalue(), len(best) - 1)
+    assert isinstance(smaller, bytes)
+    assert len(smaller) < len(best)
+    assert opened(smaller).size == (400, 400)
+    assert decoder.rewrite(name, sent.getvalue(), 1000) == decoder.TOO_LARGE
+
+
+async def test_whose_picture_is_too_large_is_told_to_send_a_smaller_one() -> None:
+    assert await Images(100).rewrite("image/png", photo("image/png")) is images.TOO_LARGE

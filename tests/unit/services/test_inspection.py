@@ -44,7 +44,7 @@ def streamed(store: Store, name: str, content: bytes) -> File:
 
 
 def inspection(store: Store, pack: Pack = VN) -> Inspection:
-    return Inspection(pack, store, Images())
+    return Inspection(pack, store, Images(10_000_000))
 
 
 @pytest.mark.parametrize("held", [True, False])

@@ -41,7 +41,7 @@ def test_an_address_that_mail_cannot_go_to_or_that_would_become_anothers_is_refu
 
 def test_a_letter_can_be_found_and_is_answered_by_no_machine() -> None:
     mail = read(COMPOSER.compose(letter(VN, "received"), case(VN, "vi"), NOW)[1])
-    assert mail["Message-ID"] == message_id(letter(VN, "received").id, SENDER)
+    assert mail["Message-ID"] == message_id(letter(VN, "received").id, letter(VN, "received").token, SENDER)
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["X-PAKN-Moment"] == "received"
     assert mail["From"] == SENDER

@@ -45,7 +45,7 @@ async def test_a_batch_whose_files_take_long_goes_on_as_long_as_each_is_done_in_
     arrivals = [arrival(cause, {}, files=files) for cause in "abc"]
     store = Store()
     async with listening(slow) as scanner:
-        inspection = Inspection(VN, store, Images(), scanner, made.excuse)
+        inspection = Inspection(VN, store, Images(10_000_000), scanner, made.excuse)
         await Reception(VN, inspection.inspect, store.keep, register, load).receive(arrivals)
     assert stalled == [False] * 6
     assert made.seconds == 6 * (STALL - 1), "it is no progress all the same"

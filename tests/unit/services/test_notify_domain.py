@@ -176,11 +176,11 @@ def test_a_letter_that_is_put_off_is_tried_for_days_with_growing_pauses_and_then
 
 def test_an_outcome_gives_one_fact_that_names_no_address() -> None:
     letter = letter_of(event("MoreRequested"))
-    sent = domain.announcement(letter, "sent", "", NOW, "<m@x>")
-    assert sent == domain.announcement(letter, "sent", "", NOW, "<m@x>")
+    sent = domain.announcement(letter, "sent", "", NOW)
+    assert sent == domain.announcement(letter, "sent", "", NOW)
     assert (sent.name, sent.subject, sent.cause, sent.topics) == ("NotificationSent", CASE_ID, "id-MoreRequested", ("feedback",))
-    failed = domain.announcement(letter, "failed", "data: 550", NOW, "<m@x>")
-    again = domain.announcement(_tried(letter, 1), "failed", "data: 550", NOW, "<m@x>")
+    failed = domain.announcement(letter, "failed", "data: 550", NOW)
+    again = domain.announcement(_tried(letter, 1), "failed", "data: 550", NOW)
     assert len({sent.id, failed.id, again.id}) == 3
 
 

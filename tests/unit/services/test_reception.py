@@ -74,7 +74,7 @@ def reception(
     async def load(ids: Iterable[str]) -> dict[str, Feedback]:
         return {one.id: one for one in known if one.id in ids}
 
-    return Reception(VN, Inspection(VN, kept, Images(), scanner).inspect, kept.keep, register, load, seconds)
+    return Reception(VN, Inspection(VN, kept, Images(10_000_000), scanner).inspect, kept.keep, register, load, seconds)
 
 
 def test_the_faults_of_door_shape_pack_time_and_files_come_together() -> None:

@@ -173,10 +173,10 @@ async def test_nobody_listening_is_a_scanner_that_is_away() -> None:
 
 async def test_files_say_whether_they_were_scanned_and_what_is_infected_is_refused() -> None:
     sent = [whole_file("f", 0, "a.pdf", PDF), whole_file("f", 1, "b.pdf", PDF + VIRUS)]
-    unscanned = await Inspection(VN, Store(), Images()).inspect(sent, "f")
+    unscanned = await Inspection(VN, Store(), Images(10_000_000)).inspect(sent, "f")
     assert ([file.scanned for file in unscanned.files], unscanned.faults) == ([False, False], [])
     async with listening(clamd) as scanner:
-        scanned = await Inspection(VN, Store(), Images(), scanner).inspect(sent, "f")
+        scanned = await Inspection(VN, Store(), Images(10_000_000), scanner).inspect(sent, "f")
     assert [file.scanned for file in scanned.files] == [True, False]
     assert [(fault.field, fault.code) for fault in scanned.faults] == [("attachments.1", "file_not_safe")]
 

@@ -1,5 +1,6 @@
 """Who may have the places for forms with files: no network more than half of them, however slowly its forms come."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
@@ -10,7 +11,7 @@ from litestar import Request, post
 
 from pakn.engine.problems import Problem
 from pakn.settings import networks
-from services.intake.doors.uploads import UploadLimits, Uploads
+from services.intake.doors.uploads import MAX_HELD_BYTES, UploadLimits, Uploads
 from tests.support.packs import VN
 
 FORM = b'--y\r\nContent-Disposition: form-data; name="feedback"\r\n\r\n{}\r\n--y--\r\n'
@@ -95,3 +96,37 @@ async def test_who_are_refused_together_do_not_come_back_together() -> None:
                 await places.enter_async_context(made.receiving(form_from(("203.0.113.8", 1)), "f"))
             waits.append({**(refused.value.headers or {})}["Retry-After"])
     assert max(Counter(waits).values()) == 4
+
+
+def json_from(host: str, body: bytes, ends: bool = True) -> Request[Any, Any, Any]:
+    packets = iter([{"type": "http.request", "body": body, "more_body": not ends}])
+
+    async def receive() -> Any:
+        return next(packets, None) or await asyncio.Event().wait()
+
+    scope: Any = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "client": (host, 1)}
+    scope["headers"] = [(b"content-type", b"application/json")]
+    return Request(scope | {"route_handler": any_route}, receive)
+
+
+@pytest.mark.parametrize("as_submission", [True, False])
+async def test_bodies_that_do_not_end_take_a_bounded_part_of_memory_and_leave_room_for_others(as_submission: bool) -> None:
+    """Nine hundred connections of one network, each with nearly a megabyte of JSON that did not end, held a gigabyte."""
+    made, piece = uploads(8), b" " * 1_000_000
+
+    async def send(request: Request[Any, Any, Any]) -> bytes | None:
+        if not as_submission:
+            return await made.read_json(request)
+        async with made.receiving(request, "f") as upload:
+            return upload.body.raw
+
+    slow = [asyncio.ensure_future(send(json_from("203.0.113.7", piece, ends=False))) for _ in range(40)]
+    await asyncio.sleep(0)
+    refused, under_way = await asyncio.wait(slow, timeout=0.5)
+    assert len(under_way) == MAX_HELD_BYTES // 2 // len(piece)
+    assert {getattr(task.exception(), "status_code", None) for task in refused} == {503}
+    assert await send(json_from("198.51.100.1", piece)) == piece
+    for task in under_way:
+        task.cancel()
+    await asyncio.wait(under_way)
+    assert await send(json_from("203.0.113.7", piece)) == piece

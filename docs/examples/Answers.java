@@ -1,0 +1,116 @@
+/** A portal keeps the answers to its submissions until Ctrl-C, in answers.jsonl: java -cp 'jars/*' Answers.java PORTAL. */
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.cloudevents.CloudEvent;
+import io.cloudevents.kafka.CloudEventDeserializer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.DescribeTopicsOptions;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.apache.kafka.common.serialization.StringDeserializer;
+
+class Answers {
+    static final String KAFKA = System.getenv().getOrDefault("KAFKA", "localhost:9092");
+    static final String NAMESPACE = System.getenv().getOrDefault("NAMESPACE", "pakn");
+    static final Set<String> ANSWERS = Set.of("pakn.SubmissionRegistered.v1", "pakn.SubmissionRefused.v1");
+    static final ObjectMapper JSON = new ObjectMapper();
+    static final Path FILE = Path.of("answers.jsonl");
+    static final Set<String> kept = new HashSet<>();
+
+    /** Keep each answer once, then commit its offset: after a crash the answer comes again and changes nothing. */
+    static void answers(KafkaConsumer<String, CloudEvent> consumer) throws IOException {
+        while (true) {
+            for (ConsumerRecord<String, CloudEvent> record : consumer.poll(Duration.ofSeconds(1))) {
+                CloudEvent event = record.value();
+                // Pass over what you do not know: new types may come.
+                if (ANSWERS.contains(event.getType()) && !kept.contains(event.getId())) {
+                    JsonNode answer = JSON.readTree(event.getData().toBytes());
+                    keep(event.getId(), answer);
+                    String said = answer.has("code") ? answer.get("code").asText() : answer.get("faults").toString();
+                    System.out.println(answer.get("submission_id").asText() + " " + said);
+                }
+            }
+            consumer.commitSync();
+        }
+    }
+
+    /** Write an answer to the disk. The line break stands first, so that half a line of a crash is a line of its own. */
+    static void keep(String id, JsonNode answer) throws IOException {
+        ObjectNode line = JSON.createObjectNode().put("id", id).set("answer", answer);
+        Files.writeString(FILE, "\n" + line, StandardOpenOption.CREATE, StandardOpenOption.APPEND, StandardOpenOption.DSYNC);
+        kept.add(id);
+    }
+
+    /** Read the ids of the answers that are kept. */
+    static void load() throws IOException {
+        for (String line : Files.exists(FILE) ? Files.readAllLines(FILE) : List.<String>of()) {
+            try {
+                kept.add(JSON.readTree(line).path("id").asText());
+            } catch (IOException half) {
+                System.out.println("Half a line in " + FILE + " is passed over: its answer comes again.");
+            }
+        }
+        kept.remove("");
+    }
+
+    public static void main(String[] arguments) throws Exception {
+        if (arguments.length != 1) {
+            exit("A portal keeps the answers to its submissions until Ctrl-C: java -cp 'jars/*' Answers.java PORTAL");
+        }
+        load();
+        String topic = NAMESPACE + ".outbox." + arguments[0];
+        Map<String, Object> settings = Map.of(
+                "bootstrap.servers", KAFKA,
+                "group.id", arguments[0] + ".answers",
+                "auto.offset.reset", "earliest",
+                "enable.auto.commit", false,
+                "isolation.level", "read_committed",
+                "allow.auto.create.topics", false);
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", KAFKA))) {
+            admin.describeTopics(List.of(topic), new DescribeTopicsOptions().timeoutMs(10_000)).allTopicNames().get();
+        } catch (ExecutionException error) {
+            boolean missing = error.getCause() instanceof UnknownTopicOrPartitionException;
+            exit(missing
+                    ? "There is no topic " + topic + ": name a portal of the pack (packs/vn/pack.yaml)."
+                    : "Kafka at " + KAFKA + " does not answer (set KAFKA): " + error.getCause().getMessage());
+        }
+        var consumer = new KafkaConsumer<>(settings, new StringDeserializer(), new CloudEventDeserializer());
+        Thread main = Thread.currentThread();
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(consumer, main)));
+        try (consumer) {
+            consumer.subscribe(List.of(topic));
+            answers(consumer);
+        } catch (WakeupException stopped) {
+            System.out.println("Stopped; answers kept in " + FILE + ": " + kept.size());
+        }
+    }
+
+    /** Let the consumer leave its group when Ctrl-C ends the program, and wait until it has. */
+    static void stop(KafkaConsumer<?, ?> consumer, Thread main) {
+        consumer.wakeup();
+        try {
+            main.join();
+        } catch (InterruptedException error) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    static void exit(String why) {
+        System.err.println(why);
+        System.exit(1);
+    }
+}

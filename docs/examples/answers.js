@@ -1,0 +1,85 @@
+// A portal reads the answers to its submissions until Ctrl-C: node answers.js PORTAL. It keeps them in answers.jsonl.
+
+const fs = require("node:fs");
+const { Kafka: binding } = require("cloudevents");
+const { Kafka, KafkaJSError, logLevel } = require("kafkajs");
+
+const KAFKA = process.env.KAFKA || "localhost:9092";
+const NAMESPACE = process.env.NAMESPACE || "pakn";
+const ANSWERS = ["pakn.SubmissionRegistered.v1", "pakn.SubmissionRefused.v1"];
+const FILE = "answers.jsonl";
+
+/** The ids of the answers that the file holds. */
+function load() {
+  const lines = fs.existsSync(FILE) ? fs.readFileSync(FILE, "utf8").split("\n").filter(Boolean) : [];
+  const ids = lines.map((line) => {
+    try {
+      return JSON.parse(line).id;
+    } catch {
+      console.log(`Half a line in ${FILE} is passed over: its answer comes again.`);
+    }
+  });
+  return new Set(ids.filter(Boolean));
+}
+
+/** Write an answer to the disk. The line break stands first, so that half a line of a crash is a line of its own. */
+function keep(id, answer) {
+  fs.appendFileSync(FILE, `\n${JSON.stringify({ id, answer })}`, { flush: true });
+}
+
+/** Keep each answer once, then commit its offset: after a crash the answer comes again and changes nothing. */
+async function answers(portal, stopped) {
+  const kept = load();
+  const kafka = new Kafka({ brokers: [KAFKA], logLevel: logLevel.NOTHING, retry: { retries: 3 } });
+  const topic = `${NAMESPACE}.outbox.${portal}`;
+  const admin = kafka.admin();
+  const consumer = kafka.consumer({ groupId: `${portal}.answers`, allowAutoTopicCreation: false, readUncommitted: false });
+  const failed = new Promise((_, reject) => {
+    consumer.on(consumer.events.CRASH, ({ payload }) => payload.restart || reject(payload.error));
+  });
+  try {
+    await admin.connect();
+    if (!(await admin.listTopics()).includes(topic)) {
+      return `There is no topic ${topic}: name a portal of the pack (packs/vn/pack.yaml).`;
+    }
+    await consumer.connect();
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachMessage: async ({ partition, message }) => {
+        const headers = Object.fromEntries(Object.entries(message.headers).map(([name, text]) => [name, text.toString()]));
+        const event = binding.toEvent({ headers, value: message.value.toString() });
+        // Pass over what you do not know: new types may come.
+        if (ANSWERS.includes(event.type) && !kept.has(event.id)) {
+          keep(event.id, event.data);
+          kept.add(event.id);
+          console.log(event.data.submission_id, event.data.code || JSON.stringify(event.data.faults));
+        }
+        await consumer.commitOffsets([{ topic, partition, offset: String(BigInt(message.offset) + 1n) }]);
+      },
+    });
+    await Promise.race([stopped, failed]);
+    console.log(`Stopped; answers kept in ${FILE}: ${kept.size}`);
+  } finally {
+    await Promise.all([admin.disconnect(), consumer.disconnect()]);
+  }
+}
+
+async function main([portal, ...more]) {
+  if (!portal || more.length) {
+    return "A portal reads the answers to its submissions until Ctrl-C: node answers.js PORTAL";
+  }
+  try {
+    return await answers(portal, new Promise((resolve) => process.once("SIGINT", resolve)));
+  } catch (error) {
+    if (!(error instanceof KafkaJSError)) throw error;
+    return `Kafka at ${KAFKA} does not answer (set KAFKA): ${error.message}`;
+  }
+}
+
+main(process.argv.slice(2)).then((complaint) => {
+  if (complaint) {
+    console.error(complaint);
+    process.exitCode = 1;
+  }
+});
