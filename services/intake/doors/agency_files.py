@@ -61,7 +61,8 @@ class AgencyFiles:
             stored_at=now,
         )
         to = (topics.FEEDBACK, topics.assignments(agency))
-        fact = schemas.fact(event, cause=act_id, subject=feedback.id, time=now, source=SOURCE, topics=to)
+        made = {"cause": act_id, "causation": received.envelope.id, "subject": feedback.id}
+        fact = schemas.fact(event, time=now, source=SOURCE, topics=to, **made)
         fields = {"reply_files": (*feedback.reply_files, stored)}
         if not await self._store.amend(feedback, fields, Recorded(cause=act_id, facts=(fact,))):
             raise TryAgain(f"feedback {feedback.code} was changed at this moment")
@@ -103,8 +104,9 @@ def refusal(given_up: GivenUp, cause: str, time: LegalTime) -> Fact:
         refused_at=now,
     )
     to = (topics.assignments(agency),)
-    subject = event.feedback_id or cause
-    return schemas.fact(event, cause=cause, subject=subject, time=now, source=SOURCE, topics=to, discriminator=given_up.place)
+    shown = schemas.shown_id(given_up.own_id, place_of(given_up.record).text)
+    made = {"cause": cause, "causation": shown, "subject": event.feedback_id or shown, "discriminator": given_up.place}
+    return schemas.fact(event, time=now, source=SOURCE, topics=to, **made)
 
 
 def _feedback_id(said: Mapping[str, Any]) -> str | None:

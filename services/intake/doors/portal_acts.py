@@ -116,7 +116,9 @@ def refusal(given_up: GivenUp, name: str, cause: str, time: LegalTime) -> Fact:
         refused_at=now,
     )
     to = (topics.outbox(portal),)
-    return schemas.fact(event, cause=cause, subject=cause, time=now, source=SOURCE, topics=to, discriminator=given_up.place)
+    shown = schemas.shown_id(given_up.own_id, place_of(given_up.record).text)
+    made = {"cause": cause, "causation": shown, "subject": shown, "discriminator": given_up.place}
+    return schemas.fact(event, time=now, source=SOURCE, topics=to, **made)
 
 
 def _text(said: Mapping[str, Any], field: str) -> str | None:
