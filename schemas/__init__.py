@@ -37,9 +37,15 @@ from schemas.more_requested import MoreRequested as MoreRequested
 from schemas.notification_failed import NotificationFailed as NotificationFailed
 from schemas.notification_sent import NotificationSent as NotificationSent
 from schemas.overdue_withdrawn import OverdueWithdrawn as OverdueWithdrawn
+from schemas.portal_rating import PortalRating as PortalRating
 from schemas.portal_submission import PortalSubmission as PortalSubmission
+from schemas.portal_supplement import PortalSupplement as PortalSupplement
+from schemas.reply_file import ReplyFile as ReplyFile
+from schemas.reply_file_stored import ReplyFileStored as ReplyFileStored
 from schemas.reply_published import ReplyPublished as ReplyPublished
 from schemas.reply_sent_back import ReplySentBack as ReplySentBack
+from schemas.sender_act_refused import SenderActRefused as SenderActRefused
+from schemas.submission_progressed import SubmissionProgressed as SubmissionProgressed
 from schemas.submission_refused import SubmissionRefused as SubmissionRefused
 from schemas.submission_registered import SubmissionRegistered as SubmissionRegistered
 

@@ -61,6 +61,9 @@ class Reply(_Action):
     action: Literal["reply"]
     reply: Text
     document_number: Line | None = None
+    attachments: tuple[Line, ...] = Field(
+        default=(), max_length=20, description="ids of files, each from a ReplyFileStored of this case"
+    )
 
 
 class SendBack(_Action):

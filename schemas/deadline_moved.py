@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from schemas.values import ClockEvent, DayCount, MoveReason, open_text
+from schemas.day_count import DayCount
+from schemas.values import ClockEvent, MoveReason, open_text
 
 
 class DeadlineMoved(ClockEvent):

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from schemas.values import CaseEvent, DayCount, Moment, MoveReason, OfClock, open_text
+from schemas.day_count import DayCount
+from schemas.values import CaseEvent, Moment, MoveReason, OfClock, open_text
 
 
 class ClockMet(OfClock):

@@ -4,7 +4,8 @@ from datetime import date
 
 from pydantic import AwareDatetime, Field
 
-from schemas.values import ClockEvent, DayCount
+from schemas.day_count import DayCount
+from schemas.values import ClockEvent
 
 
 class FeedbackOverdue(ClockEvent):

@@ -1,8 +1,8 @@
 """From routing, in the lifecycle topic."""
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
-from schemas.values import Account, CaseEvent, Line, Slug, Text
+from schemas.values import Account, Attachment, CaseEvent, Line, Slug, Text
 
 
 class FeedbackReplied(CaseEvent):
@@ -15,4 +15,5 @@ class FeedbackReplied(CaseEvent):
     actor: Account
     reply: Text
     document_number: Line | None = None
+    attachments: tuple[Attachment, ...] = Field(default=(), description="files that were stored for it")
     replied_at: AwareDatetime

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from schemas.values import ClockEvent, DayCount, WithdrawalReason, open_text
+from schemas.day_count import DayCount
+from schemas.values import ClockEvent, WithdrawalReason, open_text
 
 
 class OverdueWithdrawn(ClockEvent):

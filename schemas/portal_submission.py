@@ -53,14 +53,17 @@ class Submission(Event, frozen=True, extra="forbid"):
     addressed_to: Slug | None = Field(default=None, description="the agency that the sender chose")
     unit: Line | None = Field(default=None, description="a unit inside that agency")
     place: Place | None = None
+    reference: Line | None = Field(
+        default=None, description="the portal's own file number, given back in each answer; by HTTP only with a portal's token"
+    )
+    sent_at: SentTime | None = Field(
+        default=None,
+        description="when the sender sent it at the portal; when it came in if absent; by HTTP only with a portal's token",
+    )
 
 
 class PortalSubmission(Submission):
     """A submission by Kafka. `ce_id` is the portal's own id of it: sending the same id again registers nothing new."""
 
     written_by: ClassVar[Writer] = "others"
-    reference: Line | None = Field(default=None, description="the portal's own file number, given back in the answer")
-    sent_at: SentTime | None = Field(
-        default=None, description="when the sender sent it at the portal; the broker's time when absent"
-    )
     attachments: InlineFiles = ()

@@ -1,6 +1,6 @@
 """From intake to a portal, in `outbox.<portal>`."""
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from schemas.values import CaseEvent, Line, Text
 
@@ -16,4 +16,7 @@ class SubmissionRegistered(CaseEvent):
     accepted: bool
     reason: Text | None = None
     right_channel: Text | None = None
+    lookup_secret: str | None = Field(
+        default=None, description="opens the details by HTTP; only where the pack says that the portal gets it"
+    )
     submitted_at: AwareDatetime

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 _DAY_MS = 24 * 60 * 60 * 1000
+MOST_RECORD_BYTES = 8 * 1024 * 1024
 ServiceName = Literal["intake", "routing", "deadlines", "notify"]
 SERVICES: tuple[ServiceName, ...] = get_args(ServiceName)
-FEEDBACK, CONTACTS, MATTERS, INBOX, OUTBOX, ASSIGNMENTS, ACTIONS, DEAD = (
-    "feedback", "contacts", "matters", "inbox", "outbox", "assignments", "actions", "dead",
+FEEDBACK, CONTACTS, MATTERS, INBOX, OUTBOX, ASSIGNMENTS, ACTIONS, FILES, DEAD = (
+    "feedback", "contacts", "matters", "inbox", "outbox", "assignments", "actions", "files", "dead",
 )  # fmt: skip
-"""The families of topics. The last five have one topic for each portal, agency or service."""
+"""The families of topics. The last six have one topic for each portal, agency or service."""
 COMPACTED = frozenset({CONTACTS, MATTERS})
 """The families of which the last record of each key is kept, until a record without a value (a tombstone) erases it."""
 
 READS: Mapping[ServiceName, tuple[str, ...]] = {
-    "intake": (FEEDBACK, INBOX),
+    "intake": (FEEDBACK, INBOX, FILES),
     "routing": (FEEDBACK, MATTERS, ACTIONS),
     "deadlines": (FEEDBACK,),
     "notify": (FEEDBACK, CONTACTS),
@@ -59,7 +60,7 @@ class TopicSpec:
     retention_ms: int = 90 * _DAY_MS
     compacted: bool = False
     broker_time: bool = False
-    max_bytes: int = 8 * 1024 * 1024
+    max_bytes: int = MOST_RECORD_BYTES
 
     def config(self, erased_ms: int = _DAY_MS) -> dict[str, str]:
         """The Kafka topic configuration; `erased_ms` is how long a compacted topic may keep what a tombstone has erased."""
@@ -89,6 +90,7 @@ LIFECYCLE_EVENTS = (
     "FeedbackTransferred",
     "MoreRequested",
     "FeedbackSupplemented",
+    "ReplyFileStored",
     "FeedbackReplied",
     "ReplySentBack",
     "ReplyPublished",
@@ -106,6 +108,7 @@ ASSIGNMENT_EVENTS = (
     "MatterForwarded",
     "FeedbackTransferred",
     "FeedbackSupplemented",
+    "ReplyFileStored",
     "ReplySentBack",
     "DeadlinesChanged",
     "DeadlineWarning",
@@ -119,10 +122,11 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     FEEDBACK: LIFECYCLE_EVENTS,
     CONTACTS: ("ContactRecorded",),
     MATTERS: ("MatterRecorded",),
-    INBOX: ("PortalSubmission",),
-    OUTBOX: ("SubmissionRegistered", "SubmissionRefused"),
+    INBOX: ("PortalSubmission", "PortalSupplement", "PortalRating"),
+    OUTBOX: ("SubmissionRegistered", "SubmissionProgressed", "SubmissionRefused", "SenderActRefused"),
     ASSIGNMENTS: ASSIGNMENT_EVENTS,
     ACTIONS: ("AgencyAction",),
+    FILES: ("ReplyFile",),
     DEAD: (),
 }
 """The events that a family of topics carries. A record of any other type is refused, whoever wrote it: a portal that could post
@@ -147,6 +151,11 @@ def assignments(agency: str) -> str:
 def actions(agency: str) -> str:
     """The topic in which `agency` acts."""
     return f"{ACTIONS}.{agency}"
+
+
+def files(agency: str) -> str:
+    """The topic in which `agency` posts the files of its replies."""
+    return f"{FILES}.{agency}"
 
 
 def dead(service: str) -> str:
@@ -188,10 +197,11 @@ def all_topics(agencies: Iterable[str], portals: Iterable[str]) -> list[TopicSpe
     ]
     for portal in portals:
         specs.append(TopicSpec(inbox(portal), EVENTS[INBOX], f"What the portal {portal} posts.", broker_time=True))
-        specs.append(TopicSpec(outbox(portal), EVENTS[OUTBOX], f"The answers to the portal {portal}."))
+        specs.append(TopicSpec(outbox(portal), EVENTS[OUTBOX], f"What the portal {portal} must know of its own cases."))
     for agency in agencies:
         specs.append(TopicSpec(assignments(agency), EVENTS[ASSIGNMENTS], f"What the agency {agency} must know."))
         specs.append(TopicSpec(actions(agency), EVENTS[ACTIONS], f"What the agency {agency} does.", broker_time=True))
+        specs.append(TopicSpec(files(agency), EVENTS[FILES], f"The files for replies of the agency {agency}.", broker_time=True))
     specs += [
         TopicSpec(
             dead(service),

@@ -18,6 +18,7 @@ _ONE_LINE = r"^[^\x00-\x1f]*$"
 # U+0000 to U+001F but tab and line breaks are refused: they would break mail headers and logs further on.
 _CLEAN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+MOST_LINE, MOST_TEXT = 500, 20_000  # characters
 _FILE_NAME = r"^[^\x00-\x1f/\\]*$"
 
 
@@ -52,8 +53,10 @@ FeedbackCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+\.\d{8}\.\d{
 Slug = Annotated[str, StringConstraints(pattern=_SLUG)]
 # An officer's account, never a name or an address: the second person's check (Article 46) compares accounts.
 Account = Annotated[str, StringConstraints(pattern=_ACCOUNT)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=_ONE_LINE), composed(500)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=_CLEAN), composed(20_000)]
+_line = StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_LINE, pattern=_ONE_LINE)
+_text = StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_TEXT, pattern=_CLEAN)
+Line = Annotated[str, _line, composed(MOST_LINE)]
+Text = Annotated[str, _text, composed(MOST_TEXT)]
 RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish"]
 Unit = Literal["working_days", "days", "hours"]
 DayOffKind = Literal["holiday", "made_up", "swap_off"]
@@ -104,7 +107,7 @@ class ClockEvent(OfClock, CaseEvent):
 
 
 class Attachment(BaseModel, frozen=True, extra="ignore"):
-    """A file that belongs to a feedback; its bytes stay with intake and are read there by `id`."""
+    """A file that belongs to a feedback or to its reply; its bytes stay with intake and are read there by `id`."""
 
     id: str
     name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_FILE_NAME), composed(200)]
@@ -120,24 +123,6 @@ class Place(BaseModel, frozen=True, extra="ignore"):
     description: Line | None = None
     latitude: float | None = Field(default=None, ge=-90, le=90, description="degrees, WGS 84")
     longitude: float | None = Field(default=None, ge=-180, le=180, description="degrees, WGS 84")
-
-
-class UnusualDay(BaseModel, frozen=True, extra="ignore"):
-    """A day in a count that is off although it is no weekend, or that is worked although it is one."""
-
-    date: datetime.date
-    kind: Annotated[str, open_text("why the day is out of the ordinary", Literal[DayOffKind, "swap_work"])]
-    name: str | None = Field(default=None, description="of a day off, in the words of the working calendar")
-    worked_for: datetime.date | None = Field(default=None, description="of a swap_work: the day off for which it is worked")
-
-
-class DayCount(BaseModel, frozen=True, extra="ignore"):
-    """How a last day was counted: so many units after the day of the start, and the days out of the ordinary among them."""
-
-    started_on: datetime.date = Field(description="the local day of the start, which is not counted")
-    limit: int
-    unit: OpenUnit
-    unusual: tuple[UnusualDay, ...] = ()
 
 
 class RecordPlace(BaseModel, frozen=True, extra="ignore"):
@@ -184,11 +169,12 @@ FAULT_CODES = {
     "file_protected": "a file that a password protects",
     "file_not_safe": "a file with macros or programs in it, or one that unfolds to more than is taken",
     "file_not_checked": "a file that the virus scanner cannot check",
-    "not_your_case": "no case with this id is assigned to you",
+    "not_your_case": "no case of yours has this id, code or reference",
     "not_in_this_state": "not possible in the state that the case is in",
     "same_person": "who checks must be another person than who replied",
     "same_unit": "a transfer inside an agency must name another unit",
     "coordinator_cannot_return": "the coordinating agency cannot return a case",
+    "unknown_file": "no file with this id is stored for this case",
     "case_is_full": "the case holds as much as a case may: only acts that end it are possible",
     "unreadable": "the record's headers are no CloudEvents envelope",
     "unknown_type": "an event type that is not taken here",

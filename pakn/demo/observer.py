@@ -44,7 +44,7 @@ class Observer:
         await self._lengths.start()
         self._partitions = await partitions_of(self._admin, self._settings.namespace)
         assign_paused(self._lengths, self._partitions)
-        others = (topics.INBOX, topics.ACTIONS, *topics.COMPACTED, topics.DEAD)
+        others = (topics.INBOX, topics.ACTIONS, topics.FILES, *topics.COMPACTED, topics.DEAD)
         self._consumer.assign([row for row in self._partitions if TopicName.parse(row.topic).family not in others])
 
     async def stop(self) -> None:

@@ -55,6 +55,16 @@ class GivenUp:
         return record_values.readable_id(self.record)
 
     @property
+    def name(self) -> str:
+        """The event's name, also of a record whose data could not be read; empty where it has no envelope."""
+        if self.received:
+            return self.received.envelope.name
+        try:
+            return record_values.parse(self.record)[0].name
+        except GiveUp:
+            return ""
+
+    @property
     def data(self) -> dict[str, Any]:
         """The JSON object that the record carries, as far as it can be read; otherwise an empty one."""
         return record_values.readable_data(self.record)

@@ -54,6 +54,7 @@ def _duplicates(documents: Documents) -> Iterator[PackFault]:
         (documents.pack, str, ("portals", ANY, "id")),
         (documents.pack, str, ("languages", ANY)),
         (documents.pack, str, ("provinces", ANY)),
+        (documents.pack, str, ("levels", ANY, "id")),
         (documents.categories, str, ("categories", ANY, "id")),
         (documents.categories, str, ("categories", ANY, "aliases", ANY)),
         (documents.agencies, str, (ANY, "id")),
@@ -76,7 +77,7 @@ def _unknown_references(documents: Documents) -> Iterator[PackFault]:
     listed = {
         "agency": (documents.agencies, (ANY, "id")),
         "category": (documents.categories, ("categories", ANY, "id")),
-        "level": (documents.pack, ("levels", ANY)),
+        "level": (documents.pack, ("levels", ANY, "id")),
         "province": (documents.pack, ("provinces", ANY)),
         "language": (documents.pack, ("languages", ANY)),
         "rule set": (documents.rules, ("rule_sets", ANY, "id")),
@@ -118,6 +119,7 @@ def _untranslated(documents: Documents) -> Iterator[PackFault]:
     translated = (
         (documents.pack, ("name",)),
         (documents.pack, ("portals", ANY, "name")),
+        (documents.pack, ("levels", ANY, "name")),
         (documents.categories, ("categories", ANY, "name")),
         (documents.categories, ("categories", ANY, "reason")),
         (documents.categories, ("categories", ANY, "channel")),

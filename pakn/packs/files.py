@@ -159,6 +159,7 @@ def _as_yaml_reads(text: str) -> int:
 
 def read_csv(folder: Path, name: str, dates: tuple[str, ...]) -> PackFile:
     """The rows of `folder/name` as a list of mappings; an empty cell is left out, ISO dates in `dates` are parsed.
+    A column `names.en` is the key `en` of the mapping `names`.
 
     A header that cannot be used is one fault, however many rows there are below it.
     """
@@ -182,7 +183,7 @@ def read_csv(folder: Path, name: str, dates: tuple[str, ...]) -> PackFile:
             else:
                 document.lines[(len(document.data),)] = begins
                 row = {column: cell.strip() for column, cell in zip(columns, cells, strict=True) if cell.strip()}
-                document.data.append({column: _parse_date(cell) if column in dates else cell for column, cell in row.items()})
+                document.data.append(_nested({key: _parse_date(cell) if key in dates else cell for key, cell in row.items()}))
             begins = reader.line_num + 1
     except csv.Error:
         faults.append(PackFault(name, begins, "a quote in this row is not closed; close it, or double it where a quote is meant"))
@@ -190,6 +191,18 @@ def read_csv(folder: Path, name: str, dates: tuple[str, ...]) -> PackFile:
     if not document.data and not faults:
         faults.append(PackFault(name, 1, "there is no row; give at least one below the header"))
     return document
+
+
+def _nested(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its columns such as `names.en` as one mapping `names`."""
+    made: dict[str, Any] = {}
+    for column, cell in row.items():
+        outer, _, inner = column.partition(".")
+        if inner:
+            made.setdefault(outer, {})[inner] = cell
+        else:
+            made[column] = cell
+    return made
 
 
 def _wrong_header(columns: list[str]) -> str | None:

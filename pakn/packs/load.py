@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from pakn.packs.checks import Documents, cross_faults
 from pakn.packs.files import PackFault, PackFile, Position, read_csv, read_text, read_yaml
-from pakn.packs.models import Agency, Calendar, Category, Header, Letters, Part, Routing, Rule, RuleSet
+from pakn.packs.models import Agency, Calendar, Category, Header, Letters, Part, Portal, Routing, Rule, RuleSet
 
 PACKS: Final = Path(__file__).resolve().parents[2] / "packs"
 """Where packs are looked for by name: the folder beside this package, in the source tree and when installed."""
@@ -48,6 +48,10 @@ class Pack(Part):
     def agency(self, id: str) -> Agency:
         """The agency with this id, ended or not; KeyError where the pack has none."""
         return self._agencies[id]
+
+    def portal(self, id: str | None) -> Portal | None:
+        """The portal with this id, where the pack has one."""
+        return next((portal for portal in self.header.portals if portal.id == id), None)
 
     def agencies_not_ended(self, today: date) -> tuple[Agency, ...]:
         """The agencies that work on `today` or will begin later, in the pack's order: each needs its topics."""

@@ -51,6 +51,13 @@ class Portal(Part):
     name: Translated
     # Whether the portal has made sure that its users' mail addresses are their own. If not, each address confirms itself.
     verified_contacts: bool = False
+    # Whether the portal is told the look-up secrets of its cases, and so may act for their senders by HTTP too.
+    gets_lookup_secret: bool = False
+
+
+class Level(Part):
+    id: Id
+    name: Translated
 
 
 class Header(Part):
@@ -69,7 +76,7 @@ class Header(Part):
     attachments: Attachments
     portals: tuple[Portal, ...] = Field(min_length=1)
     provinces: tuple[TopicId, ...] = ()
-    levels: tuple[Id, ...] = ()
+    levels: tuple[Level, ...] = ()
 
 
 class Category(Part):
@@ -87,11 +94,12 @@ class Category(Part):
 class Agency(Part):
     """A body that handles feedback, from `valid_from` to `valid_to` (both included, None is without end).
 
-    `formal_name` is what a letter calls it, where that is not its `name`.
+    `name` is in the pack's default language, `names` in others; `formal_name` is what a letter calls it, where that is another.
     """
 
     id: TopicId
     name: Phrase
+    names: Translated = Field(default_factory=dict)
     kind: Id
     valid_from: date | None = None
     valid_to: date | None = None

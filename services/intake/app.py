@@ -15,8 +15,13 @@ from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings, networks
 from schemas import topics
-from services.intake.doors import openapi
+from services.intake.doors import openapi, routes
+from services.intake.doors.agency_files import NAME as REPLY_FILE
+from services.intake.doors.agency_files import AgencyFiles
 from services.intake.doors.http import Api
+from services.intake.doors.lists import Lists
+from services.intake.doors.portal_acts import NAMES as PORTAL_ACTS
+from services.intake.doors.portal_acts import PortalActs
 from services.intake.doors.portals import WANTED, IntakeHandler
 from services.intake.doors.uploads import UploadLimits, Uploads
 from services.intake.erasing import Erasing
@@ -69,10 +74,14 @@ def build_app(
     explains = service.reachability.explains
     outbox = Outbox(store, service.publish, time, instance or str(uuid.uuid4()), explains)
     registrar = Registrar(store, pack, secret_key)
-    handler = IntakeHandler(pack, store, Reception(pack, inspection.inspect, files.keep, registrar.register, store.load), time)
+    reception = Reception(pack, inspection.inspect, files.keep, registrar.register, store.load)
+    portal_acts = PortalActs(store, inspection, files, time)
+    takes = dict.fromkeys(PORTAL_ACTS, portal_acts.take) | {REPLY_FILE: AgencyFiles(store, inspection, files, time).take}
+    handler = IntakeHandler(pack, store, reception, takes, time)
     note = service.progress.note
     turn = Turn(settings, NAME, service.broker, handler, WANTED, note, handler.refuse, explains, service.isolation.put_off)
-    wanted = topics.read_by(NAME, (), [portal.id for portal in pack.header.portals])
+    agencies = [agency.id for agency in pack.agencies_not_ended(time.now().date())]
+    wanted = topics.read_by(NAME, agencies, [portal.id for portal in pack.header.portals])
     service.subscribe(wanted, turn.on_message, gather_ms=_GATHER_MS)
     group_commit = GroupCommit(
         Registrar(asked_store, pack, secret_key),
@@ -128,7 +137,7 @@ def build_app(
     service.build(
         prepare,
         jobs,
-        [*api.routes(), openapi.asyncapi],
+        [*routes.feedback(api), *routes.reference(Lists(pack, settings, secret_key)), openapi.asyncapi],
         openapi_config=openapi.config(),
         guards=[rate_limits.guard],
         after_exception=[rate_limits.note_failure],

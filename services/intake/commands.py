@@ -13,13 +13,17 @@ from pakn.legal_time import machine_now
 from pakn.packs.load import PackError, load_pack
 from pakn.settings import Settings
 from schemas import topics
-from services.intake.doors.tokens import sign_agency_token
+from services.intake.doors import tokens
 from services.intake.file_store import FileStore
 from services.intake.store import IntakeStore
 
 
-def token(agency: str, days: Annotated[int, typer.Option(min=1, max=3650)] = 90) -> None:
-    """Sign a token by which an agency may read the senders of its own cases."""
+def token(
+    party: str,
+    days: Annotated[int, typer.Option(min=1, max=3650)] = 90,
+    portal: Annotated[bool, typer.Option("--portal", help="PARTY is a portal, which says by the token who it is")] = False,
+) -> None:
+    """Sign a token by which an agency may read the senders of its own cases, or by which a portal says who it is."""
     settings = settings_or_stop()
     secret_key = settings.intake.secret_key.get_secret_value()
     if len(secret_key) < 32:
@@ -28,10 +32,11 @@ def token(agency: str, days: Annotated[int, typer.Option(min=1, max=3650)] = 90)
         pack = load_pack(settings.pack)
     except PackError as error:
         stop(str(error))
-    if agency not in {row.id for row in pack.agencies}:
-        stop(f"Pack {pack.id} has no agency {agency!r}.")
+    kind: tokens.Kind = "portal" if portal else "agency"
+    if party not in {row.id for row in (pack.header.portals if portal else pack.agencies)}:
+        stop(f"Pack {pack.id} has no {kind} {party!r}.")
     expires_at = machine_now() + timedelta(days=days)
-    typer.echo(sign_agency_token(secret_key, agency, str(uuid.uuid4()), expires_at))
+    typer.echo(tokens.sign(secret_key, kind, party, str(uuid.uuid4()), expires_at))
 
 
 def erase(

@@ -116,7 +116,6 @@ def fingerprint_of(submission: Submission, files: Sequence[File]) -> str:
 
 
 def fingerprint(*content: bytes) -> str:
-    """The same for the same content only."""
     return hashlib.sha256(b"".join(content)).hexdigest()
 
 
@@ -170,7 +169,8 @@ def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> Iterator[Fault]:
         value = values.get(field)
         if isinstance(value, str) and (is_certainly_longer(value, limit) or len(nfc(value).strip()) > limit):
             yield Fault(field=field, code="too_long", message=f"has more than {limit} characters; shorten it")
-    for field, allowed in {"language": header.languages, "province": header.provinces, "level": header.levels}.items():
+    levels = tuple(row.id for row in header.levels)
+    for field, allowed in {"language": header.languages, "province": header.provinces, "level": levels}.items():
         value = values.get(field)
         if isinstance(value, str) and value not in allowed:  # What is no text is a fault of shape.
             yield _unknown(field, value, ", ".join(allowed) or "none: leave it out")
@@ -209,6 +209,7 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
     its users.
     """
     arrival, submission, category = draft.arrival, draft.submission, draft.category
+    portal = pack.portal(arrival.portal)
     # The reply on acceptance is a person's language; the portal gets the same words.
     reason = category.reason[draft.language] if not category.accepted and category.reason else None
     right_channel = category.channel[draft.language] if not category.accepted and category.channel else None
@@ -227,6 +228,8 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
         where=submission.place,
         channel=arrival.channel,
         portal=arrival.portal,
+        submission_id=arrival.submission_id if arrival.portal else None,
+        reference=arrival.reference if arrival.portal else None,
         reason=reason,
         right_channel=right_channel,
         submitted_at=draft.submitted_at,
@@ -240,7 +243,7 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
         title=submission.title,
         language=draft.language,
         lookup_secret=secret,
-        verified=vouched(pack, arrival.portal),
+        verified=portal is not None and portal.verified_contacts,
         confirmation_token=token,
         **submission.sender.model_dump(),
     )
@@ -251,15 +254,11 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
             submission_id=arrival.submission_id,
             reference=arrival.reference,
             accepted=feedback.accepted,
+            lookup_secret=secret if portal is not None and portal.gets_lookup_secret else None,
             **feedback.model_dump(include={"code", "reason", "right_channel", "submitted_at"}),
         )
         facts.append(_fact(arrival, registered, arrival.received_at, topics.outbox(arrival.portal)))
     return feedback.model_copy(update={"history": (Recorded(cause=arrival.cause, facts=tuple(facts)),)})
-
-
-def vouched(pack: Pack, portal: str | None) -> bool:
-    """Whether this portal has made sure of its users' addresses."""
-    return any(row.id == portal and row.verified_contacts for row in pack.header.portals)
 
 
 def _fact(arrival: Arrival, event: schemas.Event, time: datetime, topic: str = topics.FEEDBACK) -> Fact:

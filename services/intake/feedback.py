@@ -58,7 +58,9 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     """One feedback. `version` counts what the sender did; what agencies do changes the shown fields and not the version.
 
     `attachments` are those of the submission, then those of the supplements. `named_unit` is the one that the sender named,
-    `unit` that of the agency, `where` the matter is. Once the matter is erased, title and content are empty.
+    `unit` that of the agency, `where` the matter is. `submission_id` and `reference` are the portal's own.
+    `reply_files` are stored for a reply, `reply_attachments` those of the published one.
+    Once the matter is erased, title and content are empty.
     """
 
     id: str
@@ -77,6 +79,8 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     supplements: tuple[Supplemented, ...] = ()
     channel: Channel
     portal: str | None = None
+    submission_id: str | None = None
+    reference: str | None = None
     submitted_at: datetime
     received_at: datetime
     fingerprint: str
@@ -88,6 +92,8 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     question: str | None = None
     reply: str | None = None
     document_number: str | None = None
+    reply_attachments: tuple[Attachment, ...] = ()
+    reply_files: tuple[Attachment, ...] = ()
     published_at: datetime | None = None
     satisfied: bool | None = None
     timeline: tuple[Step, ...] = ()
@@ -102,6 +108,11 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     def is_asked(self) -> bool:
         """Whether the agency waits for more from the sender; what was erased cannot be supplemented."""
         return self.state == "waiting_for_supplement" and not self.is_erased
+
+    @property
+    def can_be_rated(self) -> bool:
+        """Whether there is a published reply that the sender has not rated yet."""
+        return self.state == "published" and self.satisfied is None
 
     @property
     def has_supplements(self) -> bool:

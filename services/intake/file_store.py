@@ -158,8 +158,8 @@ class FileStore:
         old = {"metadata.unclaimed": True, "uploadDate": {"$lt": self._now() - SWEPT_AFTER}}
         rows = await self._files.find(old, {"metadata.feedback_id": 1}).limit(limit).to_list(None)
         owners = {row["metadata"]["feedback_id"] for row in rows}
-        cases = await self._feedbacks.find({"_id": {"$in": list(owners)}}, {"attachments.id": 1}).to_list(None)
-        claimed = {file["id"] for case in cases for file in case.get("attachments", ())}
+        cases = await self._feedbacks.find({"_id": {"$in": list(owners)}}, {"attachments.id": 1, "reply_files.id": 1}).to_list(None)
+        claimed = {file["id"] for case in cases for kind in ("attachments", "reply_files") for file in case.get(kind, ())}
         kept = [row["_id"] for row in rows if row["_id"] in claimed]
         if kept:
             await self._files.update_many({"_id": {"$in": kept}}, {"$set": {"metadata.unclaimed": False}})

@@ -39,6 +39,10 @@ COUNTED: Final[dict[str, What]] = {
     "confirmAddress": "look_ups",
     "readSender": "look_ups",
     "readAttachment": "look_ups",
+    "listCategories": "look_ups",
+    "listAgencies": "look_ups",
+    "readLimits": "look_ups",
+    "readPortal": "look_ups",
 }
 # A code that nobody has, a secret or a token that is wrong: what somebody sees who guesses.
 _WRONG: Final = frozenset({"unknown-code", "wrong-secret", "wrong-token", "token-refused"})

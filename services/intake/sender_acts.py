@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, StrictBool
 
 import schemas
 from pakn.legal_time import LegalTime
-from schemas import topics
-from schemas.values import Text
+from schemas import Fact, topics
+from schemas.values import Attachment, Text
 from services.intake import attachments, domain
 from services.intake.domain import File
 from services.intake.feedback import SOURCE, Feedback, Recorded, Supplemented
@@ -18,6 +18,7 @@ from services.intake.store import IntakeStore, OutboxPlace
 
 # Stored (now or before), not possible in this state, or an id that was used for the answer to an earlier question.
 Taken = Literal["taken", "not_now", "id_reused"]
+RATED_ONCE: Final = "A reply can be rated once, after it is published."
 
 
 class Supplement(BaseModel, frozen=True, extra="forbid"):
@@ -32,6 +33,17 @@ class Rating(BaseModel, frozen=True, extra="forbid"):
     satisfied: StrictBool
 
 
+class Amendment(NamedTuple):
+    """What an act of the sender's becomes: its fact, and the fields of `Feedback` that it changes, with their new values."""
+
+    fact: Fact
+    fields: dict[str, Any]
+
+    def facts(self, feedback: Feedback) -> list[Fact]:
+        """What is to be published of it, with the matter where that has changed; `feedback` is as it was before."""
+        return [self.fact, *(feedback.model_copy(update=self.fields).matter if "supplements" in self.fields else ())]
+
+
 class SenderActs:
     """Takes the acts of senders; an act is known again by its id."""
 
@@ -41,36 +53,21 @@ class SenderActs:
         self._time = time
 
     async def supplement(self, feedback: Feedback, act_id: str, act: Supplement, files: Sequence[File]) -> Taken:
-        """Answer what the agency asked, with files that are in order and stored.
-
-        Law: a supplemented feedback waits to be received again, and a new limit starts (Decision 766/QĐ-TTg's measure).
-        """
+        """Answer what the agency asked, with files that are in order and stored."""
         if feedback.has_recorded(act_id):
             return "id_reused" if feedback.is_asked else "taken"
         if not feedback.is_asked:
             return "not_now"
-        described = attachments.describe(files)
-        now = self._time.now()
-        event = schemas.FeedbackSupplemented(
-            feedback_id=feedback.id, code=feedback.code, number=len(feedback.supplements) + 1, supplemented_at=now
-        )
-        said = Supplemented(id=act_id, content=act.content, attachments=described, supplemented_at=now)
-        fields = {
-            "state": "supplemented",
-            "attachments": (*feedback.attachments, *described),
-            "supplements": (*feedback.supplements, said),
-        }
-        return await self._amend(feedback, act_id, event, now, fields)
+        made = supplement(feedback, act_id, act.content, attachments.describe(files), self._time.now())
+        return await self._amend(feedback, act_id, made)
 
     async def rate(self, feedback: Feedback, act_id: str, act: Rating) -> Taken:
         """Rate the published reply, once."""
         if feedback.has_recorded(act_id):
             return "taken"
-        if feedback.state != "published" or feedback.satisfied is not None:
+        if not feedback.can_be_rated:
             return "not_now"
-        now = self._time.now()
-        event = schemas.FeedbackRated(feedback_id=feedback.id, code=feedback.code, satisfied=act.satisfied, rated_at=now)
-        return await self._amend(feedback, act_id, event, now, {"satisfied": act.satisfied})
+        return await self._amend(feedback, act_id, rating(feedback, act_id, act.satisfied, self._time.now()))
 
     async def confirm(self, feedback: Feedback, secret_key: str) -> Taken:
         """Note that the mail address is the sender's: letters of this feedback carry its words from now on.
@@ -84,6 +81,7 @@ class SenderActs:
             return "not_now"
         if feedback.has_recorded(act_id):
             return "taken"
+        now = self._time.now()
         contact = schemas.ContactRecorded(
             feedback_id=feedback.id,
             code=feedback.code,
@@ -94,28 +92,52 @@ class SenderActs:
             **feedback.sender.model_dump(),
         )
         # An act of the sender's or of an officer's at this moment gives way: following the link again does it.
-        return await self._amend(feedback, act_id, contact, self._time.now(), {}, topics.CONTACTS)
+        return await self._amend(feedback, act_id, Amendment(_fact(feedback, act_id, contact, now, topics.CONTACTS), {}))
 
-    async def _amend(
-        self,
-        feedback: Feedback,
-        act_id: str,
-        event: schemas.Event,
-        now: datetime,
-        fields: dict[str, Any],
-        topic: str = topics.FEEDBACK,
-    ) -> Taken:
-        fact = schemas.fact(event, cause=act_id, subject=feedback.id, time=now, source=SOURCE, topics=(topic,))
+    async def _amend(self, feedback: Feedback, act_id: str, made: Amendment) -> Taken:
         seq = self._outbox.take_places(1)
         try:
-            recorded = Recorded(cause=act_id, facts=(fact,))
-            done = await self._store.amend(feedback, fields, recorded, OutboxPlace(self._outbox.instance, seq))
+            recorded = Recorded(cause=act_id, facts=(made.fact,))
+            done = await self._store.amend(feedback, made.fields, recorded, OutboxPlace(self._outbox.instance, seq))
         except BaseException:
             # A request that is cancelled must give its place back too: below an unsettled one nothing is ever swept.
             self._outbox.abandon(seq)
             raise
         # What the new place covers of the earlier history has been published: the case could not be in this state if
         # routing had not read it. The sweep, which cannot know, publishes all of a document.
-        news = [fact, *feedback.model_copy(update=fields).matter] if "supplements" in fields else [fact]
-        self._outbox.offer(Placed(seq, seq, news if done else []))
+        self._outbox.offer(Placed(seq, seq, made.facts(feedback) if done else []))
         return "taken" if done else "not_now"
+
+
+def supplement(feedback: Feedback, act_id: str, content: str, files: tuple[Attachment, ...], now: datetime) -> Amendment:
+    """The answer to what the agency asked, with files that are in order and stored.
+
+    Law: a supplemented feedback waits to be received again, and a new limit starts (Decision 766/QĐ-TTg's measure).
+    """
+    event = schemas.FeedbackSupplemented(
+        feedback_id=feedback.id, code=feedback.code, number=len(feedback.supplements) + 1, supplemented_at=now
+    )
+    said = Supplemented(id=act_id, content=content, attachments=files, supplemented_at=now)
+    fields = {
+        "state": "supplemented",
+        "attachments": (*feedback.attachments, *files),
+        "supplements": (*feedback.supplements, said),
+    }
+    return Amendment(_fact(feedback, act_id, event, now), fields)
+
+
+def rating(feedback: Feedback, act_id: str, satisfied: bool, now: datetime) -> Amendment:
+    """What the sender thinks of the published reply."""
+    event = schemas.FeedbackRated(feedback_id=feedback.id, code=feedback.code, satisfied=satisfied, rated_at=now)
+    return Amendment(_fact(feedback, act_id, event, now), {"satisfied": satisfied})
+
+
+def why_not_asked(feedback: Feedback) -> str:
+    """Why no supplement is taken, and what to do."""
+    if feedback.is_erased:
+        return "What was sent has been erased; send a new feedback."
+    return f"The feedback is {feedback.state}; a supplement is taken while more is asked for."
+
+
+def _fact(feedback: Feedback, act_id: str, event: schemas.Event, now: datetime, topic: str = topics.FEEDBACK) -> Fact:
+    return schemas.fact(event, cause=act_id, subject=feedback.id, time=now, source=SOURCE, topics=(topic,))

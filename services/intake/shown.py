@@ -14,7 +14,7 @@ from schemas.values import Attachment, FeedbackCode, FeedbackId, OpenSubmitterTy
 from services.intake.feedback import Due, Feedback, SenderDetails
 
 # The facts that change what is shown, or have a place in the timeline.
-SHOWN = frozenset({*STATE_AFTER, "FeedbackReturned", "FeedbackTransferred", "DeadlinesChanged", "DeadlineMoved"})
+SHOWN = frozenset({*STATE_AFTER, "FeedbackReturned", "FeedbackTransferred", "FeedbackRated", "DeadlinesChanged", "DeadlineMoved"})
 # A case's acts are bounded by routing. Its clocks could be corrected for ever, and nobody is shown their steps.
 MOST_CLOCK_STEPS = 1000
 # In these states no agency owes an answer, so that the last known day holds nobody to anything.
@@ -76,6 +76,7 @@ class ShownFeedback(BaseModel):
     right_channel: str | None = None
     reply: str | None = None
     document_number: str | None = None
+    reply_attachments: list[Attachment] | None = Field(default=None, description="the files of the published reply, for anybody")
     timeline: list[TimelineEntry]
     title: str | None = Field(default=None, description="with the secret")
     content: str | None = Field(default=None, description="with the secret")
@@ -128,15 +129,19 @@ def registered(feedback: Feedback, secret: str, public_url: str) -> Registered:
 
 def public_view(feedback: Feedback) -> ShownFeedback:
     """What anybody with the code may see: the state and the published reply, no personal data, no text of the sender's."""
-    return private_view(feedback).model_copy(update=dict.fromkeys(PRIVATE))
+    seen = private_view(feedback)
+    # Whether the sender was satisfied is shown to nobody else, nor that he said so.
+    steps = [step for step in seen.timeline if step.type != "FeedbackRated"]
+    return seen.model_copy(update={**dict.fromkeys(PRIVATE), "timeline": steps})
 
 
 def private_view(feedback: Feedback) -> ShownFeedback:
     """What the sender sees with the secret: also the own text, the files and what the agency asked."""
     # Working steps of the clocks are no news to the public; the due date itself is shown above.
-    steps = [step for step in feedback.timeline if not _is_of_a_clock(step.type)]
+    steps = [step for step in feedback.timeline if not is_of_a_clock(step.type)]
     due = None if feedback.state in _NOTHING_DUE else feedback.due
-    said = {"title": feedback.title or None, "content": feedback.content or None}
+    said: dict[str, Any] = {"title": feedback.title or None, "content": feedback.content or None}
+    said["reply_attachments"] = feedback.reply_attachments or None
     return ShownFeedback.model_validate(feedback.model_copy(update={"timeline": steps, "due": due} | said), from_attributes=True)
 
 
@@ -150,11 +155,12 @@ def dropped(steps: Mapping[str, str]) -> list[str]:
 
     Whatever is dropped was shown, and would be shown again if it came after a thousand later ones.
     """
-    clocks = [id for id, type in steps.items() if _is_of_a_clock(type)]
+    clocks = [id for id, type in steps.items() if is_of_a_clock(type)]
     return clocks[:-MOST_CLOCK_STEPS]
 
 
-def _is_of_a_clock(type: str) -> bool:
+def is_of_a_clock(type: str) -> bool:
+    """Whether a step is one of the clocks, which nobody is shown."""
     return type.startswith("Deadline")
 
 
@@ -173,6 +179,7 @@ def view_changes(name: str, event: BaseModel) -> dict[str, Any]:
             changes |= {"reason": event.reason, "right_channel": event.right_channel}
         case schemas.ReplyPublished():
             changes |= {"reply": event.reply, "document_number": event.document_number, "published_at": event.published_at}
+            changes |= {"reply_attachments": event.attachments}
         case schemas.DeadlinesChanged():
             for clock in event.set:
                 changes |= _due(clock)

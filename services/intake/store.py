@@ -15,6 +15,7 @@ from pakn.engine.mongo import Database, Document, duplicates
 from pakn.errors import TryAgain
 from schemas import ContactRecorded, Fact, topics
 from services.intake.feedback import Feedback, Recorded, Step
+from services.intake.portal_news import PortalCase
 
 
 class OutboxPlace(NamedTuple):
@@ -52,6 +53,21 @@ class Projection(NamedTuple):
     dropped: Sequence[str] = ()
 
 
+class Known(NamedTuple):
+    """The facts that a feedback's timeline has already (their types by their ids, in order), and whose case it is."""
+
+    steps: dict[str, str]
+    portal_case: PortalCase | None = None
+
+
+def _known(row: Document) -> Known:
+    steps = {entry["id"]: entry["type"] for entry in row.get("timeline", ())}
+    own = (
+        PortalCase(row["_id"], row["code"], row["portal"], row["submission_id"], row.get("reference")) if "portal" in row else None
+    )
+    return Known(steps, own)
+
+
 def _values(fields: Mapping[str, Any]) -> Document:
     return Feedback.model_construct(**fields).model_dump(include=set(fields))
 
@@ -80,6 +96,7 @@ class IntakeStore:
         """Create the indexes that are missing."""
         await self._feedbacks.create_index("code", unique=True)
         await self._feedbacks.create_index([("place.instance", 1), ("place.seq", 1)])
+        await self._feedbacks.create_index([("portal", 1), ("reference", 1)])
         await self._looks.create_index("feedback_id")
 
     async def take_numbers(self, day: str, count: int) -> int:
@@ -127,11 +144,17 @@ class IntakeStore:
         guard = {"_id": feedback.id, "version": feedback.version}
         return bool((await self._feedbacks.update_one(guard, {"$set": {"place": place._asdict()}})).matched_count)
 
-    async def shown_facts(self, case_ids: Iterable[str]) -> dict[str, dict[str, str]]:
-        """The facts that each feedback's timeline has already: their types by their ids, in their order. One query."""
-        wanted = {"timeline.id": 1, "timeline.type": 1}
+    async def known(self, case_ids: Iterable[str]) -> dict[str, Known]:
+        """What is known of each feedback, as far as a fact of it needs. One query."""
+        wanted = dict.fromkeys(("timeline.id", "timeline.type", "code", "portal", "submission_id", "reference"), 1)
         rows = await self._feedbacks.find({"_id": {"$in": list(case_ids)}}, wanted).to_list(None)
-        return {row["_id"]: {entry["id"]: entry["type"] for entry in row.get("timeline", ())} for row in rows}
+        return {row["_id"]: _known(row) for row in rows}
+
+    async def of_portal(self, portal: str, code: str | None, reference: str | None) -> list[Feedback]:
+        """The feedbacks that a portal sent with this code and this reference, where they are given; two at most."""
+        given = {"code": code, "reference": reference}
+        query = {"portal": portal} | {name: value for name, value in given.items() if value is not None}
+        return [_read(row) for row in await self._feedbacks.find(query).limit(2).to_list(None)]
 
     async def project(self, projections: Iterable[Projection]) -> None:
         """Bring what is shown up to date, in one bulk.
@@ -208,12 +231,14 @@ class IntakeStore:
         else:
             await self._erasures.update_one(same, {"$set": {"sent": erasure.sent + 1, "next_at": next_at}})
 
-    async def amend(self, feedback: Feedback, fields: Mapping[str, Any], recorded: Recorded, place: OutboxPlace) -> bool:
+    async def amend(
+        self, feedback: Feedback, fields: Mapping[str, Any], recorded: Recorded, place: OutboxPlace | None = None
+    ) -> bool:
         """Add what the sender did to a feedback, unless its state or version has changed meanwhile: then false.
 
-        `fields` are fields of `Feedback` with their new values.
+        `fields` are fields of `Feedback` with their new values. Without a place the caller's Kafka offset brings the act again.
         """
         guard = {"_id": feedback.id, "version": feedback.version, "state": feedback.state}
-        values = _values(fields) | {"place": place._asdict(), "version": feedback.version + 1}
+        values = _values(fields) | {"version": feedback.version + 1} | ({"place": place._asdict()} if place else {})
         update = {"$set": values, "$push": {"history": history_entry(recorded.cause, recorded.facts)}}
         return bool((await self._feedbacks.update_one(guard, update)).matched_count)

@@ -27,8 +27,8 @@ from schemas import (
     derived_id,
     fact,
 )
+from schemas.day_count import DayCount
 from schemas.notification_failed import Undelivered
-from schemas.values import DayCount
 
 SOURCE = "/pakn/notify"
 CONTACT_WAIT = timedelta(days=3)

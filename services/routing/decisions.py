@@ -7,13 +7,16 @@ from pakn.engine.received import GivenUp, Received, Tombstone, appended_at, plac
 from pakn.errors import GiveUp
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
-from schemas import AgencyAction, Fact, FeedbackSubmitted, FeedbackSupplemented, MatterRecorded, topics
+from schemas import AgencyAction, Fact, FeedbackSubmitted, FeedbackSupplemented, MatterRecorded, ReplyFileStored, topics
 from schemas.values import Fault
 from services.routing import domain
+from services.routing.case import Case, Cause, EarlyMatter
 
 _ID = re.compile(r"[0-9A-Fa-f-]{36}")
-WANTED = frozenset({"FeedbackSubmitted", "FeedbackSupplemented", "MatterRecorded", "AgencyAction", Tombstone.__name__})
-Known = domain.Case | domain.EarlyMatter
+WANTED = frozenset(
+    {"FeedbackSubmitted", "FeedbackSupplemented", "MatterRecorded", "ReplyFileStored", "AgencyAction", Tombstone.__name__}
+)
+Known = Case | EarlyMatter
 
 
 def cause_id(received: Received) -> str:
@@ -46,19 +49,19 @@ class Decisions:
 
     def decide(self, known: Known | None, received: Received) -> tuple[Known | None, list[Fact]]:
         """The case after a record, and the facts that follow. Raises GiveUp for a supplement of an unknown case."""
-        event, case = received.event, known if isinstance(known, domain.Case) else None
-        decided: domain.Case | None
+        event, case = received.event, known if isinstance(known, Case) else None
+        decided: Case | None
         facts: list[Fact] = []
         if isinstance(event, MatterRecorded | Tombstone):
             matter = event if isinstance(event, MatterRecorded) else None
             if case is None:
-                return (known if known is None and matter is None else domain.EarlyMatter(matter=matter)), []
+                return (known if known is None and matter is None else EarlyMatter(matter=matter)), []
             decided = domain.take_matter(case, matter) if matter else domain.forget_matter(case)
         else:
             decided, facts = self._decide(case, received)
             if decided is None:
                 return known, facts
-            if isinstance(known, domain.EarlyMatter) and known.matter:
+            if isinstance(known, EarlyMatter) and known.matter:
                 decided = domain.take_matter(decided, known.matter)
         if decided != case:
             at = max((fact.time for fact in facts), default=received.envelope.time)
@@ -68,27 +71,29 @@ class Decisions:
             decided = domain.counted(decided, facts, cause_id(received))
         return decided, facts
 
-    def _decide(self, case: domain.Case | None, received: Received) -> tuple[domain.Case | None, list[Fact]]:
+    def _decide(self, case: Case | None, received: Received) -> tuple[Case | None, list[Fact]]:
         event = received.event
         if isinstance(event, AgencyAction):
             return self._act(case, received, event)
-        cause = domain.Cause(received.envelope.id, received.envelope.time)
+        cause = Cause(received.envelope.id, received.envelope.time)
         if isinstance(event, FeedbackSubmitted):
             # The same submission under another event id cannot open the case anew.
             return domain.assign_feedback(self._pack, event, cause) if case is None else (case, [])
-        assert isinstance(event, FeedbackSupplemented)
+        assert isinstance(event, FeedbackSupplemented | ReplyFileStored)
         if case is None:
             raise GiveUp("missing_case", f"feedback {event.code} was supplemented before it was submitted")
+        if isinstance(event, ReplyFileStored):
+            return domain.take_file(case, event), []
         return domain.take_supplement(case, event, cause)
 
-    def _act(self, case: domain.Case | None, received: Received, event: AgencyAction) -> tuple[domain.Case | None, list[Fact]]:
+    def _act(self, case: Case | None, received: Received, event: AgencyAction) -> tuple[Case | None, list[Fact]]:
         agency = received.topic.party
         # The broker's time counts, not the agency's, so that no answer can be dated back.
         at = self._time.at(received.appended_at)
         if case is not None and case.happened_at is not None:
             # The times of two brokers may differ by more than an agency needs to act. No action comes before what it answers.
             at = max(at, case.happened_at)
-        cause = domain.Cause(cause_id(received), at, received.envelope.id, place_of(received.record))
+        cause = Cause(cause_id(received), at, received.envelope.id, place_of(received.record))
         if case is None:
             fault = Fault(field="feedback_id", code="not_your_case", message="no case with this id is assigned to you")
             return None, [domain.refusal(cause, event.root.action, event.root.feedback_id, agency, [fault])]
@@ -100,7 +105,7 @@ class Decisions:
             return []
         agency, at = given_up.topic.party, self._time.at(appended_at(given_up.record))
         own_id, place = given_up.own_id, place_of(given_up.record)
-        cause = domain.Cause(_action_cause(agency, own_id or given_up.place), at, own_id, place)
+        cause = Cause(_action_cause(agency, own_id or given_up.place), at, own_id, place)
         return [domain.refusal(cause, *_asked(given_up), agency, list(given_up.faults))]
 
 

@@ -1,12 +1,9 @@
 """Decisions of the agencies' side: who is responsible, and what an agency may do with a case in which state. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
-
-from pydantic import BaseModel
 
 import schemas
 from pakn.errors import GiveUp
@@ -15,62 +12,11 @@ from pakn.packs.load import Pack
 from pakn.packs.models import RoutingRule
 from schemas import Fact, FeedbackSubmitted, MatterRecorded, agency_action, topics
 from schemas.states import CaseState
-from schemas.values import Fault, RecordPlace
+from schemas.values import Fault
 from services.routing import bounds
+from services.routing.case import Case, Cause, EarlyMatter, Forwarding
 
 SOURCE = "/pakn/routing"
-
-
-class EarlyMatter(BaseModel, frozen=True, extra="ignore"):
-    """What the sender wrote in a feedback that has not been read yet: two topics have no common order. None once it is erased."""
-
-    matter: MatterRecorded | None
-
-
-class Forwarding(BaseModel, frozen=True, extra="ignore"):
-    """What the matter was forwarded to the agency in charge for: the event behind it, by which readers know it, and when."""
-
-    cause: str
-    causation: str
-    at: datetime
-
-
-class Case(BaseModel, frozen=True, extra="ignore"):
-    """What routing must know of a feedback: as it was submitted, what it says, who is responsible, and how far it is.
-
-    The matter is none until it has been read, and once it is erased. `forwarding` is there whenever the matter is.
-    """
-
-    feedback: FeedbackSubmitted
-    matter: MatterRecorded | None = None
-    forwarding: Forwarding | None = None
-    state: CaseState
-    agency: str
-    unit: str | None = None
-    reply: str | None = None
-    reply_by: str | None = None
-    document_number: str | None = None
-    # The latest legal time of what has happened to it.
-    happened_at: datetime | None = None
-    # How often it was changed, and how much its history holds, in bytes.
-    acts: int = 0
-    used_bytes: int = 0
-    crowded: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """The event being decided on: its id (unique in the system) and its legal time; of an action the agency's own id and place."""
-
-    id: str
-    time: datetime
-    action_id: str = ""
-    place: RecordPlace | None = None
-
-    @property
-    def known_as(self) -> str:
-        """By which readers know it: the id in its record, or the place of a record whose id cannot be read."""
-        return schemas.shown_id(self.action_id, self.place.text) if self.place else self.id
 
 
 class Assignment(NamedTuple):
@@ -122,6 +68,14 @@ def take_supplement(case: Case, event: schemas.FeedbackSupplemented, cause: Caus
         return case, []
     forwarded = _fact(event, case, cause, (topics.assignments(case.agency),))
     return case.model_copy(update={"state": "supplemented"}), [forwarded]
+
+
+def take_file(case: Case, event: schemas.ReplyFileStored) -> Case:
+    """The case with a file that its reply may name; one of a former agency changes nothing."""
+    if event.agency != case.agency or event.file in case.files:
+        return case
+    used_bytes = case.used_bytes + len(event.file.model_dump_json().encode())
+    return case.model_copy(update={"files": (*case.files, event.file), "used_bytes": used_bytes})
 
 
 def take_matter(case: Case, matter: MatterRecorded) -> Case:
@@ -202,6 +156,8 @@ def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyActi
     is_check = isinstance(action, agency_action.Publish | agency_action.SendBack)
     if is_check and action.actor.casefold() == (case.reply_by or "").casefold():
         yield Fault(field="actor", code="same_person", message="the check must be another person's than the reply's")
+    if isinstance(action, agency_action.Reply):
+        yield from _file_faults(pack, case, action)
     if isinstance(action, agency_action.Transfer):
         if action.to_agency not in {row.id for row in pack.agencies}:
             yield Fault(field="to_agency", code="unknown_agency", message=f"unknown agency {action.to_agency!r}")
@@ -210,6 +166,19 @@ def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyActi
     if isinstance(action, agency_action.Return) and agency == pack.header.coordinator:
         message = "the coordinating agency cannot return a case; transfer or refuse it"
         yield Fault(field="action", code="coordinator_cannot_return", message=message)
+
+
+def _file_faults(pack: Pack, case: Case, action: agency_action.Reply) -> Iterator[Fault]:
+    most, known = pack.header.attachments.max_files, {file.id for file in case.files}
+    if len(action.attachments) > most:
+        message = f"{len(action.attachments)} files; at most {most} are taken"
+        yield Fault(field="attachments", code="too_many_files", message=message)
+    for index, id in enumerate(action.attachments):
+        if id not in known:
+            message = "no file with this id is stored for this case; post it, and wait for its ReplyFileStored"
+            yield Fault(field=f"attachments.{index}", code="unknown_file", message=message)
+        elif id in action.attachments[:index]:
+            yield Fault(field=f"attachments.{index}", code="sent_twice", message="this file is named twice; name it once")
 
 
 def refusal(cause: Cause, action: str, feedback_id: str | None, agency: str, faults: list[Fault]) -> Fact:
@@ -278,14 +247,14 @@ def _do(pack: Pack, case: Case, action: agency_action.AnyAction, cause: Cause) -
             event = schemas.FeedbackNotAccepted(**said, refused_by=case.agency, decided_at=now)
         case agency_action.Return():
             why_assigned = action.reason
-            change = {"state": "assigned", "agency": _on_day(pack, pack.header.coordinator, cause), "unit": None}
+            change = {"state": "assigned", "agency": _on_day(pack, pack.header.coordinator, cause), "unit": None, "files": ()}
             event = schemas.FeedbackReturned(**common, reason=action.reason, returned_at=now)
         case agency_action.Transfer():
             own = (topics.assignments(case.agency),)
             to_agency = _on_day(pack, action.to_agency, cause)
             # Inside one agency nothing begins anew: the same agency stays responsible and its limit runs on.
             why_assigned = action.reason if to_agency != case.agency else None
-            change = {"unit": action.to_unit} | ({"state": "assigned", "agency": to_agency} if why_assigned else {})
+            change = {"unit": action.to_unit} | ({"state": "assigned", "agency": to_agency, "files": ()} if why_assigned else {})
             event = schemas.FeedbackTransferred(
                 **common, to_agency=to_agency, to_unit=action.to_unit, reason=action.reason, transferred_at=now
             )
@@ -293,16 +262,18 @@ def _do(pack: Pack, case: Case, action: agency_action.AnyAction, cause: Cause) -
             change = {"state": "waiting_for_supplement"}
             event = schemas.MoreRequested(**common, question=action.question, requested_at=now)
         case agency_action.Reply():
-            entered = {"reply": action.reply, "document_number": action.document_number}
+            files = tuple(file for id in action.attachments for file in case.files if file.id == id)
+            entered: dict[str, Any] = {"reply": action.reply, "document_number": action.document_number, "attachments": files}
             change = {"state": "reply_to_check", "reply_by": action.actor} | entered
             event = schemas.FeedbackReplied(**common, **entered, replied_at=now)
         case agency_action.SendBack():
             own = (topics.assignments(case.agency),)
-            change = {"state": "accepted", "reply": None, "reply_by": None}
+            change = {"state": "accepted", "reply": None, "reply_by": None, "attachments": ()}
             event = schemas.ReplySentBack(**common, reason=action.reason, sent_back_at=now)
         case agency_action.Publish():
             change = {"state": "published"}
-            shown = {"submitted_at": feedback.submitted_at, "document_number": case.document_number}
+            shown: dict[str, Any] = {"submitted_at": feedback.submitted_at, "document_number": case.document_number}
+            shown |= {"attachments": case.attachments}
             event = schemas.ReplyPublished.model_validate(common | shown | {"reply": case.reply, "published_at": now})
     facts = [_fact(event, case, cause, (topics.FEEDBACK, *own))]
     after = case.model_copy(update=change)

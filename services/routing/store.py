@@ -2,7 +2,7 @@
 
 from pakn.engine.case_store import CaseStore
 from pakn.engine.mongo import Database, Document
-from services.routing.domain import Case, EarlyMatter
+from services.routing.case import Case, EarlyMatter
 
 
 def read(document: Document) -> Case | EarlyMatter:

@@ -119,6 +119,8 @@ class World:
     async def _take(self, record: ConsumerRecord, now: float) -> None:
         family, _, who = record.topic[self._prefix :].partition(".")
         kind = next(value for name, value in record.headers if name == "ce_type")
+        if kind == b"pakn.SubmissionProgressed.v1":
+            return
         if family == "outbox":
             answer = json.loads(record.value)
             self.refused += kind != b"pakn.SubmissionRegistered.v1"

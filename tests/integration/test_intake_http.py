@@ -11,7 +11,7 @@ import pytest
 from pakn.engine.problems import ProblemDocument
 from pakn.legal_time import machine_now
 from schemas.values import FAULT_CODES
-from services.intake.doors.tokens import sign_agency_token
+from services.intake.doors import tokens
 from services.intake.files import names
 from tests.support.outside_world import GOOD, SENDER, until
 from tests.support.system import SECRET_KEY, System
@@ -37,7 +37,7 @@ def faults(answer: Any) -> list[str]:
 
 
 def token(agency: str, days: int = 1, key: str = SECRET_KEY) -> dict[str, str]:
-    return {"Authorization": f"Bearer {sign_agency_token(key, agency, 'token-1', machine_now() + timedelta(days=days))}"}
+    return {"Authorization": f"Bearer {tokens.sign(key, 'agency', agency, 'token-1', machine_now() + timedelta(days=days))}"}
 
 
 async def test_a_form_with_files_keeps_every_byte(system: System) -> None:

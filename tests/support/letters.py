@@ -9,7 +9,7 @@ from typing import Any
 
 import schemas
 from pakn.packs.load import Pack
-from schemas.values import DayCount, UnusualDay
+from schemas.day_count import DayCount, UnusualDay
 from services.notify import domain
 from services.notify.letters.compose import Composer, template_version
 from tests.support.examples import example

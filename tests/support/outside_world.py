@@ -4,6 +4,7 @@ It knows the public interfaces only: topics, envelopes, HTTP. `tests/support/sys
 """
 
 import asyncio
+import base64
 import json
 import time
 import uuid
@@ -206,6 +207,15 @@ class Poster:
     async def portal(self, portal: str, submission: dict[str, Any], event_id: str | None = None) -> str:
         """Post a submission as `portal`."""
         return await self.event(f"inbox.{portal}", "PortalSubmission", submission, event_id)
+
+    async def sender_act(self, portal: str, kind: str, event_id: str | None = None, **act: Any) -> str:
+        """Post a supplement (`PortalSupplement`) or a rating (`PortalRating`) as `portal`."""
+        return await self.event(f"inbox.{portal}", kind, act, event_id)
+
+    async def reply_file(self, agency: str, feedback_id: str, name: str, content: bytes, event_id: str | None = None) -> str:
+        """Post a file for a reply as `agency`."""
+        data = {"feedback_id": feedback_id, "name": name, "content_base64": base64.b64encode(content).decode()}
+        return await self.event(f"files.{agency}", "ReplyFile", data, event_id, key=feedback_id)
 
     async def act(
         self, agency: str, feedback_id: str, action: str, actor: str = "cb1", event_id: str | None = None, **more: Any

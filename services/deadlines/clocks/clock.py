@@ -10,7 +10,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, field_serializer
 
 from pakn.packs.models import DayOff, Rule, RuleSet, WorkingDay
-from schemas.values import DayCount, Moment, RuleName, Unit, UnusualDay
+from schemas.day_count import DayCount, UnusualDay
+from schemas.values import Moment, RuleName, Unit
 from services.deadlines.law.known import Law, LawVersion
 from services.deadlines.law.workdays import CalendarEnds, WorkDays
 

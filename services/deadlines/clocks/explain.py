@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from pakn.packs.models import RuleSet, WorkingDay
-from schemas.values import DayCount
+from schemas.day_count import DayCount
 from services.deadlines.clocks.clock import Clock, due, standing
 from services.deadlines.law.known import Law, NoRuleSet
 from services.deadlines.law.workdays import CalendarEnds, Day, WorkDays

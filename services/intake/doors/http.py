@@ -9,19 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from litestar import Response, get, post
-from litestar.openapi import ResponseSpec
+from litestar import Response
 from litestar.response import Stream
-from litestar.types import ControllerRouterHandler
 
 import schemas
 from pakn import links
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
-from services.intake import attachments, domain, shown
+from schemas.values import Fault
+from services.intake import attachments, domain, sender_acts, shown
 from services.intake.domain import Arrival
-from services.intake.doors import bodies, openapi, tokens
+from services.intake.doors import bodies, openapi, outer, tokens
 from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink, Token
 from services.intake.doors.uploads import Uploads
 from services.intake.feedback import Feedback
@@ -53,18 +52,24 @@ class Api:
 
     async def submit(self, request: AnyRequest, key: Key = None, channel: ChannelUsed = "web") -> Response[Registered]:
         """Register a feedback sent as JSON, or as a form with a part `feedback` (JSON) and files `attachments`."""
-        cause = schemas.derived_id("idempotency-key", _checked(key)) if key is not None else self.new_id()
+        portal = self._portal(request)
+        cause = schemas.derived_id(portal or "idempotency-key", _checked(key)) if key is not None else self.new_id()
         async with self.uploads.receiving(request, domain.feedback_id(cause)) as upload:
+            raw = bodies.parse_object(upload.body.raw or b"", upload.body.faults)
+            around = outer.read(raw)
             arrival = Arrival(
-                bodies.parse_object(upload.body.raw or b"", upload.body.faults),
-                channel="web" if channel == "web" else "api",
+                raw,
+                channel="portal" if portal else "web" if channel == "web" else "api",
                 cause=cause,
-                submission_id=cause,
+                submission_id=(key if portal else None) or cause,
+                portal=portal,
+                reference=around.reference,
+                sent_at=around.sent_at,
                 id_field=openapi.KEY_HEADER,
                 received_at=self.time.now(),
                 files=upload.body.files,
                 network=upload.network,
-                faults=upload.body.faults,
+                faults=[*upload.body.faults, *(() if portal else _of_portals(raw))],
             )
             (answer,) = await self.reception.receive([arrival])
             match answer:
@@ -123,7 +128,7 @@ class Api:
         rating = bodies.parse_as(Rating, await self.uploads.read_json(request))
         outcome = await self.acts.rate(feedback, self._act_id(key, feedback, "rating", rating), rating)
         if outcome == "not_now":
-            raise Problem(409, "cannot-be-rated", "A reply can be rated once, after it is published.")
+            raise Problem(409, "cannot-be-rated", sender_acts.RATED_ONCE)
         return RatingTaken(code=feedback.code, satisfied=rating.satisfied)
 
     async def confirm(self, code: Code, token: Token) -> AddressConfirmed:
@@ -139,7 +144,7 @@ class Api:
     async def sender(self, request: AnyRequest, code: Code) -> ShownSender:
         """The sender's details, for the agency that the case is assigned to now; the look is recorded first."""
         feedback = await self._find(code)
-        claims = tokens.claims(request.headers.get("Authorization", ""), self.secret_key)
+        claims = self._agency(request)
         _check_assigned(feedback, claims, "The sender's details are given")
         await self.store.record_look(feedback.id, claims["sub"], claims["jti"], self.time.now())
         return shown.sender_view(feedback)
@@ -152,13 +157,16 @@ class Api:
         secret: Secret = None,
         secret_in_link: SecretInLink = None,
     ) -> Response[bytes]:
-        """A file of the feedback, for its sender (secret) or for the agency that the case is assigned to now (token)."""
+        """A file of the feedback, for its sender (secret) or the agency in charge (token); of the published reply, for anybody."""
         feedback = await self._find(code)
+        allowed = feedback.reply_attachments
         if "authorization" in request.headers:
-            _check_assigned(feedback, tokens.claims(request.headers.get("Authorization", ""), self.secret_key), "Files are given")
-        else:
+            _check_assigned(feedback, self._agency(request), "Files are given")
+            allowed += feedback.attachments + feedback.reply_files
+        elif attachment_id not in {row.id for row in allowed}:
             self._check_secret(feedback, secret, secret_in_link)
-        described = next((row for row in feedback.attachments if row.id == attachment_id), None)
+            allowed += feedback.attachments
+        described = next((row for row in allowed if row.id == attachment_id), None)
         file = await self.files.open(attachment_id) if described else None
         if described is None or file is None:
             raise Problem(404, "unknown-attachment", "The feedback has no such file.")
@@ -168,6 +176,15 @@ class Api:
         headers |= {"Content-Type": described.media_type, "Content-Length": str(file.size)}
         # The contract says what arrives: bytes.
         return Stream(file.pieces, headers=headers)  # type: ignore[return-value]
+
+    def _agency(self, request: AnyRequest) -> dict[str, Any]:
+        return tokens.claims(request.headers.get("Authorization", ""), self.secret_key, "agency")
+
+    def _portal(self, request: AnyRequest) -> str | None:
+        """Which portal sends; none without a token. What it sends by HTTP and by Kafka under one id is one submission."""
+        if "authorization" not in request.headers:
+            return None
+        return str(tokens.claims(request.headers["Authorization"], self.secret_key, "portal")["sub"])
 
     async def _find(self, code: str) -> Feedback:
         feedback = await self.store.by_code(links.read_code(code, self.pack.header.code_prefix))
@@ -191,86 +208,12 @@ class Api:
             feedback.id, f"{act}/{domain.fingerprint(said.model_dump_json().encode(), *files)}/{_checked(key)}"
         )
 
-    def routes(self) -> list[ControllerRouterHandler]:
-        """The routes of the citizens' side, version 1."""
-        limits = self.pack.header.attachments
-        max_body = limits.max_files * limits.max_bytes + bodies.MAX_JSON_BYTES
-        one = "/v1/feedback/{code:str}"
-        shared: dict[str, Any] = {"tags": ["feedback"]}
-        with_files: dict[str, Any] = shared | {"request_max_body_size": max_body}
-        again = ResponseSpec(Registered, generate_examples=False, description="Registered before, by the same Idempotency-Key")
-        submitting: dict[str, Any] = with_files | {
-            "response_description": "Registered; Location says where to look it up",
-            "responses": {200: again, **openapi.problems(408, 413, 415, 422)},
-        }
-        submit = post("/v1/feedback", operation_id="submitFeedback", operation_class=openapi.SUBMISSION, **submitting)
-        submit_with_files = post(
-            "/v1/feedback/with-files",
-            operation_id="submitFeedbackWithFiles",
-            summary="Submit with files",
-            operation_class=openapi.SUBMISSION_WITH_FILES,
-            **submitting,
-        )
-        look_up = get(
-            one,
-            operation_id="lookUpFeedback",
-            summary="Look up",
-            response_description="The public state; with the secret the details",
-            responses=openapi.problems(403, 404),
-            **shared,
-        )
-        supplementing: dict[str, Any] = with_files | {
-            "status_code": 202,
-            "response_description": "Taken",
-            "responses": openapi.problems(403, 404, 408, 409, 413, 415, 422),
-        }
-        supplement = post(
-            f"{one}/supplements", operation_id="supplementFeedback", operation_class=openapi.SUPPLEMENT, **supplementing
-        )
-        supplement_with_files = post(
-            f"{one}/supplements/with-files",
-            operation_id="supplementFeedbackWithFiles",
-            summary="Supplement with files",
-            operation_class=openapi.SUPPLEMENT_WITH_FILES,
-            **supplementing,
-        )
-        rate = post(
-            f"{one}/rating",
-            operation_id="rateReply",
-            operation_class=openapi.RATING,
-            status_code=202,
-            response_description="Taken",
-            responses=openapi.problems(403, 404, 408, 409, 413, 422),
-            **shared,
-        )
-        sender = get(
-            f"{one}/sender",
-            operation_id="readSender",
-            security=[{"agency": []}],
-            tags=["agencies"],
-            response_description="The look is recorded",
-            responses=openapi.problems(401, 403, 404),
-        )
-        attachment = get(
-            f"{one}/attachments/{{attachment_id:str}}",
-            operation_id="readAttachment",
-            security=[{}, {"agency": []}],
-            media_type="application/octet-stream",
-            response_description="The file, in its own media type",
-            responses=openapi.problems(401, 403, 404),
-            **shared,
-        )
-        confirm = get(
-            f"{one}/confirmation",
-            operation_id="confirmAddress",
-            summary="Confirm the mail address",
-            response_description="Confirmed, now or before",
-            responses=openapi.problems(403, 404, 409),
-            **shared,
-        )
-        forms = [submit_with_files(self.submit), supplement_with_files(self.supplement)]
-        routes = [submit(self.submit), look_up(self.look_up), supplement(self.supplement), rate(self.rate), *forms]
-        return [*routes, confirm(self.confirm), sender(self.sender), attachment(self.attachment)]
+
+def _of_portals(raw: dict[str, Any]) -> list[Fault]:
+    """Faults of fields that anybody might use to date back, or to write into what is kept for ever."""
+    message = "is taken from portals only: send a portal's token, or leave it out"
+    given = (name for name in ("reference", "sent_at") if raw.get(name) is not None)
+    return [Fault(field=name, code="unknown_sender", message=message) for name in given]
 
 
 def _checked(key: str) -> str:
@@ -288,10 +231,7 @@ def _check_id(outcome: Taken) -> None:
 
 
 def _not_asked(feedback: Feedback) -> Problem:
-    detail = f"The feedback is {feedback.state}; a supplement is taken while more is asked for."
-    if feedback.is_erased:
-        detail = "What was sent has been erased; send a new feedback."
-    return Problem(409, "nothing-is-asked", detail)
+    return Problem(409, "nothing-is-asked", sender_acts.why_not_asked(feedback))
 
 
 def _check_assigned(feedback: Feedback, claims: dict[str, Any], what: str) -> None:

@@ -29,6 +29,7 @@ from pydantic.json_schema import models_json_schema
 import schemas
 from pakn.engine.problems import ProblemDocument
 from schemas.portal_submission import Submission
+from services.intake.known_values import Agencies, Categories, Limits, ThisPortal
 from services.intake.sender_acts import Rating, Supplement
 from services.intake.shown import AddressConfirmed, RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
 
@@ -63,6 +64,11 @@ SecretInLink = Annotated[
     ),
 ]
 Token = Annotated[str, QueryParameter(description="from the link in the letter; no answer has it", schema_extra={"max_length": 64})]
+KnownTag = Annotated[
+    str | None,
+    HeaderParameter(name="If-None-Match", description="the ETag of the answer that is known already", schema_extra=_TEXT),
+]
+UNCHANGED = {304: ResponseSpec(None, generate_examples=False, description="The content has the tag in If-None-Match")}
 _PROBLEMS = {
     400: "Not JSON, a broken form, or a header that cannot be used",
     401: "The token is missing or refused",
@@ -123,12 +129,18 @@ SUPPLEMENT_WITH_FILES = _body(_form("SupplementForm"))
 RATING = _body(_json(Rating, {"satisfied": True}))
 _SENT = (Submission, Supplement, Rating)
 _FORMS: dict[str, type[BaseModel]] = {"SubmissionForm": Submission, "SupplementForm": Supplement}
-_ANSWERS = (AddressConfirmed, Registered, ShownFeedback, SupplementTaken, RatingTaken, ShownSender, ProblemDocument)
+_LISTS = (Categories, Agencies, Limits, ThisPortal)
+_ANSWERS = (
+    AddressConfirmed, Registered, ShownFeedback, SupplementTaken, RatingTaken, ShownSender, ProblemDocument, *_LISTS,
+)  # fmt: skip
 _ALWAYS = {"Cache-Control": "no-store: answers hold secrets and what citizens wrote"}
 _LOCATION = {"Location": "the path at which the feedback is looked up"}
 _WAIT = {"Retry-After": "seconds until it is worth another try"}
+_CACHED = {"ETag": "a strong tag of the content", "Cache-Control": "for how long no new question is needed"}
+_OF_LISTS = ("listCategories", "listAgencies", "readLimits", "readPortal")
 # The headers of an answer, by operation and status or by status.
 _HEADERS: dict[tuple[str, str] | str, dict[str, str]] = {
+    **{(name, "200"): _CACHED for name in _OF_LISTS},
     ("submitFeedback", "200"): _LOCATION,
     ("submitFeedback", "201"): _LOCATION,
     ("submitFeedbackWithFiles", "200"): _LOCATION,
@@ -138,6 +150,7 @@ _HEADERS: dict[tuple[str, str] | str, dict[str, str]] = {
         "Content-Length": "bytes",
         "X-Content-Type-Options": "nosniff",
     },
+    "304": _CACHED,
     "401": {"WWW-Authenticate": "Bearer"},
     "429": _WAIT,
     "503": _WAIT,
@@ -148,11 +161,12 @@ _NUMBERS = {"Content-Length", "Retry-After"}
 def config() -> OpenAPIConfig:
     """What the document says of the whole; only the JSON is served, since the library's pages load scripts from elsewhere."""
     token = SecurityScheme(type="http", scheme="bearer", description="an agency's token, from `pakn token AGENCY`")
+    portal = SecurityScheme(type="http", scheme="bearer", description="a portal's token, from `pakn token --portal PORTAL`")
     return OpenAPIConfig(
         title="PAKN intake",
         version="1.0.0",
         description="Submit a feedback, look it up, answer the agency, rate the reply. Errors are problem documents (RFC 9457).",
-        components=Components(security_schemes={"agency": token}),
+        components=Components(security_schemes={"agency": token, "portal": portal}),
         use_handler_docstrings=True,
         path="/schema",
         render_plugins=[JsonRenderPlugin()],

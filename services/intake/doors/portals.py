@@ -3,12 +3,9 @@
 What a portal sent wrongly is answered in its own topic with every fault.
 """
 
-import contextlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
-
-from pydantic import AfterValidator, BaseModel, ValidationError
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import schemas
 from pakn import metrics
@@ -16,33 +13,33 @@ from pakn.engine.kafka import Record
 from pakn.engine.received import GivenUp, Outcome, Received, appended_at, place_of
 from pakn.errors import GiveUp, describe
 from pakn.legal_time import LegalTime
+from pakn.logs import logger
 from pakn.packs.load import Pack
 from schemas import Fact, topics
-from schemas.portal_submission import InlineFiles, PortalSubmission
-from schemas.values import Fault, SentTime, first_faults
-from services.intake import attachments, domain, reception, shown
+from schemas.portal_submission import PortalSubmission
+from schemas.values import Fault, first_faults
+from services.intake import attachments, domain, portal_news, reception, shown
 from services.intake.domain import Arrival
+from services.intake.doors import agency_files, outer, portal_acts
+from services.intake.doors.outer import Outer
 from services.intake.feedback import SOURCE, Step
+from services.intake.files.scanner import ScannerAway
 from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
 from services.intake.store import IntakeStore, Projection
 
-WANTED = shown.SHOWN | {"PortalSubmission"}
-_LONGEST_REFERENCE = 1000  # Longer ones are no references; the portal's topic would not take an answer with 9 MB.
-
-
-class _Outer(BaseModel):
-    """What a portal puts around a submission, read for itself where the submission inside is wrong."""
-
-    reference: Annotated[str, AfterValidator(lambda text: text[:_LONGEST_REFERENCE])] | None = None
-    sent_at: SentTime | None = None
-    attachments: InlineFiles = ()
+log = logger(__name__)
+WANTED = shown.SHOWN | {"PortalSubmission", agency_files.NAME} | portal_acts.NAMES
+# Takes an act: the facts to publish, and whether it was taken before.
+Take = Callable[[Received], Awaitable[tuple[list[Fact], bool]]]
 
 
 class IntakeHandler:
     """One batch: register what portals posted, then show what the lifecycle says."""
 
-    def __init__(self, pack: Pack, store: IntakeStore, reception: Reception, time: LegalTime) -> None:
+    def __init__(self, pack: Pack, store: IntakeStore, reception: Reception, takes: Mapping[str, Take], time: LegalTime) -> None:
+        """`takes` says who takes an act, by the name of its event."""
+        self._takes = takes
         self._pack = pack
         self._store = store
         self._reception = reception
@@ -63,8 +60,25 @@ class IntakeHandler:
                 case Registration():
                     outcome.repeated += answer.repeated
                     outcome.facts += answer.feedback.facts_to_repeat if answer.repeated else answer.feedback.facts
-        await self._project([received for received in batch if received.envelope.name in shown.SHOWN])
+        for received in batch:
+            if take := self._takes.get(received.envelope.name):
+                await self._take(take, received, outcome)
+        outcome.facts += await self._project([received for received in batch if received.envelope.name in shown.SHOWN])
         return outcome
+
+    async def _take(self, take: Take, received: Received, outcome: Outcome) -> None:
+        try:
+            facts, repeated = await take(received)
+        except GiveUp as reason:
+            outcome.given_up.append((received, reason))
+        except ScannerAway:
+            outcome.waiting.append(received)
+        except (ValueError, LookupError, TypeError) as error:
+            log.exception("act_failed", event_id=received.envelope.id, error=describe(error))
+            outcome.given_up.append((received, GiveUp("unexpected", describe(error))))
+        else:
+            outcome.repeated += repeated
+            outcome.facts += facts
 
     def _read(self, received: Received) -> Arrival:
         submission = received.event
@@ -76,11 +90,11 @@ class IntakeHandler:
         portal: str,
         own_id: str,
         submission: PortalSubmission | Mapping[str, Any],
-        outer: PortalSubmission | _Outer,
+        around: PortalSubmission | Outer,
         record: Record,
     ) -> Arrival:
         cause = _cause(portal, own_id, record)
-        files, faults = attachments.decode_inline(domain.feedback_id(cause), outer.attachments)
+        files, faults = attachments.decode_inline(domain.feedback_id(cause), around.attachments)
         return Arrival(
             submission,
             channel="portal",
@@ -91,25 +105,40 @@ class IntakeHandler:
             model=PortalSubmission,
             files=files,
             portal=portal,
-            reference=outer.reference,
-            sent_at=outer.sent_at,
+            reference=around.reference,
+            sent_at=around.sent_at,
             faults=faults,
         )
 
-    async def _project(self, batch: Sequence[Received]) -> None:
+    async def _project(self, batch: Sequence[Received]) -> list[Fact]:
+        """Show what the lifecycle says; what portals must hear of it."""
         by_case: dict[str, list[Received]] = defaultdict(list)
         for received in batch:
             by_case[received.envelope.subject].append(received)
         # A repeated fact may come after later ones, and must not turn the shown state back.
-        known = await self._store.shown_facts(by_case)
-        projections = [_projection(case_id, events, known.get(case_id, {})) for case_id, events in by_case.items()]
+        known = await self._store.known(by_case)
+        projections = [
+            _projection(case_id, events, {**known[case_id].steps}) for case_id, events in by_case.items() if case_id in known
+        ]
         await self._store.project([projection for projection in projections if projection.steps])
+        # Told again with each repetition, since a crash may have come between showing and telling.
+        told = [
+            portal_news.news(case, received.envelope.name, received.event, received.envelope.id, received.envelope.time)
+            for received in batch
+            if (row := known.get(received.envelope.subject)) and (case := row.portal_case)
+        ]
+        return [fact for fact in told if fact is not None]
 
     def refuse(self, given_up: GivenUp) -> list[Fact]:
-        """The answer to a portal whose record was given up; other topics get none."""
+        """The answer to a portal or an agency whose record was given up; other topics get none."""
+        if given_up.topic.family == topics.FILES:
+            cause = _cause(given_up.topic.topic, given_up.own_id, given_up.record)
+            return [agency_files.refusal(given_up, cause, self._time)]
         if given_up.topic.family != topics.INBOX:
             return []
         portal, own_id, record = given_up.topic.party, given_up.own_id, given_up.record
+        if (name := given_up.name) in portal_acts.NAMES:
+            return [portal_acts.refusal(given_up, name, _cause(portal, own_id, record), self._time)]
         faults = given_up.faults
         if given_up.received is None:
             metrics.submissions.labels("portal", "refused").inc()
@@ -119,7 +148,7 @@ class IntakeHandler:
         cause = _cause(portal, own_id, record)
         event = schemas.SubmissionRefused(
             submission_id=own_id,
-            reference=_outer(given_up.data).reference,
+            reference=outer.read(given_up.data).reference,
             portal=portal,
             code=given_up.reason.code,
             faults=first_faults(faults, "record"),
@@ -142,17 +171,8 @@ class IntakeHandler:
         """The faults of shape and the pack's together, so that a portal can mend everything at once."""
         if not raw:
             return ()
-        found = reception.check(self._pack, self._arrival(portal, own_id, raw, _outer(raw), record))
+        found = reception.check(self._pack, self._arrival(portal, own_id, raw, outer.read(raw), record))
         return found if isinstance(found, tuple) else ()
-
-
-def _outer(raw: Mapping[str, Any]) -> _Outer:
-    """Each field by itself: one of a wrong shape, of which the check of the whole tells, hides no fault of another."""
-    read: dict[str, Any] = {}
-    for name in _Outer.model_fields.keys() & raw.keys():
-        with contextlib.suppress(ValidationError):
-            read[name] = getattr(_Outer.model_validate({name: raw[name]}), name)
-    return _Outer.model_construct(**read)
 
 
 def _projection(case_id: str, events: Sequence[Received], known: dict[str, str]) -> Projection:

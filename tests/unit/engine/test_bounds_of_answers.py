@@ -43,7 +43,7 @@ def answered(topic: str, value: bytes | None, headers: Any, timestamp: int = 0) 
     with pytest.raises(GiveUp) as caught:
         TURN.parse(record)
     given_up = GivenUp(record, caught.value)
-    refuse = IntakeHandler(VN, Mock(), Mock(), TIME).refuse if topic.startswith("inbox.") else Decisions(VN, TIME).refuse
+    refuse = IntakeHandler(VN, Mock(), Mock(), {}, TIME).refuse if topic.startswith("inbox.") else Decisions(VN, TIME).refuse
     (fact,) = refuse(given_up)
     assert len(fact.data.encode()) < LONGEST_ANSWER
     assert all(text.encode() is not None for text in fact.headers().values())

@@ -20,7 +20,7 @@ from pakn.errors import GiveUp
 from pakn.packs.load import PACKS
 from pakn.settings import Settings
 from schemas import FeedbackSubmitted
-from schemas.values import DayCount, UnusualDay
+from schemas.day_count import DayCount, UnusualDay
 from services.deadlines.replay.replay import Replay
 from services.intake import shown
 from services.notify import domain as notify

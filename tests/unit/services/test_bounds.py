@@ -20,8 +20,9 @@ from schemas.matter import Supplement
 from schemas.topics import TopicName
 from schemas.values import Attachment, Place
 from services.routing import bounds
+from services.routing.case import Case
 from services.routing.decisions import Decisions, case_id, cause_id
-from services.routing.domain import Case, forwardings
+from services.routing.domain import forwardings
 from services.routing.store import read, write
 from tests.support.packs import VN
 

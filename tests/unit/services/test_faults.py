@@ -104,6 +104,9 @@ def test_whatever_is_wrong_is_told_in_our_own_words() -> None:
     }  # fmt: skip
 
 
+REPLY = {"action": "reply", "reply": "x"}
+
+
 @pytest.mark.parametrize(
     ("name", "document", "field", "code", "said"),
     [
@@ -116,6 +119,7 @@ def test_whatever_is_wrong_is_told_in_our_own_words() -> None:
         ("AgencyAction", {}, "action", "missing", "required"),
         ("AgencyAction", {"action": "acept"}, "action", "not_one_of", "'accept'"),
         ("AgencyAction", {"action": "accept", "documentNumber": "1"}, "documentNumber", "unknown_field", "name"),
+        ("AgencyAction", REPLY | {"attachments": ["f"] * 21}, "attachments", "too_long", "20 entries"),
         ("AgencyAction", [], "whole", "wrong_type", "object"),
         ("Rating", {"satisfied": "yes"}, "satisfied", "wrong_type", "true or false"),
         ("Rating", b"{", "whole", "not_json", "JSON"),

@@ -15,8 +15,9 @@ from pakn.legal_time import make_legal_time
 from schemas import AgencyAction, Envelope, Fact, FeedbackSubmitted, MatterForwarded, MatterRecorded
 from schemas.matter import Supplement
 from schemas.topics import TopicName
+from services.routing.case import Case
 from services.routing.decisions import Decisions, case_id, cause_id
-from services.routing.domain import Case, forwardings
+from services.routing.domain import forwardings
 from services.routing.store import read, write
 from tests.support.packs import VN
 from tests.unit.services.test_bounds import applied

@@ -9,7 +9,8 @@ import schemas
 from schemas import AgencyAction, FeedbackSubmitted, derived_id
 from schemas.states import STATE_AFTER, CaseState
 from services.routing import domain
-from services.routing.domain import Case, Cause
+from services.routing.case import Case, Cause
+from tests.support.examples import example
 from tests.support.packs import VN
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
@@ -236,3 +237,20 @@ def test_a_repeated_decision_gives_the_same_facts_and_another_cause_gives_others
         other = domain.act(VN, case("accepted"), "gia-lai", action(name), Cause("gia-lai/a-2", NOW, "a-2"))[1]
         assert one == same
         assert not {fact.id for fact in one} & {fact.id for fact in other}
+
+
+def test_a_reply_names_only_files_that_its_own_agency_has_stored() -> None:
+    stored = example("ReplyFileStored").model_copy(update={"feedback_id": FEEDBACK_ID, "agency": "gia-lai"})
+    assert isinstance(stored, schemas.ReplyFileStored)
+    before = domain.take_file(case("accepted"), stored)
+    assert domain.take_file(before, stored) == before, "once"
+    of_another = stored.model_copy(update={"agency": "da-nang"})
+    assert domain.take_file(case("accepted"), of_another) == case("accepted")
+    replied, facts = act(before, "reply", actor="cb1", attachments=[stored.file.id])
+    assert schemas.FeedbackReplied.model_validate_json(facts[0].data).attachments == (stored.file,)
+    assert act(replied, "publish")[0].attachments == (stored.file,)
+    assert act(replied, "send_back")[0].attachments == ()
+    elsewhere, _ = act(before, "transfer")
+    assert elsewhere.files == ()
+    _, refused = act(case("accepted"), "reply", attachments=[stored.file.id])
+    assert [fault.code for fault in refusal(refused).faults] == ["unknown_file"]

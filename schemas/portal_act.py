@@ -1,0 +1,19 @@
+"""What the acts of a sender that a portal hands on have in common: which of the portal's own cases is meant."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from schemas.envelope import Event, Writer
+from schemas.values import FeedbackCode, Line
+
+
+class PortalAct(Event, frozen=True, extra="forbid"):
+    """An act of the sender's, posted by the portal that sent the case. By `ce_id` the same act is known again.
+
+    One of `code` and `reference` is needed; where both are there, both must be the case's.
+    """
+
+    written_by: ClassVar[Writer] = "others"
+    code: FeedbackCode | None = Field(default=None, description="of one of the portal's own cases")
+    reference: Line | None = Field(default=None, description="the portal's own file number, if only one of its cases has it")

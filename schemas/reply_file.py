@@ -1,0 +1,17 @@
+"""From an agency, in `files.<agency>`; intake stores it and answers in `assignments.<agency>`."""
+
+from typing import ClassVar
+
+from schemas.envelope import Event, Writer
+from schemas.portal_submission import InlineFile
+from schemas.values import FeedbackId
+
+
+class ReplyFile(InlineFile, Event, frozen=True, extra="forbid"):
+    """A file for the reply in a case that the agency has. It is public from when a reply that names it is published.
+
+    By `ce_id` the same file is known again.
+    """
+
+    written_by: ClassVar[Writer] = "others"
+    feedback_id: FeedbackId

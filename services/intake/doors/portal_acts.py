@@ -1,0 +1,130 @@
+"""The portals' door for what their senders do later: a supplement or a rating, for a case that the same portal sent."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import schemas
+from pakn.engine.received import GivenUp, Received, appended_at, place_of
+from pakn.errors import GiveUp, TryAgain
+from pakn.legal_time import LegalTime
+from schemas import Fact, PortalRating, PortalSupplement, topics
+from schemas.portal_act import PortalAct
+from schemas.values import Fault, first_faults
+from services.intake import attachments, domain, portal_news, sender_acts
+from services.intake.feedback import SOURCE, Feedback, Recorded
+from services.intake.file_store import FileStore
+from services.intake.inspection import Inspection
+from services.intake.sender_acts import Amendment
+from services.intake.store import IntakeStore
+
+NAMES = frozenset({"PortalSupplement", "PortalRating"})
+_LONGEST = 1000  # Characters of what is given back in an answer.
+
+
+class PortalActs:
+    """Takes the acts of senders that a portal hands on; an act is known again by the portal's own id and its content."""
+
+    def __init__(self, store: IntakeStore, inspection: Inspection, files: FileStore, time: LegalTime) -> None:
+        self._store = store
+        self._inspection = inspection
+        self._files = files
+        self._time = time
+
+    async def take(self, received: Received) -> tuple[list[Fact], bool]:
+        """The facts to publish, and whether the act was taken before.
+
+        Raises GiveUp with every fault, TryAgain where somebody else changed the case at this moment, and ScannerAway.
+        """
+        act, portal = received.event, received.topic.party
+        assert isinstance(act, PortalSupplement | PortalRating)
+        feedback = await self._find(portal, act)
+        said = domain.fingerprint(act.model_dump_json().encode())
+        act_id = schemas.derived_id(feedback.id, f"{portal}/{received.envelope.id}/{received.envelope.name}/{said}")
+        if known := next((row for row in feedback.history if row.cause == act_id), None):
+            return _again(feedback, known), True
+        amendment = await (
+            self._supplement(received, feedback, act, act_id)
+            if isinstance(act, PortalSupplement)
+            else self._rating(received, feedback, act, act_id)
+        )
+        recorded = Recorded(cause=act_id, facts=(amendment.fact,))
+        if not await self._store.amend(feedback, amendment.fields, recorded):
+            raise TryAgain(f"feedback {feedback.code} was changed at this moment")
+        return amendment.facts(feedback), False
+
+    async def _find(self, portal: str, act: PortalAct) -> Feedback:
+        if act.code is None and act.reference is None:
+            message = "is required and missing, unless reference says which feedback is meant"
+            raise _invalid(Fault(field="code", code="missing", message=message))
+        found = await self._store.of_portal(portal, act.code, act.reference)
+        field = "code" if act.code is not None else "reference"
+        if not found:
+            raise _invalid(Fault(field=field, code="not_your_case", message=f"no feedback that you sent has this {field}"))
+        if len(found) > 1:
+            message = "several feedbacks that you sent have this reference; send the code"
+            raise _invalid(Fault(field=field, code="not_your_case", message=message))
+        return found[0]
+
+    async def _supplement(self, received: Received, feedback: Feedback, act: PortalSupplement, act_id: str) -> Amendment:
+        if not feedback.is_asked:
+            raise _invalid(Fault(field="code", code="not_in_this_state", message=sender_acts.why_not_asked(feedback)))
+        files, faults = attachments.decode_inline(act_id, act.attachments)
+        inspected = await self._inspection.inspect(files, feedback.id)
+        unreadable = {fault.field.rpartition(".")[0] for fault in faults}
+        faults += [fault for fault in inspected.faults if fault.field not in unreadable]
+        if faults:
+            raise _invalid(*faults)
+        for file in inspected.files:
+            if file.content is not None:
+                await self._files.keep(file, feedback.id)
+        described = attachments.describe(inspected.files)
+        return sender_acts.supplement(feedback, act_id, act.content, described, self._at(received))
+
+    async def _rating(self, received: Received, feedback: Feedback, act: PortalRating, act_id: str) -> Amendment:
+        if not feedback.can_be_rated:
+            raise _invalid(Fault(field="code", code="not_in_this_state", message=sender_acts.RATED_ONCE))
+        return sender_acts.rating(feedback, act_id, act.satisfied, self._at(received))
+
+    def _at(self, received: Received) -> datetime:
+        return self._time.at(received.appended_at)
+
+
+def _again(feedback: Feedback, recorded: Recorded) -> list[Fact]:
+    """The answer to an act that was taken before: what the portal was told, and nothing twice that is kept for ever."""
+    case, shown = portal_news.case_of(feedback), {step.id for step in feedback.timeline}
+    facts = [fact for fact in recorded.facts if fact.id not in shown]
+    facts += feedback.matter if any(row.id == recorded.cause for row in feedback.supplements) else []
+    for fact in recorded.facts:
+        event = schemas.CATALOGUE[fact.type].model_validate_json(fact.data)
+        if case and fact.id in shown and (told := portal_news.news(case, fact.name, event, fact.id, fact.time)):
+            facts.append(told)
+    return facts
+
+
+def refusal(given_up: GivenUp, name: str, cause: str, time: LegalTime) -> Fact:
+    """The answer to a portal whose act, an event called `name`, was given up."""
+    portal, said, now = given_up.topic.party, given_up.data, time.at(appended_at(given_up.record))
+    event = schemas.SenderActRefused(
+        act_id=given_up.own_id,
+        act=name,
+        portal=portal,
+        code=_text(said, "code"),
+        reference=_text(said, "reference"),
+        faults=first_faults(given_up.faults, "record"),
+        record=place_of(given_up.record),
+        refused_at=now,
+    )
+    to = (topics.outbox(portal),)
+    shown = schemas.shown_id(given_up.own_id, place_of(given_up.record).text)
+    made = {"cause": cause, "causation": shown, "subject": shown, "discriminator": given_up.place}
+    return schemas.fact(event, time=now, source=SOURCE, topics=to, **made)
+
+
+def _text(said: Mapping[str, Any], field: str) -> str | None:
+    found = said.get(field)
+    return found[:_LONGEST] if isinstance(found, str) else None
+
+
+def _invalid(*faults: Fault) -> GiveUp:
+    return GiveUp("invalid", faults=faults)

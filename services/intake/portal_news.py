@@ -1,0 +1,63 @@
+"""What a portal hears of its own cases: each step that their senders see, in its outbox. Pure."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+import schemas
+from schemas import Fact, topics
+from schemas.states import STATE_AFTER
+from services.intake import shown
+from services.intake.feedback import SOURCE, Feedback
+
+# The portal has had the code already, and no step of a clock is shown.
+TOLD = frozenset({name for name in shown.SHOWN if not shown.is_of_a_clock(name)} - {"FeedbackSubmitted"})
+# What an officer wrote for the sender, by the fact that carries it to him; reasons inside the administration are none of it.
+_WORDS = {
+    "MoreRequested": {"question"},
+    "ReplyPublished": {"reply", "document_number", "attachments"},
+    "FeedbackNotAccepted": {"reason", "right_channel"},
+    "FeedbackAssigned": {"unit"},
+    "FeedbackAccepted": {"unit"},
+}
+
+
+class PortalCase(NamedTuple):
+    """A case of a portal: the feedback's id and code, and the portal's own id and reference. None of it ever changes."""
+
+    feedback_id: str
+    code: str
+    portal: str
+    submission_id: str
+    reference: str | None = None
+
+
+def case_of(feedback: Feedback) -> PortalCase | None:
+    """The feedback as its portal knows it; none where no portal sent it."""
+    if feedback.portal is None or feedback.submission_id is None:
+        return None
+    return PortalCase(feedback.id, feedback.code, feedback.portal, feedback.submission_id, feedback.reference)
+
+
+def news(case: PortalCase, name: str, event: BaseModel, fact_id: str, at: datetime) -> Fact | None:
+    """What the portal hears of the lifecycle fact called `name`; none where there is nothing to tell.
+
+    The same for the same fact, so that a portal knows a repetition by its id.
+    """
+    refused_by = event.refused_by if isinstance(event, schemas.FeedbackNotAccepted) else None
+    if name not in TOLD or refused_by == "intake":  # That was in the answer to the submission.
+        return None
+    said = event.model_dump(include=_WORDS.get(name, set()))
+    step = schemas.SubmissionProgressed(
+        feedback_id=case.feedback_id,
+        code=case.code,
+        submission_id=case.submission_id,
+        reference=case.reference,
+        step=name,
+        state=STATE_AFTER.get(name),
+        agency=refused_by or getattr(event, "agency", None),
+        happened_at=at,
+        **said,
+    )
+    return schemas.fact(step, cause=fact_id, subject=case.feedback_id, time=at, source=SOURCE, topics=(topics.outbox(case.portal),))

@@ -1,0 +1,79 @@
+"""Replies with files: checked and stored first, named by the reply, and public from when it is published."""
+
+import hashlib
+
+from tests.integration.test_intake_http import PDF, PNG, token
+from tests.integration.test_portal_news import told
+from tests.support.outside_world import GOOD, Seen
+from tests.support.photos import photo
+from tests.support.system import System
+
+
+async def stored(system: System, own_id: str, agency: str = "gia-lai") -> Seen:
+    return (await system.observer.wait("ReplyFileStored", topic=f"assignments.{agency}", posted_as=own_id))[0]
+
+
+async def refusal(system: System, action_id: str, agency: str = "gia-lai") -> dict[str, str]:
+    (answer,) = await system.observer.wait("ActionRefused", topic=f"assignments.{agency}", action_id=action_id)
+    return {fault["field"]: fault["code"] for fault in answer.data["faults"]}
+
+
+async def test_the_files_of_a_reply_are_public_with_it_and_not_before(system: System) -> None:
+    body = await system.assigned()
+    case, code = body["feedback_id"], body["code"]
+    own_id = await system.post.reply_file("gia-lai", case, "Công văn.pdf", PDF)
+    file = (await stored(system, own_id)).data["file"]
+    assert (file["name"], file["sha256"]) == ("Công văn.pdf", hashlib.sha256(PDF).hexdigest())
+    path = f"/v1/feedback/{code}/attachments/{file['id']}"
+    secret = {"X-Lookup-Secret": body["lookup_secret"]}
+
+    await system.post.act("gia-lai", case, "reply", reply="Xem công văn", attachments=[file["id"]])
+    (replied,) = await system.observer.wait("FeedbackReplied", subject=case)
+    assert replied.data["attachments"] == [file]
+    await system.settled("intake")
+    assert (await system.http.get(path)).status_code == 403
+    assert (await system.http.get(path, headers=secret)).status_code == 404
+    assert (await system.http.get(path, headers=token("gia-lai"))).content == PDF
+
+    await system.post.act("gia-lai", case, "publish", "cb2")
+    (published,) = await system.observer.wait("ReplyPublished", subject=case)
+    assert published.data["attachments"] == [file]
+    await system.settled("intake")
+    assert (await system.http.get(path)).content == PDF
+    page = (await system.http.get(f"/v1/feedback/{code}")).json()
+    assert page["reply_attachments"] == [file]
+    assert not [row for row in system.observer.records if row.topic == "feedback" and b"JVBERi" in (row.value or b"")]
+
+
+async def test_a_photo_in_a_reply_is_its_picture_alone_and_what_is_wrong_is_refused(system: System) -> None:
+    body = await system.assigned()
+    case = body["feedback_id"]
+    sent = photo("image/jpeg")
+    file = (await stored(system, await system.post.reply_file("gia-lai", case, "anh.jpg", sent))).data["file"]
+    assert file["sha256"] != hashlib.sha256(sent).hexdigest(), "without the place and the device"
+    wrong = await system.post.reply_file("gia-lai", case, "b.pdf", PNG)
+    assert await refusal(system, wrong) == {"content_base64": "file_content_differs"}
+    named = await system.post.reply_file("gia-lai", case, "a.exe", b"MZ")
+    assert await refusal(system, named) == {"content_base64": "file_type_not_taken"}
+    others = await system.post.reply_file("da-nang", case, "a.pdf", PDF)
+    assert await refusal(system, others, "da-nang") == {"feedback_id": "not_your_case"}
+    misspelt = await system.post.event("files.gia-lai", "ReplyFile", {"feedback_id": case, "filename": "x"}, None)
+    assert await refusal(system, misspelt) == {"content_base64": "missing", "filename": "unknown_field", "name": "missing"}
+    unknown = await system.post.act("gia-lai", case, "reply", reply="x", attachments=[file["id"], file["id"], "none"])
+    assert await refusal(system, unknown) == {"attachments.1": "sent_twice", "attachments.2": "unknown_file"}
+
+
+async def test_the_same_file_again_is_stored_once_and_a_portal_hears_of_the_published_one(system: System) -> None:
+    own_id = await system.post.portal("danang-1022", GOOD)
+    (made,) = await system.observer.wait("SubmissionRegistered", submission_id=own_id)
+    case = made.data["feedback_id"]
+    posted = await system.post.reply_file("gia-lai", case, "a.pdf", PDF)
+    first = await stored(system, posted)
+    await system.post.reply_file("gia-lai", case, "a.pdf", PDF, posted)
+    await system.settled("intake")
+    again = system.observer.found("ReplyFileStored", topic="assignments.gia-lai", posted_as=posted)
+    assert {(row.id, row.value) for row in again} == {(first.id, first.value)}
+    await system.post.act("gia-lai", case, "reply", reply="x", attachments=[first.data["file"]["id"]])
+    await system.post.act("gia-lai", case, "publish", "cb2")
+    news = await told(system, "ReplyPublished", code=made.data["code"])
+    assert news.data["attachments"] == [first.data["file"]]
