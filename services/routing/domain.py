@@ -1,7 +1,6 @@
 """Decisions of the agencies' side: who is responsible, and what an agency may do with a case in which state. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -15,8 +14,9 @@ from pakn.packs.load import Pack
 from pakn.packs.models import RoutingRule
 from schemas import Fact, FeedbackSubmitted, MatterRecorded, agency_action, topics
 from schemas.states import CaseState
-from schemas.values import Fault, RecordPlace
+from schemas.values import Fault
 from services.routing import bounds
+from services.routing.cause import Cause as Cause
 
 SOURCE = "/pakn/routing"
 
@@ -56,21 +56,6 @@ class Case(BaseModel, frozen=True, extra="ignore"):
     acts: int = 0
     used_bytes: int = 0
     crowded: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """The event being decided on: its id (unique in the system) and its legal time; of an action the agency's own id and place."""
-
-    id: str
-    time: datetime
-    action_id: str = ""
-    place: RecordPlace | None = None
-
-    @property
-    def known_as(self) -> str:
-        """By which readers know it: the id in its record, or the place of a record whose id cannot be read."""
-        return schemas.shown_id(self.action_id, self.place.text) if self.place else self.id
 
 
 class Assignment(NamedTuple):

@@ -19,7 +19,7 @@ from pakn import links
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
-from services.intake import attachments, domain, shown
+from services.intake import attachments, domain, fingerprints, shown
 from services.intake.domain import Arrival
 from services.intake.doors import bodies, openapi, tokens
 from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink, Token
@@ -103,7 +103,7 @@ class Api:
             body = upload.body
             kept, faults = await self.inspection.inspect(body.files, feedback.id)
             supplement = bodies.parse_as(Supplement, body.raw or b"", [*body.faults, *faults])
-            said = [f"{file.sha256}/{file.name}\0".encode() for file in body.files]
+            said = sorted(f"{file.sha256}/{file.name}\0".encode() for file in body.files)
             outcome = await self.acts.supplement(
                 feedback, self._act_id(key, feedback, "supplement", supplement, *said), supplement, kept
             )
@@ -186,9 +186,7 @@ class Api:
         """The id of an act. With a key, the same act with the same values has the same id, and another one another."""
         if key is None:
             return self.new_id()
-        return schemas.derived_id(
-            feedback.id, f"{act}/{domain.fingerprint(said.model_dump_json().encode(), *files)}/{_checked(key)}"
-        )
+        return schemas.derived_id(feedback.id, f"{act}/{fingerprints.of(said.model_dump_json().encode(), *files)}/{_checked(key)}")
 
     def routes(self) -> list[ControllerRouterHandler]:
         """The routes of the citizens' side, version 1."""
