@@ -17,6 +17,7 @@ from schemas import Fact, topics
 from schemas.composed import is_certainly_longer, nfc
 from schemas.portal_submission import Sender, Submission
 from schemas.values import Attachment, Channel, Fault, faults_of
+from services.intake import fingerprints
 from services.intake.feedback import SOURCE, Feedback, Recorded, SenderDetails
 
 # A portal may hand over what was sent while its line was down; older dates would let it choose the agency's limit.
@@ -99,7 +100,7 @@ class Draft:
     @property
     def fingerprint(self) -> str:
         """What tells whether a repeated submission is the same one: its values and its files, however both were written down."""
-        return fingerprint_of(self.submission, self.arrival.files)
+        return fingerprints.of_submission(self.submission, self.language, (file.sha256 for file in self.arrival.files))
 
 
 def draft(pack: Pack, arrival: Arrival, submission: Submission, files: tuple[Attachment, ...], submitted_at: datetime) -> Draft:
@@ -107,16 +108,6 @@ def draft(pack: Pack, arrival: Arrival, submission: Submission, files: tuple[Att
     category = find_category(pack, submission.category)
     assert category is not None
     return Draft(arrival, submission, category, submission.language or pack.header.default_language, files, submitted_at)
-
-
-def fingerprint_of(submission: Submission, files: Sequence[File]) -> str:
-    """The same for the same values and the same files as sent, however both were written down."""
-    said = submission.model_dump_json(exclude={"attachments"})
-    return fingerprint(said.encode(), *(file.sha256.encode() for file in files))
-
-
-def fingerprint(*content: bytes) -> str:
-    return hashlib.sha256(b"".join(content)).hexdigest()
 
 
 def lookup_secret(key: str, feedback_id: str) -> str:

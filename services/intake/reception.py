@@ -16,7 +16,7 @@ from pakn.logs import logger
 from pakn.packs.load import Pack
 from schemas.portal_submission import Submission
 from schemas.values import Fault
-from services.intake import attachments, domain
+from services.intake import attachments, domain, fingerprints
 from services.intake.domain import Arrival, Draft, File
 from services.intake.feedback import Feedback
 from services.intake.files.scanner import ScannerAway
@@ -119,7 +119,7 @@ class Reception:
         refused = {
             index: fingerprint
             for index, answer in enumerate(answers)
-            if isinstance(answer, Refused) and answer.code is None and (fingerprint := _fingerprint(arrivals[index]))
+            if isinstance(answer, Refused) and answer.code is None and (fingerprint := self._fingerprint(arrivals[index]))
         }
         known = await self._load({arrivals[index].feedback_id for index in refused}) if refused else {}
         for index, fingerprint in refused.items():
@@ -128,6 +128,18 @@ class Reception:
                 metrics.submissions.labels(arrivals[index].channel, "repeated").inc()
                 answers[index] = Registration(feedback, repeated=True)
         return answers
+
+    def _fingerprint(self, arrival: Arrival) -> str | None:
+        """What a refused arrival would be known by; none where its shape or files alone are wrong: such was never taken."""
+        if arrival.faults:
+            return None
+        given = arrival.submission
+        try:
+            submission = given if isinstance(given, Submission) else arrival.model.model_validate(given)
+        except ValidationError:
+            return None
+        language = submission.language or self._pack.header.default_language
+        return fingerprints.of_submission(submission, language, (file.sha256 for file in arrival.files))
 
     async def _prepare(self, arrival: Arrival) -> Draft | Refused | Failed | Waits:
         try:
@@ -161,18 +173,6 @@ def check(pack: Pack, arrival: Arrival, inspected: Inspected | None = None) -> D
     if submission is None or faults:
         return tuple(faults)
     return domain.draft(pack, arrival, submission, attachments.describe(inspected.files), submitted_at)
-
-
-def _fingerprint(arrival: Arrival) -> str | None:
-    """What a refused arrival would be known by; none where its shape or its files alone are wrong, since such was never taken."""
-    if arrival.faults:
-        return None
-    given = arrival.submission
-    try:
-        submission = given if isinstance(given, Submission) else arrival.model.model_validate(given)
-    except ValidationError:
-        return None
-    return domain.fingerprint_of(submission, arrival.files)
 
 
 def _same_or_refused(draft: Draft, registration: Registration) -> Registration | Refused:

@@ -10,7 +10,7 @@ from pakn.legal_time import LegalTime
 from schemas import Fact, ReplyFile, topics
 from schemas.states import CLOSED_STATES
 from schemas.values import Fault, first_faults
-from services.intake import attachments, domain
+from services.intake import attachments, fingerprints
 from services.intake.feedback import SOURCE, Feedback, Recorded
 from services.intake.file_store import FileStore
 from services.intake.inspection import Inspection
@@ -38,7 +38,7 @@ class AgencyFiles:
         posted, agency = received.event, received.topic.party
         assert isinstance(posted, ReplyFile)
         feedback = (await self._store.load([posted.feedback_id])).get(posted.feedback_id)
-        said = domain.fingerprint(posted.model_dump_json().encode())
+        said = fingerprints.of(posted.model_dump_json().encode())
         act_id = schemas.derived_id(posted.feedback_id, f"{agency}/{received.envelope.id}/{NAME}/{said}")
         if feedback is not None and (known := next((row for row in feedback.history if row.cause == act_id), None)):
             return [*known.facts], True

@@ -18,7 +18,7 @@ from pakn.engine.problems import AnyRequest, Problem
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from schemas.values import Fault
-from services.intake import attachments, domain, sender_acts, shown
+from services.intake import attachments, domain, fingerprints, sender_acts, shown
 from services.intake.domain import Arrival
 from services.intake.doors import bodies, openapi, outer, tokens
 from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink, Token
@@ -109,7 +109,7 @@ class Api:
             body = upload.body
             kept, faults = await self.inspection.inspect(body.files, feedback.id, upload.network)
             supplement = bodies.parse_as(Supplement, body.raw or b"", [*body.faults, *faults])
-            said = [f"{file.sha256}/{file.name}\0".encode() for file in body.files]
+            said = sorted(f"{file.sha256}/{file.name}\0".encode() for file in body.files)
             outcome = await self.acts.supplement(
                 feedback, self._act_id(key, feedback, "supplement", supplement, *said), supplement, kept
             )
@@ -204,9 +204,7 @@ class Api:
         """The id of an act. With a key, the same act with the same values has the same id, and another one another."""
         if key is None:
             return self.new_id()
-        return schemas.derived_id(
-            feedback.id, f"{act}/{domain.fingerprint(said.model_dump_json().encode(), *files)}/{_checked(key)}"
-        )
+        return schemas.derived_id(feedback.id, f"{act}/{fingerprints.of(said.model_dump_json().encode(), *files)}/{_checked(key)}")
 
 
 def _of_portals(raw: dict[str, Any]) -> list[Fault]:

@@ -11,7 +11,7 @@ from pakn.legal_time import LegalTime
 from schemas import Fact, PortalRating, PortalSupplement, topics
 from schemas.portal_act import PortalAct
 from schemas.values import Fault, first_faults
-from services.intake import attachments, domain, portal_news, sender_acts
+from services.intake import attachments, fingerprints, portal_news, sender_acts
 from services.intake.feedback import SOURCE, Feedback, Recorded
 from services.intake.file_store import FileStore
 from services.intake.inspection import Inspection
@@ -39,7 +39,7 @@ class PortalActs:
         act, portal = received.event, received.topic.party
         assert isinstance(act, PortalSupplement | PortalRating)
         feedback = await self._find(portal, act)
-        said = domain.fingerprint(act.model_dump_json().encode())
+        said = fingerprints.of(act.model_dump_json().encode())
         act_id = schemas.derived_id(feedback.id, f"{portal}/{received.envelope.id}/{received.envelope.name}/{said}")
         if known := next((row for row in feedback.history if row.cause == act_id), None):
             return _again(feedback, known), True
