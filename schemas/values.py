@@ -40,7 +40,8 @@ def composed(max_length: int) -> BeforeValidator:
             return value
         if is_certainly_longer(value, max_length):
             raise PydanticKnownError("string_too_long", {"max_length": max_length})
-        text = nfc(value)
+        # Without the spaces around it, of which a megabyte would be looked at one by one.
+        text = nfc(value.strip())
         return "" if is_invisible(text) else text
 
     return BeforeValidator(compose)

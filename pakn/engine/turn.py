@@ -33,7 +33,7 @@ from schemas.values import faults_of
 
 log = logger(__name__)
 SHARE_SECONDS = 2.0
-"""Of the processor, to read the records of one partition in a batch; then its others wait, and other parties have their turn."""
+"""Processor seconds for reading one partition's records in a batch; the rest of the partition is put off."""
 
 
 async def _nothing_is_away(_error: BaseException | None) -> bool:
@@ -147,7 +147,9 @@ class Turn:
         went_well = len(batch) - len(outcome.given_up) - outcome.repeated
         self._fuse.check(went_well, [received.envelope.subject or received.envelope.id for received in failed])
         given_up = [row for row in given_up if row.record not in waiting]
-        given_up += [GivenUp(received.record, reason, received) for received, reason in outcome.given_up]
+        # What lies behind a record that waits comes again, and is answered then.
+        others = [row for row in outcome.given_up if row[0].record not in waiting]
+        given_up += [GivenUp(received.record, reason, received) for received, reason in others]
         facts = list(outcome.facts)
         for row in given_up:
             facts += self.refuse(row) if self.refuse else ()

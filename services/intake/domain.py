@@ -122,7 +122,7 @@ def confirmation_token(key: str, feedback_id: str) -> str:
 
 def find_category(pack: Pack, name: str) -> Category | None:
     """The category with this id, or with this name in another system's words (its aliases)."""
-    name = "" if is_certainly_longer(name, 1000) else nfc(name).strip()
+    name = "" if is_certainly_longer(name, 1000) else nfc(name.strip())
     return next((category for category in pack.categories if category.id == name or name in category.aliases), None)
 
 
@@ -158,7 +158,7 @@ def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(field=f"sender.{required}", code="missing", message="is required here and missing")
     for field, limit in (("title", header.title_max), ("content", header.content_max)):
         value = values.get(field)
-        if isinstance(value, str) and (is_certainly_longer(value, limit) or len(nfc(value).strip()) > limit):
+        if isinstance(value, str) and (is_certainly_longer(value, limit) or len(nfc(value.strip())) > limit):
             yield Fault(field=field, code="too_long", message=f"has more than {limit} characters; shorten it")
     levels = tuple(row.id for row in header.levels)
     for field, allowed in {"language": header.languages, "province": header.provinces, "level": levels}.items():

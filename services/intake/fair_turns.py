@@ -1,6 +1,7 @@
 """Turns at work that takes long, such that nobody's work waits for all of another one's."""
 
 import asyncio
+import contextlib
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,8 +25,10 @@ class FairTurns:
             try:
                 await given
             except asyncio.CancelledError:
-                # A turn that was given already goes to the next one, and one that nobody wants any more is passed over.
-                if not given.cancelled():
+                if given.cancelled():
+                    self._forget(party, given)
+                else:
+                    # It was given at the same moment, and goes to the next one.
                     self._give()
                 raise
         try:
@@ -35,11 +38,21 @@ class FairTurns:
 
     def _give(self) -> None:
         while self._waiting:
-            party, queue = self._waiting.popitem(last=False)
+            party, queue = next(iter(self._waiting.items()))
             given = queue.popleft()
+            if not queue:
+                del self._waiting[party]
+            if given.done():
+                continue  # Who gave up at this moment takes no turn from its party.
+            given.set_result(None)
             if queue:
-                self._waiting[party] = queue
-            if not given.done():
-                given.set_result(None)
-                return
+                self._waiting.move_to_end(party)
+            return
         self._free += 1
+
+    def _forget(self, party: str, given: asyncio.Future[None]) -> None:
+        queue = self._waiting.get(party, deque())
+        with contextlib.suppress(ValueError):
+            queue.remove(given)
+            if not queue:
+                del self._waiting[party]

@@ -121,8 +121,10 @@ class Inspection:
             # A portal's record comes again. Another release could write other bytes than those that a feedback names.
             return replace(file, id=picture_id, size=known[0], sha256=known[1], content=None)
         picture = await self._pictures.rewrite(kind, data)
-        if isinstance(picture, Refusal) or self._pack.header.attachments.keep_originals:
-            return picture if isinstance(picture, Refusal) else file
+        if self._pack.header.attachments.keep_originals and (picture is images.TOO_LARGE or not isinstance(picture, Refusal)):
+            return file
+        if isinstance(picture, Refusal):
+            return picture
         kept = domain.held_file(picture_id, file.name, picture)
         await self._store.keep(kept, feedback_id)
         return replace(kept, content=None)

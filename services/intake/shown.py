@@ -171,6 +171,9 @@ def view_changes(name: str, event: BaseModel) -> dict[str, Any]:
         case schemas.FeedbackAssigned():
             # The former agency's day is no longer true, and the new one may still have to be counted.
             changes |= {"agency": event.agency, "unit": event.unit} | ({"due": None} if event.previous_agency else {})
+            if event.previous_agency not in (None, event.agency):
+                # Nobody has published them, and they are for no other agency to see.
+                changes |= {"reply_files": ()}
         case schemas.FeedbackSupplemented():
             changes |= {"due": None}
         case schemas.MoreRequested():

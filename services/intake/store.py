@@ -225,7 +225,7 @@ class IntakeStore:
 
     async def buried(self, erasure: Erasure, next_at: datetime | None) -> None:
         """Note that tombstones of an erasure were published, and when the next ones are due; without a time it is over."""
-        same = {"_id": erasure.feedback_id, "sent": erasure.sent}
+        same = {"_id": erasure.feedback_id, "sent": erasure.sent, "topics": list(erasure.topics)}
         if next_at is None:
             await self._erasures.delete_one(same)
         else:

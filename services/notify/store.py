@@ -215,8 +215,8 @@ class NotifyStore:
     async def returned(self, letter_id: str, token: str, addresses: Iterable[str], *, now: datetime, legal: datetime) -> Return:
         """Record that a letter came back from its address, so that no other goes there.
 
-        Nothing changes when it is not out or is recorded already. It is unknown where it has another token or went to none of these
-        addresses. It is "sending" until its whole group is handed over, and its bounce may be there before.
+        Nothing changes when the letter is not out or is recorded already. It is unknown where it has another token or went to none
+        of these addresses. It is "sending" until its whole group is handed over, and its bounce may be there before.
         """
         letter = await self._letters.find_one({"_id": letter_id, "token": token})
         if letter is None:

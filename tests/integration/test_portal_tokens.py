@@ -69,3 +69,4 @@ async def test_lists_and_limits_come_in_each_language_and_are_asked_again_for_no
     assert found["/v1/portals/me"]["outbox"] == f"{system.settings.namespace}.outbox.danang-1022"
     assert (await system.http.get("/v1/portals/me")).status_code == 401
     assert (await system.http.get("/v1/portals/me", headers=bearer("gone"))).status_code == 404
+    assert (await system.http.post("/v1/feedback", json=GOOD, headers=bearer("gone"))).status_code == 401

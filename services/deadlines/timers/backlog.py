@@ -18,8 +18,8 @@ from pakn.settings import Settings
 from schemas import topics
 from schemas.topics import TopicName
 
-MOST_UNREAD = 1000
-"""Actions of an agency for which the cases of all others wait as well: what routing has read within seconds."""
+MOST_UNREAD = 100
+"""With more unread actions than this, an agency holds up its own cases only. Routing reads as many within minutes, however slow."""
 _ANSWER_SECONDS = 20
 _LOOK_MS = 500
 

@@ -44,7 +44,7 @@ class AgencyFiles:
             return [*known.facts], True
         feedback = _of_agency(feedback, agency)
         files, faults = attachments.decode_inline(act_id, [posted])
-        inspected = await self._inspection.inspect(files, feedback.id)
+        inspected = await self._inspection.inspect(files, feedback.id, agency)
         if faults or inspected.faults:
             raise GiveUp("invalid", faults=tuple(_of_one_file(fault) for fault in faults or inspected.faults))
         for file in inspected.files:

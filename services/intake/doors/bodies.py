@@ -156,9 +156,10 @@ def parse_object(raw: bytes, faults: Sequence[Fault] = ()) -> dict[str, Any]:
         raise Problem(400, "not-json", detail, faults) from None
     if not isinstance(document, dict):
         raise Problem(400, "not-an-object", "Send a JSON object.", faults)
-    if len(document) > _MOST_FIELDS:
+    fields = len(document) + sum(len(inner) for inner in document.values() if isinstance(inner, dict | list))
+    if fields > _MOST_FIELDS:
         # Each would be a fault, and tens of thousands of them take a tenth of a second to tell.
-        detail = f"Send a smaller document: it has {len(document)} fields; at most {_MOST_FIELDS} are read."
+        detail = f"Send a smaller document: it has {fields} fields; at most {_MOST_FIELDS} are read."
         raise Problem(413, "too-large", detail, faults)
     return document
 

@@ -9,7 +9,7 @@ from email.utils import collapse_rfc2231_value
 from multipart import MultipartSegment  # type: ignore[import-untyped]
 
 _EXTENDED = re.compile(r";\s*filename\*", re.IGNORECASE)
-_WORD = r"=\?([^?*\s]+)[^?\s]*\?[bq]\?[^?\s]*\?="
+_WORD = r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?[bq]\?[^?\s]*\?="
 _ENCODED_WORD = re.compile(_WORD, re.IGNORECASE)
 _ENCODED_WORDS = re.compile(rf"{_WORD}(?:\s+{_WORD})*", re.IGNORECASE)
 # Those that RFC 8187 knows. Python knows a hundred more; some make text that is none, and some unpack.

@@ -160,10 +160,12 @@ class Api:
         """A file of the feedback, for its sender (secret) or the agency in charge (token); of the published reply, for anybody."""
         feedback = await self._find(code)
         allowed = feedback.reply_attachments
-        if "authorization" in request.headers:
+        if attachment_id in {row.id for row in allowed}:
+            pass  # It is public, whoever asks.
+        elif "authorization" in request.headers:
             _check_assigned(feedback, self._agency(request), "Files are given")
             allowed += feedback.attachments + feedback.reply_files
-        elif attachment_id not in {row.id for row in allowed}:
+        else:
             self._check_secret(feedback, secret, secret_in_link)
             allowed += feedback.attachments
         described = next((row for row in allowed if row.id == attachment_id), None)
@@ -184,7 +186,10 @@ class Api:
         """Which portal sends; none without a token. What it sends by HTTP and by Kafka under one id is one submission."""
         if "authorization" not in request.headers:
             return None
-        return str(tokens.claims(request.headers["Authorization"], self.secret_key, "portal")["sub"])
+        portal = str(tokens.claims(request.headers["Authorization"], self.secret_key, "portal")["sub"])
+        if self.pack.portal(portal) is None:
+            raise Problem(401, "token-refused", "The pack has no such portal any more.", headers={"WWW-Authenticate": "Bearer"})
+        return portal
 
     async def _find(self, code: str) -> Feedback:
         feedback = await self.store.by_code(links.read_code(code, self.pack.header.code_prefix))

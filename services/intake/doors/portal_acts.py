@@ -70,7 +70,7 @@ class PortalActs:
         if not feedback.is_asked:
             raise _invalid(Fault(field="code", code="not_in_this_state", message=sender_acts.why_not_asked(feedback)))
         files, faults = attachments.decode_inline(act_id, act.attachments)
-        inspected = await self._inspection.inspect(files, feedback.id)
+        inspected = await self._inspection.inspect(files, feedback.id, received.topic.party)
         unreadable = {fault.field.rpartition(".")[0] for fault in faults}
         faults += [fault for fault in inspected.faults if fault.field not in unreadable]
         if faults:

@@ -62,7 +62,11 @@ class IntakeHandler:
                     outcome.facts += answer.feedback.facts_to_repeat if answer.repeated else answer.feedback.facts
         for received in batch:
             if take := self._takes.get(received.envelope.name):
-                await self._take(take, received, outcome)
+                if any(row.topic == received.topic and row.offset < received.offset for row in outcome.waiting):
+                    # What a party sends keeps its order.
+                    outcome.waiting.append(received)
+                else:
+                    await self._take(take, received, outcome)
         outcome.facts += await self._project([received for received in batch if received.envelope.name in shown.SHOWN])
         return outcome
 

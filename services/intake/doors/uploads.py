@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 from litestar.exceptions import InternalServerException
@@ -24,7 +24,7 @@ from services.intake.rate_limits import Network, is_within, network_of
 
 log = logger(__name__)
 MAX_HELD_BYTES = 32 * 1024 * 1024
-"""Of bodies of JSON that are not whole yet, of all requests together beyond FREE_BYTES each; one network has half of it."""
+"""Bytes of unfinished bodies of JSON that are held at once, without the first FREE_BYTES of each; one network may have half."""
 FREE_BYTES = 64 * 1024
 """Of each body, so that nobody's large ones keep others from sending what people write."""
 
@@ -111,7 +111,9 @@ class Uploads:
         """
         if request.content_type[0] != "multipart/form-data":
             files = Files(None, self._rules, feedback_id, self._new_id)
-            yield Upload(await bodies.read(request.headers.get("Content-Type", ""), self._held_chunks(request), files))
+            async with aclosing(self._held_chunks(request)) as chunks:
+                body = await bodies.read(request.headers.get("Content-Type", ""), chunks, files)
+            yield Upload(body)
             return
         network = _network(request)
         if not self._has_place(network):
@@ -153,9 +155,10 @@ class Uploads:
 
     async def read_json(self, request: AnyRequest) -> bytes:
         """A body of JSON, not parsed. Raises Problem."""
-        return await bodies.read_json(self._held_chunks(request))
+        async with aclosing(self._held_chunks(request)) as chunks:
+            return await bodies.read_json(chunks)
 
-    async def _held_chunks(self, request: AnyRequest) -> AsyncIterator[bytes]:
+    async def _held_chunks(self, request: AnyRequest) -> AsyncGenerator[bytes, None]:
         """The chunks of a body that is held until it is whole. Raises Problem where too much is held, by all or by its network."""
         network, taken, length = _network(request), 0, 0
         try:

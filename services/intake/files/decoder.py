@@ -33,7 +33,7 @@ _MODES: Final = {
 # shortest form of a PNG takes a quarter of a minute for pixels that are chosen for it.
 _WAYS: Final[dict[str, tuple[dict[str, int], ...]]] = {
     "JPEG": ({"quality": 85}, {"quality": 60}),
-    "PNG": ({"compress_level": 1}, {"compress_level": 6}),
+    "PNG": ({"compress_level": 1}, {"compress_level": 4}),
     "GIF": ({},),
     "WEBP": ({},),
 }

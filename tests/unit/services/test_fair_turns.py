@@ -37,6 +37,23 @@ async def test_who_brings_one_piece_of_work_waits_for_one_of_each_other_party() 
     assert sorted(await order_of("aaaabbc", at_once=2)) == list("aaaabbc")
 
 
+async def test_who_gives_up_takes_no_turn_from_its_party() -> None:
+    turns, order, go = FairTurns(1), list[str](), asyncio.Event()
+
+    async def work(party: str) -> None:
+        async with turns.turn(party):
+            order.append(party)
+            await go.wait()
+
+    works = [asyncio.ensure_future(work(party)) for party in "xaabb"]
+    await asyncio.sleep(0)
+    works[1].cancel()
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(*works, return_exceptions=True)
+    assert order == list("xabb")
+
+
 @given(st.lists(st.sampled_from("abc"), max_size=12), st.sets(st.integers(0, 11)), st.integers(1, 3))
 async def test_a_turn_goes_on_to_the_next_whoever_gives_up(parties: list[str], gone: set[int], at_once: int) -> None:
     turns, done, running = FairTurns(at_once), 0, 0

@@ -73,6 +73,7 @@ async def test_a_pack_may_keep_originals() -> None:
     store = Store()
     sent = streamed(store, "a.jpg", photo("image/jpeg"))
     assert (await inspection(store, KEEPING).inspect([sent], "f")).files == [sent]
+    assert (await Inspection(KEEPING, store, Images(100)).inspect([sent], "f")).files == [sent], "only its picture is too large"
     broken = streamed(store, "a.jpg", b"\xff\xd8\xff\xe0 broken")
     assert [fault.code for fault in (await inspection(store, KEEPING).inspect([broken], "f")).faults] == ["file_content_differs"]
 
