@@ -96,7 +96,9 @@ class OddRecords:
         if made is not None and dice.random() < 0.5:
             document, good_id = made
             value, headers = self._in_some_mode(kind, own_id if kind == INBOX else f"a-{own_id}", document)
-            fate, own_id = Fate.GOOD, good_id or own_id
+            # CloudEvents allows no control characters in an attribute.
+            fate = Fate.EITHER if own_id.endswith(("\x00", "\n")) else Fate.GOOD
+            own_id = good_id or own_id
         else:
             value, headers = self._wrong(kind, own_id)
             if dice.random() < 0.15:
