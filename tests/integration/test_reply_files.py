@@ -77,3 +77,14 @@ async def test_the_same_file_again_is_stored_once_and_a_portal_hears_of_the_publ
     await system.post.act("gia-lai", case, "publish", "cb2")
     news = await told(system, "ReplyPublished", code=made.data["code"])
     assert news.data["attachments"] == [first.data["file"]]
+
+
+async def test_what_an_agency_has_not_published_is_not_given_to_the_one_that_has_the_case_after_it(system: System) -> None:
+    body = await system.assigned()
+    case = body["feedback_id"]
+    file = (await stored(system, await system.post.reply_file("gia-lai", case, "nháp.pdf", PDF))).data["file"]
+    await system.post.act("gia-lai", case, "transfer", to_agency="da-nang", reason="Thuộc Đà Nẵng")
+    await system.observer.wait("FeedbackAssigned", topic="assignments.da-nang", subject=case)
+    await system.settled("intake")
+    answer = await system.http.get(f"/v1/feedback/{body['code']}/attachments/{file['id']}", headers=token("da-nang"))
+    assert answer.status_code == 404
