@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import stamina
 import uvicorn
 from aiokafka import AIOKafkaProducer
+from pymongo.errors import AutoReconnect
 from uvicorn.lifespan.on import LifespanOn
 
 from pakn.engine import mongo
@@ -88,7 +90,10 @@ class World:
 
     async def __aexit__(self, *_: object) -> None:
         for name in BUILDERS:
-            await self.client.drop_database(f"{self.settings.namespace}_{name}")
+            # Where the server was away in a test, its client may cancel what is asked of it right after that.
+            async for attempt in stamina.retry_context(on=AutoReconnect, attempts=5):
+                with attempt:
+                    await self.client.drop_database(f"{self.settings.namespace}_{name}")
         await mongo.close(self.client)
         await self._stack.aclose()
 
