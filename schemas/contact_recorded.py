@@ -12,7 +12,7 @@ EmailText = Annotated[str, StringConstraints(max_length=254, pattern=_EMAIL)]
 
 
 class ContactRecorded(CaseEvent):
-    """How to reach a sender: the only event with personal data. A record without a value (a tombstone) erases it.
+    """Who a sender is and how to reach him. A record without a value (a tombstone) erases it.
 
     Law: Decision 31/2021/QĐ-TTg, Article 41(3): full name, contact address, phone and email of the sender.
     """

@@ -148,7 +148,7 @@ def test_a_time_beyond_the_calendar_is_a_time_all_the_same(timestamp: int) -> No
 
 @pytest.mark.parametrize("topic", TOPICS)
 @pytest.mark.parametrize("wrong", [{"attachments": [{}] * 8000}, {f"k{n}": 1 for n in range(20_000)}], ids=["files", "fields"])
-def test_a_hundred_records_of_countless_faults_that_are_given_up_take_little_memory(topic: str, wrong: dict[str, Any]) -> None:
+def test_records_of_countless_faults_that_are_given_up_take_little_memory(topic: str, wrong: dict[str, Any]) -> None:
     """The library's error stayed with each of them: 25 MB, of which a batch holds hundreds."""
     value, headers = json.dumps(wrong).encode(), tuple(lines(TOPICS[topic], "x"))
     record: Any = ConsumerRecord(f"t.{topic}", 3, 99, 0, 0, b"k", value, None, 1, len(value), headers)
