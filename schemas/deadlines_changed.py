@@ -15,8 +15,11 @@ class ClockMet(OfClock):
     On time means on or before the last day (Decision 766/QĐ-TTg, indicator 5.2).
     """
 
-    due_at: AwareDatetime = Field(description="the end of the last day, as it was known when the clock was met")
-    late: bool
+    due_at: AwareDatetime | None = Field(
+        default=None,
+        description="the end of the last day, as it was known when the clock was met; absent if no calendar reached it",
+    )
+    late: bool | None = Field(default=None, description="absent with due_at: nobody can say")
 
 
 class ClockCancelled(OfClock):
@@ -44,7 +47,7 @@ class ClockNotCounted(_ClockRuns):
     """A clock runs, and its last day is not known: the working calendar, whose version it names, ends before that day.
 
     Its `count` has the limit without the days out of the ordinary. When a longer calendar is applied before the duty is done,
-    the clock is `set` by another fact; until then no fact follows about it.
+    the clock is `set` by another fact. It can be met or cancelled before that, as every clock.
     """
 
 

@@ -179,7 +179,7 @@ def replay_clocks(
         typer.echo(json.dumps({"at": instant.isoformat(), "rules": counts, "differences": faults}, ensure_ascii=False))
     else:
         title = f"Clocks at {instant:%Y-%m-%d %H:%M:%S %z}"
-        _show_table(title, "rule", ("open", "past", "met", "met late", "cancelled"), counts)
+        _show_table(title, "rule", ("open", "past", "uncounted", "met", "met late", "cancelled"), counts)
         if instant > legal_time.make_legal_time(settings.legal_time.file).now():
             typer.echo("That is still to come: so it stands if nothing more is done until then.")
         for fault in faults:

@@ -182,14 +182,10 @@ class Story:
 
 
 def stored(story: Story) -> dict[str, tuple[object, ...]]:
-    """Each clock as deadlines has it, by id; one that no calendar reaches is told to nobody."""
+    """Each clock as deadlines has it, by id."""
     assert story.case is not None
     assert len({clock.id for clock in story.case.clocks}) == len(story.case.clocks)
-    return {
-        clock.id: (clock.rule, clock.agency, clock.due_at, clock.state, clock.overdue)
-        for clock in story.case.clocks
-        if clock.due_at
-    }
+    return {clock.id: (clock.rule, clock.agency, clock.due_at, clock.state, clock.overdue) for clock in story.case.clocks}
 
 
 def by_clock(fact: Fact) -> list[tuple[str, Any]]:

@@ -255,7 +255,8 @@ class Play:
             case ClockNotCounted():
                 return f"{kind} {told.rule}"
             case ClockMet():
-                return f"{kind} {told.rule} {'late' if told.late else 'in time'}"
+                how = "uncounted" if told.due_at is None else "late" if told.late else "in time"
+                return f"{kind} {told.rule} {how}"
             case schemas.DeadlineMoved():
                 nearer = "nearer" if told.nearer else "later"
                 return f"{kind} {told.rule} from {told.previous_due_date} {nearer} to {told.due_date}"

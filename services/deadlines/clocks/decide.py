@@ -130,10 +130,7 @@ def _close(law: Law, case: Case, clock: Clock, moment: Moment, at: datetime) -> 
         return clock, []
     closed = clock.model_copy(update={"state": "met" if moment in rule.stop else "cancelled", "next_rung": None})
     due_at = clock.due_by_what_was_known(at)
-    if due_at is None:
-        # No day of the clock was announced that it could be met by, so no fact closes it.
-        return closed, []
-    if clock.overdue and at < due_at:
+    if clock.overdue and due_at is not None and at < due_at:
         # The overdue was published before this event could be handled. A reply that is sent back starts the ladder again.
         closed = closed.model_copy(update={"overdue": False, "ladder_restarts": clock.ladder_restarts + 1, "progress": 0})
     return closed, [met(clock, due_at, at) if closed.state == "met" else cancelled(clock)]

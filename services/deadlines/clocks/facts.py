@@ -71,9 +71,9 @@ def runs(law: Law, clock: Clock) -> Change:
     return ClockSet.model_validate(fields | last_day(clock))
 
 
-def met(clock: Clock, due_at: datetime, at: datetime) -> Change:
-    """What is told of a clock that was met at `at`, where its last day was known to end at `due_at`."""
-    return ClockMet.model_validate(which(clock) | {"due_at": due_at, "late": at >= due_at})
+def met(clock: Clock, due_at: datetime | None, at: datetime) -> Change:
+    """What is told of a clock that was met at `at`; its last day was known to end at `due_at`, none if no calendar reached it."""
+    return ClockMet.model_validate(which(clock) | ({"due_at": due_at, "late": at >= due_at} if due_at else {}))
 
 
 def cancelled(clock: Clock) -> Change:

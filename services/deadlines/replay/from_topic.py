@@ -36,8 +36,7 @@ async def differences(settings: Settings, result: Replay) -> list[str]:
     stored: set[str] = set()
     async with mongo.opened(settings, "deadlines") as database:
         async for case in DeadlinesStore(database).every_case():
-            # Of what is not counted yet the topic says nothing.
-            for clock in (row for row in case.clocks if row.due_at is not None):
+            for clock in case.clocks:
                 stored.add(clock.id)
                 told = result.clocks.get(clock.id)
                 in_topic = _standing(told) if told else "nothing"
@@ -49,5 +48,5 @@ async def differences(settings: Settings, result: Replay) -> list[str]:
 
 
 def _standing(clock: ReplayedClock | Clock) -> str:
-    due_at = clock.due_at.astimezone(UTC) if clock.due_at else None
-    return f"{clock.state}, due until {due_at}{', overdue' if clock.overdue else ''}"
+    due = f"due until {clock.due_at.astimezone(UTC)}" if clock.due_at else "uncounted"
+    return f"{clock.state}, {due}{', overdue' if clock.overdue else ''}"

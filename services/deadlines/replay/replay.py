@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 import schemas
 from schemas import Envelope
-from schemas.deadlines_changed import ClockMet
+from schemas.deadlines_changed import ClockMet, ClockSet
 
 # The events that concern clocks.
 READ = frozenset({"DeadlinesChanged", "DeadlineMoved", "FeedbackOverdue", "OverdueWithdrawn"})
@@ -20,11 +20,14 @@ READ = frozenset({"DeadlinesChanged", "DeadlineMoved", "FeedbackOverdue", "Overd
 
 @dataclass(slots=True)
 class ReplayedClock:
-    """A clock by the facts of the topic. `overdue`: an overdue was published and not taken back."""
+    """A clock by the facts of the topic. `overdue`: an overdue was published and not taken back.
+
+    It has no last day while no calendar reaches that day.
+    """
 
     rule: str
     agency: str
-    due_at: datetime
+    due_at: datetime | None
     state: Literal["open", "met", "cancelled"] = "open"
     met_late: bool = False
     overdue: bool = False
@@ -65,13 +68,14 @@ class Replay:
         for row in (*event.met, *event.cancelled):
             if clock := self.clocks.get(row.clock_id):
                 clock.state = "met" if isinstance(row, ClockMet) else "cancelled"
-                clock.met_late = isinstance(row, ClockMet) and row.late
+                clock.met_late = isinstance(row, ClockMet) and bool(row.late)
         known = all(row.clock_id in self.clocks for row in (*event.met, *event.cancelled))
-        for row in event.set:
+        for run in (*event.set, *event.not_counted):
             # A clock is set again if its reply is sent back. It runs on as before, overdue or not.
-            former = self.clocks.get(row.clock_id)
+            former = self.clocks.get(run.clock_id)
             overdue = former.overdue if former else False
-            self.clocks[row.clock_id] = ReplayedClock(row.rule, row.agency, row.due_at, overdue=overdue)
+            due_at = run.due_at if isinstance(run, ClockSet) else None
+            self.clocks[run.clock_id] = ReplayedClock(run.rule, run.agency, due_at, overdue=overdue)
         return known
 
     def counts(self) -> dict[str, Counter[str]]:
@@ -82,9 +86,9 @@ class Replay:
         return result
 
     def standing(self, clock: ReplayedClock) -> str:
-        """How a clock stands at `at`: `open` or `past` its last day, `met`, `met late`, or `cancelled`."""
+        """How a clock stands at `at`: `open`, `past` its last day or `uncounted`, `met`, `met late`, or `cancelled`."""
         if clock.state == "open":
-            return "past" if clock.due_at <= self.at else "open"
+            return "uncounted" if clock.due_at is None else "past" if clock.due_at <= self.at else "open"
         if clock.state == "met":
             return "met late" if clock.met_late else "met"
         return "cancelled"
