@@ -1,4 +1,4 @@
-"""From routing to an agency, in `assignments.<agency>`."""
+"""To an agency, in `assignments.<agency>`: from routing of its actions, from intake of its files."""
 
 from pydantic import AwareDatetime, Field
 
@@ -7,13 +7,16 @@ from schemas.values import Fault, RecordPlace
 
 
 class ActionRefused(Event):
-    """To an agency, in its own topic: what it asked for is not lawful or not readable, and why.
+    """To an agency, in its own topic: what it asked for or posted is not lawful or not readable, and why.
 
     Nothing that an agency sends is dropped in silence.
     """
 
-    action_id: str
-    action: str = Field(description="what was asked for, or unknown; expect others", examples=["accept", "publish", "unknown"])
+    action_id: str = Field(description="the agency's own id of the record")
+    action: str = Field(
+        description="what was asked for, `reply_file` of a file, or unknown; expect others",
+        examples=["accept", "publish", "reply_file", "unknown"],
+    )
     feedback_id: str | None = None
     agency: str
     faults: tuple[Fault, ...]

@@ -17,7 +17,7 @@ class ClockMet(OfClock):
 
     due_at: AwareDatetime | None = Field(
         default=None,
-        description="the end of the last day, as it was known when the clock was met; absent if no calendar reached it",
+        description="the end of the last day, as it was known when the clock was met; absent if no calendar reaches it",
     )
     late: bool | None = Field(default=None, description="absent with due_at: nobody can say")
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from schemas.values import CaseEvent, Channel, Line, OpenSubmitterType, Slug, open_text
+from schemas.values import CaseEvent, Channel, OpenSubmitterType, Slug, open_text
 
 
 class FeedbackSubmitted(CaseEvent):
@@ -15,7 +15,6 @@ class FeedbackSubmitted(CaseEvent):
 
     channel: Annotated[str, open_text("by which way it came", Channel)]
     portal: Slug | None = None
-    portal_reference: Line | None = None
     category: Slug
     language: str
     submitter_type: OpenSubmitterType = "person"

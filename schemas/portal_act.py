@@ -11,9 +11,10 @@ from schemas.values import FeedbackCode, Line
 class PortalAct(Event, frozen=True, extra="forbid"):
     """An act of the sender's, posted by the portal that sent the case. By `ce_id` the same act is known again.
 
-    One of `code` and `reference` is needed; where both are there, both must be the case's.
+    One of `code`, `submission_id` and `reference` is needed; where several are there, each must be the case's.
     """
 
     written_by: ClassVar[Writer] = "others"
     code: FeedbackCode | None = Field(default=None, description="of one of the portal's own cases")
+    submission_id: Line | None = Field(default=None, description="the portal's own id of the submission")
     reference: Line | None = Field(default=None, description="the portal's own file number, if only one of its cases has it")

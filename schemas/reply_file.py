@@ -2,9 +2,11 @@
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from schemas.envelope import Event, Writer
 from schemas.portal_submission import InlineFile
-from schemas.values import FeedbackId
+from schemas.values import Account, FeedbackId
 
 
 class ReplyFile(InlineFile, Event, frozen=True, extra="forbid"):
@@ -15,3 +17,4 @@ class ReplyFile(InlineFile, Event, frozen=True, extra="forbid"):
 
     written_by: ClassVar[Writer] = "others"
     feedback_id: FeedbackId
+    actor: Account = Field(description="the officer's account, not a name")

@@ -2,7 +2,7 @@
 
 from pydantic import AwareDatetime, Field
 
-from schemas.values import Account, Attachment, CaseEvent, Line, Slug, Text
+from schemas.values import Account, CaseEvent, Line, Slug, StoredFile, Text
 
 
 class ReplyPublished(CaseEvent):
@@ -15,6 +15,6 @@ class ReplyPublished(CaseEvent):
     actor: Account
     reply: Text
     document_number: Line | None = None
-    attachments: tuple[Attachment, ...] = Field(default=(), description="public from now on; their bytes are at intake")
+    attachments: tuple[StoredFile, ...] = Field(default=(), description="public from now on; names and bytes are at intake")
     submitted_at: AwareDatetime
     published_at: AwareDatetime

@@ -16,6 +16,7 @@ class SenderActRefused(Event):
     act: str = Field(description="the type that was posted; expect others", examples=["PortalSupplement", "PortalRating"])
     portal: str
     code: str | None = Field(default=None, description="as it was posted")
+    submission_id: str | None = Field(default=None, description="as it was posted")
     reference: str | None = Field(default=None, description="as it was posted")
     faults: tuple[Fault, ...]
     record: RecordPlace | None = Field(default=None, description="where the refused act stands")

@@ -15,9 +15,11 @@ class SubmissionProgressed(CaseEvent):
     that the case has from then on; it is absent where the step leaves the state as it was.
     """
 
+    portal: Slug
     submission_id: str = Field(description="the portal's own id of the submission")
     reference: Line | None = None
     step: Annotated[str, Field(description="what happened; expect others", examples=["FeedbackAssigned", "ReplyPublished"])]
+    act_id: str | None = Field(default=None, description="the portal's own id of the act, where it posted the act that is the step")
     state: OpenState | None = None
     agency: Slug | None = Field(default=None, description="which agency did it, or has the case now")
     unit: Line | None = None

@@ -2,7 +2,7 @@
 
 from pydantic import AwareDatetime, Field
 
-from schemas.values import CaseEvent, Line, Text
+from schemas.values import CaseEvent, Line, Slug, Text
 
 
 class SubmissionRegistered(CaseEvent):
@@ -11,6 +11,7 @@ class SubmissionRegistered(CaseEvent):
     `accepted` is false when the class is outside the procedure; the reason and the right channel then stand here.
     """
 
+    portal: Slug
     submission_id: str
     reference: Line | None = None
     accepted: bool

@@ -107,15 +107,20 @@ class ClockEvent(OfClock, CaseEvent):
     """An event of one clock of a case."""
 
 
-class Attachment(BaseModel, frozen=True, extra="ignore"):
-    """A file that belongs to a feedback or to its reply; its bytes stay with intake and are read there by `id`."""
+class StoredFile(BaseModel, frozen=True, extra="ignore"):
+    """A file that belongs to a feedback or to its reply; its bytes and its name stay with intake and are read there by `id`."""
 
     id: str
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_FILE_NAME), composed(200)]
     media_type: str
     size: int = Field(ge=1, description="bytes")
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     scanned: bool = Field(default=False, description="whether a virus scanner has looked into the file, and found nothing")
+
+
+class Attachment(StoredFile, frozen=True, extra="ignore"):
+    """A file with the name under which it is downloaded."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_FILE_NAME), composed(200)]
 
 
 class Place(BaseModel, frozen=True, extra="ignore"):

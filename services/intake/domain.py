@@ -242,6 +242,7 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
     if arrival.portal:
         registered = schemas.SubmissionRegistered(
             feedback_id=feedback.id,
+            portal=arrival.portal,
             submission_id=arrival.submission_id,
             reference=arrival.reference,
             accepted=feedback.accepted,
@@ -275,7 +276,6 @@ def _submitted(pack: Pack, draft: Draft, code: str) -> Fact:
         code=code,
         channel=arrival.channel,
         portal=arrival.portal,
-        portal_reference=arrival.reference,
         **submission.model_dump(include=_AS_SENT),
         category=draft.category.id,
         language=draft.language,

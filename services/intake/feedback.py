@@ -54,6 +54,19 @@ class Supplemented(Supplement, frozen=True, extra="ignore"):
     id: str
 
 
+class ReplyFile(Attachment, frozen=True, extra="ignore"):
+    """A file that an agency has stored for a reply of its own."""
+
+    agency: str
+
+
+class PortalsAct(BaseModel, frozen=True, extra="ignore"):
+    """An act that a portal handed on: the fact that it became, and the portal's own id of it."""
+
+    fact: str
+    own_id: str
+
+
 class Feedback(BaseModel, frozen=True, extra="ignore"):
     """One feedback. `version` counts what the sender did; what agencies do changes the shown fields and not the version.
 
@@ -93,9 +106,10 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     reply: str | None = None
     document_number: str | None = None
     reply_attachments: tuple[Attachment, ...] = ()
-    reply_files: tuple[Attachment, ...] = ()
+    reply_files: tuple[ReplyFile, ...] = ()
     published_at: datetime | None = None
     satisfied: bool | None = None
+    portal_acts: tuple[PortalsAct, ...] = ()
     timeline: tuple[Step, ...] = ()
     history: tuple[Recorded, ...] = ()
 

@@ -1,6 +1,6 @@
 """What is shown of a feedback, and to whom: the answer to its submission, what anybody sees, what only its sender sees."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -164,16 +164,16 @@ def is_of_a_clock(type: str) -> bool:
     return type.startswith("Deadline")
 
 
-def view_changes(name: str, event: BaseModel) -> dict[str, Any]:
-    """The fields of `Feedback` that a lifecycle fact called `name` changes, with their new values."""
+def view_changes(name: str, event: BaseModel, files: Iterable[Attachment] = ()) -> dict[str, Any]:
+    """The fields of `Feedback` that a lifecycle fact called `name` changes, with their new values.
+
+    `files` are those that were stored for replies: facts do not name them.
+    """
     changes: dict[str, Any] = {"state": STATE_AFTER[name]} if name in STATE_AFTER else {}
     match event:
         case schemas.FeedbackAssigned():
             # The former agency's day is no longer true, and the new one may still have to be counted.
             changes |= {"agency": event.agency, "unit": event.unit} | ({"due": None} if event.previous_agency else {})
-            if event.previous_agency not in (None, event.agency):
-                # Nobody has published them, and they are for no other agency to see.
-                changes |= {"reply_files": ()}
         case schemas.FeedbackSupplemented():
             changes |= {"due": None}
         case schemas.MoreRequested():
@@ -182,13 +182,20 @@ def view_changes(name: str, event: BaseModel) -> dict[str, Any]:
             changes |= {"reason": event.reason, "right_channel": event.right_channel}
         case schemas.ReplyPublished():
             changes |= {"reply": event.reply, "document_number": event.document_number, "published_at": event.published_at}
-            changes |= {"reply_attachments": event.attachments}
+            changes |= {"reply_attachments": published(event, files)}
         case schemas.DeadlinesChanged():
             for clock in event.set:
                 changes |= _due(clock)
         case schemas.DeadlineMoved():
             changes |= _due(event)
     return changes
+
+
+def published(event: schemas.ReplyPublished, files: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    """The files of a published reply, each with the name that it has among `files`."""
+    named = {file.id: file.name for file in files}
+    # A file without a name is still a file: its id is a lawful name.
+    return tuple(Attachment(**file.model_dump(), name=named.get(file.id, file.id)) for file in event.attachments)
 
 
 def _due(clock: ClockSet | schemas.DeadlineMoved) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pakn.engine.case_store import facts_of, history_entry
 from pakn.engine.mongo import Database, Document, duplicates
 from pakn.errors import TryAgain
 from schemas import ContactRecorded, Fact, topics
-from services.intake.feedback import Feedback, Recorded, Step
+from services.intake.feedback import Feedback, Recorded, ReplyFile, Step
 from services.intake.portal_news import PortalCase
 
 
@@ -54,18 +54,22 @@ class Projection(NamedTuple):
 
 
 class Known(NamedTuple):
-    """The facts that a feedback's timeline has already (their types by their ids, in order), and whose case it is."""
+    """The facts that a feedback's timeline has already (their types by their ids, in order), the files that were stored for
+    its reply, and whose case it is."""
 
     steps: dict[str, str]
-    portal_case: PortalCase | None = None
+    reply_files: tuple[ReplyFile, ...]
+    portal_case: PortalCase | None
 
 
 def _known(row: Document) -> Known:
     steps = {entry["id"]: entry["type"] for entry in row.get("timeline", ())}
-    own = (
-        PortalCase(row["_id"], row["code"], row["portal"], row["submission_id"], row.get("reference")) if "portal" in row else None
-    )
-    return Known(steps, own)
+    files = tuple(ReplyFile.model_validate(file) for file in row.get("reply_files", ()))
+    if "portal" not in row:
+        return Known(steps, files, None)
+    acts = {act["fact"]: act["own_id"] for act in row.get("portal_acts", ())}
+    own = (row["portal"], row["submission_id"], row.get("reference"))
+    return Known(steps, files, PortalCase(row["_id"], row["code"], *own, files, acts))
 
 
 def _values(fields: Mapping[str, Any]) -> Document:
@@ -146,13 +150,14 @@ class IntakeStore:
 
     async def known(self, case_ids: Iterable[str]) -> dict[str, Known]:
         """What is known of each feedback, as far as a fact of it needs. One query."""
-        wanted = dict.fromkeys(("timeline.id", "timeline.type", "code", "portal", "submission_id", "reference"), 1)
+        fields = ("timeline.id", "timeline.type", "code", "portal", "submission_id", "reference", "reply_files", "portal_acts")
+        wanted = dict.fromkeys(fields, 1)
         rows = await self._feedbacks.find({"_id": {"$in": list(case_ids)}}, wanted).to_list(None)
         return {row["_id"]: _known(row) for row in rows}
 
-    async def of_portal(self, portal: str, code: str | None, reference: str | None) -> list[Feedback]:
-        """The feedbacks that a portal sent with this code and this reference, where they are given; two at most."""
-        given = {"code": code, "reference": reference}
+    async def of_portal(self, portal: str, id: str | None, code: str | None, reference: str | None) -> list[Feedback]:
+        """The feedbacks that a portal sent with this id, code and reference, where they are given; two at most."""
+        given = {"_id": id, "code": code, "reference": reference}
         query = {"portal": portal} | {name: value for name, value in given.items() if value is not None}
         return [_read(row) for row in await self._feedbacks.find(query).limit(2).to_list(None)]
 
@@ -215,7 +220,8 @@ class IntakeStore:
         }
         if topics.MATTERS in erased:
             update["$set"] |= {"title": "", "content": "", "attachments": [], "supplements": []}
-            update["$unset"] = {"where": "", "named_unit": ""}
+            # An officer's question may repeat what the sender wrote.
+            update["$unset"] = {"where": "", "named_unit": "", "question": ""}
         await self._feedbacks.update_one({"_id": feedback_id}, update)
 
     async def erasures(self, now: datetime) -> list[Erasure]:

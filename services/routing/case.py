@@ -8,7 +8,7 @@ from pydantic import BaseModel
 import schemas
 from schemas import FeedbackSubmitted, MatterRecorded
 from schemas.states import CaseState
-from schemas.values import Attachment, RecordPlace
+from schemas.values import RecordPlace, StoredFile
 
 
 class EarlyMatter(BaseModel, frozen=True, extra="ignore"):
@@ -23,6 +23,13 @@ class Forwarding(BaseModel, frozen=True, extra="ignore"):
     cause: str
     causation: str
     at: datetime
+
+
+class FileOfAgency(BaseModel, frozen=True, extra="ignore"):
+    """A file that an agency has stored for a reply of its own; no other agency's reply may name it."""
+
+    agency: str
+    file: StoredFile
 
 
 class Case(BaseModel, frozen=True, extra="ignore"):
@@ -40,9 +47,8 @@ class Case(BaseModel, frozen=True, extra="ignore"):
     reply: str | None = None
     reply_by: str | None = None
     document_number: str | None = None
-    attachments: tuple[Attachment, ...] = ()
-    # What the agency in charge has stored for a reply.
-    files: tuple[Attachment, ...] = ()
+    attachments: tuple[StoredFile, ...] = ()
+    files: tuple[FileOfAgency, ...] = ()
     # The latest legal time of what has happened to it.
     happened_at: datetime | None = None
     # How often it was changed, and how much its history holds, in bytes.

@@ -8,7 +8,6 @@ from pakn.errors import GiveUp
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from schemas import AgencyAction, Fact, FeedbackSubmitted, FeedbackSupplemented, MatterRecorded, ReplyFileStored, topics
-from schemas.values import Fault
 from services.routing import domain
 from services.routing.case import Case, Cause, EarlyMatter
 
@@ -81,9 +80,10 @@ class Decisions:
             return domain.assign_feedback(self._pack, event, cause) if case is None else (case, [])
         assert isinstance(event, FeedbackSupplemented | ReplyFileStored)
         if case is None:
-            raise GiveUp("missing_case", f"feedback {event.code} was supplemented before it was submitted")
+            raise GiveUp("missing_case", f"{received.envelope.name} of feedback {event.code} came before it was submitted")
         if isinstance(event, ReplyFileStored):
-            return domain.take_file(case, event), []
+            own = Cause(cause.id, cause.time, event.action_id)
+            return domain.take_file(case, event, own)
         return domain.take_supplement(case, event, cause)
 
     def _act(self, case: Case | None, received: Received, event: AgencyAction) -> tuple[Case | None, list[Fact]]:
@@ -95,8 +95,7 @@ class Decisions:
             at = max(at, case.happened_at)
         cause = Cause(cause_id(received), at, received.envelope.id, place_of(received.record))
         if case is None:
-            fault = Fault(field="feedback_id", code="not_your_case", message="no case with this id is assigned to you")
-            return None, [domain.refusal(cause, event.root.action, event.root.feedback_id, agency, [fault])]
+            return None, [domain.refusal(cause, event.root.action, event.root.feedback_id, agency, [domain.NOT_YOURS])]
         return domain.act(self._pack, case, agency, event.root, cause)
 
     def refuse(self, given_up: GivenUp) -> list[Fact]:

@@ -12,9 +12,9 @@ from pakn.packs.load import Pack
 from pakn.packs.models import RoutingRule
 from schemas import Fact, FeedbackSubmitted, MatterRecorded, agency_action, topics
 from schemas.states import CaseState
-from schemas.values import Fault
+from schemas.values import Fault, StoredFile
 from services.routing import bounds
-from services.routing.case import Case, Cause, EarlyMatter, Forwarding
+from services.routing.case import Case, Cause, EarlyMatter, FileOfAgency, Forwarding
 
 SOURCE = "/pakn/routing"
 
@@ -39,6 +39,10 @@ LAWFUL_IN: dict[str, frozenset[CaseState]] = {
     "send_back": frozenset({"reply_to_check"}),
     "publish": frozenset({"reply_to_check"}),
 }
+
+
+# Another agency's case is not described any further than that.
+NOT_YOURS = Fault(field="feedback_id", code="not_your_case", message="no case with this id is assigned to you")
 
 
 def choose_agency(pack: Pack, feedback: FeedbackSubmitted) -> Assignment:
@@ -70,12 +74,16 @@ def take_supplement(case: Case, event: schemas.FeedbackSupplemented, cause: Caus
     return case.model_copy(update={"state": "supplemented"}), [forwarded]
 
 
-def take_file(case: Case, event: schemas.ReplyFileStored) -> Case:
-    """The case with a file that its reply may name; one of a former agency changes nothing."""
-    if event.agency != case.agency or event.file in case.files:
-        return case
-    used_bytes = case.used_bytes + len(event.file.model_dump_json().encode())
-    return case.model_copy(update={"files": (*case.files, event.file), "used_bytes": used_bytes})
+def take_file(case: Case, event: schemas.ReplyFileStored, cause: Cause) -> tuple[Case, list[Fact]]:
+    """The case with a file that its agency's reply may name, of which the agency is told only now; the refusal of another's."""
+    if event.agency != case.agency:
+        return case, [refusal(cause, "reply_file", event.feedback_id, event.agency, [NOT_YOURS])]
+    kept = FileOfAgency(agency=event.agency, file=event.file)
+    if kept in case.files:
+        return case, []
+    used_bytes = case.used_bytes + len(kept.model_dump_json().encode())
+    told = _fact(event, case, cause, (topics.assignments(event.agency),))
+    return case.model_copy(update={"files": (*case.files, kept), "used_bytes": used_bytes}), [told]
 
 
 def take_matter(case: Case, matter: MatterRecorded) -> Case:
@@ -144,8 +152,7 @@ def act(pack: Pack, case: Case, agency: str, action: agency_action.AnyAction, ca
 
 def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyAction, cause: Cause) -> Iterator[Fault]:
     if case.agency != agency:
-        # Another agency's case is not described any further than that.
-        yield Fault(field="feedback_id", code="not_your_case", message="this case is not assigned to you")
+        yield NOT_YOURS
         return
     if case.state not in LAWFUL_IN[action.action]:
         allowed = ", ".join(sorted(LAWFUL_IN[action.action]))
@@ -169,7 +176,7 @@ def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyActi
 
 
 def _file_faults(pack: Pack, case: Case, action: agency_action.Reply) -> Iterator[Fault]:
-    most, known = pack.header.attachments.max_files, {file.id for file in case.files}
+    most, known = pack.header.attachments.max_files, _files(case)
     if len(action.attachments) > most:
         message = f"{len(action.attachments)} files; at most {most} are taken"
         yield Fault(field="attachments", code="too_many_files", message=message)
@@ -179,6 +186,11 @@ def _file_faults(pack: Pack, case: Case, action: agency_action.Reply) -> Iterato
             yield Fault(field=f"attachments.{index}", code="unknown_file", message=message)
         elif id in action.attachments[:index]:
             yield Fault(field=f"attachments.{index}", code="sent_twice", message="this file is named twice; name it once")
+
+
+def _files(case: Case) -> dict[str, StoredFile]:
+    """What the agency in charge has stored for its reply, by id; also before the case went to another agency and came back."""
+    return {row.file.id: row.file for row in case.files if row.agency == case.agency}
 
 
 def refusal(cause: Cause, action: str, feedback_id: str | None, agency: str, faults: list[Fault]) -> Fact:
@@ -247,14 +259,14 @@ def _do(pack: Pack, case: Case, action: agency_action.AnyAction, cause: Cause) -
             event = schemas.FeedbackNotAccepted(**said, refused_by=case.agency, decided_at=now)
         case agency_action.Return():
             why_assigned = action.reason
-            change = {"state": "assigned", "agency": _on_day(pack, pack.header.coordinator, cause), "unit": None, "files": ()}
+            change = {"state": "assigned", "agency": _on_day(pack, pack.header.coordinator, cause), "unit": None}
             event = schemas.FeedbackReturned(**common, reason=action.reason, returned_at=now)
         case agency_action.Transfer():
             own = (topics.assignments(case.agency),)
             to_agency = _on_day(pack, action.to_agency, cause)
             # Inside one agency nothing begins anew: the same agency stays responsible and its limit runs on.
             why_assigned = action.reason if to_agency != case.agency else None
-            change = {"unit": action.to_unit} | ({"state": "assigned", "agency": to_agency, "files": ()} if why_assigned else {})
+            change = {"unit": action.to_unit} | ({"state": "assigned", "agency": to_agency} if why_assigned else {})
             event = schemas.FeedbackTransferred(
                 **common, to_agency=to_agency, to_unit=action.to_unit, reason=action.reason, transferred_at=now
             )
@@ -262,10 +274,10 @@ def _do(pack: Pack, case: Case, action: agency_action.AnyAction, cause: Cause) -
             change = {"state": "waiting_for_supplement"}
             event = schemas.MoreRequested(**common, question=action.question, requested_at=now)
         case agency_action.Reply():
-            files = tuple(file for id in action.attachments for file in case.files if file.id == id)
-            entered: dict[str, Any] = {"reply": action.reply, "document_number": action.document_number, "attachments": files}
-            change = {"state": "reply_to_check", "reply_by": action.actor} | entered
-            event = schemas.FeedbackReplied(**common, **entered, replied_at=now)
+            files = _files(case)
+            change = {"state": "reply_to_check", "reply_by": action.actor, "reply": action.reply}
+            change |= {"document_number": action.document_number, "attachments": tuple(files[id] for id in action.attachments)}
+            event = schemas.FeedbackReplied(**common, replied_at=now)
         case agency_action.SendBack():
             own = (topics.assignments(case.agency),)
             change = {"state": "accepted", "reply": None, "reply_by": None, "attachments": ()}

@@ -30,7 +30,7 @@ async def test_a_portal_gets_the_code_of_its_submission_and_the_case_goes_on(sys
     assert (answer.data["reference"], answer.data["accepted"]) == ("HS-1", True)
     assert answer.data["code"].startswith("PAKN.20260302.")
     (submitted,) = await system.observer.wait("FeedbackSubmitted", subject=answer.data["feedback_id"])
-    assert (submitted.data["portal"], submitted.data["portal_reference"], submitted.data["channel"]) == ("cdvcqg", "HS-1", "portal")
+    assert (submitted.data["portal"], submitted.data["channel"]) == ("cdvcqg", "portal")
     await system.observer.wait("FeedbackAssigned", topic="assignments.gia-lai", subject=answer.data["feedback_id"])
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from services.intake.domain import lookup_secret
 from tests.integration.test_intake_http import PDF
 from tests.integration.test_intake_portals import inline, registered
+from tests.integration.test_portal_tokens import bearer
 from tests.support.outside_world import GOOD, Seen
 from tests.support.system import SECRET_KEY, System
 
@@ -34,6 +35,7 @@ async def test_a_portal_hears_of_each_step_that_its_sender_sees_and_acts_for_him
     act = {"reference": "DN-1", "content": "Cột 118", "attachments": [inline("don.pdf", PDF)]}
     act_id = await system.post.sender_act(PORTAL, "PortalSupplement", **act)
     taken = await told(system, "FeedbackSupplemented", code=code)
+    assert (taken.data["act_id"], asked.data["act_id"]) == (act_id, None), "which of its acts the portal hears of"
     matter = (await system.observer.wait("MatterForwarded", count=2, subject=case))[-1].data
     assert matter["supplements"][0]["content"] == "Cột 118"
     assert matter["supplements"][0]["attachments"][0]["name"] == "don.pdf"
@@ -44,8 +46,8 @@ async def test_a_portal_hears_of_each_step_that_its_sender_sees_and_acts_for_him
     assert (reply.data["reply"], reply.data["document_number"]) == ("Đã sửa", "12/UBND")
     assert "question" not in {name for name, value in reply.data.items() if value is not None}
     assert (await told(system, "FeedbackReplied", code=code)).data["reply"] is None, "not before it is public"
-    await system.post.sender_act(PORTAL, "PortalRating", code=code, satisfied=False)
-    await told(system, "FeedbackRated", code=code)
+    rated = await system.post.sender_act(PORTAL, "PortalRating", submission_id=own_id, satisfied=False)
+    assert (await told(system, "FeedbackRated", code=code)).data["act_id"] == rated
 
     await system.post.sender_act(PORTAL, "PortalSupplement", act_id, **act)
     again = await system.post.sender_act(PORTAL, "PortalRating", code=code, satisfied=True)
@@ -67,7 +69,7 @@ async def test_no_portal_hears_of_or_acts_in_another_ones_case(system: System) -
     await told(system, "FeedbackAssigned", "cdvcqg", code=code)
     await system.post.act("gia-lai", case, "refuse", reason="Không rõ")
     assert (await told(system, "FeedbackNotAccepted", "cdvcqg", code=code)).data["reason"] == "Không rõ"
-    for which in ({"code": code}, {"reference": "QG-7"}):
+    for which in ({"code": code}, {"reference": "QG-7"}, {"submission_id": own_id}):
         act_id = await system.post.sender_act(PORTAL, "PortalRating", satisfied=True, **which)
         fault = (await refused(system, act_id)).data
         assert [row["code"] for row in fault["faults"]] == ["not_your_case"]
@@ -77,6 +79,14 @@ async def test_no_portal_hears_of_or_acts_in_another_ones_case(system: System) -
     wrong = await system.post.sender_act(PORTAL, "PortalSupplement", code=code, contents="x")
     assert (await refused(system, wrong)).faulty == ["content", "contents"]
     assert not [row for row in system.observer.found(topic=f"outbox.{PORTAL}") if row.subject == case]
+
+
+async def test_what_a_portal_sent_by_http_it_names_by_its_own_id_too(system: System) -> None:
+    for headers in ({"Idempotency-Key": "a-key-of-the-portal-1"}, {}):
+        sent = await system.http.post("/v1/feedback", json=GOOD, headers=bearer(PORTAL) | headers)
+        own_id = (await told(system, "FeedbackAssigned", code=sent.json()["code"])).data["submission_id"]
+        act_id = await system.post.sender_act(PORTAL, "PortalRating", submission_id=own_id, satisfied=True)
+        assert (await refused(system, act_id)).data["faults"][0]["code"] == "not_in_this_state", "it was found"
 
 
 async def test_a_reference_that_two_cases_have_names_none_of_them(system: System) -> None:

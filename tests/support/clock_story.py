@@ -130,7 +130,7 @@ class Story:
         return self.take(schemas.FeedbackSupplemented(**COMMON, number=1, supplemented_at=when))
 
     def reply(self, when: datetime) -> list[Fact]:
-        return self.take(schemas.FeedbackReplied(**COMMON, agency=self.agency, actor="a", reply="r", replied_at=when))
+        return self.take(schemas.FeedbackReplied(**COMMON, agency=self.agency, actor="a", replied_at=when))
 
     def send_back(self, when: datetime) -> list[Fact]:
         return self.take(schemas.ReplySentBack(**COMMON, agency=self.agency, actor="b", reason="r", sent_back_at=when))

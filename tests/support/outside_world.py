@@ -214,7 +214,7 @@ class Poster:
 
     async def reply_file(self, agency: str, feedback_id: str, name: str, content: bytes, event_id: str | None = None) -> str:
         """Post a file for a reply as `agency`."""
-        data = {"feedback_id": feedback_id, "name": name, "content_base64": base64.b64encode(content).decode()}
+        data = {"feedback_id": feedback_id, "actor": "cb1", "name": name, "content_base64": base64.b64encode(content).decode()}
         return await self.event(f"files.{agency}", "ReplyFile", data, event_id, key=feedback_id)
 
     async def act(

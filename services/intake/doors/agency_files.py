@@ -9,16 +9,17 @@ from pakn.errors import GiveUp, TryAgain
 from pakn.legal_time import LegalTime
 from schemas import Fact, ReplyFile, topics
 from schemas.states import CLOSED_STATES
-from schemas.values import Fault, first_faults
+from schemas.values import Fault, StoredFile, first_faults
 from services.intake import attachments, fingerprints
 from services.intake.feedback import SOURCE, Feedback, Recorded
+from services.intake.feedback import ReplyFile as KeptFile
 from services.intake.file_store import FileStore
 from services.intake.inspection import Inspection
 from services.intake.store import IntakeStore
 
 NAME: Final = "ReplyFile"
 MOST_FILES: Final = 20
-"""Of one case, also those of replies that were sent back."""
+"""Of one agency for one case, also those of replies that were sent back."""
 
 
 class AgencyFiles:
@@ -56,14 +57,15 @@ class AgencyFiles:
             feedback_id=feedback.id,
             code=feedback.code,
             agency=agency,
-            posted_as=received.envelope.id,
-            file=stored,
+            actor=posted.actor,
+            action_id=received.envelope.id,
+            file=StoredFile(**stored.model_dump(exclude={"name"})),
             stored_at=now,
         )
-        to = (topics.FEEDBACK, topics.assignments(agency))
         made = {"cause": act_id, "causation": received.envelope.id, "subject": feedback.id}
-        fact = schemas.fact(event, time=now, source=SOURCE, topics=to, **made)
-        fields = {"reply_files": (*feedback.reply_files, stored)}
+        fact = schemas.fact(event, time=now, source=SOURCE, topics=(topics.FEEDBACK,), **made)
+        kept = KeptFile(agency=agency, **stored.model_dump())
+        fields = {"reply_files": (*feedback.reply_files, kept)}
         if not await self._store.amend(feedback, fields, Recorded(cause=act_id, facts=(fact,))):
             raise TryAgain(f"feedback {feedback.code} was changed at this moment")
         return [fact], False
@@ -72,7 +74,7 @@ class AgencyFiles:
 def _of_agency(feedback: Feedback | None, agency: str) -> Feedback:
     """The feedback, if files of this agency are taken for it. Raises GiveUp.
 
-    An agency may know that a case is its own before intake does. Routing, which decides, takes no file of another agency.
+    An agency may know that a case is its own before intake does. Routing, which decides, refuses a file of another agency.
     """
     if feedback is None or feedback.agency not in (agency, None):
         message = "no case with this id is assigned to you; if it has just become yours, post the file again"
@@ -80,8 +82,8 @@ def _of_agency(feedback: Feedback | None, agency: str) -> Feedback:
     if feedback.state in CLOSED_STATES:
         message = f"this case is {feedback.state}; files are taken until then"
         raise _invalid(Fault(field="feedback_id", code="not_in_this_state", message=message))
-    if len(feedback.reply_files) >= MOST_FILES:
-        message = f"this case has {MOST_FILES} files of replies already, and no more are taken"
+    if sum(file.agency == agency for file in feedback.reply_files) >= MOST_FILES:
+        message = f"you have stored {MOST_FILES} files for this case already, and no more are taken"
         raise _invalid(Fault(field="feedback_id", code="case_is_full", message=message))
     return feedback
 

@@ -53,7 +53,9 @@ class Api:
     async def submit(self, request: AnyRequest, key: Key = None, channel: ChannelUsed = "web") -> Response[Registered]:
         """Register a feedback sent as JSON, or as a form with a part `feedback` (JSON) and files `attachments`."""
         portal = self._portal(request)
-        cause = schemas.derived_id(portal or "idempotency-key", _checked(key)) if key is not None else self.new_id()
+        own_id = _checked(key) if key is not None else self.new_id()
+        # Without a key nobody can send it again. A portal can name it by its own id afterwards, whichever way it was sent.
+        cause = schemas.derived_id(portal or "idempotency-key", own_id) if portal or key is not None else own_id
         async with self.uploads.receiving(request, domain.feedback_id(cause)) as upload:
             raw = bodies.parse_object(upload.body.raw or b"", upload.body.faults)
             around = outer.read(raw)
@@ -61,7 +63,7 @@ class Api:
                 raw,
                 channel="portal" if portal else "web" if channel == "web" else "api",
                 cause=cause,
-                submission_id=(key if portal else None) or cause,
+                submission_id=own_id if portal else cause,
                 portal=portal,
                 reference=around.reference,
                 sent_at=around.sent_at,
@@ -163,8 +165,9 @@ class Api:
         if attachment_id in {row.id for row in allowed}:
             pass  # It is public, whoever asks.
         elif "authorization" in request.headers:
-            _check_assigned(feedback, self._agency(request), "Files are given")
-            allowed += feedback.attachments + feedback.reply_files
+            agency = self._agency(request)
+            _check_assigned(feedback, agency, "Files are given")
+            allowed += (*feedback.attachments, *(file for file in feedback.reply_files if file.agency == agency["sub"]))
         else:
             self._check_secret(feedback, secret, secret_in_link)
             allowed += feedback.attachments

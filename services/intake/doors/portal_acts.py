@@ -11,8 +11,8 @@ from pakn.legal_time import LegalTime
 from schemas import Fact, PortalRating, PortalSupplement, topics
 from schemas.portal_act import PortalAct
 from schemas.values import Fault, first_faults
-from services.intake import attachments, fingerprints, portal_news, sender_acts
-from services.intake.feedback import SOURCE, Feedback, Recorded
+from services.intake import attachments, domain, fingerprints, portal_news, sender_acts
+from services.intake.feedback import SOURCE, Feedback, PortalsAct, Recorded
 from services.intake.file_store import FileStore
 from services.intake.inspection import Inspection
 from services.intake.sender_acts import Amendment
@@ -48,21 +48,27 @@ class PortalActs:
             if isinstance(act, PortalSupplement)
             else self._rating(received, feedback, act, act_id)
         )
+        acts = (*feedback.portal_acts, PortalsAct(fact=amendment.fact.id, own_id=received.envelope.id))
+        amendment.fields["portal_acts"] = acts
         recorded = Recorded(cause=act_id, facts=(amendment.fact,))
         if not await self._store.amend(feedback, amendment.fields, recorded):
             raise TryAgain(f"feedback {feedback.code} was changed at this moment")
         return amendment.facts(feedback), False
 
     async def _find(self, portal: str, act: PortalAct) -> Feedback:
-        if act.code is None and act.reference is None:
-            message = "is required and missing, unless reference says which feedback is meant"
+        given = [name for name in ("code", "submission_id", "reference") if getattr(act, name) is not None]
+        if not given:
+            message = "is required and missing, unless submission_id or reference says which feedback is meant"
             raise _invalid(Fault(field="code", code="missing", message=message))
-        found = await self._store.of_portal(portal, act.code, act.reference)
-        field = "code" if act.code is not None else "reference"
+        id = domain.feedback_id(schemas.derived_id(portal, act.submission_id)) if act.submission_id else None
+        found = await self._store.of_portal(portal, id, act.code, act.reference)
+        field = given[0]
         if not found:
-            raise _invalid(Fault(field=field, code="not_your_case", message=f"no feedback that you sent has this {field}"))
+            raise _invalid(
+                Fault(field=field, code="not_your_case", message=f"no feedback that you sent has this {' and this '.join(given)}")
+            )
         if len(found) > 1:
-            message = "several feedbacks that you sent have this reference; send the code"
+            message = "several feedbacks that you sent have this reference; send the code or submission_id"
             raise _invalid(Fault(field=field, code="not_your_case", message=message))
         return found[0]
 
@@ -110,6 +116,7 @@ def refusal(given_up: GivenUp, name: str, cause: str, time: LegalTime) -> Fact:
         act=name,
         portal=portal,
         code=_text(said, "code"),
+        submission_id=_text(said, "submission_id"),
         reference=_text(said, "reference"),
         faults=first_faults(given_up.faults, "record"),
         record=place_of(given_up.record),

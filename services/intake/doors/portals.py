@@ -26,7 +26,7 @@ from services.intake.feedback import SOURCE, Step
 from services.intake.files.scanner import ScannerAway
 from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
-from services.intake.store import IntakeStore, Projection
+from services.intake.store import IntakeStore, Known, Projection
 
 log = logger(__name__)
 WANTED = shown.SHOWN | {"PortalSubmission", agency_files.NAME} | portal_acts.NAMES
@@ -121,9 +121,7 @@ class IntakeHandler:
             by_case[received.envelope.subject].append(received)
         # A repeated fact may come after later ones, and must not turn the shown state back.
         known = await self._store.known(by_case)
-        projections = [
-            _projection(case_id, events, {**known[case_id].steps}) for case_id, events in by_case.items() if case_id in known
-        ]
+        projections = [_projection(case_id, events, known[case_id]) for case_id, events in by_case.items() if case_id in known]
         await self._store.project([projection for projection in projections if projection.steps])
         # Told again with each repetition, since a crash may have come between showing and telling.
         told = [
@@ -179,15 +177,16 @@ class IntakeHandler:
         return found if isinstance(found, tuple) else ()
 
 
-def _projection(case_id: str, events: Sequence[Received], known: dict[str, str]) -> Projection:
+def _projection(case_id: str, events: Sequence[Received], stored: Known) -> Projection:
     fields: dict[str, Any] = {}
     steps: list[Step] = []
+    known = {**stored.steps}
     for received in events:
         envelope = received.envelope
         if envelope.id in known:
             continue
         known[envelope.id] = envelope.name  # The repetition may stand in the same batch.
-        changes = shown.view_changes(envelope.name, received.event)
+        changes = shown.view_changes(envelope.name, received.event, stored.reply_files)
         if not changes and envelope.name in ("DeadlinesChanged", "DeadlineMoved"):
             continue
         fields |= changes

@@ -63,7 +63,7 @@ def test_facts_of_a_case_that_was_never_assigned_start_nothing() -> None:
 
 
 def test_an_event_of_a_case_that_is_not_known_is_given_up_and_not_passed_over() -> None:
-    event = schemas.FeedbackReplied(**COMMON, agency="gia-lai", actor="a", reply="r", replied_at=at("2026-03-03"))
+    event = schemas.FeedbackReplied(**COMMON, agency="gia-lai", actor="a", replied_at=at("2026-03-03"))
     with pytest.raises(GiveUp, match="assignment is not known here") as caught:
         decide.apply_event(LAW, None, event, "e", 0)
     assert caught.value.reason == "missing_case"

@@ -55,7 +55,7 @@ class Story:
         self.facts: list[Fact] = []
         self.sent: list[Received] = []
         self._own_id = own_id
-        who: dict[str, Any] = {"channel": "web", "category": "khac", "language": "vi", "portal_reference": LINE}
+        who: dict[str, Any] = {"channel": "web", "category": "khac", "language": "vi"}
         self._give("feedback", FeedbackSubmitted(**ABOUT, **who, submitted_at=NOW, received_at=NOW))
         where = Place(description=LINE)
         self._matter = MatterRecorded(**ABOUT, title=LINE, content=content, unit=LINE, place=where, attachments=FILES)

@@ -11,7 +11,7 @@ from schemas.values import Attachment, Place
 from services.intake import shown
 from services.intake.doors.portals import _projection
 from services.intake.feedback import Feedback, Recorded, SenderDetails, Step, Supplemented
-from services.intake.store import _write
+from services.intake.store import Known, _write
 from services.notify import domain, store
 from services.notify.store import MOST_FACTS
 from tests.support.packs import VN
@@ -83,7 +83,7 @@ def test_a_timeline_keeps_every_act_and_the_newest_steps_of_clocks() -> None:
         at = NOW + timedelta(minutes=number)
         envelope = Envelope(f"m{number}", moved.type_name(), "DeadlineMoved", "/x", at, ID, "")
         received = FactRecord(envelope, moved)
-        projection = _projection(ID, [received, received], known)  # type: ignore[list-item]
+        projection = _projection(ID, [received, received], Known(known, (), None))  # type: ignore[list-item]
         assert [step.id for step in projection.steps] in ([], [f"m{number}"])
         known |= {f"a{number}": "DeadlinesChanged"}
         for dropped in shown.dropped(known):

@@ -242,15 +242,22 @@ def test_a_repeated_decision_gives_the_same_facts_and_another_cause_gives_others
 def test_a_reply_names_only_files_that_its_own_agency_has_stored() -> None:
     stored = example("ReplyFileStored").model_copy(update={"feedback_id": FEEDBACK_ID, "agency": "gia-lai"})
     assert isinstance(stored, schemas.ReplyFileStored)
-    before = domain.take_file(case("accepted"), stored)
-    assert domain.take_file(before, stored) == before, "once"
+    cause = Cause("a-file", NOW, stored.action_id)
+    before, (told,) = domain.take_file(case("accepted"), stored, cause)
+    assert told.topics == ("assignments.gia-lai",), "told by whoever decides on the reply that names it"
+    assert domain.take_file(before, stored, cause) == (before, []), "once"
     of_another = stored.model_copy(update={"agency": "da-nang"})
-    assert domain.take_file(case("accepted"), of_another) == case("accepted")
-    replied, facts = act(before, "reply", actor="cb1", attachments=[stored.file.id])
-    assert schemas.FeedbackReplied.model_validate_json(facts[0].data).attachments == (stored.file,)
-    assert act(replied, "publish")[0].attachments == (stored.file,)
+    unchanged, answer = domain.take_file(case("accepted"), of_another, cause)
+    assert unchanged == case("accepted")
+    assert answer[0].topics == ("assignments.da-nang",)
+    assert [fault.code for fault in refusal(answer).faults] == ["not_your_case"]
+    replied, _ = act(before, "reply", actor="cb1", attachments=[stored.file.id])
+    published, facts = act(replied, "publish")
+    assert published.attachments == (stored.file,)
+    assert schemas.ReplyPublished.model_validate_json(facts[0].data).attachments == (stored.file,)
     assert act(replied, "send_back")[0].attachments == ()
     elsewhere, _ = act(before, "transfer")
-    assert elsewhere.files == ()
+    _, refused = act(elsewhere, "reply", elsewhere.agency, attachments=[stored.file.id])
+    assert "unknown_file" in [fault.code for fault in refusal(refused).faults], "whoever has the case after it"
     _, refused = act(case("accepted"), "reply", attachments=[stored.file.id])
     assert [fault.code for fault in refusal(refused).faults] == ["unknown_file"]
