@@ -221,7 +221,7 @@ class IntakeStore:
         if topics.MATTERS in erased:
             update["$set"] |= {"title": "", "content": "", "attachments": [], "supplements": []}
             # An officer's question may repeat what the sender wrote.
-            update["$unset"] = {"where": "", "named_unit": "", "question": ""}
+            update["$unset"] = {"where": "", "named_unit": "", "commune": "", "question": ""}
         await self._feedbacks.update_one({"_id": feedback_id}, update)
 
     async def erasures(self, now: datetime) -> list[Erasure]:
