@@ -48,7 +48,7 @@ def _rules(schema: JsonObject) -> JsonObject:
             match key:
                 case "properties":
                     found[key] = {name: rules(field, inside) for name, field in value.items()}
-                case "items" | "additionalProperties":
+                case "items" | "additionalProperties" | "contentSchema":
                     found[key] = rules(value, inside)
                 case "anyOf" | "oneOf":
                     found[key] = [rules(variant, inside) for variant in value]
@@ -87,7 +87,7 @@ def _changed(old: JsonObject, new: JsonObject, at: str, additions: bool) -> Iter
             case "required":
                 yield from (f"{place}/{name}: is required now" for name in sorted({*(after or ())} - {*(before or ())}))
                 yield from (f"{place}/{name}: is no longer required" for name in sorted({*(before or ())} - {*(after or ())}))
-            case "items" | "additionalProperties" if before and after:
+            case "items" | "additionalProperties" | "contentSchema" if before and after:
                 yield from _changed(before, after, place, additions)
             case "anyOf" | "oneOf" if before and after and len(before) == len(after):
                 for number, pair in enumerate(zip(before, after, strict=True)):
@@ -116,7 +116,7 @@ def _narrowed(old: JsonObject, new: JsonObject, at: str) -> Iterator[str]:
                     yield from _narrowed(old[key][name], new[key][name], f"{place}/{name}")
             case "required":
                 yield from (f"{place}/{name}: is required now" for name in sorted({*(after or ())} - {*(before or ())}))
-            case "items" | "additionalProperties":
+            case "items" | "additionalProperties" | "contentSchema":
                 yield from _narrowed(before or {}, after or {}, place)
             case _ if key in _WIDER:
                 if after is not None and (before is None or not _WIDER[key](after, before)):

@@ -1,7 +1,7 @@
 """The contracts in files: AsyncAPI of the topics with the schema of each event, OpenAPI of intake, and what is released.
 
-A release freezes the JSON Schema of each event in `released/`; from then on a version never changes, and a new minor
-version only as `compatibility.py` allows.
+A release freezes the JSON Schema of each event in `released/`, and OpenAPI in `released/http/`; from then on a version never
+changes, and a new minor version only as `compatibility.py` and `http_compatibility.py` allow.
 """
 
 import json
@@ -13,13 +13,14 @@ from typing import Any
 from pydantic import SecretStr
 
 import schemas
-from pakn.contracts import asyncapi, compatibility
+from pakn.contracts import asyncapi, compatibility, http_compatibility
 from pakn.contracts.compatibility import JsonObject
 from pakn.settings import IntakeSettings, Settings
 from schemas import AgencyAction, Event
 
 FOLDER = Path(schemas.__file__).parent
 _RELEASED = "released"
+_HTTP = "http"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -55,17 +56,19 @@ def differences(folder: Path = FOLDER) -> list[str]:
     """What in `folder` differs from the code: documents to write anew, and each place of a released schema."""
     documents = {"asyncapi.json": asyncapi.document(), "openapi.json": openapi()}
     stale = [name for name, document in documents.items() if not _says(folder / name, text_of(document))]
-    return [*stale, *_faults(folder)]
+    return [*stale, *_faults(folder), *_http_faults(folder, openapi())]
 
 
 def release(folder: Path = FOLDER) -> list[str]:
-    """Freeze each version of an event that is not released yet, and return the new files.
+    """Freeze each version of an event, and of OpenAPI, that is not released yet, and return the new files.
 
     Raises NotReleasable, before anything is written, where a released version has changed or a new minor version breaks readers.
     """
-    if faults := [*_faults(folder)]:
+    document = openapi()
+    if faults := [*_faults(folder), *_http_faults(folder, document)]:
         raise NotReleasable("\n".join(faults))
     new = {folder / _RELEASED / _file_name(model): text_of(schema_of(model)) for model in schemas.CATALOGUE.values()}
+    new[folder / _RELEASED / _HTTP / f"openapi-{_minor(document)}.json"] = text_of(document)
     return [path.name for path, text in new.items() if not path.exists() and _write(path, text)]
 
 
@@ -91,6 +94,26 @@ def _faults(folder: Path) -> Iterator[str]:
         elif minors:
             found = compatibility.incompatible(json.loads(minors[newest].read_text()), schema_of(model), model.written_by)
             yield from (f"{title} is more than a minor version, make a new major one: {place}" for place in found)
+
+
+def _minor(document: JsonObject) -> str:
+    """Major and minor version of an OpenAPI document, `1.0`."""
+    return ".".join(str(document["info"]["version"]).split(".")[:2])
+
+
+def _http_faults(folder: Path, document: JsonObject) -> Iterator[str]:
+    version = _minor(document)
+    major, _, minor = version.partition(".")
+    released = {int(path.stem.rpartition(".")[2]): path for path in (folder / _RELEASED / _HTTP).glob(f"openapi-{major}.*.json")}
+    if not released:
+        return
+    newest = max(released)
+    before = json.loads(released[newest].read_text())
+    if int(minor) not in (newest, newest + 1):
+        yield f"OpenAPI {version}: the newest that is released is {major}.{newest}"
+    elif int(minor) == newest and http_compatibility.changed(before, document):
+        yield f"OpenAPI {version} is released with other rules: raise its version in services/intake/doors/openapi.py"
+    yield from (f"OpenAPI {version} breaks programs: {fault}" for fault in http_compatibility.incompatible(before, document))
 
 
 def _says(path: Path, text: str) -> bool:
