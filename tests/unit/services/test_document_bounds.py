@@ -108,7 +108,7 @@ def test_what_letters_know_of_a_case_stays_small(days: int) -> None:
         "category": LINE,
         "agency": LINE,
         "submitted_at": NOW,
-        "contact": {name: LINE for name in ("name", "email", "language", "lookup_secret", "confirmation_token", "title")},
+        "contact": {name: LINE for name in ("name", "email", "language", "lookup_secret", "email_confirmation_token", "title")},
         "deadline": {"agency": LINE, "rule": LINE, "rule_set": LINE, "article": TEXT, "due_date": "2026-03-02", "count": count},
         "facts": ["x" * 300] * (MOST_FACTS + 500),
     }
