@@ -21,7 +21,7 @@ from pymongo.errors import PyMongoError
 from pakn import metrics
 from pakn.engine import kafka, quarantine
 from pakn.engine.kafka import Fatal, OnBatch, Record, part_of, partition_of
-from pakn.engine.put_off import PutOff
+from pakn.engine.put_off import PUT_OFF, PutOff
 from pakn.engine.quarantine import QUARANTINED, Note, Standing
 from pakn.engine.quarantine_store import Noted, QuarantineStore, until_stored
 from pakn.engine.reachability import SERVER_ERRORS, Explains
@@ -85,11 +85,11 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
         return self.quarantined | self._put_off.partitions
 
     async def put_off(self, message: KafkaMessage, records: Sequence[Record]) -> None:
-        """Read these records of a batch again after a pause, and nothing of their partitions before; others go on."""
+        """Read these of a batch again after a pause, and nothing of their partitions before; others go on. Raises KafkaError."""
         partitions = {partition_of(record) for record in records} & self._assigned
         self._put_off.add(partitions)
         self._subscriber.consumer.pause(*partitions)
-        await kafka.put_back(part_of(message, records), partitions)
+        await kafka.put_back(part_of(message, records), partitions, PUT_OFF)
         log.warning("partitions_put_off", topics=sorted(partition.topic for partition in partitions), seconds=_PUT_OFF_SECONDS)
 
     def blame(self, error: BaseException | None = None) -> None:

@@ -7,6 +7,9 @@ from aiokafka import TopicPartition
 
 from pakn import metrics
 
+PUT_OFF = "put off"
+"""What a commit of such a partition says of itself, so that whoever waits for its records knows that they are not handled soon."""
+
 
 class PutOff:
     """The partitions that were put off. `now` gives seconds that only grow."""

@@ -77,13 +77,15 @@ class Turn:
         records: Sequence[Record] = message.raw_message
         while (waiting := await self._try(records)) is None:
             pass
-        records, _ = kafka.parted(records, waiting or [])
+        records, _ = kafka.parted(records, waiting)
+        put_off = {kafka.partition_of(record) for record in waiting}
         try:
             if waiting:
                 assert self.put_off is not None
                 await self.put_off(message, waiting)
-            if records:
-                await kafka.commit(kafka.part_of(message, records))
+            # Of the partitions that were put off everything is committed that may be.
+            if others := [record for record in records if kafka.partition_of(record) not in put_off]:
+                await kafka.commit(kafka.part_of(message, others))
         except KafkaError as error:
             # After a rebalance the partition is another's; it handles the batch again, which changes nothing.
             log.warning("commit_failed", error=type(error).__name__)
