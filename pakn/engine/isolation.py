@@ -37,7 +37,7 @@ _LOOK_SECONDS = 2.0
 _ANSWER_SECONDS = 5.0
 # A partition that gives no record for so long is not tried further: its leader may be away, and the others wait.
 _TRIAL_SECONDS = 30.0
-# Between two tries of a partition whose next record needs something that is away.
+# Between two tries of a partition whose next records have to wait.
 _PUT_OFF_SECONDS = 30.0
 
 
@@ -81,7 +81,7 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
 
     @property
     def waiting(self) -> frozenset[TopicPartition]:
-        """The owned partitions whose records wait for an operator, or for what is away."""
+        """The owned partitions whose records wait for an operator, for what is away, or for their next share of the time."""
         return self.quarantined | self._put_off.partitions
 
     async def put_off(self, message: KafkaMessage, records: Sequence[Record]) -> None:

@@ -79,7 +79,7 @@ def test_a_timeline_keeps_every_act_and_the_newest_steps_of_clocks() -> None:
     """Each correction of the calendar left a step that nobody is shown."""
     moved = schemas.DeadlineMoved.model_construct(**ABOUT, rule="publish", agency="gia-lai")
     known: dict[str, str] = {"submitted": "FeedbackSubmitted"}
-    for number in range(shown.MOST_CLOCK_STEPS * 3):
+    for number in range(shown.MOST_CLOCK_STEPS + 200):
         at = NOW + timedelta(minutes=number)
         envelope = Envelope(f"m{number}", moved.type_name(), "DeadlineMoved", "/x", at, ID, "")
         received = FactRecord(envelope, moved)
