@@ -60,6 +60,12 @@ def recorded_causes(document: Document) -> set[str]:
     return {entry["cause"] for entry in (*document.get("history", ()), *document.get("refusals", ()))}
 
 
+def recorded_facts(document: Document) -> dict[str, list[Fact]]:
+    """The facts of each entry that a document has with its facts, exactly as they were published, by their cause."""
+    entries = (*document.get("history", ()), *document.get("refusals", ()))
+    return {entry["cause"]: facts_of(document["_id"], entry) for entry in entries}
+
+
 def facts_of(case_id: str, entry: Document) -> list[Fact]:
     """The facts of one entry of `history`, exactly as they were published."""
     return [
@@ -113,8 +119,7 @@ class CaseStore:
             one_of_them = {"$elemMatch": {"cause": {"$in": [cause for wanted in left.values() for cause in wanted]}}}
             kept = {"history": one_of_them, "refusals": one_of_them}
             for document in await self.collection.find({"_id": {"$in": [*left]}}, kept).to_list(None):
-                entries = [*document.get("history", ()), *document.get("refusals", ())]
-                found |= {entry["cause"]: facts_of(document["_id"], entry) for entry in entries}
+                found |= recorded_facts(document)
             if found.keys().isdisjoint(cause for wanted in left.values() for cause in wanted):
                 break
             left = {case_id: wanted - found.keys() for case_id, wanted in left.items()}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import schemas
 from pakn.engine.case_handler import CaseHandler
-from pakn.engine.case_store import MOST_REFUSALS, Change, facts_of
+from pakn.engine.case_store import MOST_REFUSALS, Change, recorded_causes, recorded_facts
 from pakn.engine.mongo import Document
 from pakn.engine.received import Received
 from pakn.legal_time import make_legal_time
@@ -71,10 +71,9 @@ class Story:
 
     def again(self, received: Received) -> list[Fact]:
         """Give a record, perhaps not for the first time; what follows from it."""
-        document = self.document or {}
-        entries = [*document.get("history", ()), *document.get("refusals", ())]
-        recorded = {row["cause"]: facts_of(ID, row) for row in entries if row["cause"] == HANDLER.cause_id(received)}
-        change, outcome = HANDLER.decide_case(ID, self.document, [received], recorded)
+        again = self.document is not None and HANDLER.cause_id(received) in recorded_causes(self.document)
+        known = recorded_facts(self.document) if self.document and again else {}
+        change, outcome = HANDLER.decide_case(ID, self.document, [received], known)
         assert not outcome.given_up
         self.document = applied(self.document, change)
         self.facts += outcome.facts
