@@ -2,7 +2,7 @@
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from schemas.values import Attachment, CaseEvent, Line, Place, Text
+from schemas.values import Attachment, CaseEvent, Line, Place, Slug, Text
 
 
 class Supplement(BaseModel, frozen=True, extra="ignore"):
@@ -11,6 +11,15 @@ class Supplement(BaseModel, frozen=True, extra="ignore"):
     content: Text
     attachments: tuple[Attachment, ...] = ()
     supplemented_at: AwareDatetime
+
+
+class Answered(BaseModel, frozen=True, extra="ignore"):
+    """The sender's answer to one question of the category's own, with the words in which it was asked."""
+
+    question: Slug = Field(description="the question's id in the pack")
+    value: Text = Field(description="text as it is; a number in digits, with a point; a date as YYYY-MM-DD; a choice by its id")
+    asked: Text = Field(description="the question as the sender read it, in the language of the feedback")
+    shown: Text | None = Field(default=None, description="the words of a choice")
 
 
 class MatterEvent(CaseEvent):
@@ -22,3 +31,4 @@ class MatterEvent(CaseEvent):
     place: Place | None = None
     attachments: tuple[Attachment, ...] = ()
     supplements: tuple[Supplement, ...] = Field(default=(), description="in their order")
+    answers: tuple[Answered, ...] = Field(default=(), description="to the questions of the category, in their order")

@@ -11,6 +11,8 @@ from schemas.values import Line, Place, SentTime, Slug, SubmitterType, Text, com
 
 MOST_FILES = 100
 """Of a submission, whatever the pack allows."""
+MOST_ANSWERS = 50
+"""Of a submission, whatever the pack asks."""
 
 
 class Sender(BaseModel, frozen=True, extra="forbid"):
@@ -20,6 +22,13 @@ class Sender(BaseModel, frozen=True, extra="forbid"):
     address: Line | None = None
     phone: Line | None = None
     email: MailAddress | None = None
+
+
+class Answer(BaseModel, frozen=True, extra="forbid"):
+    """The answer to one question of the category's own."""
+
+    question: Slug = Field(description="the question's id in the pack")
+    value: Line = Field(description="text as it is; a number in digits, with a point; a date as YYYY-MM-DD; a choice by its id")
 
 
 class InlineFile(BaseModel, frozen=True, extra="forbid"):
@@ -36,6 +45,7 @@ def _few(files: Any) -> Any:
     return files
 
 
+Answers = Annotated[tuple[Answer, ...], Field(max_length=MOST_ANSWERS)]
 InlineFiles = Annotated[tuple[InlineFile, ...], Field(max_length=MOST_FILES), BeforeValidator(_few)]
 
 
@@ -53,6 +63,7 @@ class Submission(Event, frozen=True, extra="forbid"):
     addressed_to: Slug | None = Field(default=None, description="the agency that the sender chose")
     unit: Line | None = Field(default=None, description="a unit inside that agency")
     place: Place | None = None
+    answers: Answers = Field(default=(), description="to the questions of the category; each question once")
     reference: Line | None = Field(
         default=None, description="the portal's own file number, given back in each answer; by HTTP only with a portal's token"
     )

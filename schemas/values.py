@@ -158,6 +158,7 @@ FAULT_CODES = {
     "unknown_province": "not a province of this system",
     "unknown_level": "not a level of this system",
     "unknown_agency": "not an agency of this system",
+    "unknown_question": "not a question of this category",
     "in_the_future": "a time that has not come",
     "too_old": "a time that lies too far back",
     "id_reused": "an id that was used before with another content",

@@ -168,6 +168,10 @@ def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> Iterator[Fault]:
     agency = values.get("addressed_to")
     if isinstance(agency, str) and agency not in {row.id for row in pack.agencies}:
         yield Fault(field="addressed_to", code="unknown_agency", message=f"unknown agency {agency[:80]!r}")
+    answers = values.get("answers")
+    for index, _ in enumerate(answers if isinstance(answers, list | tuple) else ()):
+        message = "the category asks no questions; leave the answers out"
+        yield Fault(field=f"answers.{index}.question", code="unknown_question", message=message)
 
 
 def _unknown(field: str, value: str, known: str) -> Fault:
