@@ -28,6 +28,7 @@ class MatterEvent(CaseEvent):
     title: Line
     content: Text
     unit: Line | None = Field(default=None, description="the unit that the sender named, inside the agency that he chose")
+    commune: Line | None = Field(default=None, description="the commune, ward or district below the province, in its own words")
     place: Place | None = None
     attachments: tuple[Attachment, ...] = ()
     supplements: tuple[Supplement, ...] = Field(default=(), description="in their order")

@@ -59,6 +59,7 @@ class Submission(Event, frozen=True, extra="forbid"):
     submitter_type: SubmitterType = "person"
     sender: Sender = Sender()
     province: Slug | None = None
+    commune: Line | None = Field(default=None, description="the commune, ward or district below the province, in its own words")
     level: Slug | None = None
     addressed_to: Slug | None = Field(default=None, description="the agency that the sender chose")
     unit: Line | None = Field(default=None, description="a unit inside that agency")

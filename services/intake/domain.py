@@ -220,6 +220,7 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
         submitter_type=submission.submitter_type,
         attachments=draft.attachments,
         named_unit=submission.unit,
+        commune=submission.commune,
         where=submission.place,
         channel=arrival.channel,
         portal=arrival.portal,

@@ -58,7 +58,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     """One feedback. `version` counts what the sender did; what agencies do changes the shown fields and not the version.
 
     `attachments` are those of the submission, then those of the supplements. `named_unit` is the one that the sender named,
-    `unit` that of the agency, `where` the matter is. `submission_id` and `reference` are the portal's own.
+    `unit` that of the agency, `where` the matter is and in which `commune`. `submission_id` and `reference` are the portal's own.
     `reply_files` are stored for a reply, `reply_attachments` those of the published one.
     Once the matter is erased, title and content are empty.
     """
@@ -75,6 +75,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     submitter_type: SubmitterType
     attachments: tuple[Attachment, ...]
     named_unit: str | None = None
+    commune: str | None = None
     where: Place | None = None
     supplements: tuple[Supplemented, ...] = ()
     channel: Channel
@@ -145,6 +146,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
             title=self.title,
             content=self.content,
             unit=self.named_unit,
+            commune=self.commune,
             place=self.where,
             attachments=self.attachments[: len(self.attachments) - files],
             supplements=tuple(Supplement(**row.model_dump(exclude={"id"})) for row in self.supplements),

@@ -215,7 +215,7 @@ class IntakeStore:
         }
         if topics.MATTERS in erased:
             update["$set"] |= {"title": "", "content": "", "attachments": [], "supplements": []}
-            update["$unset"] = {"where": "", "named_unit": ""}
+            update["$unset"] = {"where": "", "named_unit": "", "commune": ""}
         await self._feedbacks.update_one({"_id": feedback_id}, update)
 
     async def erasures(self, now: datetime) -> list[Erasure]:
