@@ -13,6 +13,14 @@ class Supplement(BaseModel, frozen=True, extra="ignore"):
     supplemented_at: AwareDatetime
 
 
+class Appeal(BaseModel, frozen=True, extra="ignore"):
+    """What the sender says against the reply, or against the delay."""
+
+    content: Text
+    attachments: tuple[Attachment, ...] = ()
+    appealed_at: AwareDatetime
+
+
 class Answered(BaseModel, frozen=True, extra="ignore"):
     """The sender's answer to one question of the category's own, with the words in which it was asked."""
 
@@ -32,4 +40,6 @@ class MatterEvent(CaseEvent):
     place: Place | None = None
     attachments: tuple[Attachment, ...] = ()
     supplements: tuple[Supplement, ...] = Field(default=(), description="in their order")
+    appeals: tuple[Appeal, ...] = Field(default=(), description="in their order")
+    remark: Text | None = Field(default=None, description="what the sender said of the published reply when rating it")
     answers: tuple[Answered, ...] = Field(default=(), description="to the questions of the category, in their order")
