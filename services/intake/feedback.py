@@ -1,12 +1,13 @@
 """A feedback as intake keeps it: what was sent, what became of it, and every fact that it gave rise to. Pure."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, PlainSerializer
 
 import schemas
 from schemas import Fact, topics
+from schemas.day_count import DayCount
 from schemas.matter import Supplement
 from schemas.states import CaseState
 from schemas.values import Attachment, Channel, Place, SubmitterType
@@ -23,6 +24,11 @@ class Step(BaseModel, frozen=True, extra="ignore"):
     agency: str | None = None
 
 
+def _without_types(count: DayCount | None) -> Any:
+    # A database keeps no days without a time.
+    return count and count.model_dump(mode="json")
+
+
 class Due(BaseModel, frozen=True, extra="ignore"):
     """The last day for the reply and the law it stands on."""
 
@@ -30,6 +36,7 @@ class Due(BaseModel, frozen=True, extra="ignore"):
     date: Annotated[date, PlainSerializer(date.isoformat)]
     article: str
     verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")
+    count: Annotated[DayCount | None, PlainSerializer(_without_types)] = Field(default=None, description="how the day was counted")
 
 
 class SenderDetails(BaseModel, frozen=True, extra="ignore"):

@@ -195,4 +195,4 @@ def _due(clock: ClockSet | schemas.DeadlineMoved) -> dict[str, Any]:
     """The day that is shown: that of the limit for the reply, and of no other."""
     if clock.rule != "handle_reply":
         return {}
-    return {"due": Due(date=clock.due_date, article=clock.article, verified=clock.verified)}
+    return {"due": Due(date=clock.due_date, article=clock.article, verified=clock.verified, count=clock.count)}
