@@ -20,6 +20,13 @@ from services.intake.doors.agency_files import NAME as REPLY_FILE
 from services.intake.doors.agency_files import AgencyFiles
 from services.intake.doors.http import Api
 from services.intake.doors.lists import Lists
+from services.intake.doors.pages import routes as pages
+from services.intake.doors.pages.drafts import Drafts
+from services.intake.doors.pages.follow import Follow
+from services.intake.doors.pages.home import Home
+from services.intake.doors.pages.opened import Opened
+from services.intake.doors.pages.send import Send
+from services.intake.doors.pages.site import Site
 from services.intake.doors.portal_acts import NAMES as PORTAL_ACTS
 from services.intake.doors.portal_acts import PortalActs
 from services.intake.doors.portals import WANTED, IntakeHandler
@@ -29,6 +36,7 @@ from services.intake.file_store import FileStore
 from services.intake.files.images import Images
 from services.intake.files.scanner import Scanner
 from services.intake.inspection import Inspection
+from services.intake.look_up import LookUp
 from services.intake.outbox import Outbox
 from services.intake.rate_limits import RateLimits
 from services.intake.reception import Reception
@@ -92,6 +100,7 @@ def build_app(
     api = Api(
         pack=pack,
         store=asked_store,
+        look_ups=LookUp(asked_store, pack.header.code_prefix, secret_key),
         reception=Reception(pack, asked_inspection.inspect, asked_files.keep, group_commit.register, asked_store.load),
         acts=SenderActs(asked_store, outbox, time),
         inspection=asked_inspection,
@@ -106,6 +115,13 @@ def build_app(
     bury = partial(tombstones.publish, service.broker, settings.namespace)
     erasing = Erasing(store, bury, time.machine, timedelta(seconds=settings.kafka.erased_seconds))
     rate_limits = RateLimits(service.http_database, settings.intake, time.machine, service.reachability.suspect)
+
+    site = Site(pack, settings.intake.public_url, secret_key)
+    opened = Opened(site, time.machine)
+    drafts = Drafts(asked_files)
+    send = Send(site, api.reception, api.uploads, drafts, opened, time, _new_id, settings.intake.form_seconds)
+    follow = Follow(site, api.look_ups, api.uploads, opened, asked_files, rate_limits)
+    people = pages.pages(site, Home(site), send, follow, service.reachability.suspect)
 
     async def prepare() -> None:
         await store.prepare()
@@ -137,7 +153,7 @@ def build_app(
     service.build(
         prepare,
         jobs,
-        [*routes.feedback(api), *routes.reference(Lists(pack, settings, secret_key)), openapi.asyncapi],
+        [*people, *routes.feedback(api), *routes.reference(Lists(pack, settings, secret_key)), openapi.asyncapi],
         openapi_config=openapi.config(),
         guards=[rate_limits.guard],
         after_exception=[rate_limits.note_failure],
