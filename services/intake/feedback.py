@@ -61,11 +61,20 @@ class Supplemented(Supplement, frozen=True, extra="ignore"):
     id: str
 
 
+class Said(BaseModel, frozen=True, extra="ignore"):
+    """The act by which the sender last said something: its id, and when."""
+
+    id: str
+    at: datetime
+
+
 class Feedback(BaseModel, frozen=True, extra="ignore"):
     """One feedback. `version` counts what the sender did; what agencies do changes the shown fields and not the version.
 
     `attachments` are those of the submission, then those of the supplements. `named_unit` is the one that the sender named,
     `unit` that of the agency, `where` the matter is and in which `commune`. `submission_id` and `reference` are the portal's own.
+    `remark` is what the sender said of the reply; `last_said` is absent where nothing was
+    said since the submission, or by a release before this field.
     `reply_files` are stored for a reply, `reply_attachments` those of the published one.
     Once the matter is erased, title and content are empty.
     """
@@ -104,6 +113,8 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     reply_files: tuple[Attachment, ...] = ()
     published_at: datetime | None = None
     satisfied: bool | None = None
+    remark: str | None = None
+    last_said: Said | None = None
     timeline: tuple[Step, ...] = ()
     history: tuple[Recorded, ...] = ()
 
@@ -147,6 +158,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
             return []
         files = sum(len(supplement.attachments) for supplement in self.supplements)
         last = self.supplements[-1] if self.supplements else None
+        said = self.last_said or (Said(id=last.id, at=last.supplemented_at) if last else None)
         event = schemas.MatterRecorded(
             feedback_id=self.id,
             code=self.code,
@@ -157,9 +169,10 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
             place=self.where,
             attachments=self.attachments[: len(self.attachments) - files],
             supplements=tuple(Supplement(**row.model_dump(exclude={"id"})) for row in self.supplements),
+            remark=self.remark,
         )
-        at = last.supplemented_at if last else self.received_at
-        cause = last.id if last else self.history[0].cause
+        at = said.at if said else self.received_at
+        cause = said.id if said else self.history[0].cause
         return [schemas.fact(event, cause=cause, subject=self.id, time=at, source=SOURCE, topics=(topics.MATTERS,))]
 
     @property

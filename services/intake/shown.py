@@ -84,6 +84,8 @@ class ShownFeedback(BaseModel):
     question: str | None = Field(default=None, description="with the secret: what the agency asks for")
     unit: str | None = Field(default=None, description="with the secret")
     satisfied: bool | None = Field(default=None, description="with the secret")
+    remark: str | None = Field(default=None, description="with the secret: what the sender said of the reply")
+    commune: str | None = Field(default=None, description="with the secret")
 
 
 class ShownSender(SenderDetails):
@@ -113,7 +115,7 @@ class AddressConfirmed(BaseModel):
     code: FeedbackCode
 
 
-PRIVATE = frozenset({"title", "content", "attachments", "question", "unit", "satisfied"})
+PRIVATE = frozenset({"title", "content", "attachments", "question", "unit", "satisfied", "remark", "commune"})
 
 
 def registered(feedback: Feedback, secret: str, public_url: str) -> Registered:
