@@ -71,6 +71,8 @@ class Header(Part):
     code_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}$")]
     coordinator: TopicId
     sender: SenderFields
+    # Whether the title that a sender wrote is shown with the published reply.
+    publish_titles: bool = False
     title_max: Positive
     content_max: Positive
     attachments: Attachments

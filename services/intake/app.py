@@ -21,10 +21,12 @@ from services.intake.doors.agency_files import AgencyFiles
 from services.intake.doors.http import Api
 from services.intake.doors.lists import Lists
 from services.intake.doors.pages import routes as pages
+from services.intake.doors.pages.case import CasePages
 from services.intake.doors.pages.drafts import Drafts
 from services.intake.doors.pages.follow import Follow
 from services.intake.doors.pages.home import Home
 from services.intake.doors.pages.opened import Opened
+from services.intake.doors.pages.replies import Replies
 from services.intake.doors.pages.send import Send
 from services.intake.doors.pages.site import Site
 from services.intake.doors.portal_acts import NAMES as PORTAL_ACTS
@@ -38,6 +40,7 @@ from services.intake.files.scanner import Scanner
 from services.intake.inspection import Inspection
 from services.intake.look_up import LookUp
 from services.intake.outbox import Outbox
+from services.intake.publications import Publications
 from services.intake.rate_limits import RateLimits
 from services.intake.reception import Reception
 from services.intake.registration import GroupCommit, Registrar
@@ -85,7 +88,8 @@ def build_app(
     reception = Reception(pack, inspection.inspect, files.keep, registrar.register, store.load)
     portal_acts = PortalActs(store, inspection, files, time)
     takes = dict.fromkeys(PORTAL_ACTS, portal_acts.take) | {REPLY_FILE: AgencyFiles(store, inspection, files, time).take}
-    handler = IntakeHandler(pack, store, reception, takes, time)
+    publications = Publications(service.database, store, titles=pack.header.publish_titles)
+    handler = IntakeHandler(pack, store, reception, takes, time, publications.refresh)
     note = service.progress.note
     turn = Turn(settings, NAME, service.broker, handler, WANTED, note, handler.refuse, explains, service.isolation.put_off)
     agencies = [agency.id for agency in pack.agencies_not_ended(time.now().date())]
@@ -120,16 +124,23 @@ def build_app(
     opened = Opened(site, time.machine)
     drafts = Drafts(asked_files)
     send = Send(site, api.reception, api.uploads, drafts, opened, time, _new_id, settings.intake.form_seconds)
-    follow = Follow(site, api.look_ups, api.uploads, opened, asked_files, rate_limits)
-    people = pages.pages(site, Home(site), send, follow, service.reachability.suspect)
+    case = CasePages(site, api.look_ups, api.uploads, opened, asked_files, api.acts, asked_inspection, secret_key, _new_id)
+    asked_publications = Publications(service.http_database, asked_store, titles=pack.header.publish_titles)
+    replies = Replies(site, asked_publications, asked_files)
+    follow = Follow(site, api.look_ups, api.uploads, opened, case, rate_limits)
+    people = pages.pages(site, Home(site), send, follow, case, replies, service.reachability.suspect)
 
     async def prepare() -> None:
         await store.prepare()
         await files.prepare()
         await rate_limits.prepare()
+        await publications.prepare()
         if service.answers:
             # A place without a mark would never be swept, so this instance is known before it stores anything.
             await outbox.heartbeat()
+
+    async def build_publications() -> None:
+        await publications.build()
 
     async def sweep_files() -> None:
         await files.sweep()
@@ -149,7 +160,9 @@ def build_app(
         # What a request has stored is published by the process that stored it, so this is the web's.
         jobs += [group_commit.run, outbox.run, partial(service.every, settings.intake.sweep_seconds, outbox.heartbeat)]
     if service.reads:
-        jobs += [erase, partial(service.every, _SWEEP_FILES_SECONDS, sweep_files)]
+        # Again and again, since the database may be away at the start; what is built is not built again.
+        jobs += [erase, partial(service.every, _SWEEP_FILES_SECONDS, build_publications)]
+        jobs += [partial(service.every, _SWEEP_FILES_SECONDS, sweep_files)]
     service.build(
         prepare,
         jobs,

@@ -53,6 +53,13 @@ PAGES: Final[dict[str, What]] = {
     "pageSent": "look_ups",
     "pageClose": "look_ups",
     "pageFile": "look_ups",
+    "pageConfirm": "look_ups",
+    "pageAnswer": "submissions",
+    "pageRate": "look_ups",
+    "pagePublished": "look_ups",
+    "pageAtom": "look_ups",
+    "pageReply": "look_ups",
+    "pageReplyFile": "look_ups",
 }
 _ALL: Final = COUNTED | PAGES
 # A code that nobody has, a secret or a token that is wrong: what somebody sees who guesses.

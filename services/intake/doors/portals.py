@@ -30,15 +30,28 @@ from services.intake.store import IntakeStore, Projection
 
 log = logger(__name__)
 WANTED = shown.SHOWN | {"PortalSubmission", agency_files.NAME} | portal_acts.NAMES
+# The facts that change what is published.
+_PUBLISH = frozenset({"ReplyPublished"})
 # Takes an act: the facts to publish, and whether it was taken before.
 Take = Callable[[Received], Awaitable[tuple[list[Fact], bool]]]
+# `Publications.refresh`: what is published of the feedbacks with these ids has changed. Raises PyMongoError.
+Publish = Callable[[set[str]], Awaitable[None]]
 
 
 class IntakeHandler:
     """One batch: register what portals posted, then show what the lifecycle says."""
 
-    def __init__(self, pack: Pack, store: IntakeStore, reception: Reception, takes: Mapping[str, Take], time: LegalTime) -> None:
-        """`takes` says who takes an act, by the name of its event."""
+    def __init__(
+        self,
+        pack: Pack,
+        store: IntakeStore,
+        reception: Reception,
+        takes: Mapping[str, Take],
+        time: LegalTime,
+        publish: Publish | None = None,
+    ) -> None:
+        """`takes` says who takes an act, by the name of its event; `publish` brings the published replies up to date."""
+        self._publish = publish
         self._takes = takes
         self._pack = pack
         self._store = store
@@ -125,6 +138,8 @@ class IntakeHandler:
             _projection(case_id, events, {**known[case_id].steps}) for case_id, events in by_case.items() if case_id in known
         ]
         await self._store.project([projection for projection in projections if projection.steps])
+        if self._publish:
+            await self._publish({received.envelope.subject for received in batch if received.envelope.name in _PUBLISH})
         # Told again with each repetition, since a crash may have come between showing and telling.
         told = [
             portal_news.news(case, received.envelope.name, received.event, received.envelope.id, received.envelope.time)

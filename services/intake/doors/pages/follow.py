@@ -1,24 +1,19 @@
 """Following a feedback: by its code what anybody may see, and what its sender sees once the secret has opened it."""
 
 from typing import Any, Final
-from urllib.parse import quote
 
-import segno
 from litestar import Response
-from litestar.response import Redirect, Stream
-from markupsafe import Markup
+from litestar.response import Redirect
 
-from pakn.engine.problems import AnyRequest, Problem
-from services.intake import shown
-from services.intake.doors.downloads import download
-from services.intake.doors.pages import forms, story
+from pakn.engine.problems import AnyRequest
+from services.intake.doors.pages import forms
+from services.intake.doors.pages.case import CasePages
 from services.intake.doors.pages.opened import Opened
-from services.intake.doors.pages.parameters import AttachmentId, Code, GivenCode, GivenSecret
+from services.intake.doors.pages.parameters import Code, Done, GivenCode, GivenSecret
 from services.intake.doors.pages.site import Site
 from services.intake.doors.pages.words import Words
 from services.intake.doors.uploads import Uploads
 from services.intake.feedback import Feedback
-from services.intake.file_store import FileStore
 from services.intake.look_up import LookUp
 from services.intake.rate_limits import RateLimits
 
@@ -26,16 +21,16 @@ _FORM: Final = "follow"
 
 
 class Follow:
-    """The pages of one feedback."""
+    """The pages that lead to one feedback."""
 
     def __init__(
-        self, site: Site, look_ups: LookUp, uploads: Uploads, opened: Opened, files: FileStore, rate_limits: RateLimits
+        self, site: Site, look_ups: LookUp, uploads: Uploads, opened: Opened, case: CasePages, rate_limits: RateLimits
     ) -> None:
         self._site = site
         self._look_ups = look_ups
         self._uploads = uploads
         self._opened = opened
-        self._files = files
+        self._case = case
         self._rate_limits = rate_limits
 
     async def ask(self, request: AnyRequest, code: GivenCode = "") -> Response[str]:
@@ -68,60 +63,14 @@ class Follow:
             return self._ask(request, said, code[:100], said("follow.not_found"), 404)
         return self._to(feedback, [self._opened.cookie(feedback)])
 
-    async def show(self, request: AnyRequest, code: Code) -> Response[str]:
+    async def show(self, request: AnyRequest, code: Code, done: Done = "") -> Response[str]:
         """One feedback: to this browser what it has opened, to others what is public."""
         feedback = await self._look_ups.find(code)
         said = self._site.words(request)
         if feedback is None:
             await self._rate_limits.note_guess(request.scope)
             return self._ask(request, said, code[:100], said("follow.not_found"), 404)
-        return self._case(request, said, feedback)
-
-    async def sent(self, request: AnyRequest, code: Code) -> Response[str] | Redirect:
-        """Code and secret to keep, for the browser that has sent or opened the feedback."""
-        feedback = await self._look_ups.find(code)
-        if feedback is None or not self._opened.is_open(request, feedback):
-            return Redirect(f"{self._site.root}/follow?code={quote(code)}", status_code=303)
-        said = self._site.words(request)
-        address = f"{self._site.public_url}/follow/{feedback.code}"
-        picture = segno.make_qr(address, error="m").svg_inline(scale=1, border=2, omitsize=True, svgclass=None, lineclass=None)
-        return self._site.page(
-            request,
-            "sent",
-            said,
-            case=feedback,
-            secret=self._look_ups.secret_of(feedback),
-            public_url=self._site.public_url,
-            # The library writes a drawing of its own, and nothing of the address into it.
-            qr=Markup(picture),
-        )
-
-    async def close(self, request: AnyRequest, code: Code) -> Response[str] | Redirect:
-        """Close a feedback in this browser."""
-        feedback = await self.opened(request, code)
-        async with self._uploads.receiving(request, "", keep=False, read=forms.read) as upload:
-            self.check_form(request, feedback, upload.body.fields)
-        return Redirect(f"{self._site.root}/follow", status_code=303, cookies=[self._opened.closing(feedback)])
-
-    async def file(self, request: AnyRequest, code: Code, attachment_id: AttachmentId) -> Stream:
-        """A file of the published reply, for anybody; one of the sender's, for who has opened the feedback."""
-        feedback = await self._look_ups.find(code)
-        if feedback is None:
-            raise Problem(404, "unknown-attachment", "The feedback has no such file.")
-        own = feedback.attachments if self._opened.is_open(request, feedback) else ()
-        return await download(self._files, (*feedback.reply_attachments, *own), attachment_id)
-
-    async def opened(self, request: AnyRequest, code: str) -> Feedback:
-        """The feedback, which this browser has opened. Raises Problem otherwise."""
-        feedback = await self._look_ups.find(code)
-        if feedback is None or not self._opened.is_open(request, feedback):
-            raise Problem(403, "not-opened", "Open the feedback with its secret first.")
-        return feedback
-
-    def check_form(self, request: AnyRequest, feedback: Feedback, sent: dict[str, str]) -> None:
-        """Raises Problem for a form that this browser was not shown."""
-        if not self._site.is_ours(request, sent.get("token", ""), f"case/{feedback.id}"):
-            raise Problem(403, "not-our-form", "Open the page and send the form from there.")
+        return self._case.show(request, said, feedback, done=done)
 
     def _to(self, feedback: Feedback, cookies: list[Any]) -> Redirect:
         return Redirect(f"{self._site.root}/follow/{feedback.code}", status_code=303, cookies=cookies)
@@ -138,30 +87,4 @@ class Follow:
             fault=fault,
             token=self._site.token(browser, _FORM),
             example=f"{self._site.pack.header.code_prefix}.20261102.0042",
-        )
-
-    def _case(self, request: AnyRequest, said: Words, feedback: Feedback, status: int = 200, **more: Any) -> Response[str]:
-        is_open = self._opened.is_open(request, feedback)
-        case = shown.private_view(feedback) if is_open else shown.public_view(feedback)
-        browser, cookies = self._site.browser(request)
-        names = {step.agency: self._site.agency_name(step.agency, said) for step in case.timeline if step.agency}
-        category = self._site.category_name(case.category, said)
-        state = case.state
-        return self._site.page(
-            request,
-            "case",
-            said,
-            status=status,
-            cookies=cookies,
-            case=case,
-            is_open=is_open,
-            category=category,
-            state=said.known(f"states.{state}", "states.other"),
-            meaning=said.known(f"meaning.{state}", "meaning.other"),
-            next=said(f"next.{state}") if f"next.{state}" in said else "",
-            steps=story.steps(said, case, names),
-            why=story.why(said, case.due) if case.due else [],
-            own=f"{self._site.root}/follow/{feedback.code}",
-            token=self._site.token(browser, f"case/{feedback.id}"),
-            **more,
         )

@@ -100,7 +100,8 @@ class Send:
             form.files = await self._drafts.drop(form.files, {sent.get("remove", "")})
             self._miss(said, form, sent)
             step = sent.get("step", "check")
-            if sent.get("remove") or sent.get("language") not in (None, said.language, "") or step == "edit":
+            is_language = bool(sent.get("language"))
+            if step == "edit" or sent.get("remove") or (is_language and sent.get("page") != "review"):
                 return self._form(request, said, form)
             if why := self._doubt(request, said, form, sent):
                 form.notes.append(why)

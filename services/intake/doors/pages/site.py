@@ -16,7 +16,6 @@ from litestar.datastructures import Cookie
 from pakn.engine import problems
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.packs.load import Pack
-from services.intake import known_values
 from services.intake.doors.pages import words
 from services.intake.doors.pages.words import Words
 
@@ -104,18 +103,29 @@ class Site:
             # Where a change of language leads back to; the answer to a form has no address of its own.
             "back": f"{path}{query}" if request.method == "GET" else None,
             "system": self.pack.header.name[self.pack_language(said)],
-            "agency_name": lambda id: self.agency_name(id, said),
+            "agency_name": lambda id: self.agency_name(id, said, formal=True),
         }
         html = self._templates.get_template(f"{template}.html.j2").render(shared | values)
         bound = HEADERS | {"Content-Language": said.language} | dict(headers or {})
         return Response(html, status_code=status, media_type="text/html", headers=bound, cookies=[*cookies])
 
-    def agency_name(self, id: str, said: Words) -> str:
-        """The name of an agency in the language of the page; its id where an earlier pack had it."""
+    def document(self, template: str, said: Words, media_type: str, values: Mapping[str, Any]) -> Response[str]:
+        """A document that is no page, such as a feed."""
+        shared = {"t": said, "language": said.language, "system": self.pack.header.name[self.pack_language(said)]}
+        shared |= {"agency_name": lambda id: self.agency_name(id, said, formal=True)}
+        text = self._templates.get_template(f"{template}.j2").render(shared | dict(values))
+        headers = {"Cache-Control": "public, max-age=300", "Vary": "Accept-Language, Cookie", "X-Content-Type-Options": "nosniff"}
+        return Response(text, media_type=media_type, headers=headers)
+
+    def agency_name(self, id: str, said: Words, *, formal: bool = False) -> str:
+        """The name of an agency in the language of the page, `formal` as in letters; its id where an earlier pack had it."""
         try:
-            return known_values.agency_name(self.pack, id)[self.pack_language(said)]
+            agency = self.pack.agency(id)
         except KeyError:
             return id
+        name = agency.letter_name if formal else agency.name
+        language = self.pack_language(said)
+        return name if language == self.pack.header.default_language else agency.names.get(language, name)
 
     def category_name(self, id: str, said: Words) -> str:
         """The name of a category in the language of the page; its id where an earlier pack had it."""

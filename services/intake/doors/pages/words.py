@@ -54,6 +54,10 @@ class Words:
         written = value.strftime(self("formats.day"))
         return written.removeprefix("0") if self("formats.zero") == "no" else written
 
+    def local(self, value: datetime) -> date:
+        """The local day of an instant."""
+        return value.astimezone(self._zone).date()
+
     def moment(self, value: datetime) -> str:
         """An instant in local time."""
         local = value.astimezone(self._zone)
