@@ -11,7 +11,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from pakn.packs.media_types import checked_media_type
-from schemas.portal_submission import MOST_FILES
+from schemas.portal_submission import MOST_ANSWERS, MOST_FILES
 from schemas.values import DayOffKind, Moment, RuleName, Unit
 
 SenderField = Literal["name", "address", "phone", "email"]
@@ -81,6 +81,24 @@ class Header(Part):
     levels: tuple[Level, ...] = ()
 
 
+class Choice(Part):
+    id: Id
+    name: Translated
+
+
+class Question(Part):
+    """A question that a category asks of its own; a `choice` has choices, a `number` may have bounds."""
+
+    id: Id
+    name: Translated
+    hint: Translated | None = None
+    kind: Literal["text", "number", "date", "choice"] = "text"
+    required: bool = False
+    choices: tuple[Choice, ...] = ()
+    least: float | None = None
+    most: float | None = None
+
+
 class Category(Part):
     """A class of feedback; one that is not accepted says why, and which channel is the right one."""
 
@@ -91,6 +109,7 @@ class Category(Part):
     channel: Translated | None = None
     source: Phrase | None = None
     aliases: tuple[Phrase, ...] = ()
+    questions: Annotated[tuple[Question, ...], Field(max_length=MOST_ANSWERS)] = ()
 
 
 class Agency(Part):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, PlainSerializer
 import schemas
 from schemas import Fact, topics
 from schemas.day_count import DayCount
-from schemas.matter import Supplement
+from schemas.matter import Answered, Supplement
 from schemas.states import CaseState
 from schemas.values import Attachment, Channel, Place, SubmitterType
 
@@ -92,6 +92,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     attachments: tuple[Attachment, ...]
     named_unit: str | None = None
     commune: str | None = None
+    answers: tuple[Answered, ...] = ()
     where: Place | None = None
     supplements: tuple[Supplemented, ...] = ()
     channel: Channel
@@ -166,6 +167,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
             content=self.content,
             unit=self.named_unit,
             commune=self.commune,
+            answers=self.answers,
             place=self.where,
             attachments=self.attachments[: len(self.attachments) - files],
             supplements=tuple(Supplement(**row.model_dump(exclude={"id"})) for row in self.supplements),

@@ -16,6 +16,19 @@ from services.intake import domain
 Names = Mapping[str, str]
 
 
+class KnownQuestion(BaseModel):
+    """A question that a category asks of its own; the answer to a `choice` is the id of one of its choices."""
+
+    id: str
+    name: Names = Field(description="by language")
+    hint: Names | None = None
+    kind: str = Field(description="text, number, date or choice; expect others")
+    required: bool
+    choices: tuple["Named", ...] = ()
+    least: float | None = None
+    most: float | None = None
+
+
 class KnownCategory(BaseModel):
     """A category; one that is not accepted says why, and which channel is the right one."""
 
@@ -25,6 +38,7 @@ class KnownCategory(BaseModel):
     reason: Names | None = None
     channel: Names | None = None
     aliases: tuple[str, ...] = Field(description="other names under which it is taken")
+    questions: tuple[KnownQuestion, ...] = Field(default=(), description="that a submission may, or must, answer")
 
 
 class KnownAgency(BaseModel):
@@ -113,7 +127,9 @@ class ThisPortal(BaseModel):
 
 def categories(pack: Pack) -> Categories:
     """The pack's categories."""
-    rows = (row.model_dump(include={"id", "name", "accepted", "reason", "channel", "aliases"}) for row in pack.categories)
+    rows = (
+        row.model_dump(include={"id", "name", "accepted", "reason", "channel", "aliases", "questions"}) for row in pack.categories
+    )
     return Categories(categories=tuple(KnownCategory(**row) for row in rows))
 
 

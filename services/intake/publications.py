@@ -82,7 +82,7 @@ class Publications:
         span = {"$gte": wanted.since, "$lt": wanted.until}
         if given := {name: value for name, value in span.items() if value is not None}:
             query["published_at"] = given
-        rows = await self._published.find(query).sort([("published_at", -1), ("_id", 1)]).skip(skip).limit(limit).to_list(None)
+        rows = await self._published.find(query).sort([("published_at", -1), ("code", -1)]).skip(skip).limit(limit).to_list(None)
         return _read(rows)
 
     async def by_code(self, code: str) -> Published | None:

@@ -36,7 +36,10 @@ def feedback() -> Feedback:
         changes |= shown.view_changes(name, example(name))
     changes |= shown.view_changes("DeadlinesChanged", clock_change("set"))
     assert set(changes) <= set(Feedback.model_fields)
-    return made.model_copy(update=changes | {"satisfied": True, "unit": "Phòng Mẫu", "remark": "Vẫn chưa sáng."})
+    return made.model_copy(
+        update=changes
+        | {"satisfied": True, "unit": "Phòng Mẫu", "answers": example("MatterRecorded").answers, "remark": "Vẫn chưa sáng."}
+    )
 
 
 def test_the_public_sees_every_documented_field_but_the_senders_own(feedback: Feedback) -> None:

@@ -333,6 +333,42 @@ async def test_published_replies_are_found_filtered_paged_and_fed_and_erased_wor
     assert (await browser.get("/published/PAKN.20200101.0001")).page.status_code == 404
 
 
+async def test_a_category_asks_its_own_questions_and_the_agency_gets_the_answers(system: System, browser: Browser) -> None:
+    ours = "a.hanh-vi-can-bo-cong-chuc"
+    typed = FILLED | {"category": "hanh-vi-can-bo-cong-chuc", f"{ours}.ngay": "32/13/2026", f"{ours}.cach": "truc-tiep"}
+    await browser.get("/send?category=hanh-vi-can-bo-cong-chuc")
+    assert browser.form()["category"] == "hanh-vi-can-bo-cong-chuc"
+    await browser.post(step="check", **typed)
+    assert f'id="{ours}.ngay-fault"' in browser.page.text
+    assert browser.form()[f"{ours}.cach"] == "truc-tiep"
+    await browser.post(step="check", **{f"{ours}.ngay": "2026-03-01", f"{ours}.lan": "3"})
+    assert "Bằng cách nào? Trực tiếp" in browser.text
+    assert "Ngày nào? 01/03/2026" in browser.text
+    await browser.post(step="send")
+    code, secret = browser.codes
+    (forwarded,) = await system.observer.wait("MatterForwarded", topic="assignments.gia-lai", code=code)
+    assert [(row["question"], row["value"], row["shown"]) for row in forwarded.data["answers"]] == [
+        ("ngay", "2026-03-01", None),
+        ("lan", "3", None),
+        ("cach", "truc-tiep", "Trực tiếp"),
+    ]
+    view = await system.view({"code": code, "lookup_secret": secret}, secret=True)
+    assert len(view["answers"]) == 3
+    assert "answers" not in await system.view({"code": code})
+    await erase_sender(system.settings, code, matter=True)
+    row = await system.documents("intake")["feedbacks"].find_one({"code": code})
+    assert not {"answers", "commune", "where"} & set(row)
+
+
+async def test_what_was_answered_before_is_shown_before_the_same_is_sent_again(system: System, browser: Browser) -> None:
+    code = await published(system, browser, "Vỉa hè bị lấn chiếm trước chợ Mẫu", "Đã giải tỏa.")
+    await browser.get("/send")
+    await browser.post(step="check", **(FILLED | {"title": "vỉa hè trước chợ mẫu bị lấn chiếm"}))
+    assert f"/published/{code}" in browser.page.text
+    await browser.post(step="send")
+    assert "Đã gửi phản ánh" in browser.text
+
+
 async def test_replies_of_before_are_listed_once_the_service_has_started(system: System, browser: Browser) -> None:
     """A release that brings the list would otherwise show an empty one, where thousands were answered."""
     code = await published(system, browser, "Một việc cũ", "Đã trả lời")

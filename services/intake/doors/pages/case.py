@@ -16,7 +16,7 @@ from pakn.engine.problems import AnyRequest, Problem
 from schemas.values import Fault, faults_of
 from services.intake import attachments, shown
 from services.intake.doors.downloads import download
-from services.intake.doors.pages import choices, faults, forms, story
+from services.intake.doors.pages import choices, faults, forms, questions, story
 from services.intake.doors.pages.opened import Opened
 from services.intake.doors.pages.parameters import AttachmentId, Code, GivenToken
 from services.intake.doors.pages.site import Site
@@ -86,7 +86,7 @@ class CasePages:
             meaning=said.known(f"meaning.{state}", "meaning.other"),
             next=said(f"next.{state}") if f"next.{state}" in said else "",
             steps=story.steps(said, case, names),
-            why=story.why(said, case.due) if case.due else [],
+            why=story.why(said, case.due, self._site.article(case.due.article, said)) if case.due else [],
             own=f"{self._site.root}/follow/{feedback.code}",
             token=self._site.token(browser, f"case/{feedback.id}"),
             act=self._new_id(),
@@ -96,6 +96,7 @@ class CasePages:
             told=told,
             errors=dict.fromkeys(("content", "attachments", "satisfied", "remark")) | {row.field: row.text for row in told},
             typed=typed,
+            answers=questions.told(said, case.answers or ()),
             limits=choices.limits(self._site.pack, said),
         )
 

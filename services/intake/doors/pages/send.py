@@ -15,9 +15,9 @@ import schemas
 from pakn.engine.problems import AnyRequest
 from pakn.legal_time import LegalTime
 from schemas.values import Fault
-from services.intake import domain
+from services.intake import answers, domain
 from services.intake.domain import Arrival, Draft, File
-from services.intake.doors.pages import choices, faults, forms
+from services.intake.doors.pages import choices, faults, forms, questions
 from services.intake.doors.pages.drafts import Drafts
 from services.intake.doors.pages.faults import Shown
 from services.intake.doors.pages.opened import Opened
@@ -25,6 +25,7 @@ from services.intake.doors.pages.parameters import DraftId, GivenCategory
 from services.intake.doors.pages.site import Site, not_found
 from services.intake.doors.pages.words import Words
 from services.intake.doors.uploads import Uploads
+from services.intake.publications import Publications
 from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
 
@@ -32,6 +33,7 @@ FIELDS: Final = (
     "category", "submitter_type", "name", "address", "phone", "email", "addressed_to", "unit", "province", "commune", "place",
     "latitude", "longitude", "title", "content",
 )  # fmt: skip
+_MOST_SIMILAR: Final = 5
 _SENDER: Final = ("name", "address", "phone", "email")
 _OPTIONAL: Final = ("category", "title", "content", "addressed_to", "unit", "province", "commune")
 
@@ -57,15 +59,18 @@ class Send:
         reception: Reception,
         uploads: Uploads,
         drafts: Drafts,
+        publications: Publications,
         opened: Opened,
         legal_time: LegalTime,
         new_id: Callable[[], str],
         least_seconds: float,
     ) -> None:
         self._site = site
+        self._fields = (*FIELDS, *questions.fields(site.pack))
         self._reception = reception
         self._uploads = uploads
         self._drafts = drafts
+        self._publications = publications
         self._opened = opened
         self._time = legal_time
         self._new_id = new_id
@@ -77,7 +82,8 @@ class Send:
     async def empty(self, request: AnyRequest, category: GivenCategory = "") -> Response[str]:
         """An empty form; a `category` may be chosen already."""
         said = self._site.words(request)
-        return self._form(request, said, Form(self._new_id(), self._now(), dict.fromkeys(FIELDS, "") | {"category": category}))
+        typed = dict.fromkeys(self._fields, "") | {"category": category}
+        return self._form(request, said, Form(self._new_id(), self._now(), typed))
 
     async def again(self, draft: DraftId) -> Redirect:
         """Where somebody opens the address of a step: a new form."""
@@ -93,7 +99,7 @@ class Send:
         async with self._uploads.receiving(request, feedback_id, read=forms.read) as upload:
             sent = upload.body.fields
             said = self._site.words(request, sent.get("language"))
-            form = Form(draft, sent.get("issued", ""), {name: _typed(sent.get(name, "")) for name in FIELDS})
+            form = Form(draft, sent.get("issued", ""), {name: _typed(sent.get(name, "")) for name in self._fields})
             upload.keep(upload.body.files)
             kept = {file.id: file for file in await self._drafts.kept(feedback_id)}
             form.files = [*kept.values(), *(file for file in upload.body.files if file.id not in kept)]
@@ -131,7 +137,7 @@ class Send:
                     cookie = self._opened.cookie(feedback)
                     return Redirect(f"{self._site.root}/follow/{feedback.code}/sent", status_code=303, cookies=[cookie])
                 case Draft():
-                    return self._review(request, said, form, answer)
+                    return await self._review(request, said, form, answer)
         raise AssertionError("no answer of the reception is left")
 
     def _doubt(self, request: AnyRequest, said: Words, form: Form, sent: Mapping[str, str]) -> str | None:
@@ -157,15 +163,20 @@ class Send:
         header = self._site.pack.header
         names = [file.name for file in form.files]
         values = choices.limits(self._site.pack, said) | {"title_max": header.title_max, "content_max": header.content_max}
-        form.faults = faults.show(said, found, values, names)
+        answered = [row["question"] for row in questions.answers(self._site.pack, form.typed)]
+        form.faults = faults.show(said, found, values, names, answered, form.typed["category"])
         wrong = {form.files[int(index)].id for fault in found if (index := fault.field.partition("attachments.")[2]).isdecimal()}
         form.files = await self._drafts.drop(form.files, wrong)
         over = {file.id for file in form.files[header.attachments.max_files :]}
         form.files = await self._drafts.drop(form.files, over)
 
+    def _answers(self, form: Form) -> dict[str, Any]:
+        found = questions.answers(self._site.pack, form.typed)
+        return {"answers": found} if found else {}
+
     def _arrival(self, said: Words, form: Form, cause: str, network: str) -> Arrival:
         return Arrival(
-            _submission(form.typed, self._site.pack_language(said)),
+            _submission(form.typed, self._site.pack_language(said)) | self._answers(form),
             channel="web",
             cause=cause,
             submission_id=form.id,
@@ -178,10 +189,16 @@ class Send:
     def _form(self, request: AnyRequest, said: Words, form: Form) -> Response[str]:
         return self._show(request, said, form, "send", 422 if form.faults else 200, {})
 
-    def _review(self, request: AnyRequest, said: Words, form: Form, draft: Draft) -> Response[str]:
-        return self._show(
-            request, said, form, "review", 200, {"category": draft.category, "pack_language": self._site.pack_language(said)}
-        )
+    async def _review(self, request: AnyRequest, said: Words, form: Form, draft: Draft) -> Response[str]:
+        """The whole before it is sent, with replies that were published to what looks like the same."""
+        recorded = answers.recorded(draft.category, draft.submission.answers, draft.language)
+        more = {
+            "category": draft.category,
+            "pack_language": self._site.pack_language(said),
+            "answers": questions.told(said, recorded),
+            "similar": await self._publications.alike(draft.submission.title, _MOST_SIMILAR),
+        }
+        return self._show(request, said, form, "review", 200, more)
 
     def _show(
         self, request: AnyRequest, said: Words, form: Form, template: str, status: int, more: dict[str, Any]
@@ -200,10 +217,11 @@ class Send:
             action=f"{self._site.root}/send/{form.id}",
             token=self._site.token(browser, f"{form.id}/{form.issued}"),
             had="\n".join(f"{file.id}|{file.name}" for file in form.files),
-            errors=dict.fromkeys((*FIELDS, "attachments")) | {fault.field: fault.text for fault in form.faults},
+            errors=dict.fromkeys((*self._fields, "attachments")) | {fault.field: fault.text for fault in form.faults},
             required={*header.sender.required, "category", "title", "content"},
             header=header,
             limits=choices.limits(self._site.pack, said),
+            questions=questions.asked(self._site.pack, self._site.pack_language(said)),
             choices=choices.choices(self._site, said),
             **more,
         )

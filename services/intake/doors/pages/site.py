@@ -132,6 +132,11 @@ class Site:
         language = self.pack_language(said)
         return next((row.name[language] for row in self.pack.categories if row.id == id), id)
 
+    def article(self, text: str, said: Words) -> str:
+        """An article of the law in the language of the page, where the pack has it; facts have it in the pack's own."""
+        rules = [rule for rule_set in self.pack.rule_sets for rule in rule_set.rules.values()]
+        return next((rule.article[self.pack_language(said)] for rule in rules if text in rule.article.values()), text)
+
     def language_cookie(self, language: str) -> Cookie:
         """Keeps the language that was chosen."""
         return self._cookie(LANGUAGE_COOKIE, language, max_age=_YEAR_SECONDS)

@@ -32,13 +32,13 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def why(said: Words, due: Due) -> list[str]:
-    """Why the last day is that day; empty where the count was not kept."""
+def why(said: Words, due: Due, article: str) -> list[str]:
+    """Why the last day is that day, by this article; empty where the count was not kept."""
     count = due.count
     if count is None:
         return []
     limit = said.known(f"units.{count.unit}", "units.other", count=count.limit)
-    found = [said("case.why_count", start=said.day(count.started_on), limit=limit, article=due.article)]
+    found = [said("case.why_count", start=said.day(count.started_on), limit=limit, article=article)]
     if off := _days(said, count, worked=False):
         found.append(said("case.why_off", days=off))
     if worked := _days(said, count, worked=True):
