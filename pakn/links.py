@@ -13,15 +13,20 @@ def feedback_path(code: str) -> str:
     return f"/v1/feedback/{quote(code, safe='')}"
 
 
-def feedback(public_url: str, code: str, lookup_secret: str | None = None) -> str:
-    """The link to a feedback below `public_url`; with the secret its holder sees more than the public state."""
-    link = public_url.rstrip("/") + feedback_path(code)
-    return link if lookup_secret is None else f"{link}?secret={quote(lookup_secret, safe='')}"
+def feedback(public_url: str, code: str) -> str:
+    """The address of a feedback below `public_url`, for programs."""
+    return public_url.rstrip("/") + feedback_path(code)
+
+
+def page(public_url: str, code: str, lookup_secret: str | None = None) -> str:
+    """The link to the page of a feedback; with the secret it opens the feedback in a browser, and leads on without it."""
+    link = f"{public_url.rstrip('/')}/follow/{quote(code, safe='')}"
+    return link if lookup_secret is None else f"{link}/open?secret={quote(lookup_secret, safe='')}"
 
 
 def confirmation(public_url: str, code: str, token: str) -> str:
     """The link by which the reader of a letter confirms that the address is his."""
-    return f"{public_url.rstrip('/')}{feedback_path(code)}/confirmation?token={quote(token, safe='')}"
+    return f"{page(public_url, code)}/confirm?token={quote(token, safe='')}"
 
 
 def read_code(text: str, prefix: str = "") -> str:

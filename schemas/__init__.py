@@ -22,6 +22,7 @@ from schemas.envelope import readable_id as readable_id
 from schemas.envelope import readable_object as readable_object
 from schemas.envelope import shown_id as shown_id
 from schemas.feedback_accepted import FeedbackAccepted as FeedbackAccepted
+from schemas.feedback_appealed import FeedbackAppealed as FeedbackAppealed
 from schemas.feedback_assigned import FeedbackAssigned as FeedbackAssigned
 from schemas.feedback_not_accepted import FeedbackNotAccepted as FeedbackNotAccepted
 from schemas.feedback_overdue import FeedbackOverdue as FeedbackOverdue

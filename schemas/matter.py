@@ -1,5 +1,7 @@
 """What a citizen wrote: the fields that the event which records it and the event which forwards it share."""
 
+from typing import ClassVar
+
 from pydantic import AwareDatetime, BaseModel, Field
 
 from schemas.values import Attachment, CaseEvent, Line, Place, Slug, Text
@@ -11,6 +13,14 @@ class Supplement(BaseModel, frozen=True, extra="ignore"):
     content: Text
     attachments: tuple[Attachment, ...] = ()
     supplemented_at: AwareDatetime
+
+
+class Appeal(BaseModel, frozen=True, extra="ignore"):
+    """What the sender says against the reply, or against the delay."""
+
+    content: Text
+    attachments: tuple[Attachment, ...] = ()
+    appealed_at: AwareDatetime
 
 
 class Answered(BaseModel, frozen=True, extra="ignore"):
@@ -25,6 +35,7 @@ class Answered(BaseModel, frozen=True, extra="ignore"):
 class MatterEvent(CaseEvent):
     """An event with the whole matter as it stands now: what was submitted, and every supplement so far."""
 
+    version: ClassVar[str] = "1.1"
     title: Line = Field(description="as the sender wrote it, or made by a door that has none")
     content: Text
     unit: Line | None = Field(default=None, description="the unit that the sender named, inside the agency that he chose")
@@ -34,6 +45,8 @@ class MatterEvent(CaseEvent):
     place: Place | None = None
     attachments: tuple[Attachment, ...] = ()
     supplements: tuple[Supplement, ...] = Field(default=(), description="in their order")
+    appeals: tuple[Appeal, ...] = Field(default=(), description="in their order")
+    remark: Text | None = Field(default=None, description="what the sender said of the published reply when rating it")
     answers: tuple[Answered, ...] = Field(
         default=(),
         description="to the questions of the category, in their order; a question with several choices has an entry for each",

@@ -16,6 +16,7 @@ CaseState = Literal[
     "reply_to_check",  # chờ công khai
     "published",  # đã công khai
     "not_accepted",  # từ chối tiếp nhận
+    "appealed",  # đã kiến nghị xem xét lại, chờ chuyển
 ]
 OpenState = Annotated[str, open_text("how far the case is", CaseState)]
 
@@ -29,5 +30,6 @@ STATE_AFTER: dict[str, CaseState] = {
     "ReplySentBack": "accepted",
     "ReplyPublished": "published",
     "FeedbackNotAccepted": "not_accepted",
+    "FeedbackAppealed": "appealed",
 }
 CLOSED_STATES: frozenset[CaseState] = frozenset({"published", "not_accepted"})

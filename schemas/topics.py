@@ -95,6 +95,7 @@ LIFECYCLE_EVENTS = (
     "ReplySentBack",
     "ReplyPublished",
     "FeedbackRated",
+    "FeedbackAppealed",
     "DeadlinesChanged",
     "DeadlineWarning",
     "FeedbackOverdue",

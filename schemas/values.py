@@ -67,6 +67,7 @@ Moment = Literal[
 ]  # fmt: skip
 Channel = Literal["web", "api", "portal"]
 SubmitterType = Literal["person", "organization"]
+AppealGround = Literal["not_satisfied", "overdue"]
 MoveReason = Literal["calendar", "rule_set"]
 WithdrawalReason = Literal[MoveReason, "in_time"]
 

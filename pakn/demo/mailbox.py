@@ -11,7 +11,7 @@ from aiosmtpd.controller import Controller
 
 from pakn.local.child_process import free_ports
 
-_LINK = re.compile(r"/feedback/(?P<code>[A-Z0-9.]+)\?secret=(?P<secret>\w+)")
+_LINK = re.compile(r"/follow/(?P<code>[A-Z0-9.]+)/open\?secret=(?P<secret>\w+)")
 
 
 class Mailbox:

@@ -123,6 +123,9 @@ def _untranslated(documents: Documents) -> Iterator[PackFault]:
         (documents.categories, ("categories", ANY, "name")),
         (documents.categories, ("categories", ANY, "reason")),
         (documents.categories, ("categories", ANY, "channel")),
+        (documents.categories, ("categories", ANY, "questions", ANY, "name")),
+        (documents.categories, ("categories", ANY, "questions", ANY, "hint")),
+        (documents.categories, ("categories", ANY, "questions", ANY, "choices", ANY, "name")),
         (documents.rules, ("rule_sets", ANY, "legal_basis")),
         (documents.rules, ("rule_sets", ANY, "rules", ANY, "name")),
         (documents.rules, ("rule_sets", ANY, "rules", ANY, "article")),
@@ -144,6 +147,31 @@ def _category_faults(categories: PackFile) -> Iterator[PackFault]:
             if category.get("accepted", True) is True and field in category:
                 what = f"`{field}` is for a category that is not accepted; remove it or set accepted: false"
                 yield categories.fault((*place, field), what)
+    for place, category in categories.each(dict, "categories", ANY):
+        if category.get("accepted", True) is False and category.get("questions"):
+            yield categories.fault((*place, "questions"), "a category that is not accepted asks nothing; remove its questions")
+    for place, question in categories.each(dict, "categories", ANY, "questions", ANY):
+        yield from _question_faults(categories, place, question)
+    for place, questions in categories.each(list, "categories", ANY, "questions"):
+        yield from _repeated(categories, place, questions)
+
+
+def _question_faults(categories: PackFile, place: Position, question: dict[str, Any]) -> Iterator[PackFault]:
+    kind, choices = question.get("kind", "text"), question.get("choices") or []
+    if kind == "choice" and isinstance(choices, list) and len(choices) < 2:
+        yield categories.fault(place, "a question of kind choice needs at least two `choices`; add them")
+    if kind != "choice" and choices:
+        yield categories.fault(place, f"a question of kind {kind} takes no `choices`; remove them, or set kind: choice")
+    if kind != "number" and not {"least", "most"}.isdisjoint(question):
+        yield categories.fault(place, "`least` and `most` are for a question of kind number; remove them")
+    if isinstance(choices, list):
+        yield from _repeated(categories, (*place, "choices"), choices)
+
+
+def _repeated(categories: PackFile, place: Position, rows: list[Any]) -> Iterator[PackFault]:
+    ids = [row.get("id") for row in rows if isinstance(row, dict)]
+    for id in sorted({id for id in ids if isinstance(id, str) and ids.count(id) > 1}):
+        yield categories.fault(place, f"`{id}` is listed twice; remove or rename one")
 
 
 def _successor_faults(agencies: PackFile) -> Iterator[PackFault]:

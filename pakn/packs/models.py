@@ -11,7 +11,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from pakn.packs.media_types import checked_media_type
-from schemas.portal_submission import MOST_FILES
+from schemas.portal_submission import MOST_ANSWERS, MOST_FILES
 from schemas.values import DayOffKind, Moment, RuleName, Unit
 
 SenderField = Literal["name", "address", "phone", "email"]
@@ -71,12 +71,32 @@ class Header(Part):
     code_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}$")]
     coordinator: TopicId
     sender: SenderFields
+    # Whether the title that a sender wrote is shown with the published reply.
+    publish_titles: bool = False
     title_max: Positive
     content_max: Positive
     attachments: Attachments
     portals: tuple[Portal, ...] = Field(min_length=1)
     provinces: tuple[TopicId, ...] = ()
     levels: tuple[Level, ...] = ()
+
+
+class Choice(Part):
+    id: Id
+    name: Translated
+
+
+class Question(Part):
+    """A question that a category asks of its own; a `choice` has choices, a `number` may have bounds."""
+
+    id: Id
+    name: Translated
+    hint: Translated | None = None
+    kind: Literal["text", "number", "date", "choice"] = "text"
+    required: bool = False
+    choices: tuple[Choice, ...] = ()
+    least: float | None = None
+    most: float | None = None
 
 
 class Category(Part):
@@ -89,6 +109,7 @@ class Category(Part):
     channel: Translated | None = None
     source: Phrase | None = None
     aliases: tuple[Phrase, ...] = ()
+    questions: Annotated[tuple[Question, ...], Field(max_length=MOST_ANSWERS)] = ()
 
 
 class Agency(Part):

@@ -20,6 +20,15 @@ from services.intake.doors.agency_files import NAME as REPLY_FILE
 from services.intake.doors.agency_files import AgencyFiles
 from services.intake.doors.http import Api
 from services.intake.doors.lists import Lists
+from services.intake.doors.pages import routes as pages
+from services.intake.doors.pages.case import CasePages
+from services.intake.doors.pages.drafts import Drafts
+from services.intake.doors.pages.follow import Follow
+from services.intake.doors.pages.home import Home
+from services.intake.doors.pages.opened import Opened
+from services.intake.doors.pages.replies import Replies
+from services.intake.doors.pages.send import Send
+from services.intake.doors.pages.site import Site
 from services.intake.doors.portal_acts import NAMES as PORTAL_ACTS
 from services.intake.doors.portal_acts import PortalActs
 from services.intake.doors.portals import WANTED, IntakeHandler
@@ -29,7 +38,9 @@ from services.intake.file_store import FileStore
 from services.intake.files.images import Images
 from services.intake.files.scanner import Scanner
 from services.intake.inspection import Inspection
+from services.intake.look_up import LookUp
 from services.intake.outbox import Outbox
+from services.intake.publications import Publications
 from services.intake.rate_limits import RateLimits
 from services.intake.reception import Reception
 from services.intake.registration import GroupCommit, Registrar
@@ -77,7 +88,8 @@ def build_app(
     reception = Reception(pack, inspection.inspect, files.keep, registrar.register, store.load)
     portal_acts = PortalActs(store, inspection, files, time)
     takes = dict.fromkeys(PORTAL_ACTS, portal_acts.take) | {REPLY_FILE: AgencyFiles(store, inspection, files, time).take}
-    handler = IntakeHandler(pack, store, reception, takes, time)
+    publications = Publications(service.database, store, titles=pack.header.publish_titles)
+    handler = IntakeHandler(pack, store, reception, takes, time, publish=publications.refresh)
     note = service.progress.note
     turn = Turn(settings, NAME, service.broker, handler, WANTED, note, handler.refuse, explains, service.isolation.put_off)
     agencies = [agency.id for agency in pack.agencies_not_ended(time.now().date())]
@@ -92,6 +104,7 @@ def build_app(
     api = Api(
         pack=pack,
         store=asked_store,
+        look_ups=LookUp(asked_store, pack.header.code_prefix, secret_key),
         reception=Reception(pack, asked_inspection.inspect, asked_files.keep, group_commit.register, asked_store.load),
         acts=SenderActs(asked_store, outbox, time),
         inspection=asked_inspection,
@@ -107,13 +120,27 @@ def build_app(
     erasing = Erasing(store, bury, time.machine, timedelta(seconds=settings.kafka.erased_seconds))
     rate_limits = RateLimits(service.http_database, settings.intake, time.machine, service.reachability.suspect)
 
+    asked_publications = Publications(service.http_database, asked_store, titles=pack.header.publish_titles)
+    site = Site(pack, settings.intake.public_url, secret_key)
+    opened = Opened(site, time.machine)
+    drafts = Drafts(asked_files)
+    send = Send(site, api.reception, api.uploads, drafts, asked_publications, opened, time, _new_id, settings.intake.form_seconds)
+    case = CasePages(site, api.look_ups, api.uploads, opened, asked_files, api.acts, asked_inspection, secret_key, _new_id)
+    replies = Replies(site, asked_publications, asked_files)
+    follow = Follow(site, api.look_ups, api.uploads, opened, case, rate_limits)
+    people = pages.pages(site, Home(site), send, follow, case, replies, service.reachability.suspect)
+
     async def prepare() -> None:
         await store.prepare()
         await files.prepare()
         await rate_limits.prepare()
+        await publications.prepare()
         if service.answers:
             # A place without a mark would never be swept, so this instance is known before it stores anything.
             await outbox.heartbeat()
+
+    async def build_publications() -> None:
+        await publications.build()
 
     async def sweep_files() -> None:
         await files.sweep()
@@ -133,11 +160,13 @@ def build_app(
         # What a request has stored is published by the process that stored it, so this is the web's.
         jobs += [group_commit.run, outbox.run, partial(service.every, settings.intake.sweep_seconds, outbox.heartbeat)]
     if service.reads:
-        jobs += [erase, partial(service.every, _SWEEP_FILES_SECONDS, sweep_files)]
+        # Again and again, since the database may be away at the start; what is built is not built again.
+        jobs += [erase, partial(service.every, _SWEEP_FILES_SECONDS, build_publications)]
+        jobs += [partial(service.every, _SWEEP_FILES_SECONDS, sweep_files)]
     service.build(
         prepare,
         jobs,
-        [*routes.feedback(api), *routes.reference(Lists(pack, settings, secret_key)), openapi.asyncapi],
+        [*people, *routes.feedback(api), *routes.reference(Lists(pack, settings, secret_key)), openapi.asyncapi],
         openapi_config=openapi.config(),
         guards=[rate_limits.guard],
         after_exception=[rate_limits.note_failure],

@@ -15,6 +15,7 @@ from pakn.settings import Settings
 from schemas import topics
 from services.intake.doors import tokens
 from services.intake.file_store import FileStore
+from services.intake.publications import Publications
 from services.intake.store import IntakeStore
 
 
@@ -65,4 +66,6 @@ async def erase_sender(settings: Settings, code: str, *, matter: bool = False) -
             # Before their ids are gone. What is taken in at this moment is swept, since no feedback has it.
             await FileStore(database, machine_now).discard(file.id for file in feedback.attachments)
         await store.erase(feedback.id, (topics.CONTACTS, topics.MATTERS) if matter else (topics.CONTACTS,), machine_now())
+        # The published reply is found by its own words again.
+        await Publications(database, store, titles=False).refresh([feedback.id] if matter else [])
     return True

@@ -17,7 +17,7 @@ from schemas import Fact, topics
 from schemas.composed import is_certainly_longer, nfc
 from schemas.portal_submission import Sender, Submission
 from schemas.values import Attachment, Channel, Fault, faults_of
-from services.intake import fingerprints
+from services.intake import answers, fingerprints
 from services.intake.feedback import SOURCE, Feedback, Recorded, SenderDetails
 
 # A portal may hand over what was sent while its line was down; older dates would let it choose the agency's limit.
@@ -168,10 +168,8 @@ def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> Iterator[Fault]:
     agency = values.get("addressed_to")
     if isinstance(agency, str) and agency not in {row.id for row in pack.agencies}:
         yield Fault(field="addressed_to", code="unknown_agency", message=f"unknown agency {agency[:80]!r}")
-    answers = values.get("answers")
-    for index, _ in enumerate(answers if isinstance(answers, list | tuple) else ()):
-        message = "the category asks no questions; leave the answers out"
-        yield Fault(field=f"answers.{index}.question", code="unknown_question", message=message)
+    if isinstance(category, str) and (found := find_category(pack, category)):
+        yield from answers.faults(found, values.get("answers"))
 
 
 def _unknown(field: str, value: str, known: str) -> Fault:
@@ -221,6 +219,7 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
         attachments=draft.attachments,
         named_unit=submission.unit,
         commune=submission.commune,
+        answers=answers.recorded(category, submission.answers, draft.language),
         where=submission.place,
         channel=arrival.channel,
         portal=arrival.portal,

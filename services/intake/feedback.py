@@ -1,13 +1,14 @@
 """A feedback as intake keeps it: what was sent, what became of it, and every fact that it gave rise to. Pure."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, PlainSerializer
 
 import schemas
 from schemas import Fact, topics
-from schemas.matter import Supplement
+from schemas.day_count import DayCount
+from schemas.matter import Answered, Supplement
 from schemas.states import CaseState
 from schemas.values import Attachment, Channel, Place, SubmitterType
 
@@ -23,6 +24,11 @@ class Step(BaseModel, frozen=True, extra="ignore"):
     agency: str | None = None
 
 
+def _without_types(count: DayCount | None) -> Any:
+    # A database keeps no days without a time.
+    return count and count.model_dump(mode="json")
+
+
 class Due(BaseModel, frozen=True, extra="ignore"):
     """The last day for the reply and the law it stands on."""
 
@@ -30,6 +36,7 @@ class Due(BaseModel, frozen=True, extra="ignore"):
     date: Annotated[date, PlainSerializer(date.isoformat)]
     article: str
     verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")
+    count: Annotated[DayCount | None, PlainSerializer(_without_types)] = Field(default=None, description="how the day was counted")
 
 
 class SenderDetails(BaseModel, frozen=True, extra="ignore"):
@@ -67,11 +74,20 @@ class PortalsAct(BaseModel, frozen=True, extra="ignore"):
     own_id: str
 
 
+class Said(BaseModel, frozen=True, extra="ignore"):
+    """The act by which the sender last said something: its id, and when."""
+
+    id: str
+    at: datetime
+
+
 class Feedback(BaseModel, frozen=True, extra="ignore"):
     """One feedback. `version` counts what the sender did; what agencies do changes the shown fields and not the version.
 
     `attachments` are those of the submission, then those of the supplements. `named_unit` is the one that the sender named,
     `unit` that of the agency, `where` the matter is and in which `commune`. `submission_id` and `reference` are the portal's own.
+    `remark` is what the sender said of the reply; `last_said` is absent where nothing was
+    said since the submission, or by a release before this field.
     `reply_files` are stored for a reply, `reply_attachments` those of the published one.
     Once the matter is erased, title and content are empty.
     """
@@ -89,6 +105,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     attachments: tuple[Attachment, ...]
     named_unit: str | None = None
     commune: str | None = None
+    answers: tuple[Answered, ...] = ()
     where: Place | None = None
     supplements: tuple[Supplemented, ...] = ()
     channel: Channel
@@ -111,6 +128,8 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     published_at: datetime | None = None
     satisfied: bool | None = None
     portal_acts: tuple[PortalsAct, ...] = ()
+    remark: str | None = None
+    last_said: Said | None = None
     timeline: tuple[Step, ...] = ()
     history: tuple[Recorded, ...] = ()
 
@@ -154,6 +173,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
             return []
         files = sum(len(supplement.attachments) for supplement in self.supplements)
         last = self.supplements[-1] if self.supplements else None
+        said = self.last_said or (Said(id=last.id, at=last.supplemented_at) if last else None)
         event = schemas.MatterRecorded(
             feedback_id=self.id,
             code=self.code,
@@ -161,12 +181,14 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
             content=self.content,
             unit=self.named_unit,
             commune=self.commune,
+            answers=self.answers,
             place=self.where,
             attachments=self.attachments[: len(self.attachments) - files],
             supplements=tuple(Supplement(**row.model_dump(exclude={"id"})) for row in self.supplements),
+            remark=self.remark,
         )
-        at = last.supplemented_at if last else self.received_at
-        cause = last.id if last else self.history[0].cause
+        at = said.at if said else self.received_at
+        cause = said.id if said else self.history[0].cause
         return [schemas.fact(event, cause=cause, subject=self.id, time=at, source=SOURCE, topics=(topics.MATTERS,))]
 
     @property

@@ -86,9 +86,10 @@ class FileStore:
         self._now = now
 
     async def prepare(self) -> None:
-        """Create the indexes that are missing: GridFS's own of the pieces, and the sweep's."""
+        """Create the indexes that are missing: GridFS's own of the pieces, the sweep's, and that of a draft's files."""
         await self._pieces.create_index([("files_id", 1), ("n", 1)], unique=True)
         await self._files.create_index([("metadata.unclaimed", 1), ("uploadDate", 1)])
+        await self._files.create_index("metadata.feedback_id")
 
     async def begin(self, file_id: str, name: str, feedback_id: str) -> None:
         """Note that the pieces of a file come; raises DuplicateKeyError where its id exists."""
@@ -123,6 +124,18 @@ class FileStore:
             return None
         row = await self._files.find_one(whole)
         return row and (row["length"], row["metadata"]["sha256"])
+
+    async def of_feedback(self, feedback_id: str) -> list[File]:
+        """The whole files that came in for a feedback, registered or not, by their ids; their time begins anew, as in `keep`."""
+        whole = {"metadata.feedback_id": feedback_id, "metadata.sha256": {"$exists": True}}
+        await self._files.update_many(whole, {"$set": {"uploadDate": self._now()}})
+        rows = await self._files.find(whole).sort("_id", 1).to_list(None)
+        found = []
+        for row in rows:
+            first = await self._pieces.find_one({"files_id": row["_id"], "n": 0})
+            head = bytes(first["data"])[:HEAD_BYTES] if first else b""
+            found.append(File(row["filename"], row["_id"], row["length"], row["metadata"]["sha256"], head))
+        return found
 
     async def open(self, file_id: str) -> Reading | None:
         """A file to be read piece by piece; none when there is no such file."""

@@ -16,6 +16,19 @@ from services.intake import domain
 Names = Mapping[str, str]
 
 
+class KnownQuestion(BaseModel):
+    """A question that a category asks of its own; the answer to a `choice` is the id of one of its choices."""
+
+    id: str
+    name: Names = Field(description="by language")
+    hint: Names | None = None
+    kind: str = Field(description="text, number, date or choice; expect others")
+    required: bool
+    choices: tuple["Named", ...] = ()
+    least: float | None = None
+    most: float | None = None
+
+
 class KnownCategory(BaseModel):
     """A category; one that is not accepted says why, and which channel is the right one."""
 
@@ -25,6 +38,7 @@ class KnownCategory(BaseModel):
     reason: Names | None = None
     channel: Names | None = None
     aliases: tuple[str, ...] = Field(description="other names under which it is taken")
+    questions: tuple[KnownQuestion, ...] = Field(default=(), description="that a submission may, or must, answer")
 
 
 class KnownAgency(BaseModel):
@@ -113,14 +127,16 @@ class ThisPortal(BaseModel):
 
 def categories(pack: Pack) -> Categories:
     """The pack's categories."""
-    rows = (row.model_dump(include={"id", "name", "accepted", "reason", "channel", "aliases"}) for row in pack.categories)
+    rows = (
+        row.model_dump(include={"id", "name", "accepted", "reason", "channel", "aliases", "questions"}) for row in pack.categories
+    )
     return Categories(categories=tuple(KnownCategory(**row) for row in rows))
 
 
 def agencies(pack: Pack) -> Agencies:
     """The pack's agencies, those that have ended included."""
     shown = set(KnownAgency.model_fields) - {"name"}
-    rows = (KnownAgency(**row.model_dump(include=shown), name=_agency_name(pack, row.id)) for row in pack.agencies)
+    rows = (KnownAgency(**row.model_dump(include=shown), name=agency_name(pack, row.id)) for row in pack.agencies)
     return Agencies(agencies=tuple(rows))
 
 
@@ -132,7 +148,7 @@ def limits(pack: Pack, settings: IntakeSettings, json_max_bytes: int) -> Limits:
         languages=header.languages,
         default_language=header.default_language,
         levels=tuple(Named(id=row.id, name=row.name) for row in header.levels),
-        provinces=tuple(Named(id=id, name=_agency_name(pack, id)) for id in header.provinces),
+        provinces=tuple(Named(id=id, name=agency_name(pack, id)) for id in header.provinces),
         sender_required=header.sender.required,
         title_max=header.title_max,
         content_max=header.content_max,
@@ -163,6 +179,7 @@ def this_portal(pack: Pack, id: str, namespace: str) -> ThisPortal | None:
     return ThisPortal(**portal.model_dump(), **names)
 
 
-def _agency_name(pack: Pack, id: str) -> Translated:
+def agency_name(pack: Pack, id: str) -> Translated:
+    """What an agency is called in each language of the pack. Raises KeyError where the pack has none with this id."""
     agency = pack.agency(id)
     return {language: agency.names.get(language, agency.name) for language in pack.header.languages}

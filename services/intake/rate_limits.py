@@ -44,6 +44,24 @@ COUNTED: Final[dict[str, What]] = {
     "readLimits": "look_ups",
     "readPortal": "look_ups",
 }
+# What pages count as. Those that need no database are not counted.
+PAGES: Final[dict[str, What]] = {
+    "pageSendStep": "submissions",
+    "pageFollowEnter": "look_ups",
+    "pageCase": "look_ups",
+    "pageOpen": "look_ups",
+    "pageSent": "look_ups",
+    "pageClose": "look_ups",
+    "pageFile": "look_ups",
+    "pageConfirm": "look_ups",
+    "pageAnswer": "submissions",
+    "pageRate": "look_ups",
+    "pagePublished": "look_ups",
+    "pageAtom": "look_ups",
+    "pageReply": "look_ups",
+    "pageReplyFile": "look_ups",
+}
+_ALL: Final = COUNTED | PAGES
 # A code that nobody has, a secret or a token that is wrong: what somebody sees who guesses.
 _WRONG: Final = frozenset({"unknown-code", "wrong-secret", "wrong-token", "token-refused"})
 
@@ -95,7 +113,7 @@ class RateLimits:
 
     async def guard(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         """Count a request before anything of it is read. Raises Problem 429 with Retry-After above a limit."""
-        what = COUNTED.get(str(getattr(handler, "operation_id", "")))
+        what = _ALL.get(str(getattr(handler, "operation_id", "")))
         if what is None or not any(self._limits.values()):
             return
         now = self._now()
@@ -110,6 +128,11 @@ class RateLimits:
         """Count a failed request that looks like a guess."""
         kind = getattr(error, "type_", None) or ""
         if str(kind).removeprefix("urn:pakn:problem:") in _WRONG and self._limits["wrong"]:
+            await self._count(scope, "wrong", self._now())
+
+    async def note_guess(self, scope: Any) -> None:
+        """Count a request that looks like a guess, and whose answer is a page that does not say so."""
+        if self._limits["wrong"]:
             await self._count(scope, "wrong", self._now())
 
     async def _count(self, scope: Any, what: What, now: datetime) -> dict[str, int]:

@@ -94,7 +94,7 @@ class Reception:
         shares = Shares(SHARE_SECONDS, self._seconds)
         for arrival in arrivals:
             with shares.taking(arrival.portal):
-                found = waiting.get(arrival.portal) or await self._prepare(arrival)
+                found = waiting.get(arrival.portal) or await self.prepare(arrival)
             if isinstance(found, Waits):
                 waiting[arrival.portal] = found
             prepared.append(found)
@@ -140,7 +140,11 @@ class Reception:
         language = submission.language or self._pack.header.default_language
         return fingerprints.of_submission(submission, language, (file.sha256 for file in arrival.files))
 
-    async def _prepare(self, arrival: Arrival) -> Draft | Refused | Failed | Waits:
+    async def prepare(self, arrival: Arrival) -> Draft | Refused | Failed | Waits:
+        """The draft that `receive` would register, or its answer where it would not. Files that came inside are kept already.
+
+        Raises PyMongoError.
+        """
         try:
             inspected = await self._inspect(arrival.files, arrival.feedback_id, arrival.portal or arrival.network)
             found = check(self._pack, arrival, inspected)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, StrictBool
+from pydantic import BaseModel, Field, StrictBool
 
 import schemas
 from pakn.legal_time import LegalTime
@@ -12,7 +12,7 @@ from schemas import Fact, topics
 from schemas.values import Attachment, Text
 from services.intake import attachments, domain
 from services.intake.domain import File
-from services.intake.feedback import SOURCE, Feedback, Recorded, Supplemented
+from services.intake.feedback import SOURCE, Feedback, Recorded, Said, Supplemented
 from services.intake.outbox import Outbox, Placed
 from services.intake.store import IntakeStore, OutboxPlace
 
@@ -31,6 +31,7 @@ class Rating(BaseModel, frozen=True, extra="forbid"):
     """Whether the sender is satisfied with the published reply."""
 
     satisfied: StrictBool
+    remark: Text | None = Field(default=None, description="why, for the agency alone")
 
 
 class Amendment(NamedTuple):
@@ -41,7 +42,7 @@ class Amendment(NamedTuple):
 
     def facts(self, feedback: Feedback) -> list[Fact]:
         """What is to be published of it, with the matter where that has changed; `feedback` is as it was before."""
-        return [self.fact, *(feedback.model_copy(update=self.fields).matter if "supplements" in self.fields else ())]
+        return [self.fact, *(feedback.model_copy(update=self.fields).matter if "last_said" in self.fields else ())]
 
 
 class SenderActs:
@@ -67,7 +68,7 @@ class SenderActs:
             return "taken"
         if not feedback.can_be_rated:
             return "not_now"
-        return await self._amend(feedback, act_id, rating(feedback, act_id, act.satisfied, self._time.now()))
+        return await self._amend(feedback, act_id, rating(feedback, act_id, act, self._time.now()))
 
     async def confirm(self, feedback: Feedback, secret_key: str) -> Taken:
         """Note that the mail address is the sender's: letters of this feedback carry its words from now on.
@@ -122,14 +123,16 @@ def supplement(feedback: Feedback, act_id: str, content: str, files: tuple[Attac
         "state": "supplemented",
         "attachments": (*feedback.attachments, *files),
         "supplements": (*feedback.supplements, said),
+        "last_said": Said(id=act_id, at=now),
     }
     return Amendment(_fact(feedback, act_id, event, now), fields)
 
 
-def rating(feedback: Feedback, act_id: str, satisfied: bool, now: datetime) -> Amendment:
-    """What the sender thinks of the published reply."""
-    event = schemas.FeedbackRated(feedback_id=feedback.id, code=feedback.code, satisfied=satisfied, rated_at=now)
-    return Amendment(_fact(feedback, act_id, event, now), {"satisfied": satisfied})
+def rating(feedback: Feedback, act_id: str, act: Rating, now: datetime) -> Amendment:
+    """What the sender thinks of the published reply; the words go with the matter, to the agency alone."""
+    event = schemas.FeedbackRated(feedback_id=feedback.id, code=feedback.code, satisfied=act.satisfied, rated_at=now)
+    words = {"remark": act.remark, "last_said": Said(id=act_id, at=now)} if act.remark and not feedback.is_erased else {}
+    return Amendment(_fact(feedback, act_id, event, now), {"satisfied": act.satisfied} | words)
 
 
 def why_not_asked(feedback: Feedback) -> str:

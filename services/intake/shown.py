@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 import schemas
 from pakn import links
 from schemas.deadlines_changed import ClockSet
+from schemas.matter import Answered
 from schemas.states import STATE_AFTER, OpenState
 from schemas.values import Attachment, FeedbackCode, FeedbackId, OpenSubmitterType
 from services.intake.feedback import Due, Feedback, SenderDetails
@@ -84,6 +85,9 @@ class ShownFeedback(BaseModel):
     question: str | None = Field(default=None, description="with the secret: what the agency asks for")
     unit: str | None = Field(default=None, description="with the secret")
     satisfied: bool | None = Field(default=None, description="with the secret")
+    remark: str | None = Field(default=None, description="with the secret: what the sender said of the reply")
+    commune: str | None = Field(default=None, description="with the secret")
+    answers: list[Answered] | None = Field(default=None, description="with the secret: to the questions of the category")
 
 
 class ShownSender(SenderDetails):
@@ -113,7 +117,7 @@ class AddressConfirmed(BaseModel):
     code: FeedbackCode
 
 
-PRIVATE = frozenset({"title", "content", "attachments", "question", "unit", "satisfied"})
+PRIVATE = frozenset({"title", "content", "attachments", "question", "unit", "satisfied", "remark", "commune", "answers"})
 
 
 def registered(feedback: Feedback, secret: str, public_url: str) -> Registered:
@@ -141,6 +145,7 @@ def private_view(feedback: Feedback) -> ShownFeedback:
     steps = [step for step in feedback.timeline if not is_of_a_clock(step.type)]
     due = None if feedback.state in _NOTHING_DUE else feedback.due
     said: dict[str, Any] = {"title": feedback.title or None, "content": feedback.content or None}
+    said["answers"] = feedback.answers or None
     said["reply_attachments"] = feedback.reply_attachments or None
     return ShownFeedback.model_validate(feedback.model_copy(update={"timeline": steps, "due": due} | said), from_attributes=True)
 
@@ -202,4 +207,4 @@ def _due(clock: ClockSet | schemas.DeadlineMoved) -> dict[str, Any]:
     """The day that is shown: that of the limit for the reply, and of no other."""
     if clock.rule != "handle_reply":
         return {}
-    return {"due": Due(date=clock.due_date, article=clock.article, verified=clock.verified)}
+    return {"due": Due(date=clock.due_date, article=clock.article, verified=clock.verified, count=clock.count)}

@@ -95,6 +95,7 @@ class IntakeStore:
         self._marks = database["outbox_marks"]
         self._looks = database["looks"]
         self._erasures = database["erasures"]
+        self._published = database["published"]
 
     async def prepare(self) -> None:
         """Create the indexes that are missing."""
@@ -221,7 +222,9 @@ class IntakeStore:
         if topics.MATTERS in erased:
             update["$set"] |= {"title": "", "content": "", "attachments": [], "supplements": []}
             # An officer's question may repeat what the sender wrote.
-            update["$unset"] = {"where": "", "named_unit": "", "commune": "", "question": ""}
+            update["$unset"] = dict.fromkeys(("where", "named_unit", "commune", "question", "remark", "answers"), "")
+            # The words by which a published reply is found may be the sender's. Without them it is only looked through.
+            await self._published.update_one({"_id": feedback_id}, {"$set": {"words": []}, "$unset": {"title": ""}})
         await self._feedbacks.update_one({"_id": feedback_id}, update)
 
     async def erasures(self, now: datetime) -> list[Erasure]:

@@ -88,10 +88,15 @@ def take_file(case: Case, event: schemas.ReplyFileStored, cause: Cause) -> tuple
 
 def take_matter(case: Case, matter: MatterRecorded) -> Case:
     """The case with the matter as it stands now; one that comes again behind a later one changes nothing."""
-    if case.matter is not None and len(case.matter.supplements) > len(matter.supplements):
+    if case.matter is not None and _said(case.matter) > _said(matter):
         return case
     grown = _size(matter) - (_size(case.matter) if case.matter else 0)
     return case.model_copy(update={"matter": matter, "used_bytes": case.used_bytes + grown})
+
+
+def _said(matter: MatterRecorded) -> int:
+    """How often the sender has said something; it only grows."""
+    return len(matter.supplements) + len(matter.appeals) + (matter.remark is not None)
 
 
 def _size(matter: MatterRecorded) -> int:

@@ -5,10 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from litestar.routes import HTTPRoute
+from pydantic import SecretStr
 
 from pakn.contracts import files
+from pakn.engine.process import NO_DATABASE
+from pakn.settings import IntakeSettings, Settings
 from schemas.portal_submission import Submission
 from services.intake import domain, rate_limits, shown
+from services.intake.app import build_app
 from services.intake.feedback import Feedback, Step
 from tests.support.examples import FOLDER, clock_change, example
 from tests.support.packs import VN
@@ -31,7 +36,10 @@ def feedback() -> Feedback:
         changes |= shown.view_changes(name, example(name))
     changes |= shown.view_changes("DeadlinesChanged", clock_change("set"))
     assert set(changes) <= set(Feedback.model_fields)
-    return made.model_copy(update=changes | {"satisfied": True, "unit": "Phòng Mẫu"})
+    return made.model_copy(
+        update=changes
+        | {"satisfied": True, "unit": "Phòng Mẫu", "answers": example("MatterRecorded").answers, "remark": "Vẫn chưa sáng."}
+    )
 
 
 def test_the_public_sees_every_documented_field_but_the_senders_own(feedback: Feedback) -> None:
@@ -90,6 +98,16 @@ def test_no_operation_escapes_the_limits_of_a_network() -> None:
     """Limits go by the names of operations: one that is added without its limit could be asked without end."""
     links_of_letters = {"confirmAddress"}
     assert set(rate_limits.COUNTED) == {*operations(), *links_of_letters}
+
+
+def test_no_page_that_asks_the_database_escapes_the_limits_of_a_network() -> None:
+    """Pages stand in no document, so that nobody would miss one."""
+    app = build_app(Settings(intake=IntakeSettings(secret_key=SecretStr("k" * 32)))).app
+    handlers = {handler for route in app.routes if isinstance(route, HTTPRoute) for handler in route.route_handlers}
+    pages = {str(handler.operation_id) for handler in handlers if str(handler.operation_id).startswith("page")}
+    alone = {str(handler.operation_id) for handler in handlers if handler.opt.get(NO_DATABASE)}
+    assert len(pages) > 10
+    assert pages - alone == set(rate_limits.PAGES)
 
 
 def test_headers_on_which_a_client_acts_are_declared() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -26,9 +26,10 @@ _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
 @dataclass(slots=True)
 class Body:
-    """The JSON of a request, not parsed yet, its files, and what is wrong with the parts of its form."""
+    """The JSON of a request, not parsed yet, or the fields of a page's form; its files, and what is wrong with its parts."""
 
     raw: bytes | None = None
+    fields: dict[str, str] = field(default_factory=dict)
     files: list[File] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
@@ -41,6 +42,10 @@ class FileTaker(Protocol):
 
     async def finish(self, name: str) -> File:
         """End the current file."""
+
+
+# Reads a body of this content type from chunks that are not empty, its files into a taker. Raises Problem.
+Read = Callable[[str, AsyncIterator[bytes], FileTaker], Awaitable[Body]]
 
 
 async def read(content_type: str, chunks: AsyncIterator[bytes], files: FileTaker) -> Body:

@@ -4,13 +4,11 @@ Each handler reads a request, calls one function of the service, and answers. Er
 list every fault at once.
 """
 
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from litestar import Response
-from litestar.response import Stream
 
 import schemas
 from pakn import links
@@ -21,12 +19,13 @@ from schemas.values import Fault
 from services.intake import attachments, domain, fingerprints, sender_acts, shown
 from services.intake.domain import Arrival
 from services.intake.doors import bodies, openapi, outer, tokens
+from services.intake.doors.downloads import download
 from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink, Token
 from services.intake.doors.uploads import Uploads
 from services.intake.feedback import Feedback
 from services.intake.file_store import FileStore
-from services.intake.files import names
 from services.intake.inspection import Inspection
+from services.intake.look_up import LookUp
 from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
 from services.intake.sender_acts import Rating, SenderActs, Supplement, Taken
@@ -40,6 +39,7 @@ class Api:
 
     pack: Pack
     store: IntakeStore
+    look_ups: LookUp
     reception: Reception
     acts: SenderActs
     inspection: Inspection
@@ -86,7 +86,7 @@ class Api:
                 raise Problem(422, "invalid-submission", "Correct every place listed in errors and send it again.", faults)
             case Failed(error):
                 raise error
-        registered = shown.registered(answer.feedback, self._secret(answer.feedback), self.public_url)
+        registered = shown.registered(answer.feedback, self.look_ups.secret_of(answer.feedback), self.public_url)
         headers = {"Location": links.feedback_path(registered.code)}
         return Response(registered, status_code=200 if answer.repeated else 201, headers=headers)
 
@@ -132,7 +132,7 @@ class Api:
     async def confirm(self, code: Code, token: Token) -> AddressConfirmed:
         """The link of a letter: its reader has the address. A mail program that opens links by itself confirms too."""
         feedback = await self._find(code)
-        if not hmac.compare_digest(token.encode(), domain.confirmation_token(self.secret_key, feedback.id).encode()):
+        if not self.look_ups.confirms(feedback, token):
             raise Problem(403, "wrong-token", "Follow the whole link of the letter.")
         detail = "The feedback changed at this moment or has no address any more; follow the link again."
         if await self.acts.confirm(feedback, self.secret_key) == "not_now":
@@ -167,16 +167,8 @@ class Api:
         else:
             self._check_secret(feedback, secret, secret_in_link)
             allowed += feedback.attachments
-        described = next((row for row in allowed if row.id == attachment_id), None)
-        file = await self.files.open(attachment_id) if described else None
-        if described is None or file is None:
-            raise Problem(404, "unknown-attachment", "The feedback has no such file.")
-        # Never shown inside the portal's own pages: what a citizen uploaded is downloaded.
-        headers = {"Content-Disposition": names.disposition(described.name), "X-Content-Type-Options": "nosniff"}
-        # As headers, since a stream would take its type from the route, and has no length.
-        headers |= {"Content-Type": described.media_type, "Content-Length": str(file.size)}
         # The contract says what arrives: bytes.
-        return Stream(file.pieces, headers=headers)  # type: ignore[return-value]
+        return await download(self.files, allowed, attachment_id)  # type: ignore[return-value]
 
     def _agency(self, request: AnyRequest) -> dict[str, Any]:
         return tokens.claims(request.headers.get("Authorization", ""), self.secret_key, "agency")
@@ -191,18 +183,14 @@ class Api:
         return portal
 
     async def _find(self, code: str) -> Feedback:
-        feedback = await self.store.by_code(links.read_code(code, self.pack.header.code_prefix))
+        feedback = await self.look_ups.find(code)
         if feedback is None:
             raise Problem(404, "unknown-code", "No feedback has this code; codes look like the one in the letter that you got.")
         return feedback
 
     def _check_secret(self, feedback: Feedback, secret: str | None, secret_in_link: str | None = None) -> None:
-        given = secret or secret_in_link or ""
-        if not hmac.compare_digest(given.encode(), self._secret(feedback).encode()):
+        if not self.look_ups.opens(feedback, secret or secret_in_link or ""):
             raise Problem(403, "wrong-secret", "The secret is in the answer to the submission and in the first letter.")
-
-    def _secret(self, feedback: Feedback) -> str:
-        return domain.lookup_secret(self.secret_key, feedback.id)
 
     def _act_id(self, key: str | None, feedback: Feedback, act: str, said: Supplement | Rating, *files: bytes) -> str:
         """The id of an act. With a key, the same act with the same values has the same id, and another one another."""

@@ -15,7 +15,7 @@ from services.intake import attachments, domain, fingerprints, portal_news, send
 from services.intake.feedback import SOURCE, Feedback, PortalsAct, Recorded
 from services.intake.file_store import FileStore
 from services.intake.inspection import Inspection
-from services.intake.sender_acts import Amendment
+from services.intake.sender_acts import Amendment, Rating
 from services.intake.store import IntakeStore
 
 NAMES = frozenset({"PortalSupplement", "PortalRating"})
@@ -90,7 +90,7 @@ class PortalActs:
     async def _rating(self, received: Received, feedback: Feedback, act: PortalRating, act_id: str) -> Amendment:
         if not feedback.can_be_rated:
             raise _invalid(Fault(field="code", code="not_in_this_state", message=sender_acts.RATED_ONCE))
-        return sender_acts.rating(feedback, act_id, act.satisfied, self._at(received))
+        return sender_acts.rating(feedback, act_id, Rating(satisfied=act.satisfied), self._at(received))
 
     def _at(self, received: Received) -> datetime:
         return self._time.at(received.appended_at)

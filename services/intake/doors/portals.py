@@ -32,8 +32,12 @@ from services.intake.store import IntakeStore, Known, Projection
 
 log = logger(__name__)
 WANTED = shown.SHOWN | {"PortalSubmission", agency_files.NAME} | portal_acts.NAMES
+# The facts that change what is published.
+_PUBLISH = frozenset({"ReplyPublished"})
 # Takes an act: the facts to publish, and whether it was taken before.
 Take = Callable[[Received], Awaitable[tuple[list[Fact], bool]]]
+# `Publications.refresh`: what is published of the feedbacks with these ids has changed. Raises PyMongoError.
+Publish = Callable[[set[str]], Awaitable[None]]
 
 
 class IntakeHandler:
@@ -47,8 +51,13 @@ class IntakeHandler:
         takes: Mapping[str, Take],
         time: LegalTime,
         seconds: Callable[[], float] = monotonic,
+        publish: Publish | None = None,
     ) -> None:
-        """`takes` says who takes an act, by the name of its event; `seconds` only grow."""
+        """`takes` says who takes an act, by the name of its event; `publish` brings the published replies up to date.
+
+        `seconds` only grow.
+        """
+        self._publish = publish
         self._takes = takes
         self._seconds = seconds
         self._pack = pack
@@ -138,6 +147,8 @@ class IntakeHandler:
         known = await self._store.known(by_case)
         projections = [_projection(case_id, events, known[case_id]) for case_id, events in by_case.items() if case_id in known]
         await self._store.project([projection for projection in projections if projection.steps])
+        if self._publish:
+            await self._publish({received.envelope.subject for received in batch if received.envelope.name in _PUBLISH})
         # Told again with each repetition, since a crash may have come between showing and telling.
         told = [
             portal_news.news(case, received.envelope.name, received.event, received.envelope.id, received.envelope.time)

@@ -108,7 +108,7 @@ class Composer:
         category_name = next((row.name[language] for row in self._pack.categories if row.id == category), category)
         agency = letter.agency or case.agency
         agency_name = next((row.letter_name for row in self._pack.agencies if row.id == agency), agency)
-        link = links.feedback(self._public_url, letter.code, contact.lookup_secret if contact else None)
+        link = links.page(self._public_url, letter.code, contact.lookup_secret if contact else None)
         return {
             "feedback": {
                 "code": letter.code,

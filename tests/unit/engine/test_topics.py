@@ -41,9 +41,10 @@ def test_one_service_alone_reads_what_agencies_do() -> None:
         topics.reader_of(topics.FEEDBACK)
 
 
-def test_the_link_in_a_letter_is_the_one_of_the_answer_with_the_secret_behind_it() -> None:
+def test_programs_are_led_to_the_interface_and_readers_of_letters_to_the_page() -> None:
     assert links.feedback("https://pakn.example/", "PAKN.20261126.0001") == "https://pakn.example/v1/feedback/PAKN.20261126.0001"
-    assert links.feedback("https://pakn.example", "A", "s/+") == "https://pakn.example/v1/feedback/A?secret=s%2F%2B"
+    assert links.page("https://pakn.example", "A") == "https://pakn.example/follow/A"
+    assert links.page("https://pakn.example/", "A", "s/+") == "https://pakn.example/follow/A/open?secret=s%2F%2B"
 
 
 @pytest.mark.parametrize("family", [topics.FEEDBACK, topics.CONTACTS, topics.INBOX, topics.ACTIONS])

@@ -157,6 +157,16 @@ def test_an_older_matter_behind_a_newer_one_changes_nothing() -> None:
     assert routing.handle(received("matters", 3, matter(1))) == []
 
 
+def test_words_of_a_rating_reach_the_agency_and_are_not_lost_to_an_older_matter() -> None:
+    """They come with as many supplements as the matter before them had."""
+    routing = Routing()
+    before = matter(1)
+    routing.handle(received("feedback", 1, SUBMITTED), received("matters", 2, before))
+    assert routing.handle(received("matters", 3, before.model_copy(update={"remark": "Chưa sửa."})))
+    assert routing.handle(received("matters", 4, before)) == []
+    assert "Chưa sửa." in repr(routing.document)
+
+
 def test_what_is_erased_is_in_no_document_and_goes_to_no_agency() -> None:
     routing = Routing()
     erased = received("matters", 9, Tombstone())

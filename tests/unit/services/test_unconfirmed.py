@@ -50,7 +50,7 @@ def test_a_bare_letter_has_the_code_and_the_link_that_confirms(number: int) -> N
     for language in pack.header.languages:
         for text in texts(read(bare(number, "received", language, "A", "T", {}))):
             assert "PAKN.20260302.0001" in text
-            assert "https://pakn.example/v1/feedback/PAKN.20260302.0001/confirmation?token=token-1" in text
+            assert "https://pakn.example/follow/PAKN.20260302.0001/confirm?token=token-1" in text
         plain, _ = texts(read(COMPOSERS[number].compose(letter(pack, "received"), case(pack, language), NOW)[1]))
         assert "confirmation" not in plain
 

@@ -1,0 +1,216 @@
+"""The pages of one feedback: its way in words, its code to keep, its files, and what its sender may do."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+import segno
+from litestar import Response
+from litestar.response import Redirect, Stream
+from markupsafe import Markup
+from pydantic import ValidationError
+
+import schemas
+from pakn.engine.problems import AnyRequest, Problem
+from schemas.values import Fault, faults_of
+from services.intake import attachments, shown
+from services.intake.doors.downloads import download
+from services.intake.doors.pages import choices, faults, forms, questions, story
+from services.intake.doors.pages.opened import Opened
+from services.intake.doors.pages.parameters import AttachmentId, Code, GivenToken
+from services.intake.doors.pages.site import Site
+from services.intake.doors.pages.words import Words
+from services.intake.doors.uploads import Uploads
+from services.intake.feedback import Feedback
+from services.intake.file_store import FileStore
+from services.intake.inspection import Inspection
+from services.intake.look_up import LookUp
+from services.intake.sender_acts import Rating, SenderActs, Supplement
+
+_ModelT = TypeVar("_ModelT", Rating, Supplement)
+_DONE: Final = frozenset({"answered", "rated", "confirmed"})
+
+
+class CasePages:
+    """Each of them shows what the browser has opened, or what is public. `new_id` gives a fresh id."""
+
+    def __init__(
+        self,
+        site: Site,
+        look_ups: LookUp,
+        uploads: Uploads,
+        opened: Opened,
+        files: FileStore,
+        acts: SenderActs,
+        inspection: Inspection,
+        secret_key: str,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._site = site
+        self._look_ups = look_ups
+        self._uploads = uploads
+        self._opened = opened
+        self._files = files
+        self._acts = acts
+        self._inspection = inspection
+        self._secret_key = secret_key
+        self._new_id = new_id
+
+    def show(
+        self,
+        request: AnyRequest,
+        said: Words,
+        feedback: Feedback,
+        *,
+        done: str = "",
+        told: Sequence[faults.Shown] = (),
+        typed: str = "",
+    ) -> Response[str]:
+        """The page of a feedback. `done` is what was just done, `told` what is wrong with what was `typed`."""
+        is_open = self._opened.is_open(request, feedback)
+        case = shown.private_view(feedback) if is_open else shown.public_view(feedback)
+        browser, cookies = self._site.browser(request)
+        names = {step.agency: self._site.agency_name(step.agency, said, formal=True) for step in case.timeline if step.agency}
+        state = case.state
+        return self._site.page(
+            request,
+            "case",
+            said,
+            status=422 if told else 200,
+            cookies=cookies,
+            case=case,
+            is_open=is_open,
+            category=self._site.category_name(case.category, said),
+            state=said.known(f"states.{state}", "states.other"),
+            meaning=said.known(f"meaning.{state}", "meaning.other"),
+            next=said(f"next.{state}") if f"next.{state}" in said else "",
+            steps=story.steps(said, case, names),
+            why=story.why(said, case.due, self._site.article(case.due.article, said)) if case.due else [],
+            own=f"{self._site.root}/follow/{feedback.code}",
+            token=self._site.token(browser, f"case/{feedback.id}"),
+            act=self._new_id(),
+            is_asked=is_open and feedback.is_asked,
+            can_be_rated=is_open and feedback.can_be_rated,
+            done=done if done in _DONE else "",
+            told=told,
+            errors=dict.fromkeys(("content", "attachments", "satisfied", "remark")) | {row.field: row.text for row in told},
+            typed=typed,
+            answers=questions.told(said, case.answers or ()),
+            limits=choices.limits(self._site.pack, said),
+        )
+
+    async def sent(self, request: AnyRequest, code: Code) -> Response[str] | Redirect:
+        """Code and secret to keep, for the browser that has sent or opened the feedback."""
+        feedback = await self._look_ups.find(code)
+        if feedback is None or not self._opened.is_open(request, feedback):
+            return Redirect(f"{self._site.root}/follow?code={quote(code)}", status_code=303)
+        said = self._site.words(request)
+        address = f"{self._site.public_url}/follow/{feedback.code}"
+        picture = segno.make_qr(address, error="m").svg_inline(scale=1, border=2, omitsize=True, svgclass=None, lineclass=None)
+        return self._site.page(
+            request,
+            "sent",
+            said,
+            case=feedback,
+            secret=self._look_ups.secret_of(feedback),
+            public_url=self._site.public_url,
+            # The library writes a drawing of its own, and nothing of the address into it.
+            qr=Markup(picture),
+        )
+
+    async def file(self, request: AnyRequest, code: Code, attachment_id: AttachmentId) -> Stream:
+        """A file of the published reply, for anybody; one of the sender's, for who has opened the feedback."""
+        feedback = await self._look_ups.find(code)
+        if feedback is None:
+            raise Problem(404, "unknown-attachment", "The feedback has no such file.")
+        own = feedback.attachments if self._opened.is_open(request, feedback) else ()
+        return await download(self._files, (*feedback.reply_attachments, *own), attachment_id)
+
+    async def close(self, request: AnyRequest, code: Code) -> Redirect:
+        """Close a feedback in this browser."""
+        feedback = await self._find_opened(request, code)
+        await self._fields(request, feedback)
+        return Redirect(f"{self._site.root}/follow", status_code=303, cookies=[self._opened.closing(feedback)])
+
+    async def answer(self, request: AnyRequest, code: Code) -> Response[str] | Redirect:
+        """Answer what the agency asks, with files."""
+        feedback = await self._find_opened(request, code)
+        said = self._site.words(request)
+        async with self._uploads.receiving(request, feedback.id, keep=feedback.is_asked, read=forms.read) as upload:
+            sent, files = upload.body.fields, upload.body.files
+            self._check_form(request, feedback, sent)
+            kept, wrong = await self._inspection.inspect(files, feedback.id, upload.network)
+            act, found = _parsed(Supplement, {"content": sent.get("content", "")})
+            if act is None or wrong:
+                told = self._told(said, [*found, *wrong], [file.name for file in files])
+                return self.show(request, said, feedback, told=told, typed=sent.get("content", ""))
+            hashes = "".join(sorted(file.sha256 for file in files))
+            act_id = self._act_id(feedback, "supplement", sent, act.content + hashes)
+            if await self._acts.supplement(feedback, act_id, act, kept) != "not_now":
+                upload.claim(attachments.describe(kept))
+                return self._done(feedback, "answered")
+        return await self._changed(request, said, feedback)
+
+    async def rate(self, request: AnyRequest, code: Code) -> Response[str] | Redirect:
+        """Judge the published reply, once."""
+        feedback = await self._find_opened(request, code)
+        said = self._site.words(request)
+        sent = await self._fields(request, feedback)
+        words = {"remark": sent["remark"]} if sent.get("remark", "").strip() else {}
+        chosen = {"yes": True, "no": False}.get(sent.get("satisfied", ""))
+        act, found = _parsed(Rating, words | ({} if chosen is None else {"satisfied": chosen}))
+        if act is None:
+            return self.show(request, said, feedback, told=self._told(said, found), typed=sent.get("remark", ""))
+        act_id = self._act_id(feedback, "rate", sent, act.model_dump_json())
+        if await self._acts.rate(feedback, act_id, act) != "not_now":
+            return self._done(feedback, "rated")
+        return await self._changed(request, said, feedback)
+
+    async def confirm(self, code: Code, token: GivenToken = "") -> Redirect:
+        """The link of a letter by which its reader says that the address is his."""
+        feedback = await self._look_ups.find(code)
+        if feedback is None or not self._look_ups.confirms(feedback, token):
+            raise Problem(404, "wrong-token", "Follow the whole link of the letter.")
+        if await self._acts.confirm(feedback, self._secret_key) == "not_now":
+            raise Problem(409, "cannot-be-confirmed", "The feedback changed at this moment; follow the link again.")
+        return self._done(feedback, "confirmed")
+
+    async def _find_opened(self, request: AnyRequest, code: str) -> Feedback:
+        feedback = await self._look_ups.find(code)
+        if feedback is None or not self._opened.is_open(request, feedback):
+            raise Problem(403, "not-opened", "Open the feedback with its secret first.")
+        return feedback
+
+    async def _fields(self, request: AnyRequest, feedback: Feedback) -> dict[str, str]:
+        async with self._uploads.receiving(request, feedback.id, keep=False, read=forms.read) as upload:
+            self._check_form(request, feedback, upload.body.fields)
+            return upload.body.fields
+
+    def _check_form(self, request: AnyRequest, feedback: Feedback, sent: dict[str, str]) -> None:
+        if not self._site.is_ours(request, sent.get("token", ""), f"case/{feedback.id}"):
+            raise Problem(403, "not-our-form", "Open the page and send the form from there.")
+
+    def _act_id(self, feedback: Feedback, act: str, sent: dict[str, str], content: str) -> str:
+        """The id of an act: the same where the same form comes again with the same content, which has no second effect."""
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        return schemas.derived_id(feedback.id, f"page/{act}/{sent.get('act', '')}/{digest}")
+
+    def _told(self, said: Words, found: Sequence[Fault], names: Sequence[str] = ()) -> list[faults.Shown]:
+        values = choices.limits(self._site.pack, said) | {"content_max": 20_000, "title_max": 0}
+        return faults.show(said, found, values, names)
+
+    def _done(self, feedback: Feedback, what: str) -> Redirect:
+        return Redirect(f"{self._site.root}/follow/{feedback.code}?done={what}", status_code=303)
+
+    async def _changed(self, request: AnyRequest, said: Words, feedback: Feedback) -> Response[str]:
+        """The page as it is by now, since it changed while its reader wrote."""
+        now = await self._look_ups.find(feedback.code)
+        return self.show(request, said, now or feedback, told=[faults.Shown("changed", said("case.changed"))])
+
+
+def _parsed(model: type[_ModelT], given: dict[str, Any]) -> tuple[_ModelT | None, list[Fault]]:
+    try:
+        return model.model_validate({name: value for name, value in given.items() if value != ""}), []
+    except ValidationError as error:
+        return None, faults_of(error, "body")
