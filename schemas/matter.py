@@ -1,7 +1,5 @@
 """What a citizen wrote: the fields that the event which records it and the event which forwards it share."""
 
-from typing import ClassVar
-
 from pydantic import AwareDatetime, BaseModel, Field
 
 from schemas.values import Attachment, CaseEvent, Line, Place, Slug, Text
@@ -35,7 +33,6 @@ class Answered(BaseModel, frozen=True, extra="ignore"):
 class MatterEvent(CaseEvent):
     """An event with the whole matter as it stands now: what was submitted, and every supplement so far."""
 
-    version: ClassVar[str] = "1.1"
     title: Line = Field(description="as the sender wrote it, or made by a door that has none")
     content: Text
     unit: Line | None = Field(default=None, description="the unit that the sender named, inside the agency that he chose")
