@@ -77,7 +77,7 @@ def build_app(
     reception = Reception(pack, inspection.inspect, files.keep, registrar.register, store.load)
     portal_acts = PortalActs(store, inspection, files, time)
     takes = dict.fromkeys(PORTAL_ACTS, portal_acts.take) | {REPLY_FILE: AgencyFiles(store, inspection, files, time).take}
-    handler = IntakeHandler(pack, store, reception, takes, time)
+    handler = IntakeHandler(pack, store, reception, takes, service.publish, time)
     note = service.progress.note
     turn = Turn(settings, NAME, service.broker, handler, WANTED, note, handler.refuse, explains, service.isolation.put_off)
     agencies = [agency.id for agency in pack.agencies_not_ended(time.now().date())]

@@ -34,10 +34,15 @@ log = logger(__name__)
 WANTED = shown.SHOWN | {"PortalSubmission", agency_files.NAME} | portal_acts.NAMES
 # Takes an act: the facts to publish, and whether it was taken before.
 Take = Callable[[Received], Awaitable[tuple[list[Fact], bool]]]
+# `kafka.publish`: publishes facts, and returns when Kafka has them.
+Publish = Callable[[Sequence[Fact]], Awaitable[None]]
 
 
 class IntakeHandler:
-    """One batch: register what portals posted, then show what the lifecycle says."""
+    """One batch: show what the lifecycle says, and tell portals of it; then register what portals posted, then take acts.
+
+    What is posted may take seconds of each party's share, for which no citizen and no other portal is to wait.
+    """
 
     def __init__(
         self,
@@ -45,11 +50,14 @@ class IntakeHandler:
         store: IntakeStore,
         reception: Reception,
         takes: Mapping[str, Take],
+        publish: Publish,
         time: LegalTime,
         seconds: Callable[[], float] = monotonic,
     ) -> None:
         """`takes` says who takes an act, by the name of its event; `seconds` only grow."""
         self._takes = takes
+        self._publish = publish
+        self._told: frozenset[str] = frozenset()
         self._seconds = seconds
         self._pack = pack
         self._store = store
@@ -58,6 +66,7 @@ class IntakeHandler:
 
     async def handle(self, batch: Sequence[Received]) -> Outcome:
         """Safe to call again: a submission is found by the id derived from its portal's own id."""
+        await self._tell(await self._project([received for received in batch if received.envelope.name in shown.SHOWN]))
         outcome = Outcome()
         posted = [received for received in batch if isinstance(received.event, PortalSubmission)]
         for received, answer in zip(posted, await self._reception.receive([self._read(row) for row in posted]), strict=True):
@@ -82,8 +91,13 @@ class IntakeHandler:
                     continue
                 with shares.taking(received.topic):
                     await self._take(take, received, outcome)
-        outcome.facts += await self._project([received for received in batch if received.envelope.name in shown.SHOWN])
         return outcome
+
+    async def _tell(self, told: Sequence[Fact]) -> None:
+        """Publish what portals hear, once for the tries of one batch: a try that fails later would tell them again each time."""
+        if new := [fact for fact in told if fact.id not in self._told]:
+            await self._publish(new)
+        self._told = frozenset(fact.id for fact in told)
 
     async def _take(self, take: Take, received: Received, outcome: Outcome) -> None:
         try:
