@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from uuid_utils import compat as uuid_utils
 
 from pakn.engine import tombstones
+from pakn.engine.problems import Problem
 from pakn.engine.process import Job, Role, Service
 from pakn.engine.turn import Turn
 from pakn.legal_time import LegalTime, make_legal_time
@@ -141,6 +142,7 @@ def build_app(
         openapi_config=openapi.config(),
         guards=[rate_limits.guard],
         after_exception=[rate_limits.note_failure],
+        exception_handlers={Problem: rate_limits.answer},
         # What is not there is left out of an answer.
         type_encoders={BaseModel: lambda model: model.model_dump(mode="json", exclude_none=True)},
     )
