@@ -26,7 +26,7 @@ from services.intake.doors.uploads import Uploads
 from services.intake.feedback import Feedback
 from services.intake.file_store import FileStore
 from services.intake.files import names
-from services.intake.inspection import Inspection
+from services.intake.inspection import Inspection, for_ever
 from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
 from services.intake.sender_acts import Rating, SenderActs, Supplement, Taken
@@ -71,7 +71,7 @@ class Api:
                 network=upload.network,
                 faults=[*upload.body.faults, *(() if portal else _of_portals(raw))],
             )
-            (answer,) = await self.reception.receive([arrival])
+            (answer,) = await self.reception.receive([arrival], for_ever)
             match answer:
                 case Waits(away):
                     raise away

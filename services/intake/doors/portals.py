@@ -5,6 +5,7 @@ What a portal sent wrongly is answered in its own topic with every fault.
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -25,15 +26,16 @@ from services.intake.domain import Arrival
 from services.intake.doors import agency_files, outer, portal_acts
 from services.intake.doors.outer import Outer
 from services.intake.feedback import SOURCE, Step
-from services.intake.files.scanner import ScannerAway
+from services.intake.files.verdict import NotNow
 from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
 from services.intake.store import IntakeStore, Projection
 
 log = logger(__name__)
 WANTED = shown.SHOWN | {"PortalSubmission", agency_files.NAME} | portal_acts.NAMES
-# Takes an act: the facts to publish, and whether it was taken before.
-Take = Callable[[Received], Awaitable[tuple[list[Fact], bool]]]
+Taken = Awaitable[tuple[list[Fact], bool]]
+# Takes an act in the seconds that are left for its files: the facts to publish, and whether it was taken before.
+Take = Callable[[Received, reception.Left], Taken]
 # `kafka.publish`: publishes facts, and returns when Kafka has them.
 Publish = Callable[[Sequence[Fact]], Awaitable[None]]
 
@@ -90,7 +92,7 @@ class IntakeHandler:
                     outcome.waiting.append(received)
                     continue
                 with shares.taking(received.topic):
-                    await self._take(take, received, outcome)
+                    await self._take(partial(take, received, partial(shares.left, received.topic)), received, outcome)
         return outcome
 
     async def _tell(self, told: Sequence[Fact]) -> None:
@@ -99,12 +101,12 @@ class IntakeHandler:
             await self._publish(new)
         self._told = frozenset(fact.id for fact in told)
 
-    async def _take(self, take: Take, received: Received, outcome: Outcome) -> None:
+    async def _take(self, take: Callable[[], Taken], received: Received, outcome: Outcome) -> None:
         try:
-            facts, repeated = await take(received)
+            facts, repeated = await take()
         except GiveUp as reason:
             outcome.given_up.append((received, reason))
-        except ScannerAway:
+        except NotNow:
             outcome.waiting.append(received)
         except (ValueError, LookupError, TypeError) as error:
             log.exception("act_failed", event_id=received.envelope.id, error=describe(error))

@@ -51,7 +51,7 @@ async def handled(batch: Sequence[Received], slow: str, *, refuses: bool = False
     """The ids of the acts of a batch that were taken, and of those that wait; one of the topic `slow` takes half a share."""
     now, taken = [0.0], []
 
-    async def take(received: Received) -> tuple[list[Any], bool]:
+    async def take(received: Received, _left: object) -> tuple[list[Any], bool]:
         now[0] += SHARE_SECONDS * 0.6 if received.topic.topic == slow else 0.001
         taken.append(received.envelope.id)
         if refuses:

@@ -51,7 +51,7 @@ class World:
             raise TryAgain("others registered at this moment")
         return []
 
-    async def take(self, _received: Received) -> tuple[list[Fact], bool]:
+    async def take(self, _received: Received, _left: object) -> tuple[list[Fact], bool]:
         self.order.append("take")
         return [], False
 

@@ -1,0 +1,48 @@
+"""What is known of the files of records that wait, so that a later try goes on where the one before stopped."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from services.intake.domain import File
+from services.intake.files.verdict import Refusal
+
+_MOST: Final = 10_000
+
+
+class Looked(NamedTuple):
+    """What came of a look into a file: why it is refused, or whether it was scanned and whether its picture is kept in its place."""
+
+    refusal: Refusal | None = None
+    scanned: bool = False
+    is_picture: bool = False
+
+
+class Unfinished:
+    """The files that were looked into for records that could not be finished yet, at most 10,000 of them.
+
+    Without it a record whose files take longer than its party's share would begin anew each time, and never end.
+    """
+
+    def __init__(self) -> None:
+        self._looked: OrderedDict[tuple[str, str], Looked] = OrderedDict()
+
+    def find(self, file: File) -> Looked | None:
+        """What came of this file in an earlier try."""
+        return self._looked.get(_key(file))
+
+    def note(self, file: File, looked: Looked) -> None:
+        """Keep this for the next try."""
+        self._looked[_key(file)] = looked
+        if len(self._looked) > _MOST:
+            self._looked.popitem(last=False)
+
+    def forget(self, files: Iterable[File]) -> None:
+        """All of these are done."""
+        for file in files:
+            self._looked.pop(_key(file), None)
+
+
+def _key(file: File) -> tuple[str, str]:
+    # An id holds a part of the digest only, for which somebody might make a second content.
+    return file.id, file.sha256
