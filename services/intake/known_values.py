@@ -79,7 +79,7 @@ class RateLimit(BaseModel):
     submissions: int | None = None
     look_ups: int | None = None
     wrong: int | None = Field(
-        default=None, description="codes that nobody has, and wrong secrets or tokens; then only a right secret is answered"
+        default=None, description="codes that nobody has, and wrong secrets or tokens; beyond it a look-up needs the right secret"
     )
 
 

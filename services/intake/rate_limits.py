@@ -121,7 +121,7 @@ class RateLimits:
             scope[_STOPPED] = True
 
     def answer(self, request: AnyRequest, problem: Problem) -> Response[Any]:
-        """The answer to a request that failed; who may guess no more does not learn what was wrong, nor whether there is the code."""
+        """The answer to a request that failed; who may guess no more learns neither what was wrong nor whether there is the code."""
         scope: Any = request.scope
         if scope.get(_STOPPED) and _kind(problem) in _TELLING:
             return self._too_many("wrong").to_response(request)
@@ -134,8 +134,8 @@ class RateLimits:
         detail = "Too many requests came from your network within this hour; try again when Retry-After is over."
         if passed == "wrong":
             detail = (
-                "Too many wrong codes, secrets or tokens came from your network within this hour. Look up with the right secret, or "
-                "try again when Retry-After is over."
+                "Too many wrong codes, secrets or tokens came from your network within this hour. Look up with the right secret, "
+                "or try again when Retry-After is over."
             )
         return Problem(429, "too-many-requests", detail, headers={"Retry-After": str(seconds)})
 

@@ -11,7 +11,7 @@ _MOST: Final = 10_000
 
 
 class Looked(NamedTuple):
-    """What came of a look into a file: why it is refused, or whether it was scanned and whether its picture is kept in its place."""
+    """What came of a look into a file: why it is refused, or whether it was scanned and whether its picture is kept instead."""
 
     refusal: Refusal | None = None
     scanned: bool = False
