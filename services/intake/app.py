@@ -36,6 +36,7 @@ from services.intake.reception import Reception
 from services.intake.registration import GroupCommit, Registrar
 from services.intake.sender_acts import SenderActs
 from services.intake.store import IntakeStore
+from services.intake.unfinished import Unfinished
 
 NAME: Final = "intake"
 # What is shown of a feedback may follow a moment later: the facts of a case then make one write.
@@ -69,7 +70,7 @@ def build_app(
     limits = UploadLimits(intake.uploads, intake.upload_seconds, intake.silent_seconds, networks(intake.unlimited_networks))
     scanner = Scanner(settings.intake.clamd) if settings.intake.clamd else None
     images = Images(pack.header.attachments.max_bytes)
-    inspection = Inspection(pack, files, images, scanner, service.progress.excuse)
+    inspection = Inspection(pack, files, images, scanner, service.progress.excuse, Unfinished())
     # The files of requests say nothing of a consumer that hangs.
     asked_inspection = Inspection(pack, asked_files, images, scanner)
     explains = service.reachability.explains

@@ -67,14 +67,17 @@ class Inspection:
         pictures: images.Images,
         scanner: Scanner | None = None,
         goes_on: Callable[[], None] = lambda: None,
+        unfinished: Unfinished | None = None,
     ) -> None:
+        """Without `unfinished` nothing is known at a next try, and no image is refused because it was late again and again:
+        whoever asks by HTTP sends new files each time, and is told himself to come again."""
         self._pack = pack
         self._store = store
         self._pictures = pictures
         self._scanner = scanner
         self._goes_on = goes_on
         self._turns = FairTurns(_AT_ONCE)
-        self._unfinished = Unfinished()
+        self._unfinished = unfinished
 
     async def inspect(
         self, files: Sequence[File], feedback_id: str, party: str = "", left: Callable[[], float] = for_ever
@@ -108,12 +111,13 @@ class Inspection:
                 found.faults.append(kept.fault(field))
                 kept = file
             found.files.append(kept)
-        self._unfinished.forget(files)
+        if self._unfinished:
+            self._unfinished.forget(files)
         return found
 
     async def _looked_before(self, file: File) -> File | Refusal | None:
         """What came of this file in an earlier try; none where it is to be looked into."""
-        known = self._unfinished.find(file)
+        known = self._unfinished and self._unfinished.find(file)
         if known is None:
             return None
         if known.refusal:
@@ -122,6 +126,8 @@ class Inspection:
         return kept and replace(kept, scanned=known.scanned)
 
     def _note(self, file: File, kept: File | Refusal) -> None:
+        if self._unfinished is None:
+            return
         if isinstance(kept, Refusal):
             self._unfinished.note(file, Looked(kept))
         else:
@@ -166,7 +172,13 @@ class Inspection:
         if known := await self._kept_picture(file):
             # A portal's record comes again.
             return known
-        picture = await self._pictures.rewrite(kind, data)
+        try:
+            picture = await self._pictures.rewrite(kind, data)
+        except images.Late as error:
+            log.warning("image_late", error=describe(error))
+            if self._unfinished and self._unfinished.is_late_for_good(file):
+                return images.NOT_IN_TIME
+            raise
         if self._pack.header.attachments.keep_originals and (picture is images.TOO_LARGE or not isinstance(picture, Refusal)):
             return file
         if isinstance(picture, Refusal):

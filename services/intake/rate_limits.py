@@ -121,7 +121,7 @@ class RateLimits:
             scope[_STOPPED] = True
 
     def answer(self, request: AnyRequest, problem: Problem) -> Response[Any]:
-        """The answer to a request that failed; who may guess no more learns neither what was wrong nor whether there is the code."""
+        """The answer to a request that failed; who may guess no more learns neither what was wrong nor whether a code exists."""
         scope: Any = request.scope
         if scope.get(_STOPPED) and _kind(problem) in _TELLING:
             return self._too_many("wrong").to_response(request)

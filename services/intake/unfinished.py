@@ -1,6 +1,6 @@
 """What is known of the files of records that wait, so that a later try goes on where the one before stopped."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -8,6 +8,8 @@ from services.intake.domain import File
 from services.intake.files.verdict import Refusal
 
 _MOST: Final = 10_000
+MOST_TRIES: Final = 10
+"""So often a file of a record is tried that is not looked into in time. Between two tries lies half a minute."""
 
 
 class Looked(NamedTuple):
@@ -26,6 +28,7 @@ class Unfinished:
 
     def __init__(self) -> None:
         self._looked: OrderedDict[tuple[str, str], Looked] = OrderedDict()
+        self._late: Counter[tuple[str, str]] = Counter()
 
     def find(self, file: File) -> Looked | None:
         """What came of this file in an earlier try."""
@@ -37,10 +40,18 @@ class Unfinished:
         if len(self._looked) > _MOST:
             self._looked.popitem(last=False)
 
+    def is_late_for_good(self, file: File) -> bool:
+        """Count a try of this file that was not done in time; whether it was the last one."""
+        if len(self._late) >= _MOST:
+            self._late.clear()
+        self._late[_key(file)] += 1
+        return self._late[_key(file)] >= MOST_TRIES
+
     def forget(self, files: Iterable[File]) -> None:
         """All of these are done."""
         for file in files:
             self._looked.pop(_key(file), None)
+            self._late.pop(_key(file), None)
 
 
 def _key(file: File) -> tuple[str, str]:

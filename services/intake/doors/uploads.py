@@ -20,6 +20,7 @@ from services.intake.doors import bodies
 from services.intake.doors.bodies import Body
 from services.intake.file_store import FileStore, Writing
 from services.intake.files.scanner import ScannerAway
+from services.intake.files.verdict import NotNow
 from services.intake.rate_limits import Network, is_within, network_of
 
 log = logger(__name__)
@@ -136,11 +137,9 @@ class Uploads:
             except Problem:
                 await self._discard(files.begun)
                 raise
-            except ScannerAway:
+            except NotNow as error:
                 await self._discard(files.begun)
-                metrics.uploads_refused.labels("scanner_away").inc()
-                detail = "Files cannot be checked for viruses at the moment; send it again in a minute, or without files."
-                raise Problem(503, "scanner-away", detail, headers={"Retry-After": "60"}) from None
+                raise _not_now(error) from None
             await self._discard(files.begun, upload.claimed)
         finally:
             self._under_way[network] -= 1
@@ -205,6 +204,17 @@ class Uploads:
             await self._store.discard(file_ids)
         except PyMongoError as error:
             log.warning("files_left_to_the_sweep", error=type(error).__name__)
+
+
+def _not_now(error: NotNow) -> Problem:
+    """The answer where files could not be looked into: 503, and when to come back."""
+    if isinstance(error, ScannerAway):
+        metrics.uploads_refused.labels("scanner_away").inc()
+        detail = "Files cannot be checked for viruses at the moment; send it again in a minute, or without files."
+        return Problem(503, "scanner-away", detail, headers={"Retry-After": "60"})
+    metrics.uploads_refused.labels("too_busy").inc()
+    detail = "The files could not be looked into in time, since there is much to do; send it again in a minute, or without files."
+    return Problem(503, "too-busy", detail, headers={"Retry-After": str(60 + int(retry_after()["Retry-After"]))})
 
 
 def _network(request: AnyRequest) -> Network | None:

@@ -16,6 +16,7 @@ from services.intake.files.verdict import NotNow, Refusal
 from services.intake.inspection import Inspection
 from services.intake.reception import SHARE_SECONDS, Reception, Refused, Waits
 from services.intake.registration import Registration
+from services.intake.unfinished import Unfinished
 from tests.support.packs import VN
 from tests.unit.services.test_inspection import KEEPING, Store
 from tests.unit.services.test_reception import arrival
@@ -47,7 +48,7 @@ async def load(_ids: object) -> dict[str, Feedback]:
 
 def inspection(pictures: Pictures, store: Store, pack: Pack = VN) -> Inspection:
     there: Any = pictures
-    return Inspection(pack, store, there)
+    return Inspection(pack, store, there, unfinished=Unfinished())
 
 
 @pytest.mark.parametrize(
