@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -84,8 +85,8 @@ class Inspection:
     ) -> Inspected:
         """What to keep of the files of this feedback, which wait for one of each other `party` at most, each time.
 
-        `left` are the seconds that there are for them. At least one file is looked into; where none are left for the next, it
-        raises OutOfTime, and the same files given again go on with that one.
+        `left` are the seconds that there are for them. A file that has its turn is looked into; where none are left for the next,
+        it raises OutOfTime, and the same files given again go on with that one.
         May be repeated. Raises PyMongoError, and NotNow.
         A picture that was written anew is stored under an id of its own (`attachments.picture_id`).
         """
@@ -101,8 +102,7 @@ class Inspection:
                 if again is None:
                     if has_looked and left() <= 0:
                         raise OutOfTime("the files of this sender have had their share of the time")
-                    async with self._turns.turn(party):
-                        again = await self._look_into(file, feedback_id)
+                    again = await self._in_turn(file, feedback_id, party, left)
                     self._note(file, again)
                     has_looked = True
                     self._goes_on()
@@ -117,7 +117,7 @@ class Inspection:
 
     async def _looked_before(self, file: File) -> File | Refusal | None:
         """What came of this file in an earlier try; none where it is to be looked into."""
-        known = self._unfinished and self._unfinished.find(file)
+        known = self._unfinished.find(file) if self._unfinished else None
         if known is None:
             return None
         if known.refusal:
@@ -138,6 +138,14 @@ class Inspection:
         picture_id = attachments.picture_id(file.id)
         known = await self._store.find(picture_id)
         return known and replace(file, id=picture_id, size=known[0], sha256=known[1], content=None)
+
+    async def _in_turn(self, file: File, feedback_id: str, party: str, left: Callable[[], float]) -> File | Refusal:
+        async with AsyncExitStack() as turn:
+            try:
+                await turn.enter_async_context(self._turns.turn(party, left()))
+            except TimeoutError:
+                raise OutOfTime("the files of others were before these for as long as they could wait") from None
+            return await self._look_into(file, feedback_id)
 
     async def _look_into(self, file: File, feedback_id: str) -> File | Refusal:
         kind = media_type_of(names.tidy(file.name))

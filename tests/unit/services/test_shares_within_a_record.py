@@ -1,5 +1,6 @@
 """One record with many slow files leaves the other parties their turn between two of them, and goes on where it stopped."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -113,3 +114,23 @@ def test_a_share_runs_down_while_it_is_taken() -> None:
     assert (left(), shares.left("b")) == (6, 10)
     now[0] = 50
     assert (left(), shares.is_used_up("a")) == (6, False)
+
+
+async def test_a_request_whose_turn_does_not_come_in_time_is_to_come_again() -> None:
+    """Behind hundreds of photos of others it waited without end."""
+
+    class Held(Pictures):
+        async def rewrite(self, _media_type: str, _content: bytes) -> bytes | Refusal:
+            held.set()
+            await done.wait()
+            return b"picture"
+
+    held, done = asyncio.Event(), asyncio.Event()
+    made = inspection(Held(b""), Store())
+    files = [[whole_file("f", index, f"{index}.jpg", JPEG + bytes([index]))] for index in range(3)]
+    others = [asyncio.ensure_future(made.inspect(one, "f", "a")) for one in files[:2]]
+    await held.wait()
+    with pytest.raises(NotNow):
+        await made.inspect(files[2], "f", "b", lambda: 0.01)
+    done.set()
+    assert [len((await other).files) for other in others] == [1, 1]
