@@ -36,7 +36,7 @@ class World:
         self._failures = failures
 
     async def known(self, _ids: object) -> dict[str, Known]:
-        return {"f": Known({}, CASE)}
+        return {"f": Known({}, (), CASE)}
 
     async def project(self, projections: Sequence[Any]) -> None:
         self.order += [f"show {step.type}" for projection in projections for step in projection.steps]
