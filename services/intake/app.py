@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from uuid_utils import compat as uuid_utils
 
 from pakn.engine import tombstones
+from pakn.engine.problems import Problem
 from pakn.engine.process import Job, Role, Service
 from pakn.engine.turn import Turn
 from pakn.legal_time import LegalTime, make_legal_time
@@ -46,6 +47,7 @@ from services.intake.reception import Reception
 from services.intake.registration import GroupCommit, Registrar
 from services.intake.sender_acts import SenderActs
 from services.intake.store import IntakeStore
+from services.intake.unfinished import Unfinished
 
 NAME: Final = "intake"
 # What is shown of a feedback may follow a moment later: the facts of a case then make one write.
@@ -79,7 +81,7 @@ def build_app(
     limits = UploadLimits(intake.uploads, intake.upload_seconds, intake.silent_seconds, networks(intake.unlimited_networks))
     scanner = Scanner(settings.intake.clamd) if settings.intake.clamd else None
     images = Images(pack.header.attachments.max_bytes)
-    inspection = Inspection(pack, files, images, scanner, service.progress.excuse)
+    inspection = Inspection(pack, files, images, scanner, service.progress.excuse, Unfinished())
     # The files of requests say nothing of a consumer that hangs.
     asked_inspection = Inspection(pack, asked_files, images, scanner)
     explains = service.reachability.explains
@@ -89,7 +91,7 @@ def build_app(
     portal_acts = PortalActs(store, inspection, files, time)
     takes = dict.fromkeys(PORTAL_ACTS, portal_acts.take) | {REPLY_FILE: AgencyFiles(store, inspection, files, time).take}
     publications = Publications(service.database, store, titles=pack.header.publish_titles)
-    handler = IntakeHandler(pack, store, reception, takes, time, publish=publications.refresh)
+    handler = IntakeHandler(pack, store, reception, takes, service.publish, time, refresh=publications.refresh)
     note = service.progress.note
     turn = Turn(settings, NAME, service.broker, handler, WANTED, note, handler.refuse, explains, service.isolation.put_off)
     agencies = [agency.id for agency in pack.agencies_not_ended(time.now().date())]
@@ -170,6 +172,7 @@ def build_app(
         openapi_config=openapi.config(),
         guards=[rate_limits.guard],
         after_exception=[rate_limits.note_failure],
+        exception_handlers={Problem: rate_limits.answer},
         # What is not there is left out of an answer.
         type_encoders={BaseModel: lambda model: model.model_dump(mode="json", exclude_none=True)},
     )

@@ -140,7 +140,7 @@ class CasePages:
         async with self._uploads.receiving(request, feedback.id, keep=feedback.is_asked, read=forms.read) as upload:
             sent, files = upload.body.fields, upload.body.files
             self._check_form(request, feedback, sent)
-            kept, wrong = await self._inspection.inspect(files, feedback.id, upload.network)
+            kept, wrong = await self._inspection.inspect(files, feedback.id, upload.party, upload.left)
             act, found = _parsed(Supplement, {"content": sent.get("content", "")})
             if act is None or wrong:
                 told = self._told(said, [*found, *wrong], [file.name for file in files])

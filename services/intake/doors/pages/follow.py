@@ -49,8 +49,9 @@ class Follow:
             return self._ask(request, said, code, said("follow.no_code"), 422)
         feedback = await self._look_ups.find(code)
         opens = self._look_ups.opens(feedback, secret)
+        if feedback is None or not opens:
+            await self._rate_limits.note_guess(request.scope, wrong=feedback is None or bool(secret))
         if feedback is None or (secret and not opens):
-            await self._rate_limits.note_guess(request.scope)
             return self._ask(request, said, code, said("follow.not_found"), 404)
         return self._to(feedback, [self._opened.cookie(feedback)] if opens else [])
 
@@ -67,8 +68,9 @@ class Follow:
         """One feedback: to this browser what it has opened, to others what is public."""
         feedback = await self._look_ups.find(code)
         said = self._site.words(request)
+        if feedback is None or not self._opened.is_open(request, feedback):
+            await self._rate_limits.note_guess(request.scope, wrong=feedback is None)
         if feedback is None:
-            await self._rate_limits.note_guess(request.scope)
             return self._ask(request, said, code[:100], said("follow.not_found"), 404)
         return self._case.show(request, said, feedback, done=done)
 

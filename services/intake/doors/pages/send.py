@@ -112,12 +112,12 @@ class Send:
             if why := self._doubt(request, said, form, sent):
                 form.notes.append(why)
                 return self._form(request, said, form)
-            arrival = self._arrival(said, form, cause, upload.network)
+            arrival = self._arrival(said, form, cause, upload.party)
             answer: object
             if step == "send":
-                (answer,) = await self._reception.receive([arrival])
+                (answer,) = await self._reception.receive([arrival], upload.left)
             else:
-                answer = await self._reception.prepare(arrival)
+                answer = await self._reception.prepare(arrival, upload.left)
             match answer:
                 case Waits(away) | Failed(away):
                     raise away
