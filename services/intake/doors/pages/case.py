@@ -79,6 +79,7 @@ class CasePages:
             said,
             status=422 if told else 200,
             cookies=cookies,
+            back=f"/follow/{feedback.code}",
             case=case,
             is_open=is_open,
             category=self._site.category_name(case.category, said),
