@@ -15,7 +15,7 @@ from pakn.packs.category import Question as Question
 from pakn.packs.media_types import checked_media_type
 from pakn.packs.part import Id, Part, Phrase, Positive, TopicId, Translated
 from schemas.portal_submission import MOST_FILES
-from schemas.values import DayOffKind, Moment, RuleName, Unit
+from schemas.values import AppealGround, DayOffKind, Moment, RuleName, Unit
 
 SenderField = Literal["name", "address", "phone", "email"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -52,6 +52,19 @@ class Level(Part):
     name: Translated
 
 
+class Objections(Part):
+    """When a sender may object, and where the case goes then: to the agency `to`, or to the coordinating one.
+
+    `days` is how many days after the publishing, or after the last day that was missed, an objection is taken.
+    """
+
+    grounds: tuple[AppealGround, ...] = Field(min_length=1)
+    days: Positive
+    most: Annotated[Positive, Field(le=3)] = 1
+    to: TopicId | None = None
+    reason: Phrase
+
+
 class Header(Part):
     """pack.yaml."""
 
@@ -68,6 +81,8 @@ class Header(Part):
     title_max: Positive
     content_max: Positive
     attachments: Attachments
+    # Without it nobody objects.
+    objections: Objections | None = None
     portals: tuple[Portal, ...] = Field(min_length=1)
     provinces: tuple[TopicId, ...] = ()
     levels: tuple[Level, ...] = ()

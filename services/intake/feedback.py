@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, PlainSerializer
 import schemas
 from schemas import Fact, topics
 from schemas.day_count import DayCount
-from schemas.matter import Answered, Supplement
+from schemas.matter import Answered, Appeal, Supplement
 from schemas.states import CaseState
 from schemas.values import Attachment, Channel, Place, SubmitterType
 
@@ -57,6 +57,12 @@ class Recorded(BaseModel, frozen=True, extra="ignore"):
 
 class Supplemented(Supplement, frozen=True, extra="ignore"):
     """A supplement as intake keeps it, with the id of the act."""
+
+    id: str
+
+
+class Appealed(Appeal, frozen=True, extra="ignore"):
+    """An objection as intake keeps it, with the id of the act."""
 
     id: str
 
@@ -115,6 +121,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     published_at: datetime | None = None
     satisfied: bool | None = None
     remark: str | None = None
+    appeals: tuple[Appealed, ...] = ()
     last_said: Said | None = None
     timeline: tuple[Step, ...] = ()
     history: tuple[Recorded, ...] = ()
@@ -157,7 +164,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
         """
         if self.is_erased or not self.accepted:
             return []
-        files = sum(len(supplement.attachments) for supplement in self.supplements)
+        files = sum(len(row.attachments) for row in self.supplements) + sum(len(row.attachments) for row in self.appeals)
         last = self.supplements[-1] if self.supplements else None
         said = self.last_said or (Said(id=last.id, at=last.supplemented_at) if last else None)
         event = schemas.MatterRecorded(
@@ -172,6 +179,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
             attachments=self.attachments[: len(self.attachments) - files],
             supplements=tuple(Supplement(**row.model_dump(exclude={"id"})) for row in self.supplements),
             remark=self.remark,
+            appeals=tuple(Appeal(**row.model_dump(exclude={"id"})) for row in self.appeals),
         )
         at = said.at if said else self.received_at
         cause = said.id if said else self.history[0].cause

@@ -215,7 +215,7 @@ class IntakeStore:
             "$inc": {"version": 1},
         }
         if topics.MATTERS in erased:
-            update["$set"] |= {"title": "", "content": "", "attachments": [], "supplements": []}
+            update["$set"] |= {"title": "", "content": "", "attachments": [], "supplements": [], "appeals": []}
             update["$unset"] = {"where": "", "named_unit": "", "commune": "", "remark": "", "answers": ""}
             # The words by which a published reply is found may be the sender's. Without them it is only looked through.
             await self._published.update_one({"_id": feedback_id}, {"$set": {"words": []}, "$unset": {"title": ""}})

@@ -70,6 +70,14 @@ def take_supplement(case: Case, event: schemas.FeedbackSupplemented, cause: Caus
     return case.model_copy(update={"state": "supplemented"}), [forwarded]
 
 
+def begin_anew(pack: Pack, case: Case, agency: str, rule: str, reason: str, cause: Cause) -> tuple[Case, list[Fact]]:
+    """The case, assigned to this agency or its successor, without what the former one has entered."""
+    entered: dict[str, Any] = dict.fromkeys(("unit", "reply", "reply_by", "document_number"))
+    entered |= {"state": "assigned", "agency": _on_day(pack, agency, cause), "attachments": (), "files": ()}
+    after = case.model_copy(update=entered)
+    return after, [_assigned(pack, after, case.agency, rule, reason, cause)]
+
+
 def take_file(case: Case, event: schemas.ReplyFileStored) -> Case:
     """The case with a file that its reply may name; one of a former agency changes nothing."""
     if event.agency != case.agency or event.file in case.files:

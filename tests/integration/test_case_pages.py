@@ -84,6 +84,35 @@ async def test_the_sender_answers_what_is_asked_with_files_and_judges_the_reply_
     assert "remark" not in view
 
 
+async def test_who_is_not_satisfied_objects_and_another_agency_answers_anew(people: System, browser: Browser) -> None:
+    code, _ = await sent(browser)
+    (fact,) = await people.observer.wait("FeedbackAssigned", topic="assignments.gia-lai", code=code)
+    case, coordinator = fact.subject, people.pack.header.coordinator
+
+    async def shows(text: str) -> bool:
+        return text in (await browser.get(f"/follow/{code}")).text
+
+    await people.post.act("gia-lai", case, "reply", reply="Đã sửa.")
+    await people.post.act("gia-lai", case, "publish", actor="cb2")
+    await until(lambda: shows("Ông/bà có hài lòng"), "the reply is shown")
+    assert "/objection" not in browser.page.text
+    await browser.post(to="/rating", satisfied="no")
+    await browser.post(to="/objection", content="Vẫn chưa sửa.", files=[("ảnh.pdf", PDF)])
+    assert "Đề nghị xem xét lại đã được ghi nhận" in browser.text
+    assert "Vẫn chưa sửa." in browser.text
+    assert "/objection" not in browser.page.text, "once is enough"
+    (assigned,) = await people.observer.wait("FeedbackAssigned", topic=f"assignments.{coordinator}", code=code)
+    assert (assigned.data["rule"], assigned.data["previous_agency"]) == ("appeal", "gia-lai")
+    (matter,) = await people.observer.wait("MatterForwarded", topic=f"assignments.{coordinator}", code=code)
+    assert [(row["content"], len(row["attachments"])) for row in matter.data["appeals"]] == [("Vẫn chưa sửa.", 1)]
+    await people.observer.wait_clock("set", subject=case, rule="handle_reply", agency=coordinator)
+    await people.post.act(coordinator, case, "reply", reply="Nay đã sửa thật.")
+    await people.post.act(coordinator, case, "publish", actor="cb2")
+    await until(lambda: shows("Nay đã sửa thật."), "the second reply is shown")
+    await browser.post(to="/rating", satisfied="yes")
+    assert "Cảm ơn ông/bà đã đánh giá." in browser.text
+
+
 async def test_an_act_without_the_opened_page_is_refused(people: System, browser: Browser) -> None:
     """Another site may make a browser post; it cannot make it hold what our page holds."""
     code, _ = await sent(browser)
