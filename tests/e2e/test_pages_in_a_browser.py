@@ -34,6 +34,7 @@ WORDS = {
         "remark": "Vẫn còn một bóng chưa sáng.",
         "sent": "Đã gửi phản ánh",
         "answered": "Trả lời của ông/bà đã được gửi đến cơ quan.",
+        "objected": "Đề nghị xem xét lại đã được ghi nhận",
         "rated": "Cảm ơn ông/bà đã đánh giá.",
     },
     "en": {
@@ -45,6 +46,7 @@ WORDS = {
         "remark": "One lamp is still dark.",
         "sent": "Your feedback is sent",
         "answered": "Your answer has gone to the agency.",
+        "objected": "Your objection is recorded",
         "rated": "Thank you for judging the reply.",
     },
 }
@@ -148,6 +150,14 @@ async def test_a_person_sends_follows_answers_and_judges(
     await page.click("form[action$=rating] button")
     assert words["rated"] in await page.inner_text("main")
     await looks.look("11-judged")
+
+    if await page.locator("form[action$=objection]").count():
+        # Only where the pack allows it.
+        await page.click("section[aria-labelledby=object] summary")
+        await page.fill("#content", words["remark"])
+        await page.click("form[action$=objection] button")
+        assert words["objected"] in await page.inner_text("main")
+        await looks.look("16-objected")
 
     await page.goto(f"{address}/published?q={words['title'].split()[-1]}")
     await looks.look("12-replies")
