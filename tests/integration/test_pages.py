@@ -3,7 +3,7 @@
 from services.intake.commands import erase_sender
 from tests.integration.conftest import MakeSystem
 from tests.support.outside_world import GOOD
-from tests.support.pages import FILLED, PDF, Browser
+from tests.support.pages import FILLED, PDF, PNG, Browser
 from tests.support.system import System
 
 
@@ -63,7 +63,7 @@ async def test_a_form_that_is_sent_twice_is_one_feedback_and_another_content_is_
 ) -> None:
     """Who presses twice, or goes back and presses again, has not written two feedbacks."""
     await browser.get("/send")
-    await browser.post(step="check", **FILLED)
+    await browser.post(step="check", files=[("ảnh.png", PNG)], **FILLED)
     review = browser.page
     await browser.post(step="send")
     first = browser.codes

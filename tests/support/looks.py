@@ -27,7 +27,7 @@ class Looks:
         self._bytes: list[Response] = []
         page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("response", self._bytes.append)
+        page.on("response", lambda answer: self._bytes.append(answer))
 
     async def look(self, name: str) -> None:
         """Check the page as it stands, and take a picture of it where pictures are wanted."""

@@ -11,6 +11,11 @@ from tests.support.outside_world import until
 from tests.support.system import System
 
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
+# A picture of one dot, as intake writes pictures anew.
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU"
+    b"\x00\x00\x00\nIDATx\x01ch\x00\x00\x00\x82\x00\x81L\x17\xd7\xdf\x00\x00\x00\x00IEND\xaeB`\x82"
+)
 FILLED = {
     "category": "khac",
     "title": "Đèn chiếu sáng trước cổng trường hỏng",
