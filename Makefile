@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo up test test-unit fuzz lint format bench bench-law bench-uploads bench-tools lock clean
+.PHONY: help setup demo up test test-unit fuzz screenshots lint format bench bench-law bench-uploads bench-tools lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ test-unit: $(READY) ## Run the tests that need no server: seconds
 
 fuzz: $(READY) ## Send 10,000 odd, wrong and broken records among good ones to the four services (SEED=... repeats a run)
 	@FUZZ_SEED=$(SEED) FUZZ_RECORDS=$(or $(RECORDS),10000) $(BIN)/python -m pytest tests/integration/test_fuzz.py $(ARGS)
+
+screenshots: $(READY) ## Take a picture of each page for people, in both languages and two sizes, into docs/screenshots (needs Chromium)
+	@SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest tests/e2e/test_pages_in_a_browser.py $(ARGS)
 
 # The compose file is held against the specification's schema; where docker compose is there, it has the last word.
 lint: $(READY) ## Check style, types, imports, dead code, alert rules and the compose file

@@ -85,6 +85,7 @@ def _unknown_references(documents: Documents) -> Iterator[PackFault]:
     known = {kind: {id for _, id in document.each(str, *pattern)} for kind, (document, pattern) in listed.items() if document.data}
     references = (
         ("agency", documents.pack, ("coordinator",)),
+        ("agency", documents.pack, ("objections", "to")),
         ("agency", documents.pack, ("provinces", ANY)),
         ("language", documents.pack, ("default_language",)),
         ("agency", documents.agencies, (ANY, "successor")),

@@ -8,30 +8,22 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
+from pakn.packs.category import Category as Category
+from pakn.packs.category import Question as Question
 from pakn.packs.media_types import checked_media_type
-from schemas.portal_submission import MOST_ANSWERS, MOST_FILES
-from schemas.values import DayOffKind, Moment, RuleName, Unit
+from pakn.packs.part import Id, Part, Phrase, Positive, TopicId, Translated
+from schemas.portal_submission import MOST_FILES
+from schemas.values import AppealGround, DayOffKind, Moment, RuleName, Unit
 
 SenderField = Literal["name", "address", "phone", "email"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[str, ...] = get_args(Weekday)  # in the order of date.weekday()
 
-# An agency's and a portal's id is part of a topic's name, so it keeps to what Kafka allows there.
-TopicId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")]
-Phrase = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 MediaType = Annotated[str, AfterValidator(checked_media_type)]
 # Versions are compared as text: a month or day of one digit, or a quote, would sort after every later date.
 CalendarVersion = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-([0-9]{2}|[0-9]{4})(-[0-9]{2})?([.-][0-9a-z]+)*$")]
-Positive = Annotated[int, Field(ge=1, strict=True)]
-Translated = Mapping[str, Phrase]
-"""A text by language, such as {vi: ..., en: ...}."""
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class SenderFields(Part):
@@ -60,6 +52,19 @@ class Level(Part):
     name: Translated
 
 
+class Objections(Part):
+    """When a sender may object, and where the case goes then: to the agency `to`, or to the coordinating one.
+
+    `days` is how many days after the publishing, or after the last day that was missed, an objection is taken.
+    """
+
+    grounds: tuple[AppealGround, ...] = Field(min_length=1)
+    days: Positive
+    most: Annotated[Positive, Field(le=3)] = 1
+    to: TopicId | None = None
+    reason: Phrase
+
+
 class Header(Part):
     """pack.yaml."""
 
@@ -76,40 +81,11 @@ class Header(Part):
     title_max: Positive
     content_max: Positive
     attachments: Attachments
+    # Without it nobody objects.
+    objections: Objections | None = None
     portals: tuple[Portal, ...] = Field(min_length=1)
     provinces: tuple[TopicId, ...] = ()
     levels: tuple[Level, ...] = ()
-
-
-class Choice(Part):
-    id: Id
-    name: Translated
-
-
-class Question(Part):
-    """A question that a category asks of its own; a `choice` has choices, a `number` may have bounds."""
-
-    id: Id
-    name: Translated
-    hint: Translated | None = None
-    kind: Literal["text", "number", "date", "choice"] = "text"
-    required: bool = False
-    choices: tuple[Choice, ...] = ()
-    least: float | None = None
-    most: float | None = None
-
-
-class Category(Part):
-    """A class of feedback; one that is not accepted says why, and which channel is the right one."""
-
-    id: Id
-    name: Translated
-    accepted: bool = True
-    reason: Translated | None = None
-    channel: Translated | None = None
-    source: Phrase | None = None
-    aliases: tuple[Phrase, ...] = ()
-    questions: Annotated[tuple[Question, ...], Field(max_length=MOST_ANSWERS)] = ()
 
 
 class Agency(Part):

@@ -126,8 +126,19 @@ def build_app(
     site = Site(pack, settings.intake.public_url, secret_key)
     opened = Opened(site, time.machine)
     drafts = Drafts(asked_files)
-    send = Send(site, api.reception, api.uploads, drafts, asked_publications, opened, time, _new_id, settings.intake.form_seconds)
-    case = CasePages(site, api.look_ups, api.uploads, opened, asked_files, api.acts, asked_inspection, secret_key, _new_id)
+    send = Send(
+        site,
+        api.reception,
+        api.uploads,
+        drafts,
+        asked_publications,
+        api.look_ups,
+        opened,
+        time,
+        _new_id,
+        settings.intake.form_seconds,
+    )
+    case = CasePages(site, api.look_ups, api.uploads, opened, asked_files, api.acts, asked_inspection, secret_key, _new_id, time)
     replies = Replies(site, asked_publications, asked_files)
     follow = Follow(site, api.look_ups, api.uploads, opened, case, rate_limits)
     people = pages.pages(site, Home(site), send, follow, case, replies, service.reachability.suspect)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, PlainSerializer
 import schemas
 from schemas import Fact, topics
 from schemas.day_count import DayCount
-from schemas.matter import Answered, Supplement
+from schemas.matter import Answered, Appeal, Supplement
 from schemas.states import CaseState
 from schemas.values import Attachment, Channel, Place, SubmitterType
 
@@ -74,6 +74,12 @@ class PortalsAct(BaseModel, frozen=True, extra="ignore"):
     own_id: str
 
 
+class Appealed(Appeal, frozen=True, extra="ignore"):
+    """An objection as intake keeps it, with the id of the act."""
+
+    id: str
+
+
 class Said(BaseModel, frozen=True, extra="ignore"):
     """The act by which the sender last said something: its id, and when."""
 
@@ -129,6 +135,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     satisfied: bool | None = None
     portal_acts: tuple[PortalsAct, ...] = ()
     remark: str | None = None
+    appeals: tuple[Appealed, ...] = ()
     last_said: Said | None = None
     timeline: tuple[Step, ...] = ()
     history: tuple[Recorded, ...] = ()
@@ -171,7 +178,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
         """
         if self.is_erased or not self.accepted:
             return []
-        files = sum(len(supplement.attachments) for supplement in self.supplements)
+        files = sum(len(row.attachments) for row in self.supplements) + sum(len(row.attachments) for row in self.appeals)
         last = self.supplements[-1] if self.supplements else None
         said = self.last_said or (Said(id=last.id, at=last.supplemented_at) if last else None)
         event = schemas.MatterRecorded(
@@ -186,6 +193,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
             attachments=self.attachments[: len(self.attachments) - files],
             supplements=tuple(Supplement(**row.model_dump(exclude={"id"})) for row in self.supplements),
             remark=self.remark,
+            appeals=tuple(Appeal(**row.model_dump(exclude={"id"})) for row in self.appeals),
         )
         at = said.at if said else self.received_at
         cause = said.id if said else self.history[0].cause

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from pakn.packs.load import Pack
 from pakn.packs.media_types import EXTENSIONS
-from pakn.packs.models import Translated
+from pakn.packs.part import Translated
 from pakn.settings import IntakeSettings
 from schemas import topics
 from schemas.values import MOST_LINE, MOST_TEXT

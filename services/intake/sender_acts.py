@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field, StrictBool
 import schemas
 from pakn.legal_time import LegalTime
 from schemas import Fact, topics
-from schemas.values import Attachment, Text
+from schemas.values import AppealGround, Attachment, Text
 from services.intake import attachments, domain
 from services.intake.domain import File
-from services.intake.feedback import SOURCE, Feedback, Recorded, Said, Supplemented
+from services.intake.feedback import SOURCE, Appealed, Feedback, Recorded, Said, Supplemented
 from services.intake.outbox import Outbox, Placed
 from services.intake.store import IntakeStore, OutboxPlace
 
@@ -32,6 +32,12 @@ class Rating(BaseModel, frozen=True, extra="forbid"):
 
     satisfied: StrictBool
     remark: Text | None = Field(default=None, description="why, for the agency alone")
+
+
+class Objection(BaseModel, frozen=True, extra="forbid"):
+    """What the sender says against the reply, or against the delay."""
+
+    content: Text
 
 
 class Amendment(NamedTuple):
@@ -69,6 +75,17 @@ class SenderActs:
         if not feedback.can_be_rated:
             return "not_now"
         return await self._amend(feedback, act_id, rating(feedback, act_id, act, self._time.now()))
+
+    async def object(
+        self, feedback: Feedback, act_id: str, ground: AppealGround | None, act: Objection, files: Sequence[File]
+    ) -> Taken:
+        """Object on this ground, with files that are in order and stored; without a ground it is not possible now."""
+        if feedback.has_recorded(act_id):
+            return "taken"
+        if ground is None:
+            return "not_now"
+        made = objection(feedback, act_id, ground, act.content, attachments.describe(files), self._time.now())
+        return await self._amend(feedback, act_id, made)
 
     async def confirm(self, feedback: Feedback, secret_key: str) -> Taken:
         """Note that the mail address is the sender's: letters of this feedback carry its words from now on.
@@ -133,6 +150,30 @@ def rating(feedback: Feedback, act_id: str, act: Rating, now: datetime) -> Amend
     event = schemas.FeedbackRated(feedback_id=feedback.id, code=feedback.code, satisfied=act.satisfied, rated_at=now)
     words = {"remark": act.remark, "last_said": Said(id=act_id, at=now)} if act.remark and not feedback.is_erased else {}
     return Amendment(_fact(feedback, act_id, event, now), {"satisfied": act.satisfied} | words)
+
+
+def objection(
+    feedback: Feedback, act_id: str, ground: AppealGround, content: str, files: tuple[Attachment, ...], now: datetime
+) -> Amendment:
+    """The sender's objection: the case goes to another agency, whose reply may be rated anew."""
+    assert feedback.agency is not None
+    event = schemas.FeedbackAppealed(
+        feedback_id=feedback.id,
+        code=feedback.code,
+        number=len(feedback.appeals) + 1,
+        ground=ground,
+        against=feedback.agency,
+        appealed_at=now,
+    )
+    said = Appealed(id=act_id, content=content, attachments=files, appealed_at=now)
+    fields = {
+        "state": "appealed",
+        "satisfied": None,
+        "attachments": (*feedback.attachments, *files),
+        "appeals": (*feedback.appeals, said),
+        "last_said": Said(id=act_id, at=now),
+    }
+    return Amendment(_fact(feedback, act_id, event, now), fields)
 
 
 def why_not_asked(feedback: Feedback) -> str:

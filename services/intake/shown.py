@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 import schemas
 from pakn import links
 from schemas.deadlines_changed import ClockSet
-from schemas.matter import Answered
+from schemas.matter import Answered, Appeal
 from schemas.states import STATE_AFTER, OpenState
 from schemas.values import Attachment, FeedbackCode, FeedbackId, OpenSubmitterType
 from services.intake.feedback import Due, Feedback, SenderDetails
@@ -19,7 +19,7 @@ SHOWN = frozenset({*STATE_AFTER, "FeedbackReturned", "FeedbackTransferred", "Fee
 # A case's acts are bounded by routing. Its clocks could be corrected for ever, and nobody is shown their steps.
 MOST_CLOCK_STEPS = 1000
 # In these states no agency owes an answer, so that the last known day holds nobody to anything.
-_NOTHING_DUE = frozenset({"waiting_for_supplement", "not_accepted"})
+_NOTHING_DUE = frozenset({"waiting_for_supplement", "not_accepted", "appealed"})
 
 
 class Links(BaseModel):
@@ -86,6 +86,9 @@ class ShownFeedback(BaseModel):
     unit: str | None = Field(default=None, description="with the secret")
     satisfied: bool | None = Field(default=None, description="with the secret")
     remark: str | None = Field(default=None, description="with the secret: what the sender said of the reply")
+    appeals: list[Appeal] | None = Field(
+        default=None, description="with the secret: what the sender said against a reply or a delay"
+    )
     commune: str | None = Field(default=None, description="with the secret")
     answers: list[Answered] | None = Field(default=None, description="with the secret: to the questions of the category")
 
@@ -117,7 +120,7 @@ class AddressConfirmed(BaseModel):
     code: FeedbackCode
 
 
-PRIVATE = frozenset({"title", "content", "attachments", "question", "unit", "satisfied", "remark", "commune", "answers"})
+PRIVATE = frozenset({"title", "content", "attachments", "question", "unit", "satisfied", "remark", "commune", "answers", "appeals"})
 
 
 def registered(feedback: Feedback, secret: str, public_url: str) -> Registered:
@@ -145,6 +148,7 @@ def private_view(feedback: Feedback) -> ShownFeedback:
     steps = [step for step in feedback.timeline if not is_of_a_clock(step.type)]
     due = None if feedback.state in _NOTHING_DUE else feedback.due
     said: dict[str, Any] = {"title": feedback.title or None, "content": feedback.content or None}
+    said["appeals"] = feedback.appeals or None
     said["answers"] = feedback.answers or None
     said["reply_attachments"] = feedback.reply_attachments or None
     return ShownFeedback.model_validate(feedback.model_copy(update={"timeline": steps, "due": due} | said), from_attributes=True)

@@ -220,7 +220,7 @@ class IntakeStore:
             "$inc": {"version": 1},
         }
         if topics.MATTERS in erased:
-            update["$set"] |= {"title": "", "content": "", "attachments": [], "supplements": []}
+            update["$set"] |= {"title": "", "content": "", "attachments": [], "supplements": [], "appeals": []}
             # An officer's question may repeat what the sender wrote.
             update["$unset"] = dict.fromkeys(("where", "named_unit", "commune", "question", "remark", "answers"), "")
             # The words by which a published reply is found may be the sender's. Without them it is only looked through.

@@ -7,14 +7,22 @@ from pakn.engine.received import GivenUp, Received, Tombstone, appended_at, plac
 from pakn.errors import GiveUp
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
-from schemas import AgencyAction, Fact, FeedbackSubmitted, FeedbackSupplemented, MatterRecorded, ReplyFileStored, topics
-from services.routing import domain
+from schemas import (
+    AgencyAction,
+    Fact,
+    FeedbackAppealed,
+    FeedbackSubmitted,
+    FeedbackSupplemented,
+    MatterRecorded,
+    ReplyFileStored,
+    topics,
+)
+from services.routing import appeals, domain
 from services.routing.case import Case, Cause, EarlyMatter
 
 _ID = re.compile(r"[0-9A-Fa-f-]{36}")
-WANTED = frozenset(
-    {"FeedbackSubmitted", "FeedbackSupplemented", "MatterRecorded", "ReplyFileStored", "AgencyAction", Tombstone.__name__}
-)
+_READ = ("FeedbackSubmitted", "FeedbackSupplemented", "FeedbackAppealed", "MatterRecorded", "ReplyFileStored", "AgencyAction")
+WANTED = frozenset({*_READ, Tombstone.__name__})
 Known = Case | EarlyMatter
 
 
@@ -78,9 +86,11 @@ class Decisions:
         if isinstance(event, FeedbackSubmitted):
             # The same submission under another event id cannot open the case anew.
             return domain.assign_feedback(self._pack, event, cause) if case is None else (case, [])
-        assert isinstance(event, FeedbackSupplemented | ReplyFileStored)
+        assert isinstance(event, FeedbackSupplemented | FeedbackAppealed | ReplyFileStored)
         if case is None:
             raise GiveUp("missing_case", f"{received.envelope.name} of feedback {event.code} came before it was submitted")
+        if isinstance(event, FeedbackAppealed):
+            return appeals.take_appeal(self._pack, case, event, cause)
         if isinstance(event, ReplyFileStored):
             own = Cause(cause.id, cause.time, event.action_id)
             return domain.take_file(case, event, own)

@@ -12,8 +12,8 @@ from pakn.packs.load import Pack
 from pakn.packs.models import RoutingRule
 from schemas import Fact, FeedbackSubmitted, MatterRecorded, agency_action, topics
 from schemas.states import CaseState
-from schemas.values import Fault, StoredFile
-from services.routing import bounds
+from schemas.values import Fault
+from services.routing import bounds, reply_files
 from services.routing.case import Case, Cause, EarlyMatter, FileOfAgency, Forwarding
 
 SOURCE = "/pakn/routing"
@@ -72,6 +72,14 @@ def take_supplement(case: Case, event: schemas.FeedbackSupplemented, cause: Caus
         return case, []
     forwarded = _fact(event, case, cause, (topics.assignments(case.agency),))
     return case.model_copy(update={"state": "supplemented"}), [forwarded]
+
+
+def begin_anew(pack: Pack, case: Case, agency: str, rule: str, reason: str, cause: Cause) -> tuple[Case, list[Fact]]:
+    """The case, assigned to this agency or its successor, without what the former one has entered."""
+    entered: dict[str, Any] = dict.fromkeys(("unit", "reply", "reply_by", "document_number"))
+    entered |= {"state": "assigned", "agency": _on_day(pack, agency, cause), "attachments": ()}
+    after = case.model_copy(update=entered)
+    return after, [_assigned(pack, after, case.agency, rule, reason, cause)]
 
 
 def take_file(case: Case, event: schemas.ReplyFileStored, cause: Cause) -> tuple[Case, list[Fact]]:
@@ -169,7 +177,7 @@ def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyActi
     if is_check and action.actor.casefold() == (case.reply_by or "").casefold():
         yield Fault(field="actor", code="same_person", message="the check must be another person's than the reply's")
     if isinstance(action, agency_action.Reply):
-        yield from _file_faults(pack, case, action)
+        yield from reply_files.faults(pack, case, action)
     if isinstance(action, agency_action.Transfer):
         if action.to_agency not in {row.id for row in pack.agencies}:
             yield Fault(field="to_agency", code="unknown_agency", message=f"unknown agency {action.to_agency!r}")
@@ -178,24 +186,6 @@ def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyActi
     if isinstance(action, agency_action.Return) and agency == pack.header.coordinator:
         message = "the coordinating agency cannot return a case; transfer or refuse it"
         yield Fault(field="action", code="coordinator_cannot_return", message=message)
-
-
-def _file_faults(pack: Pack, case: Case, action: agency_action.Reply) -> Iterator[Fault]:
-    most, known = pack.header.attachments.max_files, _files(case)
-    if len(action.attachments) > most:
-        message = f"{len(action.attachments)} files; at most {most} are taken"
-        yield Fault(field="attachments", code="too_many_files", message=message)
-    for index, id in enumerate(action.attachments):
-        if id not in known:
-            message = "no file with this id is stored for this case; post it, and wait for its ReplyFileStored"
-            yield Fault(field=f"attachments.{index}", code="unknown_file", message=message)
-        elif id in action.attachments[:index]:
-            yield Fault(field=f"attachments.{index}", code="sent_twice", message="this file is named twice; name it once")
-
-
-def _files(case: Case) -> dict[str, StoredFile]:
-    """What the agency in charge has stored for its reply, by id; also before the case went to another agency and came back."""
-    return {row.file.id: row.file for row in case.files if row.agency == case.agency}
 
 
 def refusal(cause: Cause, action: str, feedback_id: str | None, agency: str, faults: list[Fault]) -> Fact:
@@ -279,7 +269,7 @@ def _do(pack: Pack, case: Case, action: agency_action.AnyAction, cause: Cause) -
             change = {"state": "waiting_for_supplement"}
             event = schemas.MoreRequested(**common, question=action.question, requested_at=now)
         case agency_action.Reply():
-            files = _files(case)
+            files = reply_files.of_agency(case)
             change = {"state": "reply_to_check", "reply_by": action.actor, "reply": action.reply}
             change |= {"document_number": action.document_number, "attachments": tuple(files[id] for id in action.attachments)}
             event = schemas.FeedbackReplied(**common, replied_at=now)

@@ -38,7 +38,13 @@ def feedback() -> Feedback:
     assert set(changes) <= set(Feedback.model_fields)
     return made.model_copy(
         update=changes
-        | {"satisfied": True, "unit": "Phòng Mẫu", "answers": example("MatterRecorded").answers, "remark": "Vẫn chưa sáng."}
+        | {
+            "satisfied": True,
+            "unit": "Phòng Mẫu",
+            "answers": example("MatterRecorded").answers,
+            "appeals": example("MatterRecorded").appeals,
+            "remark": "Vẫn chưa sáng.",
+        }
     )
 
 

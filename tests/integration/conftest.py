@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from pakn.local.launcher import Servers
-from pakn.settings import Settings
+from pakn.settings import IntakeSettings, Settings
 from tests.support.mail_world import MailServer, Notify
-from tests.support.system import System, make_settings
+from tests.support.pages import Browser
+from tests.support.system import SECRET_KEY, System, make_settings
 
 MakeSystem = Callable[..., System]
 
@@ -34,6 +35,22 @@ async def _running(make_system: MakeSystem) -> AsyncIterator[System]:
 # Running for all tests of a file, which keep apart by their feedback ids; or the test's own, in which time may pass.
 system = pytest.fixture(_running, scope="module")
 own = pytest.fixture(_running)
+
+
+@pytest.fixture(scope="module")
+async def people(make_system: MakeSystem) -> AsyncIterator[System]:
+    """A system whose forms may be filled in as fast as a test does."""
+    intake = IntakeSettings.model_validate({"secret_key": SECRET_KEY, "sweep_seconds": 0.5, "form_seconds": 0})
+    async with make_system(intake=intake) as made:
+        await made.start("intake", "routing", "deadlines")
+        yield made
+
+
+@pytest.fixture
+async def browser(people: System) -> AsyncIterator[Browser]:
+    """Somebody who has visited no page yet."""
+    async with Browser(people.http) as made:
+        yield made
 
 
 @pytest.fixture

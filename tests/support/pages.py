@@ -7,6 +7,15 @@ from typing import Any, Self
 
 import httpx
 
+from tests.support.outside_world import until
+from tests.support.system import System
+
+PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
+# A picture of one dot, as intake writes pictures anew.
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU"
+    b"\x00\x00\x00\nIDATx\x01ch\x00\x00\x00\x82\x00\x81L\x17\xd7\xdf\x00\x00\x00\x00IEND\xaeB`\x82"
+)
 FILLED = {
     "category": "khac",
     "title": "Đèn chiếu sáng trước cổng trường hỏng",
@@ -119,3 +128,25 @@ class Browser:
     def form(self, to: str = "") -> dict[str, str]:
         """The fields of the form and what they hold."""
         return Form(self.page.text, to).fields
+
+
+async def sent(browser: Browser, **more: str) -> tuple[str, str]:
+    """Send a feedback by the pages; its code and secret."""
+    await browser.get("/send")
+    await browser.post(step="check", **(FILLED | more))
+    await browser.post(step="send")
+    return browser.codes
+
+
+async def published(system: System, browser: Browser, title: str, reply: str) -> str:
+    """A feedback whose reply is published; its code."""
+    code, _ = await sent(browser, title=title)
+    (fact,) = await system.observer.wait("FeedbackAssigned", topic="assignments.gia-lai", code=code)
+    await system.post.act("gia-lai", fact.subject, "reply", reply=reply)
+    await system.post.act("gia-lai", fact.subject, "publish", actor="cb2")
+
+    async def is_listed() -> bool:
+        return (await browser.get(f"/published/{code}")).page.status_code == 200
+
+    await until(is_listed, "the reply has its page")
+    return code

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import segno
 from litestar import Response
@@ -13,8 +14,9 @@ from pydantic import ValidationError
 
 import schemas
 from pakn.engine.problems import AnyRequest, Problem
-from schemas.values import Fault, faults_of
-from services.intake import attachments, shown
+from pakn.legal_time import LegalTime
+from schemas.values import AppealGround, Fault, faults_of
+from services.intake import appeals, attachments, shown
 from services.intake.doors.downloads import download
 from services.intake.doors.pages import choices, faults, forms, questions, story
 from services.intake.doors.pages.opened import Opened
@@ -26,10 +28,10 @@ from services.intake.feedback import Feedback
 from services.intake.file_store import FileStore
 from services.intake.inspection import Inspection
 from services.intake.look_up import LookUp
-from services.intake.sender_acts import Rating, SenderActs, Supplement
+from services.intake.sender_acts import Objection, Rating, SenderActs, Supplement
 
-_ModelT = TypeVar("_ModelT", Rating, Supplement)
-_DONE: Final = frozenset({"answered", "rated", "confirmed"})
+_ModelT = TypeVar("_ModelT", Rating, Supplement, Objection)
+_DONE: Final = frozenset({"answered", "rated", "confirmed", "objected"})
 
 
 class CasePages:
@@ -46,6 +48,7 @@ class CasePages:
         inspection: Inspection,
         secret_key: str,
         new_id: Callable[[], str],
+        time: LegalTime,
     ) -> None:
         self._site = site
         self._look_ups = look_ups
@@ -56,6 +59,8 @@ class CasePages:
         self._inspection = inspection
         self._secret_key = secret_key
         self._new_id = new_id
+        self._time = time
+        self._zone = ZoneInfo(site.pack.header.timezone)
 
     def show(
         self,
@@ -79,6 +84,7 @@ class CasePages:
             said,
             status=422 if told else 200,
             cookies=cookies,
+            back=f"/follow/{feedback.code}",
             case=case,
             is_open=is_open,
             category=self._site.category_name(case.category, said),
@@ -92,6 +98,7 @@ class CasePages:
             act=self._new_id(),
             is_asked=is_open and feedback.is_asked,
             can_be_rated=is_open and feedback.can_be_rated,
+            objects_to=self._ground(feedback) if is_open else None,
             done=done if done in _DONE else "",
             told=told,
             errors=dict.fromkeys(("content", "attachments", "satisfied", "remark")) | {row.field: row.text for row in told},
@@ -167,6 +174,25 @@ class CasePages:
             return self._done(feedback, "rated")
         return await self._changed(request, said, feedback)
 
+    async def object(self, request: AnyRequest, code: Code) -> Response[str] | Redirect:
+        """Object to the reply or to the delay, where the pack allows it."""
+        feedback = await self._find_opened(request, code)
+        said, ground = self._site.words(request), self._ground(feedback)
+        async with self._uploads.receiving(request, feedback.id, keep=ground is not None, read=forms.read) as upload:
+            sent, files = upload.body.fields, upload.body.files
+            self._check_form(request, feedback, sent)
+            kept, wrong = await self._inspection.inspect(files, feedback.id, upload.party, upload.left)
+            act, found = _parsed(Objection, {"content": sent.get("content", "")})
+            if act is None or wrong:
+                told = self._told(said, [*found, *wrong], [file.name for file in files])
+                return self.show(request, said, feedback, told=told, typed=sent.get("content", ""))
+            hashes = "".join(sorted(file.sha256 for file in files))
+            act_id = self._act_id(feedback, "object", sent, act.content + hashes)
+            if await self._acts.object(feedback, act_id, ground, act, kept) != "not_now":
+                upload.claim(attachments.describe(kept))
+                return self._done(feedback, "objected")
+        return await self._changed(request, said, feedback)
+
     async def confirm(self, code: Code, token: GivenToken = "") -> Redirect:
         """The link of a letter by which its reader says that the address is his."""
         feedback = await self._look_ups.find(code)
@@ -175,6 +201,10 @@ class CasePages:
         if await self._acts.confirm(feedback, self._secret_key) == "not_now":
             raise Problem(409, "cannot-be-confirmed", "The feedback changed at this moment; follow the link again.")
         return self._done(feedback, "confirmed")
+
+    def _ground(self, feedback: Feedback) -> AppealGround | None:
+        now = self._time.now()
+        return appeals.ground(self._site.pack.header.objections, feedback, now, now.astimezone(self._zone).date())
 
     async def _find_opened(self, request: AnyRequest, code: str) -> Feedback:
         feedback = await self._look_ups.find(code)

@@ -85,6 +85,7 @@ class Follow:
             said,
             status=status,
             cookies=cookies,
+            back="/follow",
             code=code,
             fault=fault,
             token=self._site.token(browser, _FORM),

@@ -51,5 +51,6 @@ def pages(
         get("/published.atom", operation_id="pageAtom", **shared)(replies.atom),
         get("/published/{code:str}", operation_id="pageReply", **shared)(replies.one),
         get("/published/{code:str}/files/{attachment_id:str}", operation_id="pageReplyFile", **shared)(replies.file),
+        post(f"{_CASE}/objection", operation_id="pageObject", status_code=200, **with_files)(case.object),
         get(f"{_CASE}/files/{{attachment_id:str}}", operation_id="pageFile", **shared)(case.file),
     ]

@@ -14,6 +14,7 @@ from litestar.response import Redirect
 import schemas
 from pakn.engine.problems import AnyRequest
 from pakn.legal_time import LegalTime
+from schemas.portal_submission import Submission
 from schemas.values import Fault
 from services.intake import answers, domain
 from services.intake.domain import Arrival, Draft, File
@@ -25,6 +26,8 @@ from services.intake.doors.pages.parameters import DraftId, GivenCategory
 from services.intake.doors.pages.site import Site, not_found
 from services.intake.doors.pages.words import Words
 from services.intake.doors.uploads import Uploads
+from services.intake.feedback import Feedback
+from services.intake.look_up import LookUp
 from services.intake.publications import Publications
 from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
@@ -60,6 +63,7 @@ class Send:
         uploads: Uploads,
         drafts: Drafts,
         publications: Publications,
+        look_ups: LookUp,
         opened: Opened,
         legal_time: LegalTime,
         new_id: Callable[[], str],
@@ -71,6 +75,7 @@ class Send:
         self._uploads = uploads
         self._drafts = drafts
         self._publications = publications
+        self._look_ups = look_ups
         self._opened = opened
         self._time = legal_time
         self._new_id = new_id
@@ -121,8 +126,11 @@ class Send:
             match answer:
                 case Waits(away) | Failed(away):
                     raise away
-                case Refused(found, code) if code is not None:
-                    del found
+                case Refused(_, code) if code is not None:
+                    before = await self._look_ups.find(code)
+                    if before is not None and _says_the_same(before, arrival):
+                        # Pressed twice: of a photo that was sent then, its picture alone is left to compare.
+                        return self._to_keep(before)
                     form.notes.append(said("send.sent_already", code=code))
                     form.id = self._new_id()
                     return self._form(request, said, form)
@@ -134,11 +142,15 @@ class Send:
                     # Of an image its picture is kept, and not what was sent.
                     claimed = {row.id for row in feedback.attachments}
                     await self._drafts.forget(file.id for file in form.files if file.id not in claimed)
-                    cookie = self._opened.cookie(feedback)
-                    return Redirect(f"{self._site.root}/follow/{feedback.code}/sent", status_code=303, cookies=[cookie])
+                    return self._to_keep(feedback)
                 case Draft():
                     return await self._review(request, said, form, answer)
         raise AssertionError("no answer of the reception is left")
+
+    def _to_keep(self, feedback: Feedback) -> Redirect:
+        """To the page with code and secret, which this browser may see."""
+        address = f"{self._site.root}/follow/{feedback.code}/sent"
+        return Redirect(address, status_code=303, cookies=[self._opened.cookie(feedback)])
 
     def _doubt(self, request: AnyRequest, said: Words, form: Form, sent: Mapping[str, str]) -> str | None:
         """Why this may come from a program or from another site, in words by which a person goes on."""
@@ -225,6 +237,11 @@ class Send:
             choices=choices.choices(self._site, said),
             **more,
         )
+
+
+def _says_the_same(feedback: Feedback, arrival: Arrival) -> bool:
+    submission = Submission.model_validate(arrival.submission)
+    return (submission.title, submission.content) == (feedback.title, feedback.content)
 
 
 def _is_id(text: str) -> bool:

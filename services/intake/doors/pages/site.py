@@ -85,9 +85,10 @@ class Site:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
         cookies: Sequence[Cookie] = (),
+        back: str | None = None,
         **values: Any,
     ) -> Response[str]:
-        """A page made of a template and its values."""
+        """A page made of a template and its values. `back` is where a change of language leads, if not to the same address."""
         path = request.url.path.removeprefix(self.root) or "/"
         query = f"?{request.url.query}" if request.url.query else ""
         shared = {
@@ -101,9 +102,10 @@ class Site:
             "language_names": {other: self._words[other]("name") for other in self.languages},
             "here": path,
             # Where a change of language leads back to; the answer to a form has no address of its own.
-            "back": f"{path}{query}" if request.method == "GET" else None,
+            "back": back or (f"{path}{query}" if request.method == "GET" else None),
             "system": self.pack.header.name[self.pack_language(said)],
             "agency_name": lambda id: self.agency_name(id, said, formal=True),
+            "place_name": lambda id: self.agency_name(id, said),
         }
         html = self._templates.get_template(f"{template}.html.j2").render(shared | values)
         bound = HEADERS | {"Content-Language": said.language} | dict(headers or {})

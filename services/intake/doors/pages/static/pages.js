@@ -4,4 +4,39 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => window.print());
 }
+
+for (const area of document.querySelectorAll("textarea[data-most]")) {
+  const most = Number(area.dataset.most);
+  const count = document.createElement("p");
+  count.className = "hint";
+  const show = () => {
+    const left = most - [...area.value.normalize("NFC").trim()].length;
+    count.textContent = area.dataset[left < 0 ? "over" : "left"].replace("#", Math.abs(left).toLocaleString(document.documentElement.lang));
+    count.classList.toggle("fault", left < 0);
+  };
+  area.addEventListener("input", show);
+  area.after(count);
+  show();
+}
+
+for (const button of document.querySelectorAll("[data-locate]")) {
+  if (!navigator.geolocation) continue;
+  button.hidden = false;
+  const status = document.getElementById("place-status");
+  const fields = ["latitude", "longitude"].map((name) => document.querySelector(`input[name=${name}]`));
+  if (fields[0].value) status.textContent = button.dataset.done;
+  button.addEventListener("click", () => {
+    status.textContent = button.dataset.wait;
+    navigator.geolocation.getCurrentPosition(
+      ({ coords }) => {
+        fields[0].value = coords.latitude.toFixed(5);
+        fields[1].value = coords.longitude.toFixed(5);
+        status.textContent = button.dataset.done;
+      },
+      () => { status.textContent = button.dataset.failed; },
+      { enableHighAccuracy: true, timeout: 15000 },
+    );
+  });
+}
+
 document.getElementById("faults")?.focus();

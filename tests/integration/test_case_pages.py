@@ -1,0 +1,125 @@
+"""The pages by which people follow a feedback, answer and judge."""
+
+from tests.support.outside_world import until
+from tests.support.pages import FILLED, PDF, Browser, sent
+from tests.support.system import System
+
+
+async def test_the_code_shows_what_is_public_and_the_secret_opens_the_rest_in_this_browser(
+    people: System, browser: Browser
+) -> None:
+    code, secret = await sent(browser)
+    async with Browser(people.http) as other:
+        await other.get(f"/follow/{code.lower()}")
+        assert FILLED["content"].partition("\n")[0] not in other.text
+        assert other.page.status_code == 200
+        await other.get(f"/follow/{code}/sent")
+        assert other.path == "/follow"
+        assert secret not in other.page.text
+        await other.post(code=code.replace(".", " "), secret=secret)
+        assert other.path == f"/follow/{code}"
+        assert FILLED["content"].partition("\n")[0] in other.text
+        assert secret not in str(other.page.url)
+        await other.post(to="/close")
+        await other.get(f"/follow/{code}")
+        assert FILLED["content"].partition("\n")[0] not in other.text
+        await other.get(f"/follow/{code}/open?secret={secret}")
+        assert str(other.page.url) == f"http://localhost:8001/follow/{code}", "the secret of a letter's link stays in no address"
+        assert FILLED["content"].partition("\n")[0] in other.text
+
+
+async def test_a_wrong_secret_and_a_code_that_nobody_has_look_the_same(people: System, browser: Browser) -> None:
+    """Else whoever tries codes would learn which exist before a reply is public."""
+    code = (await people.submit())["code"]
+    seen = []
+    for typed in (code, "PAKN.20200101.0001"):
+        await browser.get("/follow")
+        await browser.post(code=typed, secret="0" * 24)
+        seen.append((browser.page.status_code, browser.page.text.replace(typed, "CODE")))
+        link = await browser.get(f"/follow/{typed}/open?secret={'0' * 24}")
+        seen.append((link.page.status_code, link.page.text.replace(typed, "CODE")))
+    assert seen[:2] == seen[2:]
+    assert seen[0][0] == 404
+
+
+async def test_the_sender_answers_what_is_asked_with_files_and_judges_the_reply_once(people: System, browser: Browser) -> None:
+    code, secret = await sent(browser)
+    (fact,) = await people.observer.wait("FeedbackAssigned", topic="assignments.gia-lai", code=code)
+    case = fact.subject
+
+    async def shows(text: str) -> bool:
+        return text in (await browser.get(f"/follow/{code}")).text
+
+    await people.post.act("gia-lai", case, "request_more", question="Cột đèn số mấy?")
+    await until(lambda: shows("Cột đèn số mấy?"), "the question is shown")
+    async with Browser(people.http) as stranger:
+        assert "Cột đèn số mấy?" not in (await stranger.get(f"/follow/{code}")).text
+    await browser.post(to="/answer", content=" ", files=[("a.exe", b"MZ")])
+    assert browser.page.status_code == 422
+    assert 'id="content-fault"' in browser.page.text
+    assert "a.exe: Không nhận loại tệp này" in browser.text
+    asked = browser.page
+    await browser.post(to="/answer", content="Cột số 118.", files=[("cột.pdf", PDF)])
+    assert "Trả lời của ông/bà đã được gửi đến cơ quan." in browser.text
+    browser.page = asked
+    await browser.post(to="/answer", content="Cột số 119.")
+    assert "vừa thay đổi trong lúc" in browser.text, "one question has one answer"
+    forwarded = await people.observer.wait("MatterForwarded", topic="assignments.gia-lai", code=code, count=2)
+    assert [row["content"] for row in forwarded[-1].data["supplements"]] == ["Cột số 118."]
+
+    await people.post.act("gia-lai", case, "reply", reply="Đã sửa xong ba bóng đèn.")
+    await people.post.act("gia-lai", case, "publish", actor="cb2")
+    await until(lambda: shows("Đã sửa xong ba bóng đèn."), "the reply is shown")
+    await browser.post(to="/rating", remark="Vẫn còn một bóng chưa sáng.")
+    assert 'id="satisfied-fault"' in browser.page.text
+    await browser.post(to="/rating", satisfied="no", remark="Vẫn còn một bóng chưa sáng.")
+    assert "Cảm ơn ông/bà đã đánh giá." in browser.text
+    assert "Không hài lòng" in browser.text
+    (rated,) = await people.observer.wait("FeedbackRated", code=code)
+    assert rated.data["satisfied"] is False
+    assert "bóng" not in rated.value.decode()
+    forwarded = await people.observer.wait("MatterForwarded", topic="assignments.gia-lai", code=code, count=3)
+    assert forwarded[-1].data["remark"] == "Vẫn còn một bóng chưa sáng."
+    view = await people.view({"code": code, "lookup_secret": secret})
+    assert "remark" not in view
+
+
+async def test_who_is_not_satisfied_objects_and_another_agency_answers_anew(people: System, browser: Browser) -> None:
+    code, _ = await sent(browser)
+    (fact,) = await people.observer.wait("FeedbackAssigned", topic="assignments.gia-lai", code=code)
+    case, coordinator = fact.subject, people.pack.header.coordinator
+
+    async def shows(text: str) -> bool:
+        return text in (await browser.get(f"/follow/{code}")).text
+
+    await people.post.act("gia-lai", case, "reply", reply="Đã sửa.")
+    await people.post.act("gia-lai", case, "publish", actor="cb2")
+    await until(lambda: shows("Ông/bà có hài lòng"), "the reply is shown")
+    assert "/objection" not in browser.page.text
+    await browser.post(to="/rating", satisfied="no")
+    await browser.post(to="/objection", content="Vẫn chưa sửa.", files=[("ảnh.pdf", PDF)])
+    assert "Đề nghị xem xét lại đã được ghi nhận" in browser.text
+    assert "Vẫn chưa sửa." in browser.text
+    assert "/objection" not in browser.page.text, "once is enough"
+    (assigned,) = await people.observer.wait("FeedbackAssigned", topic=f"assignments.{coordinator}", code=code)
+    assert (assigned.data["rule"], assigned.data["previous_agency"]) == ("appeal", "gia-lai")
+    (matter,) = await people.observer.wait("MatterForwarded", topic=f"assignments.{coordinator}", code=code)
+    assert [(row["content"], len(row["attachments"])) for row in matter.data["appeals"]] == [("Vẫn chưa sửa.", 1)]
+    await people.observer.wait_clock("set", subject=case, rule="handle_reply", agency=coordinator)
+    await people.post.act(coordinator, case, "reply", reply="Nay đã sửa thật.")
+    await people.post.act(coordinator, case, "publish", actor="cb2")
+    await until(lambda: shows("Nay đã sửa thật."), "the second reply is shown")
+    await browser.post(to="/rating", satisfied="yes")
+    assert "Cảm ơn ông/bà đã đánh giá." in browser.text
+
+
+async def test_an_act_without_the_opened_page_is_refused(people: System, browser: Browser) -> None:
+    """Another site may make a browser post; it cannot make it hold what our page holds."""
+    code, _ = await sent(browser)
+    await browser.get(f"/follow/{code}")
+    for path in ("answer", "rating", "close"):
+        browser.page = await browser._http.post(f"/follow/{code}/{path}", data={"satisfied": "yes", "content": "x"})
+        assert browser.page.status_code == 403
+    answer = await people.http.post(f"/follow/{code}/rating", data={"satisfied": "yes"})
+    assert answer.status_code == 403
+    assert answer.headers["content-type"].startswith("text/html")
