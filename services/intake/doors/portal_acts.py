@@ -93,7 +93,7 @@ class PortalActs:
     async def _rating(self, received: Received, feedback: Feedback, act: PortalRating, act_id: str) -> Amendment:
         if not feedback.can_be_rated:
             raise _invalid(Fault(field="code", code="not_in_this_state", message=sender_acts.RATED_ONCE))
-        return sender_acts.rating(feedback, act_id, Rating(satisfied=act.satisfied), self._at(received))
+        return sender_acts.rating(feedback, act_id, Rating(satisfied=act.satisfied, remark=act.remark), self._at(received))
 
     def _at(self, received: Received) -> datetime:
         return self._time.at(received.appended_at)

@@ -96,6 +96,6 @@ def test_the_case_begins_anew_elsewhere_unless_the_objection_crossed_with_an_act
     assert (after.state, after.agency, after.reply, after.unit) == ("assigned", pack.header.coordinator, None, None)
     (fact,) = facts
     assigned = schemas.FeedbackAssigned.model_validate_json(fact.data)
-    assert (assigned.rule, assigned.previous_agency, assigned.agency) == ("appeal", "da-nang", pack.header.coordinator)
+    assert (assigned.routing_rule, assigned.previous_agency, assigned.agency) == ("appeal", "da-nang", pack.header.coordinator)
     no_objections = VN.model_copy(update={"header": VN.header.model_copy(update={"objections": None})})
     assert routing.take_appeal(no_objections, case, event, Cause("cause", AT)) == (case, [])

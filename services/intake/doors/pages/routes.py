@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ControllerRouterHandler
 
+from pakn.engine.problems import Problem
 from pakn.engine.process import NO_DATABASE
 from services.intake.doors import bodies
 from services.intake.doors.pages.case import CasePages
@@ -18,7 +19,7 @@ from services.intake.doors.pages.send import Send
 from services.intake.doors.pages.site import Site
 
 # Each of them has a handler of its own in the application, which goes before that of a more general one.
-_ERRORS: Final = (ProblemDetailsException, HTTPException, Exception)
+_ERRORS: Final = (Problem, ProblemDetailsException, HTTPException, Exception)
 _CASE: Final = "/follow/{code:str}"
 
 
