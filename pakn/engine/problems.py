@@ -75,8 +75,7 @@ class Problem(ProblemDetailsException):
         )
 
 
-def _from_http(error: Exception) -> ProblemDetailsException:
-    assert isinstance(error, HTTPException)
+def _from_http(error: HTTPException) -> ProblemDetailsException:
     status = error.status_code
     return Problem(status, _KINDS.get(status, "refused"), _DETAILS.get(status, error.detail), headers=error.headers)
 
@@ -102,15 +101,22 @@ def plugin(suspect: Callable[[Exception], None]) -> ProblemDetailsPlugin:
     `suspect` gets the errors that may mean that a server is away; they are not logged here.
     """
 
-    def _from_other(error: Exception) -> ProblemDetailsException:
-        if is_away(error):
-            suspect(error)
-            return away("mongodb" if isinstance(error, PyMongoError) else "kafka")
-        if isinstance(error, TryAgain):
-            return Problem(503, "busy", "Others changed the same at this moment. Please try again.", headers={"Retry-After": "1"})
-        log.exception("request_failed")
-        return Problem(500, _KINDS[500], "The request could not be handled; it is logged.")
+    def problem(error: Exception) -> ProblemDetailsException:
+        return problem_of(error, suspect)
 
-    return ProblemDetailsPlugin(
-        ProblemDetailsConfig(exception_to_problem_detail_map={HTTPException: _from_http, Exception: _from_other})
-    )
+    return ProblemDetailsPlugin(ProblemDetailsConfig(exception_to_problem_detail_map={HTTPException: problem, Exception: problem}))
+
+
+def problem_of(error: Exception, suspect: Callable[[Exception], None]) -> ProblemDetailsException:
+    """What an error of a request is to whoever sent it. What nobody foresaw is logged here; `suspect` as in `plugin`."""
+    if isinstance(error, ProblemDetailsException):
+        return error
+    if isinstance(error, HTTPException):
+        return _from_http(error)
+    if is_away(error):
+        suspect(error)
+        return away("mongodb" if isinstance(error, PyMongoError) else "kafka")
+    if isinstance(error, TryAgain):
+        return Problem(503, "busy", "Others changed the same at this moment. Please try again.", headers={"Retry-After": "1"})
+    log.exception("request_failed", exc_info=error)
+    return Problem(500, _KINDS[500], "The request could not be handled; it is logged.")

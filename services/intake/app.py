@@ -20,6 +20,9 @@ from services.intake.doors.agency_files import NAME as REPLY_FILE
 from services.intake.doors.agency_files import AgencyFiles
 from services.intake.doors.http import Api
 from services.intake.doors.lists import Lists
+from services.intake.doors.open311 import document as open311_document
+from services.intake.doors.open311 import routes as open311
+from services.intake.doors.open311.door import GeoReport
 from services.intake.doors.portal_acts import NAMES as PORTAL_ACTS
 from services.intake.doors.portal_acts import PortalActs
 from services.intake.doors.portals import WANTED, IntakeHandler
@@ -29,6 +32,7 @@ from services.intake.file_store import FileStore
 from services.intake.files.images import Images
 from services.intake.files.scanner import Scanner
 from services.intake.inspection import Inspection
+from services.intake.listing import Listing
 from services.intake.outbox import Outbox
 from services.intake.rate_limits import RateLimits
 from services.intake.reception import Reception
@@ -103,12 +107,29 @@ def build_app(
         new_id=_new_id,
     )
 
+    more_doors = []
+    if pack.open311 is not None:
+        door = GeoReport(
+            pack=pack,
+            about=pack.open311,
+            listing=Listing(service.http_database, pack.open311.public),
+            reception=api.reception,
+            uploads=api.uploads,
+            time=time,
+            secret_key=secret_key,
+            public_url=settings.intake.public_url,
+            new_id=_new_id,
+            suspect=service.reachability.suspect,
+        )
+        more_doors += open311.open311(door)
+
     bury = partial(tombstones.publish, service.broker, settings.namespace)
     erasing = Erasing(store, bury, time.machine, timedelta(seconds=settings.kafka.erased_seconds))
     rate_limits = RateLimits(service.http_database, settings.intake, time.machine, service.reachability.suspect)
 
     async def prepare() -> None:
         await store.prepare()
+        await Listing(service.database).prepare()
         await files.prepare()
         await rate_limits.prepare()
         if service.answers:
@@ -137,7 +158,7 @@ def build_app(
     service.build(
         prepare,
         jobs,
-        [*routes.feedback(api), *routes.reference(Lists(pack, settings, secret_key)), openapi.asyncapi],
+        [*routes.feedback(api), *routes.reference(Lists(pack, settings, secret_key)), *more_doors, openapi.asyncapi],
         openapi_config=openapi.config(),
         guards=[rate_limits.guard],
         after_exception=[rate_limits.note_failure],
@@ -146,4 +167,5 @@ def build_app(
     )
     if service.answers:
         openapi.complete(service.app)
+        open311_document.add_to(service.app)
     return service

@@ -1,7 +1,7 @@
 """A feedback as intake keeps it: what was sent, what became of it, and every fact that it gave rise to. Pure."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PlainSerializer
 
@@ -12,6 +12,7 @@ from schemas.states import CaseState
 from schemas.values import Attachment, Channel, Place, SubmitterType
 
 SOURCE = "/pakn/intake"
+ListedAs = Literal["open", "closed"]
 
 
 class Step(BaseModel, frozen=True, extra="ignore"):
@@ -73,7 +74,8 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     `attachments` are those of the submission, then those of the supplements. `named_unit` is the one that the sender named,
     `unit` that of the agency, `where` the matter is and in which `commune`. `submission_id` and `reference` are the portal's own.
     `reply_files` are stored for a reply, `reply_attachments` those of the published one.
-    Once the matter is erased, title and content are empty.
+    `listed_as` is none for a class outside the procedure, which no public list has. `updated_at` is the time of the last fact
+    that changed what anybody may see. Once the matter is erased, title and content are empty.
     """
 
     id: str
@@ -110,6 +112,8 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     reply_files: tuple[ReplyFile, ...] = ()
     published_at: datetime | None = None
     satisfied: bool | None = None
+    listed_as: ListedAs | None = None
+    updated_at: datetime | None = None
     portal_acts: tuple[PortalsAct, ...] = ()
     timeline: tuple[Step, ...] = ()
     history: tuple[Recorded, ...] = ()

@@ -120,7 +120,7 @@ def categories(pack: Pack) -> Categories:
 def agencies(pack: Pack) -> Agencies:
     """The pack's agencies, those that have ended included."""
     shown = set(KnownAgency.model_fields) - {"name"}
-    rows = (KnownAgency(**row.model_dump(include=shown), name=_agency_name(pack, row.id)) for row in pack.agencies)
+    rows = (KnownAgency(**row.model_dump(include=shown), name=agency_name(pack, row.id)) for row in pack.agencies)
     return Agencies(agencies=tuple(rows))
 
 
@@ -132,7 +132,7 @@ def limits(pack: Pack, settings: IntakeSettings, json_max_bytes: int) -> Limits:
         languages=header.languages,
         default_language=header.default_language,
         levels=tuple(Named(id=row.id, name=row.name) for row in header.levels),
-        provinces=tuple(Named(id=id, name=_agency_name(pack, id)) for id in header.provinces),
+        provinces=tuple(Named(id=id, name=agency_name(pack, id)) for id in header.provinces),
         sender_required=header.sender.required,
         title_max=header.title_max,
         content_max=header.content_max,
@@ -163,6 +163,7 @@ def this_portal(pack: Pack, id: str, namespace: str) -> ThisPortal | None:
     return ThisPortal(**portal.model_dump(), **names)
 
 
-def _agency_name(pack: Pack, id: str) -> Translated:
+def agency_name(pack: Pack, id: str) -> Translated:
+    """What an agency is called in each language of the pack. Raises KeyError where the pack has none with this id."""
     agency = pack.agency(id)
     return {language: agency.names.get(language, agency.name) for language in pack.header.languages}

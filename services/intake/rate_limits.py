@@ -43,6 +43,14 @@ COUNTED: Final[dict[str, What]] = {
     "listAgencies": "look_ups",
     "readLimits": "look_ups",
     "readPortal": "look_ups",
+    "discoverOpen311": "look_ups",
+    "discoverOpen311Above": "look_ups",
+    "listServices": "look_ups",
+    "readService": "look_ups",
+    "listRequests": "look_ups",
+    "readRequest": "look_ups",
+    "readToken": "look_ups",
+    "postRequest": "submissions",
 }
 # A code that nobody has, a secret or a token that is wrong: what somebody sees who guesses.
 _WRONG: Final = frozenset({"unknown-code", "wrong-secret", "wrong-token", "token-refused"})

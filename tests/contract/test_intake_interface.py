@@ -58,12 +58,17 @@ def test_every_operation_has_a_name_and_describes_its_refusals() -> None:
         "submitFeedback", "submitFeedbackWithFiles", "lookUpFeedback", "supplementFeedback", "supplementFeedbackWithFiles",
         "rateReply", "confirmAddress", "readSender", "readAttachment",
         "listCategories", "listAgencies", "readLimits", "readPortal",
+        "discoverOpen311", "discoverOpen311Above", "listServices", "readService", "listRequests", "readRequest", "readToken",
+        "postRequest",
     }  # fmt: skip
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    errors = {"type": "array", "items": {"$ref": "#/components/schemas/Open311Error"}}
+    of_open311 = {"application/json": {"schema": errors}, "text/xml": {"schema": {"type": "string"}}}
     for operation in operations:
         refusals = {status: answer["content"] for status, answer in operation["responses"].items() if status >= "400"}
         assert {"400", "429", "503"} <= set(refusals)
-        assert all(content == problem for content in refusals.values())
+        expected = of_open311 if "open311" in operation["tags"] else problem
+        assert all(content == expected for content in refusals.values())
         if operation["operationId"].startswith(("submit", "supplement", "rate")):
             assert "Idempotency-Key" in {parameter["name"] for parameter in operation["parameters"]}
 

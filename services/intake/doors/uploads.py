@@ -17,7 +17,7 @@ from schemas.values import Attachment
 from services.intake import attachments
 from services.intake.domain import File
 from services.intake.doors import bodies
-from services.intake.doors.bodies import Body
+from services.intake.doors.bodies import Body, Read
 from services.intake.file_store import FileStore, Writing
 from services.intake.files.scanner import ScannerAway
 from services.intake.rate_limits import Network, is_within, network_of
@@ -66,6 +66,10 @@ class Files:
         self._new_id = new_id
         self._writing: Writing | None = None
 
+    def belong_to(self, feedback_id: str) -> None:
+        """Keep the files that come from now on for this feedback."""
+        self._feedback_id = feedback_id
+
     async def write(self, name: str, data: bytes) -> None:
         """Take bytes of the current file, which has this name."""
         writing = self._current(name)
@@ -103,8 +107,10 @@ class Uploads:
         self._held: Counter[Network | None] = Counter()
 
     @asynccontextmanager
-    async def receiving(self, request: AnyRequest, feedback_id: str, *, keep: bool = True) -> AsyncIterator[Upload]:
-        """Read the body of a request about this feedback; without `keep` its files are hashed and not stored.
+    async def receiving(
+        self, request: AnyRequest, feedback_id: str, *, keep: bool = True, read: Read = bodies.read
+    ) -> AsyncIterator[Upload]:
+        """Read the body of a request about this feedback by `read`; without `keep` its files are hashed and not stored.
 
         Raises Problem for what cannot be taken, with 503 where all places, or those of its network, are taken. A failure of the
         block that is no Problem leaves the files to the sweep, since nobody knows then whether a feedback has them.
@@ -112,7 +118,7 @@ class Uploads:
         if request.content_type[0] != "multipart/form-data":
             files = Files(None, self._rules, feedback_id, self._new_id)
             async with aclosing(self._held_chunks(request)) as chunks:
-                body = await bodies.read(request.headers.get("Content-Type", ""), chunks, files)
+                body = await read(request.headers.get("Content-Type", ""), chunks, files)
             yield Upload(body)
             return
         network = _network(request)
@@ -124,7 +130,7 @@ class Uploads:
         try:
             files = Files(self._store if keep else None, self._rules, feedback_id, self._new_id)
             try:
-                body = await bodies.read(request.headers.get("Content-Type", ""), self._chunks(request), files)
+                body = await read(request.headers.get("Content-Type", ""), self._chunks(request), files)
                 upload = Upload(body, str(network))
             except PyMongoError:  # To remove them would take the database too; the sweep does it.
                 raise
