@@ -18,6 +18,7 @@ from schemas import topics
 from services.intake.doors import openapi, routes
 from services.intake.doors.agency_files import NAME as REPLY_FILE
 from services.intake.doors.agency_files import AgencyFiles
+from services.intake.doors.api_pages import pages as api_pages
 from services.intake.doors.http import Api
 from services.intake.doors.lists import Lists
 from services.intake.doors.open311 import document as open311_document
@@ -155,10 +156,11 @@ def build_app(
         jobs += [group_commit.run, outbox.run, partial(service.every, settings.intake.sweep_seconds, outbox.heartbeat)]
     if service.reads:
         jobs += [erase, partial(service.every, _SWEEP_FILES_SECONDS, sweep_files)]
+    for_programs = [*routes.reference(Lists(pack, settings, secret_key)), *api_pages.pages(), openapi.asyncapi]
     service.build(
         prepare,
         jobs,
-        [*routes.feedback(api), *routes.reference(Lists(pack, settings, secret_key)), *more_doors, openapi.asyncapi],
+        [*routes.feedback(api), *more_doors, *for_programs],
         openapi_config=openapi.config(),
         guards=[rate_limits.guard],
         after_exception=[rate_limits.note_failure],

@@ -66,16 +66,17 @@ class PostedForm:
     def add(self, name: str, value: str) -> None:
         """Take a field. An empty one is as good as none, by the standard."""
         value = value.strip()
+        if not value:
+            return
         if found := _ATTRIBUTE.fullmatch(name):
-            if value:
-                self.attributes[found[1]].append(value)
+            self.attributes[found[1]].append(value)
         elif name not in NAMES:
             self.faults.append(
                 Fault(field=name[:80], code="unknown_field", message="is no field of Open311 that is taken here; leave it out")
             )
-        elif value and self.values.setdefault(name, value) != value:
+        elif self.values.setdefault(name, value) != value:
             self.faults.append(Fault(field=name[:80], code="sent_twice", message="stands in the form more than once; send it once"))
-        elif value and name == "api_key" and self._identified:
+        elif name == "api_key" and self._identified:
             self.faults.append(Fault(field=name[:80], code="invalid", message="must come before the files"))
 
     def identify(self, files: FileTaker) -> None:
