@@ -15,23 +15,23 @@ from tests.support.serving import serving
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # Without them the browser asks its maker's hosts on its own account.
-QUIET = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+QUIET = (
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
 
 
 async def opened(address: str, folder: Path) -> tuple[str, set[str]]:
     """The page as it is drawn, and every host that the page asked for."""
     log = folder / "net.json"
     command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", *QUIET]
-    command += [
-        f"--user-data-dir={folder / 'profile'}",
-        f"--log-net-log={log}",
-        "--virtual-time-budget=20000",
-        "--dump-dom",
-        address,
-    ]
-    running = await asyncio.create_subprocess_exec(
-        *command, address, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
+    command += [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", "--virtual-time-budget=20000"]
+    pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    running = await asyncio.create_subprocess_exec(*command, "--dump-dom", address, stdout=pipe, stderr=nowhere)
     page, _ = await asyncio.wait_for(running.communicate(), 90)
     events = json.loads(log.read_text())["events"]
     # Of requests that the browser makes for itself none has the page as its initiator.

@@ -217,6 +217,7 @@ async def test_services_are_described_in_both_formats(system: System) -> None:
     assert answer.headers["cache-control"].startswith("public")
     assert await read(system, "services/to-cao.json", 404)
     assert await read(system, "services/khac.html", 404)
+    assert await read(system, "services", 404)
     assert await read(system, "services.json", 404, params={"jurisdiction_id": "elsewhere"})
 
 

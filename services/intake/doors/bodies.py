@@ -82,7 +82,7 @@ async def read(content_type: str, chunks: AsyncIterator[bytes], files: FileTaker
     return body
 
 
-async def read_parts(boundary: str, chunks: AsyncIterator[bytes], form: "Form") -> None:
+async def read_parts(boundary: str, chunks: AsyncIterator[bytes], form: Form) -> None:
     """Give a form the parts of a multipart body. Raises Problem for one that cannot be read or has too many parts."""
     # Not strict: then an end of line that comes after the last boundary in a packet of its own is no fault.
     parser = PushMultipartParser(boundary, max_segment_count=MAX_PARTS)

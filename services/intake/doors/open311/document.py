@@ -163,9 +163,12 @@ def _answer(words: str, schema: dict[str, Any], headers: dict[str, str]) -> dict
 
 def _refused(*statuses: str) -> dict[str, Any]:
     waits = {"Retry-After": "seconds until it is worth another try"}
-    return {
+    found = {
         status: _answer(_REFUSALS[status], _listed(Error), waits if status in ("429", "503") else {}) for status in sorted(statuses)
     }
+    # What is at no address of Open311 at all is refused as anywhere else.
+    found["404"]["content"]["application/problem+json"] = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
+    return found
 
 
 def _header(name: str, words: str) -> dict[str, Any]:

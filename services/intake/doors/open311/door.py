@@ -171,6 +171,10 @@ class GeoReport:
         posted = PostedRequest(service_request_id=feedback.code, service_notice=notice)
         return self._answer(request, "service_requests", [posted], status=200 if answer.repeated else 201)
 
+    async def nothing(self) -> None:
+        """An address of no other handler: a client that leaves out the format reads what to do."""
+        raise Problem(404, "unknown-format", "There is nothing at this address; those of Open311 end in .json or .xml.")
+
     def refuse(self, request: AnyRequest, error: Exception) -> Response[bytes]:
         """An error in the standard's form: a list of what is wrong, in the format that was asked for."""
         problem = problems.problem_of(error, self.suspect)

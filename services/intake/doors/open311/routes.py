@@ -4,7 +4,7 @@ an address that ends in `.{format}`.
 
 from typing import Any
 
-from litestar import get, post
+from litestar import get, post, route
 from litestar.exceptions import HTTPException
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ControllerRouterHandler
@@ -34,5 +34,6 @@ def open311(door: GeoReport) -> list[ControllerRouterHandler]:
         get(_both(f"{BASE}/requests"), operation_id="listRequests", **shared)(door.requests),
         get(f"{BASE}/requests/{{name:str}}", operation_id="readRequest", **shared)(door.request),
         get(f"{BASE}/tokens/{{name:str}}", operation_id="readToken", **shared)(door.token),
+        route(["/open311", f"{BASE}/{{name:str}}"], http_method=["GET", "POST"], **of_pack)(door.nothing),
         post(_both(f"{BASE}/requests"), operation_id="postRequest", request_max_body_size=max_body, **shared)(door.submit),
     ]
