@@ -67,6 +67,11 @@ def test_a_question_without_dates_is_about_the_last_ninety_days() -> None:
     assert asked(end_date="2026-05-01T00:00:00Z").since == datetime(2026, 5, 1, tzinfo=UTC) - timedelta(days=90)
 
 
+def test_a_page_is_never_larger_than_is_allowed() -> None:
+    assert [asked(page_size=size).limit for size in ("5", "200", "99999")] == [5, 200, 200]
+    assert (asked(page="3", page_size="5").skip, asked(page="3").skip) == (10, 400)
+
+
 def test_dates_are_read_as_clients_write_them() -> None:
     wanted = datetime(2026, 5, 1, 17, 0, tzinfo=UTC)
     for text in (
