@@ -32,7 +32,11 @@ async def opened(address: str, folder: Path) -> tuple[str, set[str]]:
     command += [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", "--virtual-time-budget=20000"]
     pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     running = await asyncio.create_subprocess_exec(*command, "--dump-dom", address, stdout=pipe, stderr=nowhere)
-    page, _ = await asyncio.wait_for(running.communicate(), 90)
+    try:
+        page, _ = await asyncio.wait_for(running.communicate(), 90)
+    except TimeoutError:
+        running.kill()
+        raise
     events = json.loads(log.read_text())["events"]
     # Of requests that the browser makes for itself none has the page as its initiator.
     asked = [event["params"] for event in events if "initiator" in event.get("params", {}) and "url" in event["params"]]

@@ -117,7 +117,7 @@ async def read_json(chunks: AsyncIterator[bytes]) -> bytes:
 def check_size(size: int) -> None:
     """Raises Problem where so many bytes of JSON, or of a form's texts, are more than is taken."""
     if size > MAX_JSON_BYTES:
-        raise Problem(413, "too-large", f"The JSON may have {MAX_JSON_BYTES} bytes.")
+        raise Problem(413, "too-large", f"The JSON, or all texts of a form, may have {MAX_JSON_BYTES} bytes.")
 
 
 class _Form:
