@@ -37,11 +37,19 @@ demo: $(READY) ## Play weeks of feedback through the four services in about thre
 up: $(READY) ## Run Kafka, MongoDB and the four services in the foreground; Ctrl-C ends them, the data stays in .pakn
 	@$(BIN)/pakn up $(ARGS)
 
+# What needs no server runs on all processors, a file at a time on each; those with servers share them, one test after another.
+UNSERVED := tests/unit tests/contract tests/repository
+SERVED := tests/integration tests/e2e tests/faults
+ON_ALL := -n auto --dist loadfile
 test: $(READY) ## Run all tests on a real Kafka and the MongoDB found here (TEST_STACK=docker: on containers; ARGS=... for pytest)
+ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
+else
+	@$(BIN)/python -m pytest $(UNSERVED) $(ON_ALL); first=$$?; $(BIN)/python -m pytest $(SERVED) && exit $$first
+endif
 
 test-unit: $(READY) ## Run the tests that need no server: seconds
-	@$(BIN)/python -m pytest tests/unit tests/contract tests/repository $(ARGS)
+	@$(BIN)/python -m pytest $(UNSERVED) $(ON_ALL) $(ARGS)
 
 fuzz: $(READY) ## Send 10,000 odd, wrong and broken records among good ones to the four services (SEED=... repeats a run)
 	@FUZZ_SEED=$(SEED) FUZZ_RECORDS=$(or $(RECORDS),10000) $(BIN)/python -m pytest tests/integration/test_fuzz.py $(ARGS)

@@ -35,7 +35,9 @@ quarantined_partitions = Gauge(
     "pakn_quarantined_partitions", "Partitions in quarantine that this process owns: 1 each.", ["topic", "partition"]
 )
 waiting_partitions = Gauge(
-    "pakn_waiting_partitions", "Partitions whose next record needs something that is away: 1 each.", ["topic", "partition"]
+    "pakn_waiting_partitions",
+    "Partitions whose next records need something that is away, or are more than their party's share of a batch: 1 each.",
+    ["topic", "partition"],
 )
 dead_letters = Counter("pakn_dead_letters_total", "Records given up, by reason.", ["reason"])
 

@@ -23,8 +23,10 @@ class ContactRecorded(CaseEvent):
     email: EmailText | None = None
     title: Line | None = Field(default=None, description="of the feedback: letters name it")
     language: str
-    lookup_secret: str
-    # Whether somebody has shown that the address is the sender's: a portal that vouches for it, or who followed the link of a
-    # letter. Until then no letter carries the sender's words, and its link has this token.
-    verified: bool = False
-    confirmation_token: str | None = None
+    lookup_secret: str | None = Field(default=None, description="opens the details by HTTP")
+    email_confirmed: bool = Field(
+        default=False,
+        description="whether the mail address is known to be the sender's: a portal vouches for it, or the sender followed the "
+        "link of a letter. Until then no letter carries the sender's words",
+    )
+    email_confirmation_token: str | None = Field(default=None, description="in the link of a letter to an unconfirmed address")

@@ -13,14 +13,16 @@ class DeadlineMoved(ClockEvent):
     """The last day of a running clock is another one now, because the calendar or a rule set was corrected.
 
     Days off are exchanged by letters that come days before (Labour Code 2019, Articles 111 and 112), so a limit that was
-    counted before such a letter is counted again. What was counted before is told here beside what holds now. Where another
-    rule set takes a clock over it is told even if the day stays.
+    counted before such a letter is counted again. The fact has the former count and the new one. If another rule set
+    takes the clock over, it is published even if the day stays the same.
     """
 
-    reason: Annotated[str, open_text("what was corrected", MoveReason)]
+    because: Annotated[str, open_text("what was corrected", MoveReason)]
     previous_due_at: AwareDatetime
     previous_due_date: date
-    due_at: AwareDatetime = Field(description="the instant at which the last day has ended (24:00 local time)")
+    due_at: AwareDatetime = Field(
+        description="when the limit has ended: of days 24:00 local time of the last one, of hours that instant"
+    )
     due_date: date = Field(description="the last local day, which counts in full")
     nearer: bool = Field(description="true: the agency has less time than it was told before")
     count: DayCount

@@ -9,13 +9,14 @@ from schemas.values import ClockEvent
 
 
 class DeadlineWarning(ClockEvent):
-    """A clock comes near its end: the agency's topic gets this too.
+    """A clock comes near its end.
 
     The ladder is data of the rule set (`warn_before`, working days).
     """
 
     due_at: AwareDatetime
     due_date: date
-    days_before: int = Field(ge=0, description="how many working days this one lies before the last day")
-    count: DayCount
-    verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")
+    days_before: int | None = Field(default=None, ge=0, description="how many working days the warning comes before the last day")
+    count: DayCount | None = None
+    verified: bool | None = Field(default=None, description="false: nobody has yet compared this limit with the text of the law")
+    warned_at: AwareDatetime

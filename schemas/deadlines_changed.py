@@ -37,9 +37,11 @@ class _ClockRuns(OfClock):
 
 
 class ClockSet(_ClockRuns):
-    """A clock runs, with the law it stands on and its last day. One that was met runs again with the day that it had."""
+    """A clock runs, with the law it stands on and its last day. A met clock that runs again keeps its last day."""
 
-    due_at: AwareDatetime = Field(description="the instant at which the last day has ended (24:00 local time)")
+    due_at: AwareDatetime = Field(
+        description="when the limit has ended: of days 24:00 local time of the last one, of hours that instant"
+    )
     due_date: date = Field(description="the last local day, which counts in full")
 
 
@@ -60,9 +62,11 @@ class DeadlinesChanged(CaseEvent):
     Law: the rule set that each clock names; counting after the Civil Code 2015, Articles 147 and 148.
     """
 
-    reason: Annotated[str, open_text("the moment of the law that the cause is, or what was corrected", Literal[Moment, MoveReason])]
-    changed_at: AwareDatetime = Field(description="when that was")
-    met: tuple[ClockMet, ...]
-    cancelled: tuple[ClockCancelled, ...]
-    set: tuple[ClockSet, ...]
-    not_counted: tuple[ClockNotCounted, ...]
+    because: Annotated[
+        str, open_text("the moment of the law that the cause is, or what was corrected", Literal[Moment, MoveReason])
+    ]
+    changed_at: AwareDatetime = Field(description="when the cause happened")
+    met: tuple[ClockMet, ...] = ()
+    cancelled: tuple[ClockCancelled, ...] = ()
+    set: tuple[ClockSet, ...] = ()
+    not_counted: tuple[ClockNotCounted, ...] = ()

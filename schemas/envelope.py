@@ -88,8 +88,8 @@ class Fact:
     """Something that has happened, ready to be published: an event's data with its envelope.
 
     `topics` are names without the deployment's namespace; `data` is the event as JSON text, so that a repeated
-    publication has the same bytes. `cause` is what it is known again by; readers are told of `causation` in its place where
-    that is set.
+    publication has the same bytes. `cause` identifies the cause inside PAKN; `causation`, if set, is the id that readers see
+    instead.
     """
 
     id: str
@@ -150,7 +150,7 @@ def fact(
         time=time,
         source=source,
         cause=cause,
-        data=event.model_dump_json(),
+        data=event.model_dump_json(exclude_none=True),
         topics=topics,
         causation=causation if causation != cause else "",
     )

@@ -1,6 +1,6 @@
 """From routing, in the lifecycle topic."""
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from schemas.values import Account, CaseEvent, Line, Slug
 
@@ -12,6 +12,6 @@ class FeedbackAccepted(CaseEvent):
     """
 
     agency: Slug
-    unit: Line | None = None
-    actor: Account
+    unit: Line | None = Field(default=None, description="inside the agency: an id of the pack's, or a name")
+    actor: Account | None = None
     accepted_at: AwareDatetime

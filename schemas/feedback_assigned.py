@@ -12,11 +12,11 @@ class FeedbackAssigned(CaseEvent):
     """
 
     agency: Slug
-    unit: Line | None = None
+    unit: Line | None = Field(default=None, description="inside the agency: an id of the pack's, or a name")
     previous_agency: Slug | None = Field(default=None, description="none at the first assignment")
-    rule: Slug = Field(description="id of the routing rule, or transfer, return")
-    table_version: str
-    reason: Text
+    routing_rule: Slug | None = Field(default=None, description="which rule of the routing table; or transfer, return")
+    table_version: str | None = Field(default=None, description="of the routing table")
+    reason: Text | None = Field(default=None, description="in words, for the agency")
     category: Slug
     province: Slug | None = None
     level: Slug | None = None

@@ -12,9 +12,9 @@ class FeedbackNotAccepted(CaseEvent):
     """
 
     category: Slug
-    refused_by: Slug = Field(description="an agency, or intake where the category is outside the procedure")
+    agency: Slug | None = Field(default=None, description="which refused it; none where its category is outside the procedure")
     actor: Account | None = None
-    reason: Text
+    reason: Text | None = None
     right_channel: Text | None = None
-    submitted_at: AwareDatetime
+    submitted_at: AwareDatetime | None = None
     decided_at: AwareDatetime

@@ -9,13 +9,14 @@ from schemas.values import ClockEvent
 
 
 class FeedbackOverdue(ClockEvent):
-    """A limit has passed without what it asks for; `times` counts the progress duties that follow (every N days).
+    """A limit has ended without what it asks for, or one of the progress reports is due that the law asks for from then on.
 
     Law: the rule set named by the clock; the progress duty after Decision 574/QĐ-TTg (2017), unverified for later law.
     """
 
     due_at: AwareDatetime
     due_date: date
-    times: int = Field(ge=0, description="0 when the limit passed, then 1, 2, ... at each progress duty")
-    count: DayCount
-    verified: bool = Field(description="false: nobody has yet compared this limit with the text of the law")
+    times: int = Field(ge=0, description="0: the limit has ended; 1, 2, ...: that progress report is due")
+    count: DayCount | None = None
+    verified: bool | None = Field(default=None, description="false: nobody has yet compared this limit with the text of the law")
+    overdue_at: AwareDatetime = Field(description="when that was")

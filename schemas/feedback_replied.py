@@ -8,10 +8,10 @@ from schemas.values import Account, CaseEvent, Slug
 class FeedbackReplied(CaseEvent):
     """The agency entered its reply, which now waits for a second person's check (chờ công khai).
 
-    What it says is told when it is published.
+    The text of the reply comes with ReplyPublished.
     Law: this ends the 15 working days; publishing has its own limit (Article 46).
     """
 
     agency: Slug
-    actor: Account
+    actor: Account | None = None
     replied_at: AwareDatetime

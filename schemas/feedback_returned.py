@@ -12,6 +12,6 @@ class FeedbackReturned(CaseEvent):
     """
 
     agency: Slug
-    actor: Account
-    reason: Text
+    actor: Account | None = None
+    reason: Text | None = None
     returned_at: AwareDatetime

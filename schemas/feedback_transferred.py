@@ -14,6 +14,6 @@ class FeedbackTransferred(CaseEvent):
     agency: Slug
     to_agency: Slug
     to_unit: Line | None = None
-    actor: Account
-    reason: Text
+    actor: Account | None = None
+    reason: Text | None = None
     transferred_at: AwareDatetime

@@ -25,11 +25,16 @@ class Answered(BaseModel, frozen=True, extra="ignore"):
 class MatterEvent(CaseEvent):
     """An event with the whole matter as it stands now: what was submitted, and every supplement so far."""
 
-    title: Line
+    title: Line = Field(description="as the sender wrote it, or made by a door that has none")
     content: Text
     unit: Line | None = Field(default=None, description="the unit that the sender named, inside the agency that he chose")
-    commune: Line | None = Field(default=None, description="the commune, ward or district below the province, in its own words")
+    commune: Line | None = Field(
+        default=None, description="the commune, ward or district below the province: an id of the pack's, or its name"
+    )
     place: Place | None = None
     attachments: tuple[Attachment, ...] = ()
     supplements: tuple[Supplement, ...] = Field(default=(), description="in their order")
-    answers: tuple[Answered, ...] = Field(default=(), description="to the questions of the category, in their order")
+    answers: tuple[Answered, ...] = Field(
+        default=(),
+        description="to the questions of the category, in their order; a question with several choices has an entry for each",
+    )

@@ -12,6 +12,6 @@ class MoreRequested(CaseEvent):
     """
 
     agency: Slug
-    actor: Account
-    question: Text
+    actor: Account | None = None
+    question: Text | None = None
     requested_at: AwareDatetime

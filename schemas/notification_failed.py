@@ -19,5 +19,7 @@ class NotificationFailed(CaseEvent):
     moment: OpenMoment
     channel: OpenLetterChannel = "email"
     outcome: Annotated[str, open_text("what became of the letter", Undelivered)]
-    reason: str = Field(description="in words, for the operator")
+    reason: str = Field(
+        description="codes only, for the operator, such as `data: 550 5.1.1`: the words of a mail server may hold an address"
+    )
     failed_at: AwareDatetime

@@ -14,5 +14,5 @@ class NotificationSent(CaseEvent):
     notification_id: str
     moment: OpenMoment
     channel: OpenLetterChannel = "email"
-    template_version: str
+    template_version: str | None = None
     sent_at: AwareDatetime

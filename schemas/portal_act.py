@@ -9,7 +9,7 @@ from schemas.values import FeedbackCode, Line
 
 
 class PortalAct(Event, frozen=True, extra="forbid"):
-    """An act of the sender's, posted by the portal that sent the case. By `ce_id` the same act is known again.
+    """An act of the sender's, posted by the portal that sent the case. PAKN recognises a repeated act by its `ce_id`.
 
     One of `code`, `submission_id` and `reference` is needed; where several are there, each must be the case's.
     """

@@ -6,7 +6,7 @@ from schemas.portal_act import PortalAct
 
 
 class PortalRating(PortalAct, frozen=True, extra="forbid"):
-    """Whether the sender of one of the portal's own cases is satisfied with the published reply; it is told once.
+    """Whether the sender of one of the portal's own cases is satisfied with the published reply; each reply is rated once.
 
     Law: Decision 766/QĐ-TTg, group 5.
     """

@@ -31,6 +31,10 @@ class Answer(BaseModel, frozen=True, extra="forbid"):
     value: Line = Field(description="text as it is; a number in digits, with a point; a date as YYYY-MM-DD; a choice by its id")
 
 
+class SentPlace(Place, frozen=True, extra="forbid"):
+    """Where the matter is, not where the sender lives. An unknown field is refused, so that no misspelt one is lost."""
+
+
 class InlineFile(BaseModel, frozen=True, extra="forbid"):
     """A small file that travels inside the submission."""
 
@@ -59,12 +63,17 @@ class Submission(Event, frozen=True, extra="forbid"):
     submitter_type: SubmitterType = "person"
     sender: Sender = Sender()
     province: Slug | None = None
-    commune: Line | None = Field(default=None, description="the commune, ward or district below the province, in its own words")
+    commune: Line | None = Field(
+        default=None, description="the commune, ward or district below the province: an id of the pack's, or its name"
+    )
     level: Slug | None = None
     addressed_to: Slug | None = Field(default=None, description="the agency that the sender chose")
     unit: Line | None = Field(default=None, description="a unit inside that agency")
-    place: Place | None = None
-    answers: Answers = Field(default=(), description="to the questions of the category; each question once")
+    place: SentPlace | None = None
+    answers: Answers = Field(
+        default=(),
+        description="to the questions of the category; each question once, or once for each of its choices that is chosen",
+    )
     reference: Line | None = Field(
         default=None, description="the portal's own file number, given back in each answer; by HTTP only with a portal's token"
     )

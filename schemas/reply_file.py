@@ -12,7 +12,7 @@ from schemas.values import Account, FeedbackId
 class ReplyFile(InlineFile, Event, frozen=True, extra="forbid"):
     """A file for the reply in a case that the agency has. It is public from when a reply that names it is published.
 
-    By `ce_id` the same file is known again.
+    PAKN recognises a repeated file by its `ce_id`.
     """
 
     written_by: ClassVar[Writer] = "others"

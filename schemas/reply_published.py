@@ -12,9 +12,9 @@ class ReplyPublished(CaseEvent):
     """
 
     agency: Slug
-    actor: Account
-    reply: Text
+    actor: Account | None = None
+    reply: Text | None = None
     document_number: Line | None = None
     attachments: tuple[StoredFile, ...] = Field(default=(), description="public from now on; names and bytes are at intake")
-    submitted_at: AwareDatetime
+    submitted_at: AwareDatetime | None = None
     published_at: AwareDatetime

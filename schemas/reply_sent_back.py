@@ -12,6 +12,6 @@ class ReplySentBack(CaseEvent):
     """
 
     agency: Slug
-    actor: Account
-    reason: Text
+    actor: Account | None = None
+    reason: Text | None = None
     sent_back_at: AwareDatetime

@@ -19,10 +19,12 @@ class SubmissionProgressed(CaseEvent):
     submission_id: str = Field(description="the portal's own id of the submission")
     reference: Line | None = None
     step: Annotated[str, Field(description="what happened; expect others", examples=["FeedbackAssigned", "ReplyPublished"])]
-    act_id: str | None = Field(default=None, description="the portal's own id of the act, where it posted the act that is the step")
+    act_id: str | None = Field(default=None, description="the portal's own id (`ce_id`) of the act, if this step is that act")
     state: OpenState | None = None
-    agency: Slug | None = Field(default=None, description="which agency did it, or has the case now")
-    unit: Line | None = None
+    agency: Slug | None = Field(
+        default=None, description="the agency whose step it is: of FeedbackTransferred the one that gets the case"
+    )
+    unit: Line | None = Field(default=None, description="inside the agency, where the case is from then on")
     question: Text | None = Field(default=None, description="of MoreRequested: what the sender is asked; no law bounds the answer")
     reply: Text | None = Field(default=None, description="of ReplyPublished: the public reply")
     document_number: Line | None = None

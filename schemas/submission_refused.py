@@ -15,7 +15,7 @@ class SubmissionRefused(Event):
     submission_id: str
     reference: str | None = None
     portal: str
-    code: FeedbackCode | None = Field(default=None, description="of the feedback that was registered under this id before")
+    code: FeedbackCode | None = Field(default=None, description="of the feedback that already has this submission_id")
     faults: tuple[Fault, ...]
     record: RecordPlace | None = Field(default=None, description="where the refused submission stands")
     refused_at: AwareDatetime

@@ -10,11 +10,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.DescribeTopicsOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -26,22 +28,43 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 class Answers {
     static final String KAFKA = System.getenv().getOrDefault("KAFKA", "localhost:9092");
     static final String NAMESPACE = System.getenv().getOrDefault("NAMESPACE", "pakn");
-    static final Set<String> ANSWERS = Set.of("pakn.SubmissionRegistered.v1", "pakn.SubmissionRefused.v1");
     static final ObjectMapper JSON = new ObjectMapper();
     static final Path FILE = Path.of("answers.jsonl");
     static final Set<String> kept = new HashSet<>();
+
+    /** What an answer says; null for a type that this program does not know. */
+    static String line(String type, JsonNode answer) {
+        List<String> faults = new ArrayList<>();
+        answer.path("faults").forEach(fault -> faults.add(fault.path("field").asText() + ": " + fault.path("message").asText()));
+        String submission = answer.path("submission_id").asText(), code = answer.path("code").asText();
+        return switch (type) {
+            case "pakn.SubmissionRegistered.v1" -> submission + " " + code + " is registered";
+            case "pakn.SubmissionProgressed.v1" ->
+                    (submission + " " + code + " " + answer.path("step").asText() + " " + words(answer)).stripTrailing();
+            case "pakn.SubmissionRefused.v1" -> submission + " is refused: " + String.join("; ", faults);
+            case "pakn.SenderActRefused.v1" -> answer.path("act_id").asText() + " is refused: " + String.join("; ", faults);
+            default -> null;
+        };
+    }
+
+    /** What the sender is asked or told. */
+    static String words(JsonNode answer) {
+        return Stream.of("question", "reply", "reason").map(answer::path).filter(JsonNode::isTextual).map(JsonNode::asText)
+                .findFirst().orElse("");
+    }
 
     /** Keep each answer once, then commit its offset: after a crash the answer comes again and changes nothing. */
     static void answers(KafkaConsumer<String, CloudEvent> consumer) throws IOException {
         while (true) {
             for (ConsumerRecord<String, CloudEvent> record : consumer.poll(Duration.ofSeconds(1))) {
                 CloudEvent event = record.value();
-                // Pass over what you do not know: new types may come.
-                if (ANSWERS.contains(event.getType()) && !kept.contains(event.getId())) {
-                    JsonNode answer = JSON.readTree(event.getData().toBytes());
-                    keep(event.getId(), answer);
-                    String said = answer.has("code") ? answer.get("code").asText() : answer.get("faults").toString();
-                    System.out.println(answer.get("submission_id").asText() + " " + said);
+                JsonNode answer = JSON.readTree(event.getData().toBytes());
+                String said = line(event.getType(), answer);
+                if (said == null) { // New types may come.
+                    System.out.println(event.getId() + " is passed over: " + event.getType() + " is not known here");
+                } else if (!kept.contains(event.getId())) {
+                    keep(event, answer);
+                    System.out.println(said);
                 }
             }
             consumer.commitSync();
@@ -49,10 +72,10 @@ class Answers {
     }
 
     /** Write an answer to the disk. The line break stands first, so that half a line of a crash is a line of its own. */
-    static void keep(String id, JsonNode answer) throws IOException {
-        ObjectNode line = JSON.createObjectNode().put("id", id).set("answer", answer);
+    static void keep(CloudEvent event, JsonNode answer) throws IOException {
+        ObjectNode line = JSON.createObjectNode().put("id", event.getId()).put("type", event.getType()).set("answer", answer);
         Files.writeString(FILE, "\n" + line, StandardOpenOption.CREATE, StandardOpenOption.APPEND, StandardOpenOption.DSYNC);
-        kept.add(id);
+        kept.add(event.getId());
     }
 
     /** Read the ids of the answers that are kept. */

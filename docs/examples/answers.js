@@ -6,8 +6,24 @@ const { Kafka, KafkaJSError, logLevel } = require("kafkajs");
 
 const KAFKA = process.env.KAFKA || "localhost:9092";
 const NAMESPACE = process.env.NAMESPACE || "pakn";
-const ANSWERS = ["pakn.SubmissionRegistered.v1", "pakn.SubmissionRefused.v1"];
 const FILE = "answers.jsonl";
+
+/** What an answer says; undefined for a type that this program does not know. */
+function line(type, answer) {
+  const faults = (answer.faults || []).map((fault) => `${fault.field}: ${fault.message}`).join("; ");
+  switch (type) {
+    case "pakn.SubmissionRegistered.v1":
+      return `${answer.submission_id} ${answer.code} is registered`;
+    case "pakn.SubmissionProgressed.v1": {
+      const words = answer.question || answer.reply || answer.reason || "";
+      return `${answer.submission_id} ${answer.code} ${answer.step} ${words}`.trimEnd();
+    }
+    case "pakn.SubmissionRefused.v1":
+      return `${answer.submission_id} is refused: ${faults}`;
+    case "pakn.SenderActRefused.v1":
+      return `${answer.act_id} is refused: ${faults}`;
+  }
+}
 
 /** The ids of the answers that the file holds. */
 function load() {
@@ -23,8 +39,8 @@ function load() {
 }
 
 /** Write an answer to the disk. The line break stands first, so that half a line of a crash is a line of its own. */
-function keep(id, answer) {
-  fs.appendFileSync(FILE, `\n${JSON.stringify({ id, answer })}`, { flush: true });
+function keep({ id, type, data }) {
+  fs.appendFileSync(FILE, `\n${JSON.stringify({ id, type, answer: data })}`, { flush: true });
 }
 
 /** Keep each answer once, then commit its offset: after a crash the answer comes again and changes nothing. */
@@ -49,11 +65,13 @@ async function answers(portal, stopped) {
       eachMessage: async ({ partition, message }) => {
         const headers = Object.fromEntries(Object.entries(message.headers).map(([name, text]) => [name, text.toString()]));
         const event = binding.toEvent({ headers, value: message.value.toString() });
-        // Pass over what you do not know: new types may come.
-        if (ANSWERS.includes(event.type) && !kept.has(event.id)) {
-          keep(event.id, event.data);
+        const said = line(event.type, event.data);
+        if (said === undefined) { // New types may come.
+          console.log(`${event.id} is passed over: ${event.type} is not known here`);
+        } else if (!kept.has(event.id)) {
+          keep(event);
           kept.add(event.id);
-          console.log(event.data.submission_id, event.data.code || JSON.stringify(event.data.faults));
+          console.log(said);
         }
         await consumer.commitOffsets([{ topic, partition, offset: String(BigInt(message.offset) + 1n) }]);
       },

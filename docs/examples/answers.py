@@ -11,7 +11,22 @@ from aiokafka.errors import KafkaConnectionError
 
 KAFKA = os.environ.get("KAFKA", "localhost:9092")
 NAMESPACE = os.environ.get("NAMESPACE", "pakn")
-ANSWERS = ("pakn.SubmissionRegistered.v1", "pakn.SubmissionRefused.v1")
+
+
+def line(type: str, answer: dict) -> str | None:
+    """What an answer says; None for a type that this program does not know."""
+    faults = "; ".join(f"{fault['field']}: {fault['message']}" for fault in answer.get("faults", []))
+    match type:
+        case "pakn.SubmissionRegistered.v1":
+            return f"{answer['submission_id']} {answer['code']} is registered"
+        case "pakn.SubmissionProgressed.v1":
+            words = answer.get("question") or answer.get("reply") or answer.get("reason") or ""
+            return f"{answer['submission_id']} {answer['code']} {answer['step']} {words}".rstrip()
+        case "pakn.SubmissionRefused.v1":
+            return f"{answer['submission_id']} is refused: {faults}"
+        case "pakn.SenderActRefused.v1":
+            return f"{answer['act_id']} is refused: {faults}"
+    return None
 
 
 async def answers(portal: str, database: sqlite3.Connection) -> None:
@@ -31,13 +46,15 @@ async def answers(portal: str, database: sqlite3.Connection) -> None:
         consumer.subscribe([topic])
         async for record in consumer:
             ce = {name: text.decode() for name, text in record.headers}
-            if ce["ce_type"] in ANSWERS:  # Pass over what you do not know: new types may come.
-                answer = json.loads(record.value)
-                row = (ce["ce_id"], answer["submission_id"], answer.get("code"), json.dumps(answer.get("faults", [])))
+            said = line(ce["ce_type"], json.loads(record.value))
+            if said is None:  # New types may come.
+                print(f"{ce['ce_id']} is passed over: {ce['ce_type']} is not known here")
+            else:
+                row = (ce["ce_id"], ce["ce_type"], record.value.decode())
                 with database:
-                    new = database.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", row).rowcount
+                    new = database.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?)", row).rowcount
                 if new:
-                    print(answer["submission_id"], answer.get("code") or answer["faults"])
+                    print(said)
             await consumer.commit()
     finally:
         await consumer.stop()
@@ -46,7 +63,7 @@ async def answers(portal: str, database: sqlite3.Connection) -> None:
 if len(sys.argv) != 2:
     sys.exit(__doc__)
 kept = sqlite3.connect("answers.db")
-kept.execute("CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, submission_id TEXT, code TEXT, faults TEXT)")
+kept.execute("CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, type TEXT, answer TEXT)")
 try:
     asyncio.run(answers(sys.argv[1], kept))
 except KeyboardInterrupt:

@@ -5,13 +5,13 @@ keys, retention nor the direction of a topic that others write.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-from pydantic.json_schema import models_json_schema
-
 import schemas
+from pakn.contracts import event_schemas
 from pakn.contracts.compatibility import JsonObject
 from pakn.engine import dead_letters
 from pakn.errors import Reason
@@ -25,9 +25,6 @@ EXAMPLES = Path(schemas.__file__).parent / "examples"
 
 def document() -> JsonObject:
     """The topics for those who read and write them: AsyncAPI 3.1, one channel for each kind of topic."""
-    _, generated = models_json_schema(
-        [(model, "validation") for model in _MODELS.values()], ref_template="#/components/schemas/{model}"
-    )
     specs = topics.all_topics(["{agency}"], ["{portal}"])
     return {
         "asyncapi": VERSION,
@@ -42,7 +39,7 @@ def document() -> JsonObject:
         "operations": dict(_operations(specs)),
         "components": {
             "messages": {name: _message(name, model) for name, model in _MODELS.items()} | {"DeadLetter": _DEAD_LETTER},
-            "schemas": generated["$defs"],
+            "schemas": event_schemas.components("#/components/schemas/{model}"),
             "securitySchemes": {"login": _LOGIN},
         },
     }
@@ -85,7 +82,7 @@ def _operations(specs: list[topics.TopicSpec]) -> Iterator[tuple[str, JsonObject
 def _message(name: str, model: type[Event | AgencyAction]) -> JsonObject:
     from_outside = model.written_by == "others"
     text = (model.__doc__ or "").strip()
-    key = "any; the portal's own id keeps its order" if from_outside else "the subject"
+    key = "any; records with the same key keep their order" if from_outside else "the subject"
     return {
         "name": model.type_name(),
         "title": name,
@@ -109,7 +106,7 @@ def _examples(name: str) -> Iterator[JsonObject]:
 
 
 def _headers(event_type: str, schema: str | None) -> JsonObject:
-    text = {"type": "string", "minLength": 1}
+    text: JsonObject = {"type": "string", "minLength": 1}
     properties: JsonObject = {
         "ce_specversion": {"const": "1.0"},
         "ce_id": text | {"description": "unique for its source; a repeated record has the same id and is to be ignored"},
@@ -124,9 +121,10 @@ def _headers(event_type: str, schema: str | None) -> JsonObject:
     required = ["ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time"]
     if schema:
         # What PAKN sends is complete; who writes to PAKN may leave out what is not needed to understand a record.
-        properties["ce_dataschema"] = {"const": schema}
+        stem = re.escape(schema.rpartition(".")[0])
+        properties["ce_dataschema"] |= {"pattern": rf"^{stem}\.[0-9]+$", "examples": [schema]}
         required = list(properties)
-    described = "PAKN sends these headers and no others." if schema else _OTHERS_HEADERS
+    described = "PAKN sends these headers; expect others." if schema else _OTHERS_HEADERS
     return {"type": "object", "description": described, "required": required, "properties": properties}
 
 

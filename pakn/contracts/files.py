@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import SecretStr
 
 import schemas
-from pakn.contracts import asyncapi, compatibility, http_compatibility
+from pakn.contracts import asyncapi, compatibility, event_schemas, http_compatibility
 from pakn.contracts.compatibility import JsonObject
 from pakn.settings import IntakeSettings, Settings
 from schemas import AgencyAction, Event
@@ -30,7 +30,7 @@ class NotReleasable(Exception):
 
 def schema_of(model: type[Event | AgencyAction]) -> JsonObject:
     """The JSON Schema of an event's data, as it is released."""
-    return {"$schema": _DIALECT, "$id": model.dataschema(), **model.model_json_schema()}
+    return {"$schema": _DIALECT, "$id": model.dataschema(), **event_schemas.data_schema(model)}
 
 
 def openapi() -> JsonObject:

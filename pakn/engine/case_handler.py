@@ -4,12 +4,12 @@ A decision that was made before stands in the case's history: its facts come aga
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Generic, TypeVar
 
-from pakn.engine.case_store import CaseStore, Change, history_entry, newest, recorded_facts
+from pakn.engine.case_store import CaseStore, Change, history_entry, recorded_causes
 from pakn.engine.mongo import Document
 from pakn.engine.received import Outcome, Received
 from pakn.errors import GiveUp, TryAgain, describe
@@ -18,8 +18,6 @@ from schemas import Fact
 
 log = logger(__name__)
 _CONFLICT_ROUNDS = 8
-# An agency may repeat itself in a loop. What comes again after a crash are the newest records.
-MOST_REFUSALS = 100
 
 CaseT = TypeVar("CaseT")
 Decide = Callable[[CaseT | None, Received], tuple[CaseT | None, list[Fact]]]
@@ -31,7 +29,9 @@ def _none(_case: object) -> list[Fact]:
 
 @dataclass(frozen=True)
 class CaseHandler(Generic[CaseT]):
-    """Load the batch's cases in one query, decide each event in order, save in one bulk, redo what met another writer.
+    """Load the batch's cases, decide each event in order, save in one bulk, redo what met another writer.
+
+    Large cases are taken a few at a time.
 
     `cause_id` names an event uniquely in the whole system, also where its sender chose the id. `standing` gives the facts that
     are made of the case as it stands, and stand in no history, since what they say can be erased. They are published when they
@@ -53,11 +53,8 @@ class CaseHandler(Generic[CaseT]):
         for received in batch:
             waiting[self.case_id(received)].append(received)
         for _ in range(_CONFLICT_ROUNDS):
-            documents = await self.store.load(waiting)
-            decided = {case_id: self.decide_case(case_id, documents.get(case_id), events) for case_id, events in waiting.items()}
-            conflicts = await self.store.save([change for change, _ in decided.values() if change is not None])
-            for case_id, (_, part) in decided.items():
-                if case_id not in conflicts:
+            for group in await self.store.groups(waiting):
+                for case_id, part in (await self._handle({case_id: waiting[case_id] for case_id in group})).items():
                     del waiting[case_id]
                     outcome.facts += part.facts
                     outcome.given_up += part.given_up
@@ -66,20 +63,35 @@ class CaseHandler(Generic[CaseT]):
                 return outcome
         raise TryAgain(f"{len(waiting)} cases were changed by another instance {_CONFLICT_ROUNDS} times in a row")
 
-    def decide_case(self, case_id: str, document: Document | None, events: Sequence[Received]) -> tuple[Change | None, Outcome]:
-        """What becomes of a case by these events, in order; none if nothing of it is to be written. Pure."""
+    async def _handle(self, events: Mapping[str, Sequence[Received]]) -> dict[str, Outcome]:
+        """What became of these cases, without those that met another writer."""
+        documents = await self.store.load(events)
+        again = {
+            case_id: recorded_causes(document) & {self.cause_id(received) for received in events[case_id]}
+            for case_id, document in documents.items()
+        }
+        known = await self.store.recorded(again)
+        decided = {case_id: self.decide_case(case_id, documents.get(case_id), rows, known) for case_id, rows in events.items()}
+        conflicts = await self.store.save([change for change, _ in decided.values() if change is not None])
+        return {case_id: part for case_id, (_, part) in decided.items() if case_id not in conflicts}
+
+    def decide_case(
+        self, case_id: str, document: Document | None, events: Sequence[Received], recorded: Mapping[str, list[Fact]]
+    ) -> tuple[Change | None, Outcome]:
+        """What becomes of a case by these events, in order; none if nothing of it is to be written. Pure.
+
+        `recorded` has the facts of those that were handled before, by cause.
+        """
         outcome = Outcome()
         before = case = self.read(document) if document else None
         entries: list[Document] = []
         refusals: list[Document] = []
         again: set[str] = set()
+        handled = {**recorded}
         for received in events:
             cause = self.cause_id(received)
-            known = recorded_facts({"_id": case_id, "history": entries, "refusals": refusals}, cause)
-            if known is None and document:
-                known = recorded_facts(document, cause)
-            if known is not None:
-                outcome.facts += known
+            if cause in handled:
+                outcome.facts += handled[cause]
                 outcome.repeated += 1
                 again.add(cause)
                 continue
@@ -97,15 +109,13 @@ class CaseHandler(Generic[CaseT]):
                 outcome.facts += facts
                 # Record every event that changed the case: replayed later, it could undo a newer decision. Record refusals too,
                 # so that a repetition gets the same answer, but only the newest, apart from what the case itself needs.
-                if case != former:
-                    entries.append(history_entry(cause, facts))
-                elif facts:
-                    refusals.append(history_entry(cause, facts))
+                if case != former or facts:
+                    (entries if case != former else refusals).append(history_entry(cause, facts))
+                    handled[cause] = facts
         if case is not None and (again or case != before):
             former_ids = {fact.id for fact in self.standing(before)} if before is not None else set()
             outcome.facts += [fact for fact in self.standing(case) if fact.cause in again or fact.id not in former_ids]
         if case is None or (case == before and not entries and not refusals):
             return None, outcome
-        kept = newest((document or {}).get("refusals", ()), refusals, MOST_REFUSALS) if refusals else None
         version = document["version"] if document else 0
-        return Change(case_id, version, self.write(case), entries, kept), outcome
+        return Change(case_id, version, self.write(case), entries, refusals), outcome

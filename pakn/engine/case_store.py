@@ -1,12 +1,14 @@
 """Cases in MongoDB: one document a case, guarded by its version, with every fact that it gave rise to in `history`.
 
-The newest answers to events that changed nothing are in `refusals`, so that they never take the room of acts.
+The newest answers to events that changed nothing are in `refusals`, so that they never take the room of acts. A document that
+may become large says in `used_bytes` about how much it holds.
 
 A decision, its evidence and its duplicate check are one atomic write.
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection as Several
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,20 +20,28 @@ from pakn.engine.mongo import Collection, Document, duplicates
 from schemas import Fact
 
 _KEPT_AS_IS = ("id", "type", "schema", "source", "data")
+MOST_REFUSALS = 100
+"""Of a case. An agency may repeat itself in a loop; what comes again after a crash are the newest records."""
+WITHOUT_FACTS: Mapping[str, int] = {"history.facts": 0, "refusals.facts": 0, "timed.facts": 0}
+"""What is left out of documents to decide on: the texts of former facts are most of them, and only a repetition needs those."""
+_LIGHT_BYTES = 32 * 1024
+_MOST_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(slots=True)
 class Change:
-    """A new state of one case: its fields, the version it was decided on (0: new), and the history entries to add.
+    """A new state of one case: its fields, the version it was decided on (0: new), and the entries to add.
 
-    `refusals` are all that are kept of the case from now on; none: they stay as they are.
+    Of `refusals` and `timed` only the newest are kept: `MOST_REFUSALS`, and `most_timed`.
     """
 
     case_id: str
     version: int
     fields: Document
     entries: list[Document] = field(default_factory=list)
-    refusals: list[Document] | None = None
+    refusals: list[Document] = field(default_factory=list)
+    timed: list[Document] = field(default_factory=list)
+    most_timed: int = 0
 
 
 def history_entry(cause: str, facts: Sequence[Fact]) -> Document:
@@ -45,22 +55,15 @@ def _row(fact: Fact, cause: str) -> Document:
     return row | {name: text for name, text in own.items() if text}
 
 
-def newest(kept: Sequence[Document], added: Sequence[Document], most: int) -> list[Document]:
-    """The last `most` entries of both, for what is kept apart from a case's acts, so that it never takes their room."""
-    return [*kept, *added][-most:]
+def recorded_causes(document: Document) -> set[str]:
+    """The ids of the events that were handled for this case, as far as they are kept."""
+    return {entry["cause"] for entry in (*document.get("history", ()), *document.get("refusals", ()))}
 
 
-def recorded_facts(document: Document, cause: str) -> list[Fact] | None:
-    """The facts that `cause` gave rise to in this case, exactly as they were; none if it was not handled yet."""
-    for entry in (*document.get("history", ()), *document.get("refusals", ())):
-        if entry["cause"] == cause:
-            return facts_of(document["_id"], entry)
-    return None
-
-
-def all_recorded_facts(document: Document) -> list[Fact]:
-    """Every fact of this case in order, exactly as it was published."""
-    return [fact for entry in document["history"] for fact in facts_of(document["_id"], entry)]
+def recorded_facts(document: Document) -> dict[str, list[Fact]]:
+    """The facts of each entry that a document has with its facts, exactly as they were published, by their cause."""
+    entries = (*document.get("history", ()), *document.get("refusals", ()))
+    return {entry["cause"]: facts_of(document["_id"], entry) for entry in entries}
 
 
 def facts_of(case_id: str, entry: Document) -> list[Fact]:
@@ -84,10 +87,43 @@ class CaseStore:
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
 
+    async def groups(self, case_ids: Iterable[str]) -> list[list[str]]:
+        """These cases in groups that can be held at once: agencies fill cases with megabytes, and a batch may name hundreds."""
+        left = dict.fromkeys(case_ids)
+        query = {"_id": {"$in": list(left)}, "used_bytes": {"$gt": _LIGHT_BYTES}}
+        heavy = await self.collection.find(query, {"used_bytes": 1}).to_list(None)
+        groups: list[list[str]] = []
+        used = _MOST_BYTES
+        for row in heavy:
+            del left[row["_id"]]
+            if used + row["used_bytes"] > _MOST_BYTES:
+                groups.append([])
+                used = 0
+            groups[-1].append(row["_id"])
+            used += row["used_bytes"]
+        return [*([[*left]] if left else []), *groups]
+
     async def load(self, case_ids: Iterable[str]) -> dict[str, Document]:
-        """The documents of these cases, by id; cases that do not exist are left out. One query."""
-        found = await self.collection.find({"_id": {"$in": list(case_ids)}}).to_list(None)
+        """The documents of these cases without their facts, by id; cases that do not exist are left out. One query."""
+        found = await self.collection.find({"_id": {"$in": list(case_ids)}}, dict(WITHOUT_FACTS)).to_list(None)
         return {document["_id"]: document for document in found}
+
+    async def recorded(self, causes: Mapping[str, Several[str]]) -> dict[str, list[Fact]]:
+        """The facts that these causes of these cases gave rise to, exactly as they were, by cause; a cause is of one case.
+
+        One query for the first cause of every case, another one for the second, and so on.
+        """
+        found: dict[str, list[Fact]] = {}
+        left = {case_id: {*wanted} for case_id, wanted in causes.items()}
+        while left := {case_id: wanted for case_id, wanted in left.items() if wanted}:
+            one_of_them = {"$elemMatch": {"cause": {"$in": [cause for wanted in left.values() for cause in wanted]}}}
+            kept = {"history": one_of_them, "refusals": one_of_them}
+            for document in await self.collection.find({"_id": {"$in": [*left]}}, kept).to_list(None):
+                found |= recorded_facts(document)
+            if found.keys().isdisjoint(cause for wanted in left.values() for cause in wanted):
+                break
+            left = {case_id: wanted - found.keys() for case_id, wanted in left.items()}
+        return found
 
     async def save(self, changes: Sequence[Change]) -> set[str]:
         """Write all changes in one unordered bulk and return the ids of those that another writer came before."""
@@ -113,11 +149,11 @@ class CaseStore:
     @staticmethod
     def _write(change: Change, writer: str) -> InsertOne[Document] | UpdateOne:
         fields = change.fields | {"version": change.version + 1, "writer": writer}
-        if change.refusals is not None:
-            fields["refusals"] = change.refusals
         if change.version == 0:
-            return InsertOne({"_id": change.case_id, **fields, "history": change.entries})
-        update: Document = {"$set": fields}
-        if change.entries:
-            update["$push"] = {"history": {"$each": change.entries}}
-        return UpdateOne({"_id": change.case_id, "version": change.version}, update)
+            refusals = {"refusals": change.refusals[-MOST_REFUSALS:]} if change.refusals else {}
+            return InsertOne({"_id": change.case_id, **fields, "history": change.entries, **refusals})
+        added: Document = {"history": {"$each": change.entries}} if change.entries else {}
+        for name, entries, most in (("refusals", change.refusals, MOST_REFUSALS), ("timed", change.timed, change.most_timed)):
+            if entries:
+                added[name] = {"$each": entries, "$slice": -most}
+        return UpdateOne({"_id": change.case_id, "version": change.version}, {"$set": fields} | ({"$push": added} if added else {}))

@@ -21,7 +21,7 @@ from pymongo.errors import PyMongoError
 from pakn import metrics
 from pakn.engine import kafka, quarantine
 from pakn.engine.kafka import Fatal, OnBatch, Record, part_of, partition_of
-from pakn.engine.put_off import PutOff
+from pakn.engine.put_off import PUT_OFF, PutOff
 from pakn.engine.quarantine import QUARANTINED, Note, Standing
 from pakn.engine.quarantine_store import Noted, QuarantineStore, until_stored
 from pakn.engine.reachability import SERVER_ERRORS, Explains
@@ -37,7 +37,7 @@ _LOOK_SECONDS = 2.0
 _ANSWER_SECONDS = 5.0
 # A partition that gives no record for so long is not tried further: its leader may be away, and the others wait.
 _TRIAL_SECONDS = 30.0
-# Between two tries of a partition whose next record needs something that is away.
+# Between two tries of a partition whose next records have to wait.
 _PUT_OFF_SECONDS = 30.0
 
 
@@ -81,15 +81,15 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
 
     @property
     def waiting(self) -> frozenset[TopicPartition]:
-        """The owned partitions whose records wait for an operator, or for what is away."""
+        """The owned partitions whose records wait for an operator, for what is away, or for their next share of the time."""
         return self.quarantined | self._put_off.partitions
 
     async def put_off(self, message: KafkaMessage, records: Sequence[Record]) -> None:
-        """Read these records of a batch again after a pause, and nothing of their partitions before; others go on."""
+        """Read these of a batch again after a pause, and nothing of their partitions before; others go on. Raises KafkaError."""
         partitions = {partition_of(record) for record in records} & self._assigned
         self._put_off.add(partitions)
         self._subscriber.consumer.pause(*partitions)
-        await kafka.put_back(part_of(message, records), partitions)
+        await kafka.put_back(part_of(message, records), partitions, PUT_OFF)
         log.warning("partitions_put_off", topics=sorted(partition.topic for partition in partitions), seconds=_PUT_OFF_SECONDS)
 
     def blame(self, error: BaseException | None = None) -> None:

@@ -187,19 +187,21 @@ def parted(records: Sequence[Record], first: Iterable[Record]) -> tuple[list[Rec
     return rows
 
 
-async def put_back(message: KafkaMessage, waiting: Set[TopicPartition]) -> list[Record]:
-    """The records that are of no `waiting` partition. The others come again when their partition is resumed."""
+async def put_back(message: KafkaMessage, waiting: Set[TopicPartition], why: str = "") -> list[Record]:
+    """The records that are of no `waiting` partition. The others come again when their partition is resumed.
+
+    What stands before them is committed where there is a `why`, which the commit then says. Raises KafkaError.
+    """
     consumer: Any = message.consumer
     records: Sequence[Record] = message.raw_message
-    first: dict[TopicPartition, int] = {}
-    for record in records:
-        if partition_of(record) in waiting:
-            first.setdefault(partition_of(record), record.offset)
+    first = {partition_of(record): record.offset for record in reversed(records) if partition_of(record) in waiting}
     for partition, offset in first.items():
         # Of a partition that was lost in the meantime, its owner reads on from what is committed.
         with contextlib.suppress(IllegalStateError):
             if await consumer.position(partition) > offset:
                 consumer.seek(partition, offset)
+            if why:
+                await commit_offset(consumer, partition, offset, why)
     return [record for record in records if partition_of(record) not in waiting]
 
 

@@ -1,4 +1,7 @@
-"""Partitions whose next record needs something that is away. Each is tried again after a pause; all others go on meanwhile."""
+"""Partitions whose next records have to wait. Each is tried again after a pause; all others go on meanwhile.
+
+The next record needs something that is away, or what was read or decided of the batch before it was its party's share of the time.
+"""
 
 import time
 from collections.abc import Callable, Iterable
@@ -6,6 +9,9 @@ from collections.abc import Callable, Iterable
 from aiokafka import TopicPartition
 
 from pakn import metrics
+
+PUT_OFF = "put off"
+"""What a commit of such a partition says of itself, so that whoever waits for its records knows that they are not handled soon."""
 
 
 class PutOff:

@@ -102,8 +102,8 @@ def appended_at(record: Record) -> datetime:
 class Outcome:
     """What a handler made of a batch: facts to publish in order, records given up, and how many were repetitions.
 
-    `waiting` are records that need something that is away. They come again later, with all that is behind them in their
-    partitions, of which nothing was handled.
+    `waiting` are records that need something that is away, or are beyond their party's share of the time. They come again
+    later, with all that is behind them in their partitions, of which nothing was handled.
     """
 
     facts: list[Fact] = field(default_factory=list)

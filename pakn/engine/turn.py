@@ -7,12 +7,10 @@ its facts are published again with the same ids: nothing is lost, and a repeated
 import asyncio
 import time
 from codecs import BOM_UTF8
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import stamina
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker, KafkaMessage
 from pydantic import ValidationError
@@ -24,6 +22,7 @@ from pakn.engine.kafka import Record
 from pakn.engine.poison import is_poison
 from pakn.engine.reachability import SERVER_ERRORS, Explains
 from pakn.engine.received import GivenUp, Handler, Outcome, Received, Refusal, Tombstone, appended_at
+from pakn.engine.shares import Shares
 from pakn.errors import GiveUp, TryAgain, describe
 from pakn.logs import logger
 from pakn.settings import Settings
@@ -77,13 +76,15 @@ class Turn:
         records: Sequence[Record] = message.raw_message
         while (waiting := await self._try(records)) is None:
             pass
-        records, _ = kafka.parted(records, waiting or [])
+        records, _ = kafka.parted(records, waiting)
+        put_off = {kafka.partition_of(record) for record in waiting}
         try:
             if waiting:
                 assert self.put_off is not None
                 await self.put_off(message, waiting)
-            if records:
-                await kafka.commit(kafka.part_of(message, records))
+            # Of the partitions that were put off everything is committed that may be.
+            if others := [record for record in records if kafka.partition_of(record) not in put_off]:
+                await kafka.commit(kafka.part_of(message, others))
         except KafkaError as error:
             # After a rebalance the partition is another's; it handles the batch again, which changes nothing.
             log.warning("commit_failed", error=type(error).__name__)
@@ -168,22 +169,21 @@ class Turn:
         batch: list[Received] = []
         given_up: list[GivenUp] = []
         beyond_share: list[Record] = []
-        taken: defaultdict[TopicPartition, float] = defaultdict(float)
+        shares = Shares(SHARE_SECONDS, time.thread_time)
         for record in records:
             partition = kafka.partition_of(record)
-            if self.put_off and taken[partition] > SHARE_SECONDS:
+            if self.put_off and shares.is_used_up(partition):
                 beyond_share.append(record)
                 continue
-            began = time.thread_time()
             try:
-                received = self.parse(record)
+                with shares.taking(partition):
+                    received = self.parse(record)
             except GiveUp as fault:
                 # Its traceback leads back to this list: a circle, in which every record would stay until the collector comes.
                 given_up.append(GivenUp(record, fault.with_traceback(None)))
             else:
                 if received is not None:
                     batch.append(received)
-            taken[partition] += time.thread_time() - began
             # Requests and the heartbeat of the consumer have their turn, however long the records take.
             await asyncio.sleep(0)
         return batch, given_up, beyond_share

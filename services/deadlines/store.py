@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from pymongo.errors import DuplicateKeyError
 
-from pakn.engine.case_store import CaseStore
+from pakn.engine.case_store import WITHOUT_FACTS, CaseStore
 from pakn.engine.mongo import Collection, Database, Document
 from pakn.packs.models import Calendar, RuleSet
 from services.deadlines.clocks.clock import Case
@@ -50,13 +50,13 @@ class DeadlinesStore:
         The cases that are with one of the agencies `not_of` are left out.
         """
         query = {"counted_by": _any_of(counts), "_id": {"$gt": after}, "partition": partition} | _not_of(not_of)
-        found: list[Document] = await self._cases.find(query).sort("_id", 1).limit(limit).to_list(None)
+        found: list[Document] = await self._cases.find(query, dict(WITHOUT_FACTS)).sort("_id", 1).limit(limit).to_list(None)
         return found
 
     async def every_case(self, counts: Iterable[LawVersion] | None = None) -> AsyncIterator[Case]:
         """Every case, or every one with running clocks that were counted so, in the order of their ids."""
         query = {} if counts is None else {"counted_by": _any_of(counts)}
-        async for document in self._cases.find(query).sort("_id", 1):
+        async for document in self._cases.find(query, dict(WITHOUT_FACTS)).sort("_id", 1):
             yield read_case(document)
 
     async def keep_calendar(self, calendar: Calendar, holds_at: datetime) -> None:
@@ -100,7 +100,9 @@ class DeadlinesStore:
         query: Document = {"partition": partition, "next_fire_at": {"$lte": until}} | _not_of(not_of)
         if passing_over:
             query["_id"] = {"$nin": list(passing_over)}
-        found: list[Document] = await self._cases.find(query).sort("next_fire_at", 1).limit(limit).to_list(None)
+        found: list[Document] = (
+            await self._cases.find(query, dict(WITHOUT_FACTS)).sort("next_fire_at", 1).limit(limit).to_list(None)
+        )
         return found
 
     async def count_running(self, kinds: list[str]) -> dict[str, int]:

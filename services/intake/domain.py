@@ -241,8 +241,8 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
         title=submission.title,
         language=draft.language,
         lookup_secret=secret,
-        verified=portal is not None and portal.verified_contacts,
-        confirmation_token=token,
+        email_confirmed=portal is not None and portal.verified_contacts,
+        email_confirmation_token=token,
         **submission.sender.model_dump(),
     )
     facts.append(_fact(arrival, contact, arrival.received_at, topics.CONTACTS))
@@ -266,7 +266,7 @@ def _fact(arrival: Arrival, event: schemas.Event, time: datetime, topic: str = t
 
 def _not_accepted(feedback: Feedback, arrival: Arrival) -> Fact:
     shown = feedback.model_dump(include={"code", "category", "reason", "right_channel", "submitted_at"})
-    refused = schemas.FeedbackNotAccepted(**shown, feedback_id=feedback.id, refused_by="intake", decided_at=arrival.received_at)
+    refused = schemas.FeedbackNotAccepted(**shown, feedback_id=feedback.id, decided_at=arrival.received_at)
     return _fact(arrival, refused, arrival.received_at)
 
 

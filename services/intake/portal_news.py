@@ -55,10 +55,13 @@ def news(case: PortalCase, name: str, event: BaseModel, fact_id: str, at: dateti
 
     The same for the same fact, so that a portal knows a repetition by its id.
     """
-    refused_by = event.refused_by if isinstance(event, schemas.FeedbackNotAccepted) else None
-    if name not in TOLD or refused_by == "intake":  # That was in the answer to the submission.
+    if name not in TOLD:
         return None
+    if isinstance(event, schemas.FeedbackNotAccepted) and event.agency is None:
+        return None  # That was in the answer to the submission.
     said = event.model_dump(include=_WORDS.get(name, set()))
+    if isinstance(event, schemas.FeedbackTransferred):
+        said["unit"] = event.to_unit
     if isinstance(event, schemas.ReplyPublished):
         said["attachments"] = shown.published(event, case.files)
     step = schemas.SubmissionProgressed(
@@ -70,7 +73,7 @@ def news(case: PortalCase, name: str, event: BaseModel, fact_id: str, at: dateti
         step=name,
         act_id=case.acts.get(fact_id),
         state=STATE_AFTER.get(name),
-        agency=refused_by or getattr(event, "agency", None),
+        agency=getattr(event, "to_agency", None) or getattr(event, "agency", None),
         happened_at=at,
         **said,
     )

@@ -4,13 +4,13 @@ A door (`doors/`) reads what was sent into an `Arrival`, calls `Reception.receiv
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from pakn import metrics
+from pakn.engine.shares import Shares
 from pakn.errors import TryAgain, describe
 from pakn.logs import logger
 from pakn.packs.load import Pack
@@ -58,7 +58,7 @@ class Waits:
 
 
 SHARE_SECONDS = 10.0
-"""What the files of one portal may take of a batch; then its other submissions wait, so that other portals have their turn."""
+"""What the submissions of one portal may take of a batch, and what all else that a portal or an agency posts may take of it."""
 Answer = Registration | Refused | Failed | Waits
 
 
@@ -91,15 +91,14 @@ class Reception:
         prepared: list[Draft | Refused | Failed | Waits] = []
         # What a portal sends keeps its order; other portals go on.
         waiting: dict[str | None, Waits] = {}
-        taken: defaultdict[str | None, float] = defaultdict(float)
+        shares = Shares(SHARE_SECONDS, self._seconds)
         for arrival in arrivals:
-            began = self._seconds()
-            found = waiting.get(arrival.portal) or await self._prepare(arrival)
+            with shares.taking(arrival.portal):
+                found = waiting.get(arrival.portal) or await self._prepare(arrival)
             if isinstance(found, Waits):
                 waiting[arrival.portal] = found
             prepared.append(found)
-            taken[arrival.portal] += self._seconds() - began
-            if arrival.portal and taken[arrival.portal] > SHARE_SECONDS:
+            if arrival.portal and shares.is_used_up(arrival.portal):
                 waiting.setdefault(arrival.portal, Waits(TryAgain("the files of this portal have had their share of the time")))
         drafts = [draft for draft in prepared if isinstance(draft, Draft)]
         registrations = iter(await self._register(drafts) if drafts else [])

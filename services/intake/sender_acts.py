@@ -88,7 +88,7 @@ class SenderActs:
             title=feedback.title or None,
             language=feedback.language,
             lookup_secret=domain.lookup_secret(secret_key, feedback.id),
-            verified=True,
+            email_confirmed=True,
             **feedback.sender.model_dump(),
         )
         # An act of the sender's or of an officer's at this moment gives way: following the link again does it.

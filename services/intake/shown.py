@@ -183,7 +183,7 @@ def view_changes(name: str, event: BaseModel, files: Iterable[Attachment] = ()) 
     if name in STATE_AFTER:
         changes["state"] = STATE_AFTER[name]
         # What intake itself did not accept is in no public list: that somebody denounced somebody is nobody's business.
-        if getattr(event, "refused_by", None) != "intake":
+        if not (isinstance(event, schemas.FeedbackNotAccepted) and event.agency is None):
             changes["listed_as"] = "closed" if STATE_AFTER[name] in CLOSED_STATES else "open"
     match event:
         case schemas.FeedbackAssigned():

@@ -56,14 +56,14 @@ TO_BE_SETTLED: tuple[State, ...] = ("queued", "sending", "uncertain", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The part of a sender's contact that a letter needs. `verified`: the address is known to be the sender's."""
+    """The part of a sender's contact that a letter needs. `email_confirmed`: the address is known to be the sender's."""
 
     name: str | None
     email: str | None
     language: str
-    lookup_secret: str
-    verified: bool = False
-    confirmation_token: str | None = None
+    lookup_secret: str | None
+    email_confirmed: bool = False
+    email_confirmation_token: str | None = None
     title: str | None = None
 
 
@@ -183,7 +183,7 @@ def _letter(moment: str, version: str, envelope: Envelope, event: BaseModel, now
         cause=envelope.id,
         event_type=envelope.type,
         event=data,
-        agency=data.get("agency") or data.get("refused_by"),
+        agency=data.get("agency"),
         needs_deadline=opens_clock,
         template_version=version,
         created_at=now,
@@ -207,7 +207,7 @@ def _case_news(event: BaseModel) -> dict[str, Any]:
         case DeadlineMoved(rule="handle_reply"):
             return _known_deadline(event)
         case ContactRecorded():
-            kept = {"name", "email", "language", "lookup_secret", "verified", "confirmation_token", "title"}
+            kept = {"name", "email", "language", "lookup_secret", "email_confirmed", "email_confirmation_token", "title"}
             return {"contact": event.model_dump(mode="json", include=kept), "contact_known": True}
     return {}
 

@@ -127,7 +127,9 @@ class Mailer:
         wanted: list[tuple[str, str, int]] = []
         for letter in ready:
             contact = cases[letter.feedback_id].contact
-            bound = self.settings.letters_per_address if contact and contact.verified else self.settings.letters_per_unconfirmed
+            bound = (
+                self.settings.letters_per_address if contact and contact.email_confirmed else self.settings.letters_per_unconfirmed
+            )
             if contact and contact.email and bound:
                 wanted.append((letter.id, contact.email, bound))
         over = await self.store.above_bounds(wanted, domain.day_end(now))

@@ -231,7 +231,7 @@ def _assigned(pack: Pack, case: Case, previous: str | None, rule: str, reason: s
         agency=case.agency,
         unit=case.unit,
         previous_agency=previous,
-        rule=rule,
+        routing_rule=rule,
         table_version=pack.routing.version,
         reason=reason,
         assigned_at=cause.time,
@@ -256,7 +256,7 @@ def _do(pack: Pack, case: Case, action: agency_action.AnyAction, cause: Cause) -
             change = {"state": "not_accepted"}
             said = feedback.model_dump(include={"feedback_id", "code", "category", "submitted_at"})
             said |= action.model_dump(include={"actor", "reason", "right_channel"})
-            event = schemas.FeedbackNotAccepted(**said, refused_by=case.agency, decided_at=now)
+            event = schemas.FeedbackNotAccepted(**said, agency=case.agency, decided_at=now)
         case agency_action.Return():
             why_assigned = action.reason
             change = {"state": "assigned", "agency": _on_day(pack, pack.header.coordinator, cause), "unit": None}

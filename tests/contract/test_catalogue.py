@@ -26,7 +26,7 @@ NOT_EVENTS = {"__init__", "addresses", "composed", "day_count", "envelope", "mat
 RECORDS = {path.stem.removeprefix("record-"): json.loads(path.read_text()) for path in (FOLDER / "examples").glob("record-*.json")}
 # What a portal or an agency sends is refused with every fault named, so that a misspelt field is not lost in silence.
 STRICT = {"PortalSubmission", "PortalSupplement", "PortalRating", "ReplyFile", "AgencyAction"}
-PERSONAL = {"name", "full_name", "sender", "phone", "email", "address", "contact", "lookup_secret", "confirmation_token"}
+PERSONAL = {"name", "full_name", "sender", "phone", "email", "address", "contact", "lookup_secret", "email_confirmation_token"}
 SPECS = topics.all_topics(["a"], ["p"])
 every_event = pytest.mark.parametrize("name", sorted(MODELS))
 
@@ -190,23 +190,15 @@ def test_the_golden_record_is_what_the_code_writes() -> None:
     assert json.loads(fact.data) == record["value"] == EXAMPLES["FeedbackSubmitted"]
 
 
-def test_each_message_that_others_write_has_a_whole_record_as_example() -> None:
+def test_asyncapi_shows_the_whole_records_of_each_message_and_no_others() -> None:
     """A newcomer copied one action's data, and had to guess the headers and the other seven."""
     shown: dict[str, list[Any]] = {name: [] for name, model in MODELS.items() if model.written_by == "others"}
     for title, record in sorted(RECORDS.items()):
-        name = title.partition("-")[0]
-        read(name, record["value"])
-        assert valid(schema_of(name), record["value"])
-        envelope = schemas.parse_envelope((key, text.encode()) for key, text in record["headers"].items())
-        assert envelope.type == MODELS[name].type_name()
-        assert name in topics.EVENTS[topics.TopicName.parse(record["topic"]).family]
-        shown.setdefault(name, []).append(record["value"])
-    for name, values in shown.items():
-        assert EXAMPLES[name] in values
-        assert {value["action"] for value in values if "action" in value} == MODELS[name].tags
+        shown.setdefault(title.partition("-")[0], []).append(record["value"])
     document = json.loads((FOLDER / "asyncapi.json").read_text())
     for name, values in shown.items():
         message = document["components"]["messages"][name]
+        assert EXAMPLES[name] in values
         assert [example["payload"] for example in message["examples"]] == values
         assert all(valid(message["headers"], example["headers"]) for example in message["examples"])
 

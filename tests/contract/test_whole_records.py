@@ -35,6 +35,8 @@ def test_the_example_is_read_as_it_stands(path: Path) -> None:
     assert envelope.name in topics.EVENTS[topic.family]
     assert envelope.source == f"/{topic.party}"
     model = schemas.CATALOGUE[envelope.type]
+    name, _, action = path.stem.removeprefix("record-").partition("-")
+    assert (model.__name__, record["value"].get("action", "")) == (name, action)
     assert data is not None
     assert json.loads(model.model_validate_json(data).model_dump_json(exclude_unset=True)) == record["value"]
     assert valid(files.schema_of(model), record["value"])

@@ -26,7 +26,11 @@ async def test_a_feedback_is_assigned_timed_answered_and_written_about(servers: 
         # It is assigned, in the lifecycle and in the agency's own topic, with the rule and its reason.
         for topic in ("feedback", f"assignments.{AGENCY}"):
             (assigned,) = await place.observer.wait("FeedbackAssigned", topic=topic, subject=feedback_id)
-            assert (assigned.data["agency"], bool(assigned.data["rule"]), bool(assigned.data["reason"])) == (AGENCY, True, True)
+            assert (assigned.data["agency"], bool(assigned.data["routing_rule"]), bool(assigned.data["reason"])) == (
+                AGENCY,
+                True,
+                True,
+            )
 
         # The clocks start, and anybody can ask why it is due that day.
         (deadline,) = await place.observer.wait_clock("set", topic="feedback", subject=feedback_id, rule="handle_reply")

@@ -8,23 +8,24 @@ from tests.support import ledger
 from tests.support.deployment import Deployment
 from tests.support.outside_world import GOOD, until
 
-BY_HTTP, BY_PORTAL = 70, 50
+TOGETHER = 120
 
 
-async def _send(deployment: Deployment) -> list[str]:
-    """Submit by HTTP as careful clients do, and by a portal's topic; the ids of all feedbacks."""
+async def _send(deployment: Deployment, count: int) -> list[str]:
+    """Submit by HTTP as careful clients do, and two of five by a portal's topic; the ids of all feedbacks."""
+    of_portal = count * 2 // 5
 
     async def by_portal() -> list[str]:
-        own_ids = {await deployment.post.portal("cdvcqg", GOOD) for _ in range(BY_PORTAL)}
+        own_ids = {await deployment.post.portal("cdvcqg", GOOD) for _ in range(of_portal)}
 
         def answers() -> dict[str, str]:
             rows = deployment.observer.found("SubmissionRegistered", topic="outbox.cdvcqg")
             return {row.data["submission_id"]: row.data["feedback_id"] for row in rows if row.data["submission_id"] in own_ids}
 
-        found = await until(lambda: answers() if len(answers()) == BY_PORTAL else {}, "the portal has all its codes", 240)
+        found = await until(lambda: answers() if len(answers()) == of_portal else {}, "the portal has all its codes", 240)
         return list(found.values())
 
-    by_http, others = await asyncio.gather(deployment.submit_many(BY_HTTP), by_portal())
+    by_http, others = await asyncio.gather(deployment.submit_many(count - of_portal), by_portal())
     return [*by_http, *others]
 
 
@@ -37,16 +38,20 @@ ITS_FACT = {
 }
 
 
-@pytest.mark.parametrize("names", [[name] for name in ITS_FACT] + [list(ITS_FACT)], ids=" ".join)
-async def test_killed_services_lose_nothing_and_double_nothing(deployment: Deployment, names: list[str]) -> None:
-    before = {name: deployment.stack.supervisor.restarts(name) for name in names}
+# Each wave has submissions of its own, and begins when all services are at work again. One after the other, they share one count.
+@pytest.mark.parametrize("waves", [[[name] for name in ITS_FACT], [[*ITS_FACT]]], ids=["one after the other", "all at once"])
+async def test_killed_services_lose_nothing_and_double_nothing(deployment: Deployment, waves: list[list[str]]) -> None:
+    before = {name: deployment.stack.supervisor.restarts(name) for name in ITS_FACT}
+    feedback_ids: list[str] = []
     async with ledger.answering(deployment):
-        sending = asyncio.create_task(_send(deployment))
-        await deployment.sees_more(ITS_FACT[names[-1]], 30)
-        for name in names:
-            deployment.kill(name)
-        feedback_ids = await sending
+        for names in waves:
+            await deployment.all_ready()
+            sending = asyncio.create_task(_send(deployment, TOGETHER // len(waves) + 20))
+            await deployment.sees_more(ITS_FACT[names[-1]], 20)
+            for name in names:
+                deployment.kill(name)
+            feedback_ids += await sending
         await ledger.all_published(deployment, feedback_ids)
     await ledger.check(deployment, feedback_ids)
-    assert len(set(feedback_ids)) == BY_HTTP + BY_PORTAL
-    assert {name: deployment.stack.supervisor.restarts(name) - 1 for name in names} == before
+    assert len(set(feedback_ids)) == TOGETHER + 20 * len(waves)
+    assert {name: deployment.stack.supervisor.restarts(name) - 1 for name in ITS_FACT} == before

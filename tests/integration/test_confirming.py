@@ -15,7 +15,7 @@ async def confirm(system: System, body: dict[str, Any], token: str | None = None
 async def contacts(system: System, body: dict[str, Any]) -> list[bool]:
     """Whether each contact that was published of a feedback is verified, in order."""
     found = system.observer.found("ContactRecorded", topic="contacts", subject=body["feedback_id"])
-    return [record.data["verified"] for record in found]
+    return [record.data["email_confirmed"] for record in found]
 
 
 async def test_the_link_of_a_letter_confirms_the_address_for_its_feedback_only(system: System) -> None:
@@ -26,7 +26,7 @@ async def test_the_link_of_a_letter_confirms_the_address_for_its_feedback_only(s
     assert await confirm(system, first, confirmation_token("another key", first["feedback_id"])) == 403
     assert await confirm(system, first) == 200
     assert await confirm(system, first) == 200, "it may be followed again"
-    await system.observer.wait("ContactRecorded", topic="contacts", subject=first["feedback_id"], verified=True)
+    await system.observer.wait("ContactRecorded", topic="contacts", subject=first["feedback_id"], email_confirmed=True)
     assert await contacts(system, first) == [False, True]
 
     second = await system.submit()

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.test_intake_portals import registered
 from tests.support import example_programs
 from tests.support.example_programs import FEEDBACK, Language, Programs
-from tests.support.outside_world import until
+from tests.support.outside_world import GOOD, Seen, until
 from tests.support.system import System
 
 
@@ -56,10 +57,37 @@ async def test_a_portal_posts_and_reads_each_answer_once_and_an_agency_accepts(s
     for own_id in ("HS-1", "HS-2"):
         await programs.finished("post", portal, own_id, FEEDBACK)
     async with programs.running("answers", portal) as output:
-        assert [line.split()[0] for line in await lines_until(output, "HS-2")] == ["HS-2"]
+        said = await lines_until(output, "HS-2")
+    assert not [line for line in said if line.startswith(f"HS-1 {code} is registered")]
     async with programs.running("agency", "gia-lai") as output:
         await lines_until(output, f"pakn.FeedbackAssigned.v1 {code}")
         await system.observer.wait("FeedbackAccepted", code=code, agency="gia-lai")
+
+
+async def test_a_portals_program_says_of_each_answer_what_it_is(system: System, programs: Programs) -> None:
+    """It knew two of four, and passed over each step of a case and each refused supplement without a word."""
+    portal, prefix = programs.language.portal, programs.language.name
+    own_id = await system.post.portal(portal, GOOD, f"{prefix}-1")
+    answer = (await registered(system, own_id, portal)).data
+    case, code = answer["feedback_id"], answer["code"]
+    await system.observer.wait("SubmissionProgressed", topic=f"outbox.{portal}", code=code, step="FeedbackAssigned")
+    await system.post.act("gia-lai", case, "refuse", reason="It is a private road")
+    await system.observer.wait("SubmissionProgressed", topic=f"outbox.{portal}", code=code, step="FeedbackNotAccepted")
+    await system.post.portal(portal, GOOD | {"title": "", "colour": "red"}, f"{prefix}-2")
+    await system.post.sender_act(portal, "PortalRating", f"{prefix}-3", code=code)
+    refused = [await system.observer.wait(name, topic=f"outbox.{portal}") for name in ("SubmissionRefused", "SenderActRefused")]
+    faults = ["; ".join(f"{row['field']}: {row['message']}" for row in answers[-1].data["faults"]) for answers in refused]
+    await system.post.event(f"outbox.{portal}", "SubmissionPraised", {"stars": 5}, f"{prefix}-4")
+    async with programs.running("answers", portal) as output:
+        said = {line.rstrip("\n") for line in await lines_until(output, f"{prefix}-4")}
+    assert said >= {
+        f"{prefix}-1 {code} is registered",
+        f"{prefix}-1 {code} FeedbackAssigned",
+        f"{prefix}-1 {code} FeedbackNotAccepted It is a private road",
+        f"{prefix}-2 is refused: {faults[0]}",
+        f"{prefix}-3 is refused: {faults[1]}",
+        f"{prefix}-4 is passed over: pakn.SubmissionPraised.v1 is not known here",
+    }
 
 
 async def test_a_letter_that_was_kept_is_shown(examples: Programs, tmp_path: Path) -> None:
@@ -81,14 +109,14 @@ async def test_a_wrong_name_is_told_with_what_to_name(programs: Programs) -> Non
 
 
 async def test_a_dead_letter_is_listed_and_posted_again(system: System, examples: Programs) -> None:
-    await system.post.portal("danang-1022", {"title": "x"}, "HS-1")
-    (letter,) = await system.observer.wait(topic="dead.intake")
-    origin = letter.headers["origin"]
+    own_id = await system.post.portal("danang-1022", {"title": "x"})
+
+    def letters() -> list[Seen]:
+        return [row for row in system.observer.found(topic="dead.intake") if row.headers["original-ce_id"] == own_id]
+
+    origin = (await until(letters, "the record is a dead letter"))[0].headers["origin"]
+    there = len(system.observer.found(topic="dead.intake"))
     said = await examples.finished("dead", "intake", origin)
-    assert said.startswith(f"{origin} invalid ")
-    assert said.endswith("dead letters of intake: 1, posted again: 1\n")
-
-    def again() -> list[object]:
-        return [row for row in system.observer.found(topic="dead.intake") if row.headers["original-ce_id"] == "HS-1"][1:]
-
-    await until(again, "the replayed record was handled again")
+    assert [line for line in said.splitlines() if line.startswith(f"{origin} invalid ")]
+    assert said.endswith(f"dead letters of intake: {there}, posted again: 1\n")
+    await until(lambda: letters()[1:], "the replayed record was handled again")

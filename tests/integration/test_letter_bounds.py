@@ -16,7 +16,7 @@ def bounded(notify: Notify) -> None:
 
 
 def unconfirmed(number: int, email: str = "a@example.org") -> Any:
-    return contact(number, email).model_copy(update={"verified": False})
+    return contact(number, email).model_copy(update={"email_confirmed": False})
 
 
 async def test_letters_above_an_addresss_bound_wait_for_the_next_day(notify: Notify, server: MailServer) -> None:

@@ -1,9 +1,11 @@
-"""An agency's actions are in quarantine: the timers of all other agencies go on, and its own replies are not overtaken."""
+"""An agency's actions wait: the timers of all other agencies go on, and its own replies are not overtaken."""
 
 from datetime import timedelta
 
+import pytest
 from aiokafka import TopicPartition
 
+from pakn.engine import isolation, turn
 from pakn.engine.quarantine import Standing
 from pakn.engine.quarantine_store import QuarantineStore
 from pakn.operations import quarantine
@@ -37,3 +39,23 @@ async def test_an_agency_in_quarantine_holds_up_its_own_timers_only_until_it_is_
         await system.settled()
         assert not system.observer.found("FeedbackOverdue", subject=replied["feedback_id"], rule="handle_reply")
         assert await quarantine.waiting(system.settings) == []
+
+
+async def test_an_agency_whose_actions_are_costly_holds_up_its_own_timers_only(
+    make_system: MakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty actions of 72 KB stopped everybody's timers for four minutes: their partition rests after each share of its time."""
+    monkeypatch.setattr(turn, "SHARE_SECONDS", 0.05)
+    monkeypatch.setattr(isolation, "_PUT_OFF_SECONDS", 3600)
+    async with make_system() as system:
+        await system.start("intake", "routing", "deadlines")
+        costly, other = await system.timed("gia-lai"), await system.timed("da-nang", province="da-nang")
+        for _ in range(3):
+            await system.post.act("gia-lai", costly["feedback_id"], "reply", reply="x", attachments=[1] * 24_000)
+        await system.post.act("gia-lai", costly["feedback_id"], "reply", reply="Đã sửa")
+        series = f'pakn_waiting_partitions{{partition="0",topic="{system.settings.namespace}.actions.gia-lai"}} 1.0'
+        await until(lambda: system.measures("routing", series), "the partition rests")
+
+        system.set_clock(START + timedelta(days=40))
+        await system.observer.wait("FeedbackOverdue", topic="feedback", subject=other["feedback_id"], rule="handle_reply")
+        assert not system.observer.found("FeedbackOverdue", subject=costly["feedback_id"], rule="handle_reply")

@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 
 import schemas
 from pakn.engine import mongo
-from pakn.engine.case_store import CaseStore, Change, all_recorded_facts, history_entry, recorded_facts
+from pakn.engine.case_store import MOST_REFUSALS, CaseStore, Change, history_entry, recorded_causes
 from pakn.errors import TryAgain
 from schemas import Fact
 from services.deadlines.store import DeadlinesStore
@@ -54,11 +54,38 @@ async def test_a_case_is_inserted_changed_and_loaded_with_all_its_facts(cases: C
     loaded = await cases.load(["a", "b", "nobody"])
     assert set(loaded) == {"a", "b"}
     assert (loaded["a"]["state"], loaded["a"]["version"]) == ("old", 2)
-    assert all_recorded_facts(loaded["a"]) == [rated("a", "c1"), rated("a", "c2")]
-    assert recorded_facts(loaded["a"], "c2") == [rated("a", "c2")]
-    assert recorded_facts(loaded["a"], "c3") is None
+    assert recorded_causes(loaded["a"]) == {"c1", "c2"}
+    assert "facts" not in loaded["a"]["history"][0], "they are most of a case, and only a repetition needs them"
     assert (loaded["b"]["version"], loaded["b"]["history"]) == (1, [])
+    assert await cases.save([change("b", 1, "c3")]) == set()
+    found = await cases.recorded({"a": {"c1", "c2", "c9"}, "b": {"c3"}, "nobody": {"c1"}})
+    assert found == {"c1": [rated("a", "c1")], "c2": [rated("a", "c2")], "c3": [rated("b", "c3")]}
+    assert await cases.recorded({"a": {"c9"}, "b": set()}) == {}
     assert await cases.save([]) == set()
+
+
+async def test_of_refusals_and_of_what_timers_did_the_newest_are_kept(cases: CaseStore) -> None:
+    assert await cases.save([change("a", 0, "c1")]) == set()
+    for version in (1, 2, 3):
+        said = [history_entry(f"{version}/{number}", [rated("a", "x")]) for number in range(MOST_REFUSALS - 20)]
+        added = Change("a", version, {}, [], refusals=said, timed=said, most_timed=7)
+        assert await cases.save([added]) == set()
+    document = await cases.collection.find_one({"_id": "a"})
+    assert [row["cause"] for row in document["refusals"]][-1] == f"3/{MOST_REFUSALS - 21}"
+    assert (len(document["refusals"]), len(document["timed"]), len(document["history"])) == (MOST_REFUSALS, 7, 1)
+    assert await cases.recorded({"a": {"3/0"}}) == {"3/0": [rated("a", "x")]}
+
+
+async def test_large_cases_are_taken_a_few_at_a_time(cases: CaseStore) -> None:
+    """One agency filled forty of its cases; another named them all in one batch, and routing took 570 MB."""
+    sizes = {f"large-{number}": 3_000_000 for number in range(5)} | {"small": 100, "huge": 20_000_000}
+    await cases.save([change(case_id, 0, used_bytes=size) for case_id, size in sizes.items()])
+    groups = await cases.groups([*sizes, "unknown", "small"])
+    assert groups[0] == ["small", "unknown"]
+    assert sorted(case_id for group in groups for case_id in group) == sorted([*sizes, "unknown"])
+    assert max(len(group) for group in groups[1:]) == 2
+    assert ["huge"] in groups
+    assert await cases.groups([]) == []
 
 
 async def test_a_case_that_another_writer_inserted_first_is_a_conflict_and_stays_as_it_was(cases: CaseStore) -> None:
@@ -79,11 +106,7 @@ async def test_only_the_changes_that_met_another_writer_are_conflicts(cases: Cas
     assert await cases.save(mixed) == {f"{n}" for n in range(0, MANY, 7)}
     loaded = await cases.load([*(f"{n}" for n in range(MANY)), "new"])
     assert {row["by"] for case_id, row in loaded.items() if case_id == "new" or int(case_id) % 7} == {"mine"}
-    assert all(
-        row["history"] == [history_entry("other", [rated(case_id, "other")])]
-        for case_id, row in loaded.items()
-        if row["by"] == "other"
-    )
+    assert all(row["history"] == [{"cause": "other"}] for row in loaded.values() if row["by"] == "other")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """However much one party sends, the records of the others have their turn."""
 
 import asyncio
+from collections.abc import Iterable
 from datetime import timedelta
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
 
 from pakn.engine import isolation, kafka, turn
+from pakn.engine.put_off import PutOff
 from pakn.local.launcher import Servers
 from pakn.settings import KafkaSettings
 from services.deadlines.timers.backlog import MOST_UNREAD
@@ -45,22 +47,41 @@ async def test_a_party_with_thousands_of_records_has_no_two_turns_before_the_oth
 
 
 async def test_an_agency_with_thousands_of_unread_actions_holds_up_its_own_cases_only(own: System) -> None:
-    body = await own.timed("da-nang", province="da-nang")
+    case, of_other = {"subject": (await own.timed())["feedback_id"]}, await own.timed("da-nang", province="da-nang")
+    other = {"topic": "feedback", "subject": of_other["feedback_id"], "rule": "handle_reply"}
     await own.stop("routing")
     await flood(own.settings.kafka.bootstrap, kafka.topic_name(own.settings.namespace, "actions.gia-lai"), MOST_UNREAD + 1)
     own.set_clock(START + timedelta(days=30))
-    await own.observer.wait("FeedbackOverdue", topic="feedback", subject=body["feedback_id"], rule="handle_reply")
+    fired = len(await own.observer.wait("FeedbackOverdue", **other))
+    # The next of the other agency's shows that a whole look has passed since.
+    own.set_clock(START + timedelta(days=60))
+    await own.observer.wait("FeedbackOverdue", count=fired + 1, **other)
+    own.set_clock(START + timedelta(days=90))
+    await own.observer.wait("FeedbackOverdue", count=fired + 2, **other)
+    assert not [row for name in ("DeadlineWarning", "FeedbackOverdue") for row in own.observer.found(name, **case)]
+    await own.start("routing")
+    await own.observer.wait("FeedbackOverdue", topic="feedback", rule="handle_reply", **case)
 
 
 async def test_records_that_take_long_to_refuse_have_a_share_of_the_time(own: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seventy records of 87 KB, each with 29,000 faults, kept another portal waiting for 40 seconds."""
-    monkeypatch.setattr(turn, "SHARE_SECONDS", 0.1)
+    waited: list[str] = []
+
+    class Counted(PutOff):
+        def add(self, partitions: Iterable[TopicPartition]) -> None:
+            partitions = set(partitions)
+            waited.extend(partition.topic.partition(".")[2] for partition in partitions)
+            super().add(partitions)
+
+    # Whatever is read uses up the share: of each partition one record is handled, and the others wait.
+    monkeypatch.setattr(turn, "SHARE_SECONDS", 0)
     monkeypatch.setattr(isolation, "_PUT_OFF_SECONDS", 0.3)
+    monkeypatch.setattr(isolation, "PutOff", Counted)
     await own.stop("intake")
     slow = [await own.post.portal("gialai-dvc", {f"k{n}": 1 for n in range(20_000)}) for _ in range(6)]
     good = await own.post.portal("danang-1022", GOOD)
     await own.start("intake")
     await own.observer.wait("SubmissionRegistered", topic="outbox.danang-1022", submission_id=good)
-    assert len(own.observer.found("SubmissionRefused", topic="outbox.gialai-dvc")) < len(slow)
     refused = await own.observer.wait("SubmissionRefused", topic="outbox.gialai-dvc", count=len(slow))
     assert sorted(row.data["submission_id"] for row in refused) == sorted(slow)
+    assert (waited.count("inbox.gialai-dvc"), waited.count("inbox.danang-1022")) == (len(slow) - 1, 0)

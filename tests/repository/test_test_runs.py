@@ -35,3 +35,12 @@ def test_a_run_says_on_which_servers_it_is_and_why_it_skips(tmp_path: Path) -> N
     ]
     assert [line for line in lines if "SKIPPED" in line and "no three brokers here" in line]
     assert "captured" not in run.stdout
+
+
+def test_a_whole_run_has_every_folder_of_tests_once() -> None:
+    """Tests without servers run on all processors, and the others behind them: a new folder would be in neither run."""
+    lines = (ROOT / "Makefile").read_text().splitlines()
+    named = [name for line in lines if line.startswith(("UNSERVED :=", "SERVED :=")) for name in line.split()[2:]]
+    assert sorted(named) == sorted(
+        {f"tests/{path.relative_to(ROOT / 'tests').parts[0]}" for path in ROOT.glob("tests/**/test_*.py")}
+    )

@@ -111,7 +111,7 @@ class Story:
 
     def assigned(self, when: datetime, agency: str, previous: str | None = None) -> list[Fact]:
         matter = {"category": "khac", "title": "t", "content": "c", "submitted_at": self.sent, "assigned_at": when}
-        rest = {"agency": agency, "previous_agency": previous, "rule": "r", "table_version": "1", "reason": "r"}
+        rest = {"agency": agency, "previous_agency": previous, "routing_rule": "r", "table_version": "1", "reason": "r"}
         return self.take(schemas.FeedbackAssigned.model_validate(COMMON | matter | rest))
 
     def transfer(self, when: datetime, agency: str, to: str) -> list[Fact]:
@@ -140,7 +140,7 @@ class Story:
         return self.take(schemas.ReplyPublished(**fields, submitted_at=self.sent, published_at=when))
 
     def refuse(self, when: datetime) -> list[Fact]:
-        fields = COMMON | {"category": "khac", "refused_by": self.agency, "reason": "r"}
+        fields = COMMON | {"category": "khac", "agency": self.agency, "reason": "r"}
         return self.take(schemas.FeedbackNotAccepted(**fields, submitted_at=self.sent, decided_at=when))
 
     @property

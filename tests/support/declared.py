@@ -19,10 +19,12 @@ from tests.support.outside_world import Seen
 _ASYNCAPI: Final = json.loads((files.FOLDER / "asyncapi.json").read_text(encoding="utf-8"))
 _MESSAGES: Final = {message["name"]: message for message in _ASYNCAPI["components"]["messages"].values()}
 _SCHEMAS: Final = {schema["$id"]: schema for schema in map(files.schema_of, schemas.CATALOGUE.values())}
-# What time alone brings about, or a corrected calendar or rule set: the cause is the clock.
+# Topics that others write.
+_OF_OTHERS: Final = (f"{topics.INBOX}.", f"{topics.ACTIONS}.", f"{topics.FILES}.")
 # What a sender does by HTTP or a portal: the cause is the id under which intake has the request or the record.
 _OF_SENDERS: Final = {"FeedbackSubmitted", "FeedbackNotAccepted", "FeedbackSupplemented", "FeedbackRated", "ContactRecorded"}
 _OF_SENDERS |= {"MatterRecorded", "SubmissionRegistered", "SubmissionRefused"}
+# What time alone brings about, or a corrected calendar or rule set: the cause is the clock.
 _OF_CLOCKS: Final = {"DeadlineWarning", "FeedbackOverdue", "DeadlineMoved", "OverdueWithdrawn", "DeadlinesChanged"}
 
 
@@ -30,7 +32,7 @@ def faults(records: Iterable[Seen]) -> list[str]:
     """What is not as declared of what PAKN has written among these records, which are all of a run; with event and topic."""
     rows = list(records)
     ids = {row.id for row in rows if row.id}
-    written = [row for row in rows if not row.topic.startswith((f"{topics.INBOX}.", f"{topics.ACTIONS}."))]
+    written = [row for row in rows if not row.topic.startswith(_OF_OTHERS)]
     assert len({row.name for row in written}) > 10
     return sorted({f"{row.name or 'DeadLetter'} in {row.topic}: {fault}" for row in written for fault in _faults(row, ids)})
 
@@ -78,7 +80,7 @@ def _unsound_data(row: Seen) -> Iterator[str]:
 def _unsound_subject(row: Seen, subject: str | None) -> Iterator[str]:
     data = row.data
     place = "/".join(str(part) for part in data.get("record", {}).values())
-    declared = data.get("feedback_id") or data.get("submission_id") or data.get("action_id") or place
+    declared = data.get("feedback_id") or data.get("submission_id") or data.get("act_id") or data.get("action_id") or place
     if subject != declared or (row.key or b"").decode() != declared:
         yield f"the subject is {subject!r} and the key {row.key!r}, not {declared!r}"
 

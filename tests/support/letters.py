@@ -72,7 +72,7 @@ def case(pack: Pack, language: str, **changes: Any) -> domain.Case:
         deadline=domain.Deadline(
             pack.agencies[0].id, "handle_reply", rule_set.id, "fallback article", date(2026, 3, 23), False, COUNT
         ),
-        contact=domain.Contact("Nguyễn Văn A", "a@example.org", language, "s&ecret", verified=True, title="Đèn đường hỏng"),
+        contact=domain.Contact("Nguyễn Văn A", "a@example.org", language, "s&ecret", email_confirmed=True, title="Đèn đường hỏng"),
         contact_known=True,
     )
     return replace(known, **changes)

@@ -239,10 +239,10 @@ class Play:
 
     def lines(self, fact: Fact) -> list[str]:
         """A fact as a scenario writes it, with a line for each clock."""
-        reason = getattr(schemas.CATALOGUE[fact.type].model_validate_json(fact.data), "reason", None)
-        return [self.line(fact, kind, told, reason) for kind, told in by_clock(fact)]
+        because = getattr(schemas.CATALOGUE[fact.type].model_validate_json(fact.data), "because", None)
+        return [self.line(fact, kind, told, because) for kind, told in by_clock(fact)]
 
-    def line(self, fact: Fact, kind: str, told: Any, reason: str | None) -> str:
+    def line(self, fact: Fact, kind: str, told: Any, because: str | None) -> str:
         """What a fact tells of a clock as a scenario writes it."""
         match told:
             case schemas.DeadlineWarning():
@@ -261,7 +261,7 @@ class Play:
                 nearer = "nearer" if told.nearer else "later"
                 return f"{kind} {told.rule} from {told.previous_due_date} {nearer} to {told.due_date}"
             case _:
-                return f"{kind} {told.rule} because {reason}"
+                return f"{kind} {told.rule} because {because}"
 
 
 def _of_kind(days: list[explain.Explained], *kinds: str) -> list[date]:

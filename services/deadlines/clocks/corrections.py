@@ -102,7 +102,7 @@ def facts(law: Law, case: Case, before: Clock, after: Clock) -> Iterator[Fact]:
         | last_day(after)
         | by_law(law, after)
         | {
-            "reason": reason(before, after),
+            "because": reason(before, after),
             "previous_due_at": before.due_at,
             "previous_due_date": before.due_date,
             "nearer": after.due_at < before.due_at,
@@ -127,7 +127,7 @@ def withdrawn(case: Case, before: Clock, after: Clock, cause: str, why: Withdraw
     if after.overdue or not before.overdue:
         return
     event = schemas.OverdueWithdrawn.model_validate(
-        about(case, after) | last_day(after) | {"withdrawn_at": after.last_event_at, "reason": why}
+        about(case, after) | last_day(after) | {"withdrawn_at": after.last_event_at, "because": why}
     )
     yield clock_fact(case, after, event, after.last_event_at, cause, discriminator=after.id, causation=causation)
 

@@ -198,8 +198,8 @@ def _rung_fact(law: Law, case: Case, clock: Clock, rung: Rung) -> Fact:
     fields = about(case, clock) | last_day(clock) | {"verified": verified}
     event: Event
     if rung.kind == "warning":
-        event = schemas.DeadlineWarning(**fields, days_before=rung.number)
+        event = schemas.DeadlineWarning(**fields, days_before=rung.number, warned_at=rung.at)
     else:
-        event = schemas.FeedbackOverdue(**fields, times=rung.number)
+        event = schemas.FeedbackOverdue(**fields, times=rung.number, overdue_at=rung.at)
     cause = f"{clock.id}/{rung.kind}/{rung.number}" + (f"/{clock.ladder_restarts}" if clock.ladder_restarts else "")
     return clock_fact(case, clock, event, rung.at, cause, causation=clock.id)

@@ -82,7 +82,7 @@ def cancelled(clock: Clock) -> Change:
 
 
 def changed(
-    case: Case, changes: Sequence[Change], reason: Moment | MoveReason, at: datetime, cause: str, causation: str = ""
+    case: Case, changes: Sequence[Change], because: Moment | MoveReason, at: datetime, cause: str, causation: str = ""
 ) -> list[Fact]:
     """The one fact of what a cause has done to the clocks of a case; none if it has done nothing.
 
@@ -93,21 +93,21 @@ def changed(
     if not changes:
         return []
     agencies = sorted({change.agency for change in changes})
-    event = _changed(case, changes, reason, at)
+    event = _changed(case, changes, because, at)
     if len(agencies) == 1:
         return [_fact(case, event, at, cause, (topics.FEEDBACK, topics.assignments(agencies[0])), "", causation)]
     facts = [_fact(case, event, at, cause, (topics.FEEDBACK,), "", causation)]
     for agency in agencies:
-        own = _changed(case, [change for change in changes if change.agency == agency], reason, at)
+        own = _changed(case, [change for change in changes if change.agency == agency], because, at)
         facts.append(_fact(case, own, at, cause, (topics.assignments(agency),), agency, causation))
     return facts
 
 
-def _changed(case: Case, changes: Sequence[Change], reason: str, at: datetime) -> schemas.DeadlinesChanged:
+def _changed(case: Case, changes: Sequence[Change], because: str, at: datetime) -> schemas.DeadlinesChanged:
     return schemas.DeadlinesChanged(
         feedback_id=case.feedback_id,
         code=case.code,
-        reason=reason,
+        because=because,
         changed_at=at,
         met=tuple(change for change in changes if isinstance(change, ClockMet)),
         cancelled=tuple(change for change in changes if isinstance(change, ClockCancelled)),

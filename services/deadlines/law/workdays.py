@@ -48,13 +48,15 @@ class WorkDays:
 
     @cached_property
     def _ordinals(self) -> list[int]:
-        weekend = {WEEKDAYS.index(name) for name in self.calendar.weekend}
+        worked = {(WEEKDAYS.index(name) + 1) % 7 for name in WEEKDAYS if name not in self.calendar.weekend}
         days: list[int] = []
         for year in sorted(row.year for row in self.calendar.years):
-            for ordinal in range(date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal() + 1):
-                entry = self._entries.get(ordinal)
-                if isinstance(entry, WorkingDay) or (entry is None and (ordinal + 6) % 7 not in weekend):
-                    days.append(ordinal)
+            known = range(date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal() + 1)
+            of_year = {ordinal for ordinal in known if ordinal % 7 in worked}
+            for ordinal, entry in self._entries.items():
+                if ordinal in known:
+                    (of_year.add if isinstance(entry, WorkingDay) else of_year.discard)(ordinal)
+            days += sorted(of_year)
         return days
 
     @cached_property

@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from pakn.engine import kafka
+from pakn.engine.put_off import PUT_OFF
 from pakn.engine.quarantine import QUARANTINED
 from pakn.settings import Settings
 from schemas import topics
@@ -21,6 +22,7 @@ from schemas.topics import TopicName
 MOST_UNREAD = 100
 """With more unread actions than this, an agency holds up its own cases only. Routing reads as many within minutes, however slow."""
 _ANSWER_SECONDS = 20
+_HELD = frozenset({QUARANTINED, PUT_OFF})
 _LOOK_MS = 500
 
 
@@ -37,8 +39,8 @@ class Backlog:
         self._read_until: datetime | None = None
         self._waiting_now: frozenset[str] = frozenset()
         self.waiting_agencies: frozenset[str] = frozenset()
-        """The agencies whose actions are not all read up to `read_until`: some are in quarantine or in an open transaction, or are
-        more than MOST_UNREAD, or were until now."""
+        """The agencies whose actions are not all read up to `read_until`: some are in quarantine, put off or in an open
+        transaction, or are more than MOST_UNREAD, or were until now."""
         # Behind what routing has committed: up to where no record is, and from where one is, so that each is looked at once.
         self._no_record_before: dict[TopicPartition, int] = {}
         self._record_at: dict[TopicPartition, int] = {}
@@ -46,8 +48,8 @@ class Backlog:
     async def read_until(self, now: datetime) -> datetime | None:
         """The latest instant, `now` or earlier, up to which routing has made facts of every action; none before the first.
 
-        An agency whose actions are in quarantine, in a transaction that is open, or more than MOST_UNREAD holds up its own cases
-        only: it is one of `waiting_agencies` then.
+        An agency whose actions are in quarantine, put off, in a transaction that is open, or more than MOST_UNREAD holds up its
+        own cases only: it is one of `waiting_agencies` then.
         Raises KafkaError or TimeoutError when Kafka does not answer.
         """
         async with asyncio.timeout(_ANSWER_SECONDS):
@@ -89,7 +91,7 @@ class Backlog:
         consumer, admin, _ = await self._connected()
         committed = await admin.list_consumer_group_offsets(self._group)
         read = {partition: committed[partition].offset if partition in committed else 0 for partition in ends}
-        held = {partition for partition in ends if partition in committed and committed[partition].metadata == QUARANTINED}
+        held = {partition for partition in ends if partition in committed and committed[partition].metadata in _HELD}
         self._waiting_now = frozenset(map(_agency, held))
         read |= {partition: ends[partition] for partition in held}
         behind = [partition for partition, end in ends.items() if read[partition] < end]

@@ -16,7 +16,7 @@ from typing import Any
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 
 from pakn import metrics
-from pakn.engine.case_store import Change, history_entry, newest
+from pakn.engine.case_store import Change, history_entry
 from pakn.engine.kafka import Record, partition_of
 from pakn.engine.mongo import Document
 from pakn.errors import GiveUp, TryAgain, describe
@@ -178,11 +178,7 @@ class Ticker:
         rows = [row for document in documents if (row := self._advance_case(document, until))]
         await self.publish([step.fact for _, _, steps in rows for step in steps])
         changes = [
-            Change(
-                document["_id"],
-                document["version"],
-                write_case(case) | {"timed": _timed(document, steps)},
-            )
+            Change(document["_id"], document["version"], write_case(case), timed=_evidence(steps), most_timed=bounds.MOST_TIMED)
             for document, case, steps in rows
         ]
         conflicts = await self.store.cases.save(changes)
@@ -210,7 +206,6 @@ class Ticker:
         return (document, case, steps) if case != before else None
 
 
-def _timed(document: Document, steps: Sequence[decide.Occurrence]) -> list[Document]:
-    """The facts of timers and corrections that a case keeps, as evidence."""
-    entries = [history_entry(step.fact.cause, [step.fact]) for step in steps]
-    return newest(document.get("timed", ()), entries, bounds.MOST_TIMED)
+def _evidence(steps: Sequence[decide.Occurrence]) -> list[Document]:
+    """What a case keeps of the facts of timers and corrections."""
+    return [history_entry(step.fact.cause, [step.fact]) for step in steps]

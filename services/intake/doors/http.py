@@ -98,12 +98,10 @@ class Api:
         self._check_secret(feedback, secret, secret_in_link)
         return shown.private_view(feedback)
 
-    async def supplement(
-        self, request: AnyRequest, code: Code, secret: Secret = None, secret_in_link: SecretInLink = None, key: Key = None
-    ) -> SupplementTaken:
+    async def supplement(self, request: AnyRequest, code: Code, secret: Secret = None, key: Key = None) -> SupplementTaken:
         """Answer what the agency asked; JSON or a form, as at the submission."""
         feedback = await self._find(code)
-        self._check_secret(feedback, secret, secret_in_link)
+        self._check_secret(feedback, secret)
         # Whether the key was used before can be told only by what comes with it, and only where there was an answer.
         if not feedback.is_asked and (key is None or not feedback.has_supplements):
             raise _not_asked(feedback)
@@ -121,12 +119,10 @@ class Api:
             upload.claim(attachments.describe(kept))
         return SupplementTaken(code=feedback.code)
 
-    async def rate(
-        self, request: AnyRequest, code: Code, secret: Secret = None, secret_in_link: SecretInLink = None, key: Key = None
-    ) -> RatingTaken:
+    async def rate(self, request: AnyRequest, code: Code, secret: Secret = None, key: Key = None) -> RatingTaken:
         """Rate the published reply, once."""
         feedback = await self._find(code)
-        self._check_secret(feedback, secret, secret_in_link)
+        self._check_secret(feedback, secret)
         rating = bodies.parse_as(Rating, await self.uploads.read_json(request))
         outcome = await self.acts.rate(feedback, self._act_id(key, feedback, "rating", rating), rating)
         if outcome == "not_now":
@@ -200,7 +196,7 @@ class Api:
             raise Problem(404, "unknown-code", "No feedback has this code; codes look like the one in the letter that you got.")
         return feedback
 
-    def _check_secret(self, feedback: Feedback, secret: str | None, secret_in_link: str | None) -> None:
+    def _check_secret(self, feedback: Feedback, secret: str | None, secret_in_link: str | None = None) -> None:
         given = secret or secret_in_link or ""
         if not hmac.compare_digest(given.encode(), self._secret(feedback).encode()):
             raise Problem(403, "wrong-secret", "The secret is in the answer to the submission and in the first letter.")

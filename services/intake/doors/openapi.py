@@ -61,7 +61,7 @@ SecretInLink = Annotated[
     str | None,
     QueryParameter(
         name="secret",
-        description="the same secret, for the link in a letter; a header stays out of logs",
+        description="the same secret, in the link of a letter",
         schema_extra=_TEXT,
     ),
 ]
@@ -193,6 +193,8 @@ def complete(app: Litestar) -> None:
     for path in (app.openapi_schema.paths or {}).values():
         for operation in filter(None, (path.get, path.post)):
             _declare_headers(operation)
+            # The secret in a link is for letters that PAKN sends itself: programs use the header, which stays out of logs.
+            operation.parameters = [row for row in operation.parameters or () if getattr(row, "name", "") != "secret"] or None
 
 
 def _form_schema(model: type[BaseModel]) -> Any:
@@ -215,8 +217,9 @@ def _form_schema(model: type[BaseModel]) -> Any:
 def _as_sent(schema: dict[str, Any]) -> None:
     """Say a field's default in words: a generator makes a field with a default one that every sender must fill in."""
     for field in schema.get("properties", {}).values():
-        if field.pop("default", None) not in (None, {}):
-            field["description"] = "; ".join(filter(None, (field.get("description"), "the first of these when absent")))
+        if (default := field.pop("default", None)) is not None:
+            words = f"`{default}` when absent" if isinstance(default, str) else "empty when absent"
+            field["description"] = "; ".join(filter(None, (field.get("description"), words)))
 
 
 def _as_answered(schema: dict[str, Any]) -> None:

@@ -6,12 +6,14 @@ What a portal sent wrongly is answered in its own topic with every fault.
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
 import schemas
 from pakn import metrics
 from pakn.engine.kafka import Record
 from pakn.engine.received import GivenUp, Outcome, Received, appended_at, place_of
+from pakn.engine.shares import Shares
 from pakn.errors import GiveUp, describe
 from pakn.legal_time import LegalTime
 from pakn.logs import logger
@@ -38,9 +40,18 @@ Take = Callable[[Received], Awaitable[tuple[list[Fact], bool]]]
 class IntakeHandler:
     """One batch: register what portals posted, then show what the lifecycle says."""
 
-    def __init__(self, pack: Pack, store: IntakeStore, reception: Reception, takes: Mapping[str, Take], time: LegalTime) -> None:
-        """`takes` says who takes an act, by the name of its event."""
+    def __init__(
+        self,
+        pack: Pack,
+        store: IntakeStore,
+        reception: Reception,
+        takes: Mapping[str, Take],
+        time: LegalTime,
+        seconds: Callable[[], float] = monotonic,
+    ) -> None:
+        """`takes` says who takes an act, by the name of its event; `seconds` only grow."""
         self._takes = takes
+        self._seconds = seconds
         self._pack = pack
         self._store = store
         self._reception = reception
@@ -61,12 +72,16 @@ class IntakeHandler:
                 case Registration():
                     outcome.repeated += answer.repeated
                     outcome.facts += answer.feedback.facts_to_repeat if answer.repeated else answer.feedback.facts
+        # A share of their own: submissions come first here, also those that were posted behind an act, and come again with it.
+        shares = Shares(reception.SHARE_SECONDS, self._seconds)
         for received in batch:
             if take := self._takes.get(received.envelope.name):
-                if any(row.topic == received.topic and row.offset < received.offset for row in outcome.waiting):
-                    # What a party sends keeps its order.
+                waits = any(row.topic == received.topic and row.offset < received.offset for row in outcome.waiting)
+                # What a party sends keeps its order.
+                if waits or shares.is_used_up(received.topic):
                     outcome.waiting.append(received)
-                else:
+                    continue
+                with shares.taking(received.topic):
                     await self._take(take, received, outcome)
         outcome.facts += await self._project([received for received in batch if received.envelope.name in shown.SHOWN])
         return outcome

@@ -81,14 +81,8 @@ def feedback(api: Api) -> list[ControllerRouterHandler]:
         responses=openapi.problems(401, 403, 404),
         **shared,
     )
-    confirm = get(
-        f"{one}/confirmation",
-        operation_id="confirmAddress",
-        summary="Confirm the mail address",
-        response_description="Confirmed, now or before",
-        responses=openapi.problems(403, 404, 409),
-        **shared,
-    )
+    # The link of a letter, and no interface for programs.
+    confirm = get(f"{one}/confirmation", operation_id="confirmAddress", include_in_schema=False)
     forms = [submit_with_files(api.submit), supplement_with_files(api.supplement)]
     routes = [submit(api.submit), look_up(api.look_up), supplement(api.supplement), rate(api.rate), *forms]
     return [*routes, confirm(api.confirm), sender(api.sender), attachment(api.attachment)]

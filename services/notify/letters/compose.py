@@ -27,7 +27,7 @@ from services.notify.domain import Case, Contact, Letter
 from services.notify.letters import message
 
 # What an event says that is not a person's words. Of a bare letter's event the other texts are empty.
-_IMPERSONAL = frozenset({"code", "category", "agency", "previous_agency", "refused_by", "rule", "rule_set"})
+_IMPERSONAL = frozenset({"code", "category", "agency", "previous_agency", "rule", "routing_rule", "rule_set"})
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -85,7 +85,7 @@ class Composer:
             raise CannotCompose("no email address")
         header = self._pack.header
         language = contact.language if contact.language in header.languages else header.default_language
-        to = _address(contact if contact.verified else replace(contact, name=None))
+        to = _address(contact if contact.email_confirmed else replace(contact, name=None))
         try:
             subject, text, html = self._render(letter, language, self.view(letter, case, language))
             return to.addr_spec, self._message(letter, to, language, subject, text, html, now)
@@ -100,10 +100,10 @@ class Composer:
         model = schemas.CATALOGUE[letter.event_type]
         event = {name: self._local(value) for name, value in _typed(model, letter.event).items()}
         contact = case.contact
-        bare = contact is None or not contact.verified
+        bare = contact is None or not contact.email_confirmed
         if bare:
             event = _without_words(event)
-        token = contact.confirmation_token if contact and bare else None
+        token = contact.email_confirmation_token if contact and bare else None
         category = event.get("category") or case.category
         category_name = next((row.name[language] for row in self._pack.categories if row.id == category), category)
         agency = letter.agency or case.agency
@@ -197,8 +197,8 @@ def _address(contact: Contact) -> Address:
 
 
 def _without_words(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event with empty texts. What intake says of a class that is not accepted is the pack's own text, and stays."""
-    kept = _IMPERSONAL | ({"reason", "right_channel"} if event.get("refused_by") == "intake" else set())
+    """The event with empty texts. Where no agency refused, intake has: it gives the pack's own text, which stays."""
+    kept = _IMPERSONAL | ({"reason", "right_channel"} if event.get("agency", "") is None else set())
     impersonal = (bool, int, date)
     return {name: value if name in kept or isinstance(value, impersonal) else "" for name, value in event.items()}
 

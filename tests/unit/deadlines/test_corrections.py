@@ -23,7 +23,7 @@ def test_a_swap_announced_days_before_moves_the_deadline_and_says_so() -> None:
     assert names(facts) == ["DeadlineMoved handle_reply"], "the short limits end before the new day off"
     moved = data(facts, "DeadlineMoved", "handle_reply")
     assert (moved.previous_due_date, moved.due_date, moved.nearer) == (date(2026, 3, 23), date(2026, 3, 24), False)
-    assert (moved.reason, moved.previous_calendar_version, moved.calendar_version) == (
+    assert (moved.because, moved.previous_calendar_version, moved.calendar_version) == (
         "calendar", LAW.days.calendar.version, "2026-09-z1",
     )  # fmt: skip
     assert [(day.date.isoformat(), day.name) for day in moved.count.unusual] == [("2026-03-20", "Nghỉ thêm")]
@@ -58,7 +58,7 @@ def test_a_corrected_limit_moves_open_clocks_and_warns_of_less_time() -> None:
     story = Story(at(SENT))
     moved = data(story.correct(corrected(LAW, n=10), at("2026-03-05")), "DeadlineMoved", "handle_reply")
     assert (moved.due_date, moved.nearer) == (date(2026, 3, 16), True)
-    assert (moved.reason, moved.count.limit, moved.revision) == ("rule_set", 10, 2)
+    assert (moved.because, moved.count.limit, moved.revision) == ("rule_set", 10, 2)
 
 
 def test_a_limit_moved_into_the_past_is_overdue_at_once() -> None:
@@ -102,7 +102,7 @@ def test_a_calendar_and_a_limit_that_hold_from_one_instant_on_are_one_move_and_n
     facts = story.correct(with_days_off(corrected(LAW, n=10), "2026-09-z1", *days_off), at("2026-03-18"))
     assert names([fact for fact in facts if b"handle_reply" in fact.data.encode()]) == ["DeadlineMoved handle_reply"]
     moved = data(facts, "DeadlineMoved", "handle_reply")
-    assert (moved.due_date, moved.reason, moved.count.limit) == (day("2026-03-20"), "rule_set", 10)
+    assert (moved.due_date, moved.because, moved.count.limit) == (day("2026-03-20"), "rule_set", 10)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_one_event_is_one_fact_about_all_clocks_that_it_changes_and_its_id_follo
     assert (fact.id, fact.cause) == (derived_id("e-3", "DeadlinesChanged/"), "e-3")
     assert fact.topics == ("feedback", "assignments.gia-lai")
     event = schemas.DeadlinesChanged.model_validate_json(fact.data)
-    assert (event.reason, event.changed_at) == ("reply_ready", at("2026-03-04"))
+    assert (event.because, event.changed_at) == ("reply_ready", at("2026-03-04"))
     assert len(story.facts) == len({fact.cause for fact in story.facts}) == 3
 
 

@@ -31,7 +31,7 @@ def test_an_answer_in_time_that_is_handled_after_its_overdue_takes_it_back() -> 
     facts = story.reply(at("2026-03-23", 23))
     assert not data(facts, "met", "handle_reply").late
     withdrawn = data(facts, "OverdueWithdrawn", "handle_reply")
-    assert (withdrawn.reason, withdrawn.withdrawn_at) == ("in_time", at("2026-03-31", 0)), "not before it was told of"
+    assert (withdrawn.because, withdrawn.withdrawn_at) == ("in_time", at("2026-03-31", 0)), "not before it was told of"
     clock = story.clock("handle_reply")
     assert (clock.state, clock.overdue) == ("met", False)
     told = replay(story.facts).clocks[clock.id]

@@ -108,7 +108,7 @@ def test_a_clock_that_is_taken_over_is_told_of_even_if_its_day_stays() -> None:
     told_of = [step.fact for step in story.advance(at("2026-07-20")) if step.rung is None]
     moved = data(told_of, "DeadlineMoved", "handle_reply")
     assert (moved.rule_set, moved.previous_rule_set) == (NEW.id, OLD.id)
-    assert (moved.due_date, moved.reason) == (moved.previous_due_date, "rule_set")
+    assert (moved.due_date, moved.because) == (moved.previous_due_date, "rule_set")
 
 
 def test_a_rule_set_that_becomes_known_after_its_first_day_counts_what_started_under_it() -> None:

@@ -26,9 +26,10 @@ class Cases:
 
     async def save(self, changes: list[Any]) -> set[str]:
         for change in changes:
-            assert change.refusals is None
+            assert not change.refusals
             self.document = self.document | change.fields
             self.document["history"] = [*self.document["history"], *change.entries]
+            self.document["timed"] = [*self.document.get("timed", ()), *change.timed][-change.most_timed :]
         return set()
 
 

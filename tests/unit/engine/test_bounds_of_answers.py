@@ -27,6 +27,7 @@ from tests.support.packs import VN
 TIME = make_legal_time(None)
 TURN = Turn(Settings(namespace="t"), "x", Mock(), Mock(), frozenset({"PortalSubmission", "AgencyAction"}), Mock())
 TOPICS = {"inbox.cdvcqg": "PortalSubmission", "actions.gia-lai": "AgencyAction"}
+REFUSE = {"inbox.cdvcqg": IntakeHandler(VN, Mock(), Mock(), {}, TIME).refuse, "actions.gia-lai": Decisions(VN, TIME).refuse}
 STRUCTURED = [("content-type", b"application/cloudevents+json")]
 MOST_MEMORY = 40_000_000  # A record of 8 MB of base64, what it stands for, and copies of both.
 LONGEST_ANSWER = 200_000
@@ -43,8 +44,7 @@ def answered(topic: str, value: bytes | None, headers: Any, timestamp: int = 0) 
     with pytest.raises(GiveUp) as caught:
         TURN.parse(record)
     given_up = GivenUp(record, caught.value)
-    refuse = IntakeHandler(VN, Mock(), Mock(), {}, TIME).refuse if topic.startswith("inbox.") else Decisions(VN, TIME).refuse
-    (fact,) = refuse(given_up)
+    (fact,) = REFUSE[topic](given_up)
     assert len(fact.data.encode()) < LONGEST_ANSWER
     assert all(text.encode() is not None for text in fact.headers().values())
     found: dict[str, Any] = json.loads(fact.data)
@@ -154,7 +154,7 @@ def test_records_of_countless_faults_that_are_given_up_take_little_memory(topic:
     record: Any = ConsumerRecord(f"t.{topic}", 3, 99, 0, 0, b"k", value, None, 1, len(value), headers)
     tracemalloc.start()
     kept = []
-    for _ in range(3):
+    for _ in range(2):
         with pytest.raises(GiveUp) as caught:
             TURN.parse(record)
         assert caught.value.faults

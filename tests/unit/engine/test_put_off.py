@@ -92,8 +92,8 @@ async def test_of_a_partition_with_a_record_that_waits_nothing_behind_it_is_comm
     )
     await turn.on_message(Mock(raw_message=tuple(records)))
     assert waiting == [(A.topic, 2), (A.topic, 3)]
-    assert committed == [(A.topic, 0), (A.topic, 1), (B.topic, 7), (B.topic, 8)]
-    assert [(row.topic, row.offset) for row in progress] == committed
+    assert committed == [(B.topic, 7), (B.topic, 8)], "how far the other one is, who puts it off commits with its reason"
+    assert [(row.topic, row.offset) for row in progress] == [(A.topic, 0), (A.topic, 1), *committed]
     assert dead == [(A.topic, 0), (B.topic, 8)]
 
 

@@ -70,7 +70,7 @@ def clocks_set(*rules: str) -> Received:
     """One fact that sets a clock of each rule, with fields and a list that only a later PAKN knows."""
     (clock,) = clock_change("set").model_dump(mode="json")["set"]
     clocks = [clock | {"rule": rule, "clock_id": rule, "due_at": "2027-01-01T00:00:00Z", "added": 1} for rule in rules]
-    return received("DeadlinesChanged", set=clocks, met=[], cancelled=[], suspended=[clock], reason="court")
+    return received("DeadlinesChanged", set=clocks, met=[], cancelled=[], suspended=[clock], because="court")
 
 
 def letters(found: Received) -> notify.News:
@@ -113,9 +113,9 @@ def test_an_invented_rule_changes_nothing_that_a_citizen_is_told() -> None:
 
 
 def test_an_invented_reason_does_not_hide_the_day_of_the_reply() -> None:
-    found = received("DeadlineMoved", reason="court")
-    assert letters(found).case["deadline"]["due_date"] == "2026-11-26"
-    assert str(shown.view_changes(found.envelope.name, found.event)["due"].date) == "2026-11-26"
+    found = received("DeadlineMoved", because="court")
+    assert letters(found).case["deadline"]["due_date"] == "2026-11-27"
+    assert str(shown.view_changes(found.envelope.name, found.event)["due"].date) == "2026-11-27"
 
 
 @pytest.mark.parametrize("name", ["vn", "la311"])

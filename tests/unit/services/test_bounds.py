@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import schemas
-from pakn.engine.case_handler import MOST_REFUSALS, CaseHandler
-from pakn.engine.case_store import Change
+from pakn.engine.case_handler import CaseHandler
+from pakn.engine.case_store import MOST_REFUSALS, Change, recorded_causes, recorded_facts
 from pakn.engine.mongo import Document
 from pakn.engine.received import Received
 from pakn.legal_time import make_legal_time
@@ -71,7 +71,9 @@ class Story:
 
     def again(self, received: Received) -> list[Fact]:
         """Give a record, perhaps not for the first time; what follows from it."""
-        change, outcome = HANDLER.decide_case(ID, self.document, [received])
+        again = self.document is not None and HANDLER.cause_id(received) in recorded_causes(self.document)
+        known = recorded_facts(self.document) if self.document and again else {}
+        change, outcome = HANDLER.decide_case(ID, self.document, [received], known)
         assert not outcome.given_up
         self.document = applied(self.document, change)
         self.facts += outcome.facts
@@ -108,7 +110,8 @@ def applied(document: Document | None, change: Change | None) -> Document | None
         return document
     before: Document = document or {"_id": change.case_id, "history": []}
     after = before | change.fields | {"version": change.version + 1, "history": [*before["history"], *change.entries]}
-    return after if change.refusals is None else after | {"refusals": change.refusals}
+    refusals = [*before.get("refusals", ()), *change.refusals][-MOST_REFUSALS:]
+    return after | {"refusals": refusals} if refusals else after
 
 
 def units() -> Any:

@@ -76,7 +76,7 @@ def test_a_name_makes_one_addressee_whatever_it_holds(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_letter_goes_to_one_addressee_with_the_name_on_one_line(name: str) -> None:
-    contact = domain.Contact(name, "a@example.org", "vi", "s", verified=True)
+    contact = domain.Contact(name, "a@example.org", "vi", "s", email_confirmed=True)
     mail = read(composer_of(VN).compose(letter(VN, "received"), case(VN, "vi", contact=contact), NOW)[1])
     assert [address.addr_spec for address in mail["To"].addresses] == ["a@example.org"]
     display, _ = parseaddr(dict(mail.raw_items())["To"])

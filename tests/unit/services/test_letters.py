@@ -72,7 +72,7 @@ HOSTILE = "x\r\nBcc: b@example.org\u2028<script>alert(1)</script>{{ 7*7 }}{% raw
 
 
 def test_a_hostile_title_breaks_neither_headers_nor_html_nor_templates() -> None:
-    contact = domain.Contact("A", "a@example.org", "vi", "s", verified=True, title=HOSTILE)
+    contact = domain.Contact("A", "a@example.org", "vi", "s", email_confirmed=True, title=HOSTILE)
     mail = read(_SUBJECT_COMPOSER.compose(letter(_SUBJECTS, "received"), case(_SUBJECTS, "vi", contact=contact), NOW)[1])
     assert mail["Bcc"] is None
     assert mail["Subject"] == "x Bcc: b@example.org <script>alert(1)</script>{{ 7*7 }}{% raw %}"
@@ -106,7 +106,7 @@ def lines(text: str) -> str:
 @given(st.text(max_size=200), st.text(max_size=60))
 def test_no_title_and_no_name_can_stop_a_letter_or_add_a_header(title: str, name: str) -> None:
     pack, composer = _SUBJECTS, _SUBJECT_COMPOSER
-    known = case(pack, "vi", contact=domain.Contact(name, "a@example.org", "vi", "s", verified=True, title=title))
+    known = case(pack, "vi", contact=domain.Contact(name, "a@example.org", "vi", "s", email_confirmed=True, title=title))
     mail = read(composer.compose(letter(pack, "received"), known, NOW)[1])
     assert set(mail.keys()) <= {
         "From", "To", "Subject", "Date", "Message-ID", "References", "Auto-Submitted", "X-Auto-Response-Suppress",

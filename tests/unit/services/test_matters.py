@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import schemas
 from pakn.engine.case_handler import CaseHandler
+from pakn.engine.case_store import recorded_facts
 from pakn.engine.mongo import Document
 from pakn.engine.received import Received, Tombstone
 from pakn.legal_time import make_legal_time
@@ -66,7 +67,8 @@ class Routing:
 
     def handle(self, *batch: Received, save: bool = True) -> list[Fact]:
         """Handle a batch; what it publishes. Without `save` the process ends before it has saved or published anything."""
-        change, outcome = HANDLER.decide_case(ID, self.document, batch)
+        known = recorded_facts(self.document) if self.document else {}
+        change, outcome = HANDLER.decide_case(ID, self.document, batch, known)
         if save:
             self.document = applied(self.document, change)
             self.facts += outcome.facts

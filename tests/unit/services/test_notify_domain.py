@@ -73,7 +73,9 @@ def test_a_letter_about_a_rule_follows_only_from_facts_about_that_rule() -> None
 
 def test_the_case_keeps_of_a_contact_only_what_a_letter_needs() -> None:
     recorded = event("ContactRecorded")
-    kept = recorded.model_dump(include={"name", "email", "language", "lookup_secret", "verified", "confirmation_token", "title"})
+    kept = recorded.model_dump(
+        include={"name", "email", "language", "lookup_secret", "email_confirmed", "email_confirmation_token", "title"}
+    )
     assert news_of(recorded).case["contact"] == kept
 
 

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from pakn.packs.load import load_pack
 from pakn.packs.open311 import Open311
-from services.intake import domain
+from services.intake import domain, shown
 from services.intake.doors.open311 import answers, formats, queries, services, submission, words
 from services.intake.feedback import Due
 from services.intake.listing import PublicCase
+from tests.support.examples import example
 from tests.support.packs import VN
 
 NOW = datetime(2026, 6, 1, 5, 0, tzinfo=UTC)
@@ -65,6 +66,14 @@ def test_a_question_without_dates_is_about_the_last_ninety_days() -> None:
     assert early.until - early.since == timedelta(days=90)
     assert asked(start_date="2026-05-01T00:00:00Z").until == NOW
     assert asked(end_date="2026-05-01T00:00:00Z").since == datetime(2026, 5, 1, tzinfo=UTC) - timedelta(days=90)
+
+
+def test_what_intake_itself_did_not_accept_is_never_listed() -> None:
+    """A denunciation that shows in a list tells its date and place to whom it denounces."""
+    refused = example("FeedbackNotAccepted")
+    assert shown.view_changes("FeedbackNotAccepted", refused.model_copy(update={"agency": None})).get("listed_as") is None
+    assert shown.view_changes("FeedbackNotAccepted", refused.model_copy(update={"agency": "gia-lai"}))["listed_as"] == "closed"
+    assert shown.view_changes("FeedbackAccepted", example("FeedbackAccepted"))["listed_as"] == "open"
 
 
 def test_a_page_is_never_larger_than_is_allowed() -> None:

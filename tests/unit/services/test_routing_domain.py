@@ -140,7 +140,7 @@ def test_a_transfer_moves_the_case_and_both_agencies_are_told() -> None:
         "FeedbackAssigned": ("feedback", "assignments.da-nang"),
     }
     assigned = schemas.FeedbackAssigned.model_validate_json(facts[1].data)
-    assert (assigned.previous_agency, assigned.rule) == ("gia-lai", "transfer")
+    assert (assigned.previous_agency, assigned.routing_rule) == ("gia-lai", "transfer")
 
 
 def test_a_transfer_inside_the_agency_changes_the_unit_only() -> None:
@@ -213,7 +213,7 @@ def test_the_first_assignment_says_by_which_rule_and_why() -> None:
     (fact,) = facts
     assigned = schemas.FeedbackAssigned.model_validate_json(fact.data)
     rule = next(row for row in VN.routing.rules if row.id == "theo-dia-phuong")
-    assert (assigned.rule, assigned.table_version, assigned.reason) == (rule.id, VN.routing.version, rule.reason)
+    assert (assigned.routing_rule, assigned.table_version, assigned.reason) == (rule.id, VN.routing.version, rule.reason)
     assert assigned.previous_agency is None
     assert fact.topics == ("feedback", "assignments.gia-lai")
     assert (current.state, current.agency) == ("assigned", "gia-lai")

@@ -25,7 +25,7 @@ WORDS = ("question", "reply", "reason", "right_channel")
 
 def bare(number: int, moment: str, language: str, name: str | None, title: str, words: dict[str, Any]) -> bytes:
     pack = PACKS[number]
-    contact = domain.Contact(name, "stranger@example.org", language, "secret", confirmation_token="token-1", title=title)
+    contact = domain.Contact(name, "stranger@example.org", language, "secret", email_confirmation_token="token-1", title=title)
     known = case(pack, language, contact=contact)
     base = letter(pack, moment)
     written = replace(base, event=base.event | {word: words[word] for word in words if word in base.event})
@@ -57,7 +57,7 @@ def test_a_bare_letter_has_the_code_and_the_link_that_confirms(number: int) -> N
 
 def test_why_a_class_is_not_accepted_is_the_packs_text_and_stays() -> None:
     contact = domain.Contact("A", "a@example.org", "vi", "s")
-    refused = letter(VN, "not_accepted", refused_by="intake", reason="Thuộc kênh khác")
+    refused = letter(VN, "not_accepted", agency=None, reason="Thuộc kênh khác")
     assert "Thuộc kênh khác" in texts(read(COMPOSERS[0].compose(refused, case(VN, "vi", contact=contact), NOW)[1]))[0]
 
 
@@ -79,4 +79,4 @@ def is_verified(pack: Pack, portal: str | None) -> bool:
     assert submission is not None
     draft = intake.draft(pack, intake.Arrival(submission, portal=portal, **known), submission, (), NOW)
     facts = {fact.name: fact for fact in intake.register(pack, draft, "PAKN.20260302.0001", "s").facts}
-    return bool(json.loads(facts["ContactRecorded"].data)["verified"])
+    return bool(json.loads(facts["ContactRecorded"].data)["email_confirmed"])

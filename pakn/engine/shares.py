@@ -1,0 +1,27 @@
+"""The share of a batch's time that one party may take; then its other records wait, so that other parties have their turn."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+
+
+class Shares:
+    """What each party has taken of one batch. `seconds` are the share of each, and `now` gives seconds that only grow."""
+
+    def __init__(self, seconds: float, now: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._now = now
+        self._taken: defaultdict[Hashable, float] = defaultdict(float)
+
+    @contextmanager
+    def taking(self, party: Hashable) -> Iterator[None]:
+        """Count what the block takes, also where it raises."""
+        began = self._now()
+        try:
+            yield
+        finally:
+            self._taken[party] += self._now() - began
+
+    def is_used_up(self, party: Hashable) -> bool:
+        """Whether the rest of this party's records is to wait; the first one of a batch never is."""
+        return self._taken[party] > self._seconds

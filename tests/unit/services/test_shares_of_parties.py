@@ -1,0 +1,90 @@
+"""What a portal or an agency posts besides submissions has a share of a batch's time, and the others have their turn."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from aiokafka.structs import ConsumerRecord
+
+import schemas
+from pakn.engine.received import Received
+from pakn.engine.shares import Shares
+from pakn.errors import GiveUp
+from pakn.legal_time import make_legal_time
+from schemas import topics
+from services.intake.doors.portals import IntakeHandler
+from services.intake.reception import SHARE_SECONDS
+from tests.support.packs import VN
+
+NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+ACTS = ("PortalSupplement", "PortalRating", "ReplyFile")
+
+
+def act(topic: str, name: str, offset: int) -> Received:
+    envelope = schemas.Envelope(f"{topic}-{offset}", f"pakn.{name}.v1", name, "/p", NOW, "", "")
+    record = ConsumerRecord(f"t.{topic}", 0, offset, 0, 0, b"k", b"", None, 1, 0, ())
+    return Received(envelope, Mock(), topics.TopicName.parse(record.topic), 0, offset, NOW, record)
+
+
+class Nothing:
+    """A store that knows no feedback, and a reception to which nobody comes."""
+
+    async def receive(self, arrivals: Sequence[Any]) -> list[Any]:
+        assert not arrivals
+        return []
+
+    async def known(self, _ids: object) -> dict[str, Any]:
+        return {}
+
+    async def project(self, projections: Sequence[Any]) -> None:
+        assert not projections
+
+
+async def handled(batch: Sequence[Received], slow: str, *, refuses: bool = False) -> tuple[list[str], list[str]]:
+    """The ids of the acts of a batch that were taken, and of those that wait; one of the topic `slow` takes half a share."""
+    now, taken = [0.0], []
+
+    async def take(received: Received) -> tuple[list[Any], bool]:
+        now[0] += SHARE_SECONDS * 0.6 if received.topic.topic == slow else 0.001
+        taken.append(received.envelope.id)
+        if refuses:
+            raise GiveUp("invalid")
+        return [], False
+
+    there: Any = Nothing()
+    handler = IntakeHandler(VN, there, there, dict.fromkeys(ACTS, take), make_legal_time(None), lambda: now[0])
+    outcome = await handler.handle(batch)
+    return taken, [row.envelope.id for row in outcome.waiting]
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+@pytest.mark.parametrize("name", ACTS)
+async def test_a_party_whose_acts_take_long_leaves_the_others_their_turn(name: str, refuses: bool) -> None:
+    """Only submissions had a share: an agency's large files kept every portal waiting until all were looked into."""
+    slow, other = ("files.slow", "inbox.b") if name == "ReplyFile" else ("inbox.slow", "files.b")
+    batch = [act(slow, name, offset) for offset in range(4)] + [act(other, ACTS[0], offset) for offset in range(3)]
+    taken, waiting = await handled(batch, slow, refuses=refuses)
+    assert taken == [f"{slow}-0", f"{slow}-1", f"{other}-0", f"{other}-1", f"{other}-2"]
+    assert waiting == [f"{slow}-2", f"{slow}-3"]
+    assert await handled(batch[2:], slow) == ([f"{slow}-2", f"{slow}-3", *taken[2:]], [])
+
+
+def test_a_share_is_of_one_party_and_its_first_piece_of_work_never_waits() -> None:
+    clock = count()
+    shares = Shares(0, lambda: next(clock))
+    assert not shares.is_used_up("a")
+    with shares.taking("a"):
+        pass
+    assert (shares.is_used_up("a"), shares.is_used_up("b")) == (True, False)
+
+
+def test_what_fails_is_counted_too() -> None:
+    """A record that takes long to refuse costs the others as much as one that is taken."""
+    clock = count()
+    shares = Shares(0.5, lambda: next(clock))
+    with pytest.raises(GiveUp), shares.taking("a"):
+        raise GiveUp("invalid")
+    assert shares.is_used_up("a")
