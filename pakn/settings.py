@@ -157,7 +157,12 @@ class IntakeSettings(BaseModel):
     unlimited_networks: Networks = "127.0.0.0/8,::1/128"
     clamd: Clamd = ""
     public_url: str = "http://localhost:8001"
-    uploads: int = Field(default=8, ge=1, le=1000, description="forms that may come in at once; each holds a few megabytes")
+    uploads: int = Field(
+        default=8,
+        ge=1,
+        le=1000,
+        description="forms that may come in at once, a few megabytes each; four times as many wait for their photos to be read",
+    )
     upload_seconds: float = Field(default=300, gt=0, le=1800, description="that the body of one request may take")
     silent_seconds: float = Field(default=20, gt=0, description="without a byte after which a request is cut")
 

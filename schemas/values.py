@@ -175,7 +175,7 @@ FAULT_CODES = {
     "file_content_differs": "a file's content is not what its name says",
     "file_protected": "a file that a password protects",
     "file_not_safe": "a file with macros or programs in it, or one that unfolds to more than is taken",
-    "file_not_checked": "a file that the virus scanner cannot check",
+    "file_not_checked": "a file that the virus scanner, or what reads images, could not check in its time",
     "not_your_case": "no case of yours has this id, code or reference",
     "not_in_this_state": "not possible in the state that the case is in",
     "same_person": "who checks must be another person than who replied",

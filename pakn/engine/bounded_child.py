@@ -16,10 +16,14 @@ _PIECE: Final = 64 * 1024
 
 
 class Ended(NamedTuple):
-    """What a child wrote until it ended. `status` is that of the process; none if it went beyond a bound and was ended."""
+    """What a child wrote until it ended. `status` is that of the process; none if it went beyond a bound and was ended.
+
+    `is_late` says that this bound was the clock's: a busy machine may be the cause, where the processor's bound is the content's.
+    """
 
     status: int | None
     output: bytes
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class BoundedChild:
         """Run once with `given` as its input; the pieces are asked for as it reads them."""
         bounds = (bounded_program.__file__, str(self.memory), str(self.cpu_seconds))
         command = (sys.executable, "-I", *bounds, str(self.program), *arguments)
-        written = bytearray()
+        written, is_late = bytearray(), False
         process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={})
         feeding = asyncio.ensure_future(_feed(process, given))
         try:
@@ -50,13 +54,13 @@ class BoundedChild:
                 if is_whole:
                     await process.wait()
         except TimeoutError:
-            is_whole = False
+            is_whole, is_late = False, True
         finally:
             if process.returncode is None:
                 process.kill()
             # Of a process that has ended nobody reads the pipe any more, so feeding it ends too.
             await asyncio.gather(process.wait(), feeding)
-        return Ended(process.returncode if is_whole else None, bytes(written))
+        return Ended(process.returncode if is_whole else None, bytes(written), is_late)
 
     async def _drain(self, process: Process, written: bytearray) -> bool:
         """Add to `written` what the process writes, until it closes its output; false if that is too much."""

@@ -12,16 +12,23 @@ class Shares:
         self._seconds = seconds
         self._now = now
         self._taken: defaultdict[Hashable, float] = defaultdict(float)
+        # When the block began that counts for a party now.
+        self._began: dict[Hashable, float] = {}
 
     @contextmanager
     def taking(self, party: Hashable) -> Iterator[None]:
         """Count what the block takes, also where it raises."""
-        began = self._now()
+        self._began[party] = self._now()
         try:
             yield
         finally:
-            self._taken[party] += self._now() - began
+            self._taken[party] += self._now() - self._began.pop(party)
 
     def is_used_up(self, party: Hashable) -> bool:
         """Whether the rest of this party's records is to wait; the first one of a batch never is."""
-        return self._taken[party] > self._seconds
+        return self.left(party) < 0
+
+    def left(self, party: Hashable) -> float:
+        """The seconds that are left of this party's share, also in the midst of what counts for it; below 0 it has had more."""
+        running = self._now() - self._began[party] if party in self._began else 0.0
+        return self._seconds - self._taken[party] - running

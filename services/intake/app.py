@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from uuid_utils import compat as uuid_utils
 
 from pakn.engine import tombstones
+from pakn.engine.problems import Problem
 from pakn.engine.process import Job, Role, Service
 from pakn.engine.turn import Turn
 from pakn.legal_time import LegalTime, make_legal_time
@@ -40,6 +41,7 @@ from services.intake.reception import Reception
 from services.intake.registration import GroupCommit, Registrar
 from services.intake.sender_acts import SenderActs
 from services.intake.store import IntakeStore
+from services.intake.unfinished import Unfinished
 
 NAME: Final = "intake"
 # What is shown of a feedback may follow a moment later: the facts of a case then make one write.
@@ -73,7 +75,7 @@ def build_app(
     limits = UploadLimits(intake.uploads, intake.upload_seconds, intake.silent_seconds, networks(intake.unlimited_networks))
     scanner = Scanner(settings.intake.clamd) if settings.intake.clamd else None
     images = Images(pack.header.attachments.max_bytes)
-    inspection = Inspection(pack, files, images, scanner, service.progress.excuse)
+    inspection = Inspection(pack, files, images, scanner, service.progress.excuse, Unfinished())
     # The files of requests say nothing of a consumer that hangs.
     asked_inspection = Inspection(pack, asked_files, images, scanner)
     explains = service.reachability.explains
@@ -82,7 +84,7 @@ def build_app(
     reception = Reception(pack, inspection.inspect, files.keep, registrar.register, store.load)
     portal_acts = PortalActs(store, inspection, files, time)
     takes = dict.fromkeys(PORTAL_ACTS, portal_acts.take) | {REPLY_FILE: AgencyFiles(store, inspection, files, time).take}
-    handler = IntakeHandler(pack, store, reception, takes, time)
+    handler = IntakeHandler(pack, store, reception, takes, service.publish, time)
     note = service.progress.note
     turn = Turn(settings, NAME, service.broker, handler, WANTED, note, handler.refuse, explains, service.isolation.put_off)
     agencies = [agency.id for agency in pack.agencies_not_ended(time.now().date())]
@@ -108,6 +110,7 @@ def build_app(
         new_id=_new_id,
     )
 
+    rate_limits = RateLimits(service.http_database, settings.intake, time.machine, service.reachability.suspect)
     more_doors = []
     if pack.open311 is not None:
         door = GeoReport(
@@ -121,12 +124,12 @@ def build_app(
             public_url=settings.intake.public_url,
             new_id=_new_id,
             suspect=service.reachability.suspect,
+            told=rate_limits.told,
         )
         more_doors += open311.open311(door)
 
     bury = partial(tombstones.publish, service.broker, settings.namespace)
     erasing = Erasing(store, bury, time.machine, timedelta(seconds=settings.kafka.erased_seconds))
-    rate_limits = RateLimits(service.http_database, settings.intake, time.machine, service.reachability.suspect)
 
     async def prepare() -> None:
         await store.prepare()
@@ -164,6 +167,7 @@ def build_app(
         openapi_config=openapi.config(),
         guards=[rate_limits.guard],
         after_exception=[rate_limits.note_failure],
+        exception_handlers={Problem: rate_limits.answer},
         # What is not there is left out of an answer.
         type_encoders={BaseModel: lambda model: model.model_dump(mode="json", exclude_none=True)},
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,16 +16,17 @@ class FairTurns:
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
     @asynccontextmanager
-    async def turn(self, party: str) -> AsyncIterator[None]:
-        """Wait for a turn of this party's, and have it until the block ends."""
+    async def turn(self, party: str, seconds: float = math.inf) -> AsyncIterator[None]:
+        """Wait for a turn of this party's, and have it until the block ends. Raises TimeoutError where none comes in `seconds`."""
         if self._free:
             self._free -= 1
         else:
             given = asyncio.get_running_loop().create_future()
             self._waiting.setdefault(party, deque()).append(given)
             try:
-                await given
-            except asyncio.CancelledError:
+                async with asyncio.timeout(None if math.isinf(seconds) else max(seconds, 0)):
+                    await given
+            except (asyncio.CancelledError, TimeoutError):
                 if given.cancelled():
                     self._forget(party, given)
                 else:

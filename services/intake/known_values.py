@@ -78,7 +78,9 @@ class RateLimit(BaseModel):
 
     submissions: int | None = None
     look_ups: int | None = None
-    wrong: int | None = Field(default=None, description="codes that nobody has, and wrong secrets or tokens")
+    wrong: int | None = Field(
+        default=None, description="codes that nobody has, and wrong secrets or tokens; beyond it a look-up needs the right secret"
+    )
 
 
 class Limits(BaseModel):

@@ -79,8 +79,8 @@ class Listing:
     async def page(self, wanted: Wanted) -> list[PublicCase]:
         """The cases of a page in order. Raises PyMongoError."""
         query = {
-            "listed_as": {"$in": list(wanted.statuses)},
-            "category": {"$in": list(wanted.categories)},
+            "listed_as": _any_of(wanted.statuses),
+            "category": _any_of(wanted.categories),
             wanted.by: {"$gte": wanted.since, "$lte": wanted.until},
         }
         way = 1 if wanted.by == "updated_at" else -1
@@ -88,15 +88,29 @@ class Listing:
         return [_read(row) for row in await found.skip(wanted.skip).limit(wanted.limit).to_list(None)]
 
     async def with_codes(self, codes: Collection[str]) -> list[PublicCase]:
-        """The cases that have these codes, in the order of the codes. Raises PyMongoError."""
-        rows = await self._feedbacks.find({"code": {"$in": list(codes)}}, self._fields).to_list(None)
+        """The cases of the list that have these codes, in the order of the codes. Raises PyMongoError.
+
+        One question may try many codes, so it finds none that is in no list.
+        """
+        wanted = {"code": {"$in": list(codes)}, "listed_as": {"$in": ["open", "closed"]}}
+        rows = await self._feedbacks.find(wanted, self._fields).to_list(None)
         found = {row["code"]: _read(row) for row in rows}
         return [found[code] for code in dict.fromkeys(codes) if code in found]
+
+    async def one(self, code: str) -> PublicCase | None:
+        """The case that has this code, in the list or not. Raises PyMongoError."""
+        row = await self._feedbacks.find_one({"code": code}, self._fields)
+        return _read(row) if row else None
 
     async def code_of(self, feedback_id: str) -> str | None:
         """The code of the feedback with this id. Raises PyMongoError."""
         row: dict[str, Any] | None = await self._feedbacks.find_one({"_id": feedback_id}, {"code": 1})
         return str(row["code"]) if row else None
+
+
+def _any_of(values: Sequence[str]) -> Any:
+    # The database that stands in for MongoDB uses an index for a value, and for none of several.
+    return values[0] if len(values) == 1 else {"$in": list(values)}
 
 
 def _read(row: Document) -> PublicCase:

@@ -2,6 +2,10 @@
 
 A network is one IPv4 address, or the /64 that a line of IPv6 gets. It is kept only as a keyed digest, for its hour. When the
 database does not answer, nothing is refused here: a request that needs it fails by itself.
+
+Thousands may share one address, and one of them may guess. So wrong codes, secrets and tokens stop only what may be a guess: a
+look-up without a secret, before anything is looked up, and whatever turns out wrong, all with one answer. Who has the right
+secret, submits or asks for a list goes on. A secret has 96 bits: that a right one is answered helps nobody to guess it.
 """
 
 import asyncio
@@ -12,14 +16,16 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final, Literal
 
+from litestar import Response
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import Scope
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from pakn import metrics
 from pakn.engine.mongo import Database
-from pakn.engine.problems import Problem
+from pakn.engine.problems import AnyRequest, Problem
 from pakn.settings import IntakeSettings, networks
 
 Network = IPv4Network | IPv6Network
@@ -54,6 +60,12 @@ COUNTED: Final[dict[str, What]] = {
 }
 # A code that nobody has, a secret or a token that is wrong: what somebody sees who guesses.
 _WRONG: Final = frozenset({"unknown-code", "wrong-secret", "wrong-token", "token-refused"})
+# Without a token too, an answer that differs from `unknown-code` tells that there is such a code.
+_TELLING: Final = _WRONG | {"token-missing"}
+# A look-up by a code or an id alone: with the right one anybody is answered.
+_GUESSES: Final = frozenset({"lookUpFeedback", "readRequest", "readToken"})
+# Where a scope says that its network has guessed too often.
+_STOPPED: Final = "pakn_guesses_stopped"
 
 
 def network_of(host: str) -> Network | None:
@@ -72,11 +84,14 @@ def is_within(network: Network | None, unlimited: Collection[Network]) -> bool:
     return network is not None and any(network.overlaps(other) and network.prefixlen >= other.prefixlen for other in unlimited)
 
 
-def over(counts: dict[str, int], what: What, limits: dict[What, int]) -> What | None:
-    """Which limit a network has passed with these counts of its hour, this request included. A limit of 0 is none."""
-    if limits["wrong"] and counts.get("wrong", 0) >= limits["wrong"]:
-        return "wrong"
-    return what if limits[what] and counts.get(what, 0) > limits[what] else None
+def is_over(counts: dict[str, int], what: What, limits: dict[What, int]) -> bool:
+    """Whether a network has passed this limit with the counts of its hour, this request included. A limit of 0 is none."""
+    return bool(limits[what]) and counts.get(what, 0) > limits[what]
+
+
+def is_stopped(counts: dict[str, int], limits: dict[What, int]) -> bool:
+    """Whether a network has been wrong as often as it may, so that it may guess no more."""
+    return bool(limits["wrong"]) and counts.get("wrong", 0) >= limits["wrong"]
 
 
 class RateLimits:
@@ -103,21 +118,43 @@ class RateLimits:
 
     async def guard(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         """Count a request before anything of it is read. Raises Problem 429 with Retry-After above a limit."""
-        what = COUNTED.get(str(getattr(handler, "operation_id", "")))
+        operation = str(getattr(handler, "operation_id", ""))
+        what = COUNTED.get(operation)
         if what is None or not any(self._limits.values()):
             return
+        counts = await self._count(connection.scope, what, self._now())
+        if is_over(counts, what, self._limits):
+            raise self._too_many(what)
+        if is_stopped(counts, self._limits):
+            if operation in _GUESSES and not _has_secret(connection):
+                raise self._too_many("wrong")
+            scope: Any = connection.scope
+            scope[_STOPPED] = True
+
+    def answer(self, request: AnyRequest, problem: Problem) -> Response[Any]:
+        """The answer to a request that failed."""
+        return self.told(request, problem).to_response(request)
+
+    def told(self, request: AnyRequest, problem: ProblemDetailsException) -> ProblemDetailsException:
+        """What is told of a problem: who may guess no more learns neither what was wrong nor whether a code exists."""
+        scope: Any = request.scope
+        return self._too_many("wrong") if scope.get(_STOPPED) and _kind(problem) in _TELLING else problem
+
+    def _too_many(self, passed: What) -> Problem:
+        metrics.rate_limited.labels(passed).inc()
         now = self._now()
-        passed = over(await self._count(connection.scope, what, now), what, self._limits)
-        if passed is not None:
-            metrics.rate_limited.labels(passed).inc()
-            seconds = int((_end(now) - now).total_seconds()) + 1
-            detail = "Too many requests came from your network within this hour; try again when Retry-After is over."
-            raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(seconds)})
+        seconds = int((_end(now) - now).total_seconds()) + 1
+        detail = "Too many requests came from your network within this hour; try again when Retry-After is over."
+        if passed == "wrong":
+            detail = (
+                "Too many wrong codes, secrets or tokens came from your network within this hour. Look up with the right secret, "
+                "or try again when Retry-After is over."
+            )
+        return Problem(429, "too-many-requests", detail, headers={"Retry-After": str(seconds)})
 
     async def note_failure(self, error: Exception, scope: Scope) -> None:
         """Count a failed request that looks like a guess."""
-        kind = getattr(error, "type_", None) or ""
-        if str(kind).removeprefix("urn:pakn:problem:") in _WRONG and self._limits["wrong"]:
+        if _kind(error) in _WRONG and self._limits["wrong"]:
             await self._count(scope, "wrong", self._now())
 
     async def _count(self, scope: Any, what: What, now: datetime) -> dict[str, int]:
@@ -141,6 +178,14 @@ class RateLimits:
             metrics.rate_limits_blind.inc()
             self._suspect(error)
         return {}
+
+
+def _has_secret(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    return "x-lookup-secret" in connection.headers or "secret" in connection.query_params
+
+
+def _kind(error: Exception) -> str:
+    return str(getattr(error, "type_", None) or "").removeprefix("urn:pakn:problem:")
 
 
 def _end(now: datetime) -> datetime:

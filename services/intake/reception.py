@@ -6,6 +6,7 @@ A door (`doors/`) reads what was sent into an `Arrival`, calls `Reception.receiv
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -19,15 +20,18 @@ from schemas.values import Fault
 from services.intake import attachments, domain, fingerprints
 from services.intake.domain import Arrival, Draft, File
 from services.intake.feedback import Feedback
-from services.intake.files.scanner import ScannerAway
+from services.intake.files.verdict import NotNow
 from services.intake.inspection import Inspected
 from services.intake.registration import Registration
 
 log = logger(__name__)
 # `Registrar.register` where a group is at hand, `GroupCommit.register` where others come in at the same time.
 Register = Callable[[Sequence[Draft]], Awaitable[list[Registration]]]
-# `Inspection.inspect`: what is to be kept of the files of the feedback with this id, which a portal or a network has sent.
-Inspect = Callable[[Sequence[File], str, str], Awaitable[Inspected]]
+# The seconds that are left.
+Left = Callable[[], float]
+# `Inspection.inspect`: what is to be kept of the files of the feedback with this id, which a portal or a network has sent, in the
+# seconds that are left for them.
+Inspect = Callable[[Sequence[File], str, str, Left], Awaitable[Inspected]]
 # `FileStore.keep`: stores a file of the feedback with this id.
 Keep = Callable[[File, str], Awaitable[None]]
 
@@ -82,8 +86,10 @@ class Reception:
         self._register = register
         self._load = load
 
-    async def receive(self, arrivals: Sequence[Arrival]) -> list[Answer]:
+    async def receive(self, arrivals: Sequence[Arrival], left: Left | None = None) -> list[Answer]:
         """The answer to each arrival, in order. May be repeated: what was registered under its cause is found again.
+
+        `left` are the seconds for looking into files; without it each portal has its share of them, and what is beyond waits.
 
         Files are kept before the feedback that names them is. Raises PyMongoError and TryAgain when nothing is known to be
         registered, and the same arrivals are to be given once more.
@@ -94,7 +100,8 @@ class Reception:
         shares = Shares(SHARE_SECONDS, self._seconds)
         for arrival in arrivals:
             with shares.taking(arrival.portal):
-                found = waiting.get(arrival.portal) or await self._prepare(arrival)
+                of_portal = left or partial(shares.left, arrival.portal)
+                found = waiting.get(arrival.portal) or await self._prepare(arrival, of_portal)
             if isinstance(found, Waits):
                 waiting[arrival.portal] = found
             prepared.append(found)
@@ -140,16 +147,16 @@ class Reception:
         language = submission.language or self._pack.header.default_language
         return fingerprints.of_submission(submission, language, (file.sha256 for file in arrival.files))
 
-    async def _prepare(self, arrival: Arrival) -> Draft | Refused | Failed | Waits:
+    async def _prepare(self, arrival: Arrival, left: Left) -> Draft | Refused | Failed | Waits:
         try:
-            inspected = await self._inspect(arrival.files, arrival.feedback_id, arrival.portal or arrival.network)
+            inspected = await self._inspect(arrival.files, arrival.feedback_id, arrival.portal or arrival.network, left)
             found = check(self._pack, arrival, inspected)
             if not isinstance(found, Draft):
                 return Refused(found)
             for file in inspected.files:
                 if file.content is not None:
                     await self._keep(file, arrival.feedback_id)
-        except ScannerAway as error:
+        except NotNow as error:
             return Waits(error)
         except (ValueError, LookupError, TypeError) as error:
             log.exception("arrival_failed", cause=arrival.cause, error=describe(error))

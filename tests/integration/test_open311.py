@@ -154,6 +154,7 @@ async def test_what_is_outside_the_procedure_is_in_no_list(system: System) -> No
     code = posted["service_request_id"]
     (row,) = await read(system, f"requests/{code}.json")
     assert (row["status"], row["service_code"]) == ("closed", "to-cao")
+    assert await read(system, "requests.json", params={"service_request_id": code}) == [], "fifty guesses in one question"
     listed = await read(system, "requests.json")
     assert listed
     assert code not in {entry["service_request_id"] for entry in listed}

@@ -15,6 +15,7 @@ from services.intake.feedback import SOURCE, Feedback, Recorded
 from services.intake.feedback import ReplyFile as KeptFile
 from services.intake.file_store import FileStore
 from services.intake.inspection import Inspection
+from services.intake.reception import Left
 from services.intake.store import IntakeStore
 
 NAME: Final = "ReplyFile"
@@ -31,10 +32,10 @@ class AgencyFiles:
         self._files = files
         self._time = time
 
-    async def take(self, received: Received) -> tuple[list[Fact], bool]:
+    async def take(self, received: Received, left: Left) -> tuple[list[Fact], bool]:
         """The facts to publish, and whether the file was taken before.
 
-        Raises GiveUp with every fault, TryAgain where somebody else changed the case at this moment, and ScannerAway.
+        Raises GiveUp with every fault, TryAgain where somebody else changed the case at this moment, and NotNow.
         """
         posted, agency = received.event, received.topic.party
         assert isinstance(posted, ReplyFile)
@@ -45,7 +46,7 @@ class AgencyFiles:
             return [*known.facts], True
         feedback = _of_agency(feedback, agency)
         files, faults = attachments.decode_inline(act_id, [posted])
-        inspected = await self._inspection.inspect(files, feedback.id, agency)
+        inspected = await self._inspection.inspect(files, feedback.id, agency, left)
         if faults or inspected.faults:
             raise GiveUp("invalid", faults=tuple(_of_one_file(fault) for fault in faults or inspected.faults))
         for file in inspected.files:

@@ -70,10 +70,10 @@ class Api:
                 id_field=openapi.KEY_HEADER,
                 received_at=self.time.now(),
                 files=upload.body.files,
-                network=upload.network,
+                network=upload.party,
                 faults=[*upload.body.faults, *(() if portal else _of_portals(raw))],
             )
-            (answer,) = await self.reception.receive([arrival])
+            (answer,) = await self.reception.receive([arrival], upload.left)
             match answer:
                 case Waits(away):
                     raise away
@@ -107,7 +107,7 @@ class Api:
             raise _not_asked(feedback)
         async with self.uploads.receiving(request, feedback.id, keep=feedback.is_asked) as upload:
             body = upload.body
-            kept, faults = await self.inspection.inspect(body.files, feedback.id, upload.network)
+            kept, faults = await self.inspection.inspect(body.files, feedback.id, upload.party, upload.left)
             supplement = bodies.parse_as(Supplement, body.raw or b"", [*body.faults, *faults])
             said = sorted(f"{file.sha256}/{file.name}\0".encode() for file in body.files)
             outcome = await self.acts.supplement(

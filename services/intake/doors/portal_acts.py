@@ -15,6 +15,7 @@ from services.intake import attachments, domain, fingerprints, portal_news, send
 from services.intake.feedback import SOURCE, Feedback, PortalsAct, Recorded
 from services.intake.file_store import FileStore
 from services.intake.inspection import Inspection
+from services.intake.reception import Left
 from services.intake.sender_acts import Amendment
 from services.intake.store import IntakeStore
 
@@ -31,10 +32,10 @@ class PortalActs:
         self._files = files
         self._time = time
 
-    async def take(self, received: Received) -> tuple[list[Fact], bool]:
+    async def take(self, received: Received, left: Left) -> tuple[list[Fact], bool]:
         """The facts to publish, and whether the act was taken before.
 
-        Raises GiveUp with every fault, TryAgain where somebody else changed the case at this moment, and ScannerAway.
+        Raises GiveUp with every fault, TryAgain where somebody else changed the case at this moment, and NotNow.
         """
         act, portal = received.event, received.topic.party
         assert isinstance(act, PortalSupplement | PortalRating)
@@ -44,7 +45,7 @@ class PortalActs:
         if known := next((row for row in feedback.history if row.cause == act_id), None):
             return _again(feedback, known), True
         amendment = await (
-            self._supplement(received, feedback, act, act_id)
+            self._supplement(received, feedback, act, act_id, left)
             if isinstance(act, PortalSupplement)
             else self._rating(received, feedback, act, act_id)
         )
@@ -72,11 +73,13 @@ class PortalActs:
             raise _invalid(Fault(field=field, code="not_your_case", message=message))
         return found[0]
 
-    async def _supplement(self, received: Received, feedback: Feedback, act: PortalSupplement, act_id: str) -> Amendment:
+    async def _supplement(
+        self, received: Received, feedback: Feedback, act: PortalSupplement, act_id: str, left: Left
+    ) -> Amendment:
         if not feedback.is_asked:
             raise _invalid(Fault(field="code", code="not_in_this_state", message=sender_acts.why_not_asked(feedback)))
         files, faults = attachments.decode_inline(act_id, act.attachments)
-        inspected = await self._inspection.inspect(files, feedback.id, received.topic.party)
+        inspected = await self._inspection.inspect(files, feedback.id, received.topic.party, left)
         unreadable = {fault.field.rpartition(".")[0] for fault in faults}
         faults += [fault for fault in inspected.faults if fault.field not in unreadable]
         if faults:

@@ -6,6 +6,7 @@ What a portal sent wrongly is answered in its own topic with every fault.
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -26,19 +27,25 @@ from services.intake.domain import Arrival
 from services.intake.doors import agency_files, outer, portal_acts
 from services.intake.doors.outer import Outer
 from services.intake.feedback import SOURCE, Step
-from services.intake.files.scanner import ScannerAway
+from services.intake.files.verdict import NotNow
 from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
 from services.intake.store import IntakeStore, Known, Projection
 
 log = logger(__name__)
 WANTED = shown.SHOWN | {"PortalSubmission", agency_files.NAME} | portal_acts.NAMES
-# Takes an act: the facts to publish, and whether it was taken before.
-Take = Callable[[Received], Awaitable[tuple[list[Fact], bool]]]
+Taken = Awaitable[tuple[list[Fact], bool]]
+# Takes an act in the seconds that are left for its files: the facts to publish, and whether it was taken before.
+Take = Callable[[Received, reception.Left], Taken]
+# `kafka.publish`: publishes facts, and returns when Kafka has them.
+Publish = Callable[[Sequence[Fact]], Awaitable[None]]
 
 
 class IntakeHandler:
-    """One batch: register what portals posted, then show what the lifecycle says."""
+    """One batch: show what the lifecycle says, and tell portals of it; then register what portals posted, then take acts.
+
+    What is posted may take seconds of each party's share, for which no citizen and no other portal is to wait.
+    """
 
     def __init__(
         self,
@@ -46,11 +53,14 @@ class IntakeHandler:
         store: IntakeStore,
         reception: Reception,
         takes: Mapping[str, Take],
+        publish: Publish,
         time: LegalTime,
         seconds: Callable[[], float] = monotonic,
     ) -> None:
         """`takes` says who takes an act, by the name of its event; `seconds` only grow."""
         self._takes = takes
+        self._publish = publish
+        self._told: frozenset[str] = frozenset()
         self._seconds = seconds
         self._pack = pack
         self._store = store
@@ -59,6 +69,7 @@ class IntakeHandler:
 
     async def handle(self, batch: Sequence[Received]) -> Outcome:
         """Safe to call again: a submission is found by the id derived from its portal's own id."""
+        await self._tell(await self._project([received for received in batch if received.envelope.name in shown.SHOWN]))
         outcome = Outcome()
         posted = [received for received in batch if isinstance(received.event, PortalSubmission)]
         for received, answer in zip(posted, await self._reception.receive([self._read(row) for row in posted]), strict=True):
@@ -82,16 +93,21 @@ class IntakeHandler:
                     outcome.waiting.append(received)
                     continue
                 with shares.taking(received.topic):
-                    await self._take(take, received, outcome)
-        outcome.facts += await self._project([received for received in batch if received.envelope.name in shown.SHOWN])
+                    await self._take(partial(take, received, partial(shares.left, received.topic)), received, outcome)
         return outcome
 
-    async def _take(self, take: Take, received: Received, outcome: Outcome) -> None:
+    async def _tell(self, told: Sequence[Fact]) -> None:
+        """Publish what portals hear, once for the tries of one batch: a try that fails later would tell them again each time."""
+        if new := [fact for fact in told if fact.id not in self._told]:
+            await self._publish(new)
+        self._told = frozenset(fact.id for fact in told)
+
+    async def _take(self, take: Callable[[], Taken], received: Received, outcome: Outcome) -> None:
         try:
-            facts, repeated = await take(received)
+            facts, repeated = await take()
         except GiveUp as reason:
             outcome.given_up.append((received, reason))
-        except ScannerAway:
+        except NotNow:
             outcome.waiting.append(received)
         except (ValueError, LookupError, TypeError) as error:
             log.exception("act_failed", event_id=received.envelope.id, error=describe(error))

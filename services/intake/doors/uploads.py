@@ -1,9 +1,11 @@
-"""What requests send while it comes: at most so many forms at once, none for too long, and nothing left of what is refused."""
+"""What requests send while it comes: at most so many forms at once, none for too long, and nothing left of what is refused.
+
+A form has its place while it comes. Whole, it waits for its files to be looked into, where there is room for four times as many.
+"""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from litestar.exceptions import InternalServerException
@@ -20,11 +22,20 @@ from services.intake.doors import bodies
 from services.intake.doors.bodies import Body, Read
 from services.intake.file_store import FileStore, Writing
 from services.intake.files.scanner import ScannerAway
-from services.intake.rate_limits import Network, is_within, network_of
+from services.intake.files.verdict import NotNow
+from services.intake.inspection import for_ever
+from services.intake.rate_limits import Network, network_of
+from services.intake.rations import Rations, home_of
 
 log = logger(__name__)
 MAX_HELD_BYTES = 32 * 1024 * 1024
-"""Bytes of unfinished bodies of JSON that are held at once, without the first FREE_BYTES of each; one network may have half."""
+"""Bytes of unfinished bodies of JSON that are held at once, without the first FREE_BYTES of each."""
+MAX_WAITING_BYTES = 512 * 1024 * 1024
+"""Bytes of files in the database that wait to be looked into for requests that are not answered yet."""
+_COME_AGAIN = "As many files as can be taken at once are under way; send yours again in a few seconds."
+_WAITING = 4
+# Also whoever took all of his time to send has so many seconds until his files have their turns.
+_AT_LEAST_SECONDS = 60.0
 FREE_BYTES = 64 * 1024
 """Of each body, so that nobody's large ones keep others from sending what people write."""
 
@@ -33,7 +44,7 @@ FREE_BYTES = 64 * 1024
 class UploadLimits:
     """How many forms come in at once, and the seconds that a body may take and may be silent.
 
-    One network has at most half of the places; those in `unlimited` may have all of them.
+    No network has all of the places, see `Rations`; those in `unlimited` may have them.
     """
 
     at_once: int
@@ -43,11 +54,15 @@ class UploadLimits:
 
 
 class Upload:
-    """One request's body, whose files are stored already. What is not claimed is removed when the request ends."""
+    """One request's body, whose files are stored already. What is not claimed is removed when the request ends.
 
-    def __init__(self, body: Body, network: str = "") -> None:
+    Its files are looked into in the turns of `party`, and `left` gives the seconds that there are for it.
+    """
+
+    def __init__(self, body: Body, party: str = "", left: Callable[[], float] = for_ever) -> None:
         self.body = body
-        self.network = network
+        self.party = party
+        self.left = left
         self.claimed: set[str] = set()
 
     def claim(self, attachments: Iterable[Attachment]) -> None:
@@ -101,10 +116,11 @@ class Uploads:
         self._rules = rules
         self._limits = limits
         self._new_id = new_id
-        # The forms that are under way, by their network.
-        self._under_way: Counter[Network | None] = Counter()
-        # The bytes of JSON that are held, by their network.
-        self._held: Counter[Network | None] = Counter()
+        self._coming = Rations(limits.at_once, 1, limits.unlimited)
+        self._waiting = Rations(limits.at_once * _WAITING, 1, limits.unlimited)
+        largest = rules.max_files * rules.max_bytes
+        self._waiting_bytes = Rations(max(MAX_WAITING_BYTES, 2 * largest), largest, limits.unlimited)
+        self._held = Rations(MAX_HELD_BYTES, bodies.MAX_JSON_BYTES, limits.unlimited)
 
     @asynccontextmanager
     async def receiving(
@@ -113,7 +129,8 @@ class Uploads:
         """Read the body of a request about this feedback by `read`; without `keep` its files are hashed and not stored.
 
         Raises Problem for what cannot be taken, with 503 where all places, or those of its network, are taken. A failure of the
-        block that is no Problem leaves the files to the sweep, since nobody knows then whether a feedback has them.
+        block that is no Problem leaves the files to the sweep, since nobody knows then whether a feedback has them. NotNow of the
+        block becomes a Problem.
         """
         if request.content_type[0] != "multipart/form-data":
             files = Files(None, self._rules, feedback_id, self._new_id)
@@ -121,43 +138,46 @@ class Uploads:
                 body = await read(request.headers.get("Content-Type", ""), chunks, files)
             yield Upload(body)
             return
-        network = _network(request)
-        if not self._has_place(network):
-            metrics.uploads_refused.labels("too_many").inc()
-            detail = "As many files as can be taken at once are under way; send yours again in a few seconds."
-            raise Problem(503, "too-many-uploads", detail, headers=retry_after())
-        self._under_way[network] += 1
+        network, began = _network(request), asyncio.get_running_loop().time()
+        files = Files(self._store if keep else None, self._rules, feedback_id, self._new_id)
+        if not self._waiting.has(network, 1):
+            raise _too_many(_COME_AGAIN)  # Before he sends anything that could not wait afterwards.
         try:
-            files = Files(self._store if keep else None, self._rules, feedback_id, self._new_id)
-            try:
+            with self._holding(self._coming, network, 1):
                 body = await read(request.headers.get("Content-Type", ""), self._chunks(request), files)
-                upload = Upload(body, str(network))
-            except PyMongoError:  # To remove them would take the database too; the sweep does it.
-                raise
-            except BaseException:  # The sender's end of the connection cancels too.
-                await self._discard(files.begun)
-                raise
-            try:
+        except PyMongoError:  # To remove them would take the database too; the sweep does it.
+            raise
+        except BaseException:  # The sender's end of the connection cancels too.
+            await self._discard(files.begun)
+            raise
+        size = sum(file.size for file in body.files)
+        upload = Upload(body, str(home_of(network)), self._left(began))
+        try:
+            with self._holding(self._waiting, network, 1), self._holding(self._waiting_bytes, network, size):
                 yield upload
-            except Problem:
-                await self._discard(files.begun)
-                raise
-            except ScannerAway:
-                await self._discard(files.begun)
-                metrics.uploads_refused.labels("scanner_away").inc()
-                detail = "Files cannot be checked for viruses at the moment; send it again in a minute, or without files."
-                raise Problem(503, "scanner-away", detail, headers={"Retry-After": "60"}) from None
-            await self._discard(files.begun, upload.claimed)
-        finally:
-            self._under_way[network] -= 1
-            # Networks that are gone take no memory.
-            self._under_way += Counter()
+        except Problem:
+            await self._discard(files.begun)
+            raise
+        except NotNow as error:
+            await self._discard(files.begun)
+            raise _not_now(error) from None
+        await self._discard(files.begun, upload.claimed)
 
-    def _has_place(self, network: Network | None) -> bool:
-        if self._under_way.total() >= self._limits.at_once:
-            return False
-        half = max(1, self._limits.at_once // 2)
-        return self._under_way[network] < half or is_within(network, self._limits.unlimited)
+    @contextmanager
+    def _holding(self, rations: Rations, network: Network | None, amount: int) -> Iterator[None]:
+        """Hold this much until the block ends. Raises Problem 503 where it may not be had."""
+        if not rations.take(network, amount):
+            raise _too_many(_COME_AGAIN)
+        try:
+            yield
+        finally:
+            rations.give(network, amount)
+
+    def _left(self, began: float) -> Callable[[], float]:
+        """The seconds of a request that are left for its files, which is whole now and began then."""
+        loop, seconds = asyncio.get_running_loop(), self._limits.seconds
+        until = max(began + seconds, loop.time() + min(seconds, _AT_LEAST_SECONDS))
+        return lambda: until - loop.time()
 
     async def read_json(self, request: AnyRequest) -> bytes:
         """A body of JSON, not parsed. Raises Problem."""
@@ -171,18 +191,12 @@ class Uploads:
             async for chunk in self._chunks(request):
                 before, length = length, length + len(chunk)
                 more = max(length, FREE_BYTES) - max(before, FREE_BYTES)
+                if more and not self._held.take(network, more):
+                    raise _too_many("More bodies come in than can be held at once; send yours again in a few seconds.")
                 taken += more
-                self._held[network] += more
-                is_above_share = self._held[network] > MAX_HELD_BYTES // 2 and not is_within(network, self._limits.unlimited)
-                if more and (is_above_share or self._held.total() > MAX_HELD_BYTES):
-                    metrics.uploads_refused.labels("too_many").inc()
-                    detail = "More bodies come in than can be held at once; send yours again in a few seconds."
-                    raise Problem(503, "too-many-uploads", detail, headers=retry_after())
                 yield chunk
         finally:
-            self._held[network] -= taken
-            if not self._held[network]:
-                del self._held[network]
+            self._held.give(network, taken)
 
     async def _chunks(self, request: AnyRequest) -> AsyncIterator[bytes]:
         """The body as it comes, without empty chunks. Raises Problem for a sender who is too slow or goes away."""
@@ -211,6 +225,22 @@ class Uploads:
             await self._store.discard(file_ids)
         except PyMongoError as error:
             log.warning("files_left_to_the_sweep", error=type(error).__name__)
+
+
+def _too_many(detail: str) -> Problem:
+    metrics.uploads_refused.labels("too_many").inc()
+    return Problem(503, "too-many-uploads", detail, headers=retry_after())
+
+
+def _not_now(error: NotNow) -> Problem:
+    """The answer where files could not be looked into: 503, and when to come back."""
+    if isinstance(error, ScannerAway):
+        metrics.uploads_refused.labels("scanner_away").inc()
+        detail = "Files cannot be checked for viruses at the moment; send it again in a minute, or without files."
+        return Problem(503, "scanner-away", detail, headers={"Retry-After": "60"})
+    metrics.uploads_refused.labels("too_busy").inc()
+    detail = "The files could not be looked into in time, since there is much to do; send it again in a minute, or without files."
+    return Problem(503, "too-busy", detail, headers={"Retry-After": str(60 + int(retry_after()["Retry-After"]))})
 
 
 def _network(request: AnyRequest) -> Network | None:

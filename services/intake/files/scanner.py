@@ -9,8 +9,7 @@ import hashlib
 from collections import Counter
 from typing import Final
 
-from pakn.errors import TryAgain
-from services.intake.files.verdict import Refusal
+from services.intake.files.verdict import NotNow, Refusal
 
 _PIECE: Final = 64 * 1024
 _MAX_ANSWER: Final = 1024
@@ -31,7 +30,7 @@ INFECTED: Final = Refusal("file_not_safe", "the virus scanner found something in
 NOT_CHECKED: Final = Refusal("file_not_checked", "the virus scanner could not check this file; send a smaller or simpler one")
 
 
-class ScannerAway(TryAgain):
+class ScannerAway(NotNow):
     """The scanner that is set cannot be reached or does not answer as one. A file is not taken without it."""
 
 

@@ -2,7 +2,12 @@
 
 from typing import NamedTuple
 
+from pakn.errors import TryAgain
 from schemas.values import Fault
+
+
+class NotNow(TryAgain):
+    """A file cannot be looked into to its end at this moment, and nothing is wrong with it; the same is to come again later."""
 
 
 class Refusal(NamedTuple):

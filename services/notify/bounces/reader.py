@@ -42,7 +42,7 @@ class BounceReader:
         ends = asyncio.get_running_loop().time() + self._seconds
         read: list[Bounce | None] = []
         while len(read) < len(contents) and (left := ends - asyncio.get_running_loop().time()) > 0:
-            status, output = await replace(self._child, seconds=left).run(_framed(contents[len(read) :]), self._domain)
+            status, output, _ = await replace(self._child, seconds=left).run(_framed(contents[len(read) :]), self._domain)
             # What follows the last end of a line is a line that the child was in the midst of.
             read += map(_bounce, output.split(b"\n")[:-1])
             if status is None and read:

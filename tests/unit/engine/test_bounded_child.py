@@ -18,9 +18,14 @@ def child(tmp_path: Path) -> BoundedChild:
     return BoundedChild(tmp_path / "program.py", 20, 5, 512 * 1024 * 1024, 4_000_000)
 
 
-async def run(child: BoundedChild, program: str, *given: bytes, arguments: tuple[str, ...] = ()) -> Ended:
+async def ended(child: BoundedChild, program: str, *given: bytes, arguments: tuple[str, ...] = ()) -> Ended:
     child.program.write_text(program)
     return await child.run(given, *arguments)
+
+
+async def run(child: BoundedChild, program: str, *given: bytes, arguments: tuple[str, ...] = ()) -> tuple[int | None, bytes]:
+    """The status and the output of a run."""
+    return (await ended(child, program, *given, arguments=arguments))[:2]
 
 
 async def test_a_program_gets_its_input_and_its_arguments_and_gives_its_output_and_status(child: BoundedChild) -> None:
@@ -31,6 +36,22 @@ async def test_a_program_gets_its_input_and_its_arguments_and_gives_its_output_a
 async def test_a_program_that_takes_too_long_is_ended_and_what_it_wrote_is_kept(child: BoundedChild) -> None:
     impatient = replace(child, seconds=1)
     assert await run(impatient, "import time; print('a', flush=True); time.sleep(60)", bytes(1_000_000)) == (None, b"a\n")
+
+
+@pytest.mark.parametrize(
+    ("program", "seconds", "is_late"),
+    [
+        ("import time; time.sleep(60)", 0.5, True),
+        ("while True: print('a' * 100_000)", 60, False),
+        ("import sys; sys.exit(3)", 60, False),
+    ],
+    ids=["in no time", "too much output", "its own end"],
+)
+async def test_an_end_by_the_clock_is_told_from_every_other(
+    child: BoundedChild, program: str, seconds: float, is_late: bool
+) -> None:
+    """A busy machine, on which a good photo took long, looked like a photo that cannot be read."""
+    assert (await ended(replace(child, seconds=seconds), program)).is_late is is_late
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bounds")

@@ -27,7 +27,7 @@ from tests.support.packs import VN
 TIME = make_legal_time(None)
 TURN = Turn(Settings(namespace="t"), "x", Mock(), Mock(), frozenset({"PortalSubmission", "AgencyAction"}), Mock())
 TOPICS = {"inbox.cdvcqg": "PortalSubmission", "actions.gia-lai": "AgencyAction"}
-REFUSE = {"inbox.cdvcqg": IntakeHandler(VN, Mock(), Mock(), {}, TIME).refuse, "actions.gia-lai": Decisions(VN, TIME).refuse}
+REFUSE = {"inbox.cdvcqg": IntakeHandler(VN, Mock(), Mock(), {}, Mock(), TIME).refuse, "actions.gia-lai": Decisions(VN, TIME).refuse}
 STRUCTURED = [("content-type", b"application/cloudevents+json")]
 MOST_MEMORY = 40_000_000  # A record of 8 MB of base64, what it stands for, and copies of both.
 LONGEST_ANSWER = 200_000

@@ -48,7 +48,7 @@ def refused(of: Any) -> dict[str, Any]:
         TURN.parse(of)
     given_up = GivenUp(of, caught.value)
     if ".inbox." in of.topic:
-        (fact,) = IntakeHandler(VN, Mock(), Mock(), {}, TIME).refuse(given_up)
+        (fact,) = IntakeHandler(VN, Mock(), Mock(), {}, Mock(), TIME).refuse(given_up)
     else:
         (fact,) = Decisions(VN, TIME).refuse(given_up)
     answer: dict[str, Any] = json.loads(fact.data)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +53,24 @@ async def test_who_gives_up_takes_no_turn_from_its_party() -> None:
     go.set()
     await asyncio.gather(*works, return_exceptions=True)
     assert order == list("xabb")
+
+
+async def test_who_has_waited_as_long_as_he_may_has_no_turn_and_takes_none() -> None:
+    turns, order = FairTurns(1), list[str]()
+    async with turns.turn("a"):
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                async with turns.turn("b", 0.01):
+                    order.append("b")
+        waiting = asyncio.ensure_future(turns.turn("c", 60).__aenter__())
+        await asyncio.sleep(0)
+    await asyncio.wait_for(waiting, 5)
+    assert order == []
+
+
+async def test_a_turn_that_is_free_is_given_to_whoever_has_no_time_left() -> None:
+    async with FairTurns(1).turn("a", -1):
+        await asyncio.sleep(0)
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=12), st.sets(st.integers(0, 11)), st.integers(1, 3))

@@ -15,9 +15,9 @@ from pakn import metrics
 from pakn.engine import mongo
 from pakn.legal_time import machine_now
 from pakn.settings import HttpSettings, IntakeSettings, MongoSettings, networks
-from services.intake.rate_limits import RateLimits, is_within, network_of, over
+from services.intake.rate_limits import RateLimits, What, is_over, is_stopped, is_within, network_of
 
-LIMITS = {"submissions": 3, "look_ups": 5, "wrong": 2}
+LIMITS: dict[What, int] = {"submissions": 3, "look_ups": 5, "wrong": 2}
 
 
 @given(st.ip_addresses())
@@ -40,18 +40,20 @@ def test_a_scope_or_a_mapped_address_is_no_other_network() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "passed"),
+    ("counts", "passed", "stopped"),
     [
-        ({}, None),
-        ({"submissions": 3}, None),
-        ({"submissions": 4}, "submissions"),
-        ({"look_ups": 9, "submissions": 1}, None),
-        ({"wrong": 2}, "wrong"),
+        ({}, False, False),
+        ({"submissions": 3}, False, False),
+        ({"submissions": 4}, True, False),
+        ({"look_ups": 9, "submissions": 1}, False, False),
+        ({"wrong": 1}, False, False),
+        ({"wrong": 2}, False, True),
     ],
 )
-def test_a_limit_is_passed_by_what_it_counts(counts: dict[str, int], passed: str | None) -> None:
-    assert over(counts, "submissions", LIMITS) == passed  # type: ignore[arg-type]
-    assert over(counts, "submissions", dict.fromkeys(LIMITS, 0)) is None  # type: ignore[arg-type]
+def test_a_limit_is_passed_by_what_it_counts(counts: dict[str, int], passed: bool, stopped: bool) -> None:
+    none: Any = dict.fromkeys(LIMITS, 0)
+    assert (is_over(counts, "submissions", LIMITS), is_stopped(counts, LIMITS)) == (passed, stopped)
+    assert (is_over(counts, "submissions", none), is_stopped(counts, none)) == (False, False)
 
 
 def test_networks_are_checked_where_they_are_set() -> None:

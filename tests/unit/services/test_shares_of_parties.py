@@ -14,7 +14,7 @@ from pakn.engine.received import Received
 from pakn.engine.shares import Shares
 from pakn.errors import GiveUp
 from pakn.legal_time import make_legal_time
-from schemas import topics
+from schemas import Fact, topics
 from services.intake.doors.portals import IntakeHandler
 from services.intake.reception import SHARE_SECONDS
 from tests.support.packs import VN
@@ -43,11 +43,15 @@ class Nothing:
         assert not projections
 
 
+async def nothing_to_tell(facts: Sequence[Fact]) -> None:
+    assert not facts
+
+
 async def handled(batch: Sequence[Received], slow: str, *, refuses: bool = False) -> tuple[list[str], list[str]]:
     """The ids of the acts of a batch that were taken, and of those that wait; one of the topic `slow` takes half a share."""
     now, taken = [0.0], []
 
-    async def take(received: Received) -> tuple[list[Any], bool]:
+    async def take(received: Received, _left: object) -> tuple[list[Any], bool]:
         now[0] += SHARE_SECONDS * 0.6 if received.topic.topic == slow else 0.001
         taken.append(received.envelope.id)
         if refuses:
@@ -55,7 +59,7 @@ async def handled(batch: Sequence[Received], slow: str, *, refuses: bool = False
         return [], False
 
     there: Any = Nothing()
-    handler = IntakeHandler(VN, there, there, dict.fromkeys(ACTS, take), make_legal_time(None), lambda: now[0])
+    handler = IntakeHandler(VN, there, there, dict.fromkeys(ACTS, take), nothing_to_tell, make_legal_time(None), lambda: now[0])
     outcome = await handler.handle(batch)
     return taken, [row.envelope.id for row in outcome.waiting]
 

@@ -44,7 +44,9 @@ _STATUSES = {401: 403, 404: 404, 403: 403, 405: 405, 408: 408, 413: 413, 429: 42
 
 @dataclass(frozen=True)
 class GeoReport:
-    """Everything that the routes need; `suspect` hears of errors that may mean that a server is away."""
+    """Everything that the routes need. `suspect` hears of errors that may mean that a server is away; `told` says what is told of
+    a problem to whoever asked (`RateLimits.told`).
+    """
 
     pack: Pack
     about: Open311
@@ -56,6 +58,7 @@ class GeoReport:
     public_url: str
     new_id: Callable[[], str]
     suspect: Callable[[Exception], None]
+    told: Callable[[AnyRequest, ProblemDetailsException], ProblemDetailsException]
 
     async def discovery(self, request: AnyRequest) -> Response[bytes]:
         """Where the interface is, and whom to ask."""
@@ -110,10 +113,10 @@ class GeoReport:
     async def request(self, request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         """One case; `name` is its code with the format."""
         self._check_jurisdiction(request.query_params)
-        found = await self.listing.with_codes([links.read_code(_without_form(name), self.pack.header.code_prefix)])
-        if not found:
+        found = await self.listing.one(links.read_code(_without_form(name), self.pack.header.code_prefix))
+        if found is None:
             raise Problem(404, "unknown-code", "service_request_id: no request has this id.")
-        return self._cases(request, found)
+        return self._cases(request, [found])
 
     async def token(self, request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         """The id of a request from a token: that is the `feedback_id` which other doors answer with."""
@@ -151,10 +154,10 @@ class GeoReport:
                 id_field=openapi.KEY_HEADER,
                 received_at=self.time.now(),
                 files=upload.body.files,
-                network=upload.network,
+                network=upload.party,
                 faults=[*upload.body.faults, *faults],
             )
-            (answer,) = await self.reception.receive([arrival])
+            (answer,) = await self.reception.receive([arrival], upload.left)
             match answer:
                 case Waits(away):
                     raise away
@@ -177,7 +180,7 @@ class GeoReport:
 
     def refuse(self, request: AnyRequest, error: Exception) -> Response[bytes]:
         """An error in the standard's form: a list of what is wrong, in the format that was asked for."""
-        problem = problems.problem_of(error, self.suspect)
+        problem = self.told(request, problems.problem_of(error, self.suspect))
         status = _STATUSES.get(problem.status_code, 400)
         said = _faults(problem) or [str(problem.detail)]
         return self._answer(
