@@ -84,9 +84,9 @@ async def read(content_type: str, chunks: AsyncIterator[bytes], files: FileTaker
 
 async def read_parts(boundary: str, chunks: AsyncIterator[bytes], form: Form) -> None:
     """Give a form the parts of a multipart body. Raises Problem for one that cannot be read or has too many parts."""
-    # Not strict: then an end of line that comes after the last boundary in a packet of its own is no fault.
-    parser = PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
     try:
+        # Not strict: then an end of line that comes after the last boundary in a packet of its own is no fault.
+        parser = PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
         # Left by an exception, the parser does not complain about the missing end as well.
         with parser:
             async for chunk in chunks:

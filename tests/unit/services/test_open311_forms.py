@@ -85,6 +85,7 @@ async def test_what_would_be_left_out_without_a_word_is_a_fault() -> None:
         (multipart(("description", None, b"\xff")), "multipart/form-data; boundary=b", 400),
         (multipart(("a", None, b"x" * 700_000), ("b", None, b"x" * 700_000)), "multipart/form-data; boundary=b", 413),
         (b"--b\r\nContent-Disp", "multipart/form-data; boundary=b", 400),
+        (b"--b--\r\n", "multipart/form-data", 400),
     ],
 )
 async def test_a_form_that_cannot_be_read_is_refused(body: bytes, kind: str, status: int) -> None:
