@@ -29,6 +29,7 @@ class Documents(NamedTuple):
     calendar: PackFile
     letters: PackFile
     templates: dict[str, str]
+    open311: PackFile | None = None
 
 
 def cross_faults(documents: Documents) -> Iterator[PackFault]:
@@ -130,6 +131,7 @@ def _untranslated(documents: Documents) -> Iterator[PackFault]:
         (documents.rules, ("rule_sets", ANY, "legal_basis")),
         (documents.rules, ("rule_sets", ANY, "rules", ANY, "name")),
         (documents.rules, ("rule_sets", ANY, "rules", ANY, "article")),
+        *((documents.open311, (name,)) for name in ("contact", "key_service") if documents.open311),
     )
     for document, pattern in translated:
         for place, texts in document.each(dict, *pattern):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pakn.packs.checks import Documents, cross_faults
 from pakn.packs.files import PackFault, PackFile, Position, read_csv, read_text, read_yaml
 from pakn.packs.models import Agency, Calendar, Category, Header, Letters, Portal, Routing, Rule, RuleSet
+from pakn.packs.open311 import Open311
 from pakn.packs.part import Part
 
 PACKS: Final = Path(__file__).resolve().parents[2] / "packs"
@@ -37,6 +38,7 @@ class Pack(Part):
     calendar: Calendar
     letters: Letters
     templates: Mapping[str, str]
+    open311: Open311 | None = None
 
     @property
     def id(self) -> str:
@@ -94,6 +96,7 @@ class _Files(BaseModel):
     rules: _RuleSets
     calendar: Calendar
     letters: Letters
+    open311: Open311 | None = None
 
 
 def load_pack(name_or_path: str | Path, calendar_file: Path | None = None) -> Pack:
@@ -117,6 +120,7 @@ def load_pack(name_or_path: str | Path, calendar_file: Path | None = None) -> Pa
         calendar=read_yaml(calendar_file.parent, calendar_file.name) if calendar_file else read_yaml(folder, "calendar.yaml"),
         letters=read_yaml(folder, "letters.yaml"),
         templates=templates,
+        open311=read_yaml(folder, "open311.yaml") if (folder / "open311.yaml").exists() else None,
     )
     files = _parse(documents, faults)
     faults.extend(cross_faults(documents))
@@ -131,6 +135,7 @@ def load_pack(name_or_path: str | Path, calendar_file: Path | None = None) -> Pa
         calendar=files.calendar,
         letters=files.letters,
         templates=templates,
+        open311=files.open311,
     )
 
 

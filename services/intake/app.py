@@ -19,8 +19,12 @@ from schemas import topics
 from services.intake.doors import openapi, routes
 from services.intake.doors.agency_files import NAME as REPLY_FILE
 from services.intake.doors.agency_files import AgencyFiles
+from services.intake.doors.api_pages import pages as api_pages
 from services.intake.doors.http import Api
 from services.intake.doors.lists import Lists
+from services.intake.doors.open311 import document as open311_document
+from services.intake.doors.open311 import routes as open311
+from services.intake.doors.open311.door import GeoReport
 from services.intake.doors.pages import routes as pages
 from services.intake.doors.pages.case import CasePages
 from services.intake.doors.pages.drafts import Drafts
@@ -39,6 +43,7 @@ from services.intake.file_store import FileStore
 from services.intake.files.images import Images
 from services.intake.files.scanner import Scanner
 from services.intake.inspection import Inspection
+from services.intake.listing import Listing
 from services.intake.look_up import LookUp
 from services.intake.outbox import Outbox
 from services.intake.publications import Publications
@@ -118,9 +123,26 @@ def build_app(
         new_id=_new_id,
     )
 
+    rate_limits = RateLimits(service.http_database, settings.intake, time.machine, service.reachability.suspect)
+    more_doors = []
+    if pack.open311 is not None:
+        door = GeoReport(
+            pack=pack,
+            about=pack.open311,
+            listing=Listing(service.http_database, pack.open311.public),
+            reception=api.reception,
+            uploads=api.uploads,
+            time=time,
+            secret_key=secret_key,
+            public_url=settings.intake.public_url,
+            new_id=_new_id,
+            suspect=service.reachability.suspect,
+            told=rate_limits.told,
+        )
+        more_doors += open311.open311(door)
+
     bury = partial(tombstones.publish, service.broker, settings.namespace)
     erasing = Erasing(store, bury, time.machine, timedelta(seconds=settings.kafka.erased_seconds))
-    rate_limits = RateLimits(service.http_database, settings.intake, time.machine, service.reachability.suspect)
 
     asked_publications = Publications(service.http_database, asked_store, titles=pack.header.publish_titles)
     site = Site(pack, settings.intake.public_url, secret_key)
@@ -145,6 +167,7 @@ def build_app(
 
     async def prepare() -> None:
         await store.prepare()
+        await Listing(service.database).prepare()
         await files.prepare()
         await rate_limits.prepare()
         await publications.prepare()
@@ -176,10 +199,11 @@ def build_app(
         # Again and again, since the database may be away at the start; what is built is not built again.
         jobs += [erase, partial(service.every, _SWEEP_FILES_SECONDS, build_publications)]
         jobs += [partial(service.every, _SWEEP_FILES_SECONDS, sweep_files)]
+    for_programs = [*routes.reference(Lists(pack, settings, secret_key)), *api_pages.pages(), openapi.asyncapi]
     service.build(
         prepare,
         jobs,
-        [*people, *routes.feedback(api), *routes.reference(Lists(pack, settings, secret_key)), openapi.asyncapi],
+        [*people, *routes.feedback(api), *more_doors, *for_programs],
         openapi_config=openapi.config(),
         guards=[rate_limits.guard],
         after_exception=[rate_limits.note_failure],
@@ -189,4 +213,5 @@ def build_app(
     )
     if service.answers:
         openapi.complete(service.app)
+        open311_document.add_to(service.app)
     return service

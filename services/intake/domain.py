@@ -230,6 +230,8 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
         submitted_at=draft.submitted_at,
         received_at=arrival.received_at,
         fingerprint=draft.fingerprint,
+        listed_as="open" if category.accepted else None,
+        updated_at=arrival.received_at,
     )
     facts = [_submitted(pack, draft, code) if category.accepted else _not_accepted(feedback, arrival)]
     contact = schemas.ContactRecorded(

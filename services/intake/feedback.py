@@ -1,7 +1,7 @@
 """A feedback as intake keeps it: what was sent, what became of it, and every fact that it gave rise to. Pure."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, PlainSerializer
 
@@ -13,6 +13,7 @@ from schemas.states import CaseState
 from schemas.values import Attachment, Channel, Place, SubmitterType
 
 SOURCE = "/pakn/intake"
+ListedAs = Literal["open", "closed"]
 
 
 class Step(BaseModel, frozen=True, extra="ignore"):
@@ -95,7 +96,8 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     `remark` is what the sender said of the reply; `last_said` is absent where nothing was
     said since the submission, or by a release before this field.
     `reply_files` are stored for a reply, `reply_attachments` those of the published one.
-    Once the matter is erased, title and content are empty.
+    `listed_as` is none for a class outside the procedure, which no public list has. `updated_at` is the time of the last fact
+    that changed what anybody may see. Once the matter is erased, title and content are empty.
     """
 
     id: str
@@ -133,6 +135,8 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     reply_files: tuple[ReplyFile, ...] = ()
     published_at: datetime | None = None
     satisfied: bool | None = None
+    listed_as: ListedAs | None = None
+    updated_at: datetime | None = None
     portal_acts: tuple[PortalsAct, ...] = ()
     remark: str | None = None
     appeals: tuple[Appealed, ...] = ()

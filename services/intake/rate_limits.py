@@ -19,6 +19,7 @@ from typing import Any, Final, Literal
 from litestar import Response
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import Scope
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
@@ -48,6 +49,14 @@ COUNTED: Final[dict[str, What]] = {
     "listAgencies": "look_ups",
     "readLimits": "look_ups",
     "readPortal": "look_ups",
+    "discoverOpen311": "look_ups",
+    "discoverOpen311Above": "look_ups",
+    "listServices": "look_ups",
+    "readService": "look_ups",
+    "listRequests": "look_ups",
+    "readRequest": "look_ups",
+    "readToken": "look_ups",
+    "postRequest": "submissions",
 }
 # What pages count as. Those that need no database are not counted.
 PAGES: Final[dict[str, What]] = {
@@ -72,6 +81,8 @@ _ALL: Final = COUNTED | PAGES
 _WRONG: Final = frozenset({"unknown-code", "wrong-secret", "wrong-token", "token-refused"})
 # Without a token too, an answer that differs from `unknown-code` tells that there is such a code.
 _TELLING: Final = _WRONG | {"token-missing"}
+# A look-up by a code or an id alone: with the right one anybody is answered.
+_GUESSES: Final = frozenset({"lookUpFeedback", "readRequest", "readToken"})
 # Where a scope says that its network has guessed too often.
 _STOPPED: Final = "pakn_guesses_stopped"
 
@@ -134,17 +145,19 @@ class RateLimits:
         if is_over(counts, what, self._limits):
             raise self._too_many(what)
         if is_stopped(counts, self._limits):
-            if operation == "lookUpFeedback" and not _has_secret(connection):
+            if operation in _GUESSES and not _has_secret(connection):
                 raise self._too_many("wrong")
             scope: Any = connection.scope
             scope[_STOPPED] = True
 
     def answer(self, request: AnyRequest, problem: Problem) -> Response[Any]:
-        """The answer to a request that failed; who may guess no more learns neither what was wrong nor whether a code exists."""
+        """The answer to a request that failed."""
+        return self.told(request, problem).to_response(request)
+
+    def told(self, request: AnyRequest, problem: ProblemDetailsException) -> ProblemDetailsException:
+        """What is told of a problem: who may guess no more learns neither what was wrong nor whether a code exists."""
         scope: Any = request.scope
-        if scope.get(_STOPPED) and _kind(problem) in _TELLING:
-            return self._too_many("wrong").to_response(request)
-        return problem.to_response(request)
+        return self._too_many("wrong") if scope.get(_STOPPED) and _kind(problem) in _TELLING else problem
 
     def _too_many(self, passed: What) -> Problem:
         metrics.rate_limited.labels(passed).inc()

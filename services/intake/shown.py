@@ -10,7 +10,7 @@ import schemas
 from pakn import links
 from schemas.deadlines_changed import ClockSet
 from schemas.matter import Answered, Appeal
-from schemas.states import STATE_AFTER, OpenState
+from schemas.states import CLOSED_STATES, STATE_AFTER, CaseState, OpenState
 from schemas.values import Attachment, FeedbackCode, FeedbackId, OpenSubmitterType
 from services.intake.feedback import Due, Feedback, SenderDetails
 
@@ -146,12 +146,22 @@ def private_view(feedback: Feedback) -> ShownFeedback:
     """What the sender sees with the secret: also the own text, the files and what the agency asked."""
     # Working steps of the clocks are no news to the public; the due date itself is shown above.
     steps = [step for step in feedback.timeline if not is_of_a_clock(step.type)]
-    due = None if feedback.state in _NOTHING_DUE else feedback.due
+    due = due_shown(feedback.state, feedback.due)
     said: dict[str, Any] = {"title": feedback.title or None, "content": feedback.content or None}
     said["appeals"] = feedback.appeals or None
     said["answers"] = feedback.answers or None
     said["reply_attachments"] = feedback.reply_attachments or None
     return ShownFeedback.model_validate(feedback.model_copy(update={"timeline": steps, "due": due} | said), from_attributes=True)
+
+
+def due_shown(state: CaseState, due: Due | None) -> Due | None:
+    """The day that is shown in this state; none while no agency owes an answer."""
+    return None if state in _NOTHING_DUE else due
+
+
+def is_news_to_all(name: str, changes: Mapping[str, Any]) -> bool:
+    """Whether a lifecycle fact with these changes changes what anybody may see: that a reply was rated is its sender's own."""
+    return name != "FeedbackRated" and (bool(changes) or not is_of_a_clock(name))
 
 
 def sender_view(feedback: Feedback) -> ShownSender:
@@ -178,7 +188,12 @@ def view_changes(name: str, event: BaseModel, files: Iterable[Attachment] = ()) 
 
     `files` are those that were stored for replies: facts do not name them.
     """
-    changes: dict[str, Any] = {"state": STATE_AFTER[name]} if name in STATE_AFTER else {}
+    changes: dict[str, Any] = {}
+    if name in STATE_AFTER:
+        changes["state"] = STATE_AFTER[name]
+        # What intake itself did not accept is in no public list: that somebody denounced somebody is nobody's business.
+        if not (isinstance(event, schemas.FeedbackNotAccepted) and event.agency is None):
+            changes["listed_as"] = "closed" if STATE_AFTER[name] in CLOSED_STATES else "open"
     match event:
         case schemas.FeedbackAssigned():
             # The former agency's day is no longer true, and the new one may still have to be counted.

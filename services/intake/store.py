@@ -44,13 +44,14 @@ class Erasure(NamedTuple):
 class Projection(NamedTuple):
     """What lifecycle facts change in what is shown of a feedback: fields of `Feedback`, and steps of its timeline.
 
-    `dropped` are the ids of steps that the timeline no longer keeps.
+    `dropped` are the ids of steps that the timeline no longer keeps, `updated_at` the latest time of a fact that is news to all.
     """
 
     feedback_id: str
     fields: Mapping[str, Any]
     steps: Sequence[Step]
     dropped: Sequence[str] = ()
+    updated_at: datetime | None = None
 
 
 class Known(NamedTuple):
@@ -168,10 +169,13 @@ class IntakeStore:
         The guard keeps a batch that another instance has shown already from turning a feedback's state back.
         """
         writes = []
-        for case_id, fields, steps, dropped in projections:
+        for case_id, fields, steps, dropped, updated_at in projections:
             update: Document = {"$addToSet": {"timeline": {"$each": [step.model_dump() for step in steps]}}}
             if fields:
                 update["$set"] = _values(fields)
+            if updated_at:
+                # Facts of different services come in no common order of their times.
+                update["$max"] = {"updated_at": updated_at}
             writes.append(UpdateOne({"_id": case_id, "timeline.id": {"$ne": steps[-1].id}}, update))
             if dropped:
                 writes.append(UpdateOne({"_id": case_id}, {"$pull": {"timeline": {"id": {"$in": list(dropped)}}}}))

@@ -72,12 +72,17 @@ def test_every_operation_has_a_name_and_describes_its_refusals() -> None:
         "submitFeedback", "submitFeedbackWithFiles", "lookUpFeedback", "supplementFeedback", "supplementFeedbackWithFiles",
         "rateReply", "readSender", "readAttachment",
         "listCategories", "listAgencies", "readLimits", "readPortal",
+        "discoverOpen311", "discoverOpen311Above", "listServices", "readService", "listRequests", "readRequest", "readToken",
+        "postRequest",
     }  # fmt: skip
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    errors = {"type": "array", "items": {"$ref": "#/components/schemas/Open311Error"}}
+    of_open311 = {"application/json": {"schema": errors}, "text/xml": {"schema": {"type": "string"}}}
     for operation in operations:
         refusals = {status: answer["content"] for status, answer in operation["responses"].items() if status >= "400"}
         assert {"400", "429", "503"} <= set(refusals)
-        assert all(content == problem for content in refusals.values())
+        expected = of_open311 if "open311" in operation["tags"] else problem
+        assert all(content == expected for status, content in refusals.items() if status != "404" or expected == problem)
         if operation["operationId"].startswith(("submit", "supplement", "rate")):
             assert "Idempotency-Key" in {parameter["name"] for parameter in operation["parameters"]}
 
@@ -85,7 +90,11 @@ def test_every_operation_has_a_name_and_describes_its_refusals() -> None:
 def test_no_program_is_told_to_send_a_secret_in_an_address_or_to_confirm_one() -> None:
     """Addresses stand in logs; and who confirms by GET confirms whatever a mail scanner opens."""
     assert not any("confirmation" in path for path in files.openapi()["paths"])
-    assert not [row for operation in operations().values() for row in operation.get("parameters", ()) if row["in"] == "query"]
+    sent = {row["name"] for operation in operations().values() for row in operation.get("parameters", ()) if row["in"] == "query"}
+    assert sent == {
+        "jurisdiction_id", "service_request_id", "service_code", "status", "start_date", "end_date", "updated_after",
+        "updated_before", "page", "page_size", "extensions",
+    }, "of Open311, whose key is in the body"  # fmt: skip
 
 
 def test_schemas_of_the_document_are_as_exact_as_what_is_checked() -> None:

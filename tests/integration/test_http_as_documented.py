@@ -53,6 +53,9 @@ def cases(document: dict[str, Any], registered: dict[str, str]) -> Iterator[Sear
             yield operation.as_strategy(generation_mode=mode)
             if "{code}" in operation.path:
                 yield operation.as_strategy(generation_mode=mode, **known)
+            if "{service_request_id}" in operation.path:
+                one = {"service_request_id": registered["code"], "format": "json"}
+                yield operation.as_strategy(generation_mode=mode, path_parameters=one)
 
 
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")

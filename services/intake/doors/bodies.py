@@ -37,11 +37,27 @@ class Body:
 class FileTaker(Protocol):
     """Takes the files of a form, one after the other, as they come."""
 
+    def belong_to(self, feedback_id: str) -> None:
+        """Keep the files that come from now on for this feedback."""
+
     async def write(self, name: str, data: bytes) -> None:
         """Take bytes of the current file."""
 
     async def finish(self, name: str) -> File:
         """End the current file."""
+
+
+class Form(Protocol):
+    """Takes the parts of a form, one after the other, as they come. Each method may raise Problem."""
+
+    def begin(self, part: MultipartSegment) -> None:
+        """Begin with a part."""
+
+    async def add(self, data: bytes) -> None:
+        """Take bytes of the current part."""
+
+    async def end(self) -> None:
+        """End the current part."""
 
 
 # Reads a body of this content type from chunks that are not empty, its files into a taker. Raises Problem.
@@ -58,18 +74,36 @@ async def read(content_type: str, chunks: AsyncIterator[bytes], files: FileTaker
         return Body(await read_json(chunks))
     if kind != "multipart/form-data":
         raise Problem(415, "unsupported-media-type", "Send application/json or multipart/form-data.")
+    form = _Form(files)
+    await read_parts(options.get("boundary", ""), chunks, form)
+    body = form.body
+    if body.raw is None:
+        missing = Fault(field="feedback", code="missing", message="is required and missing: the part with the JSON")
+        raise Problem(422, "invalid-form", "Correct every part listed in errors and send it again.", [*body.faults, missing])
+    return body
+
+
+async def read_parts(boundary: str, chunks: AsyncIterator[bytes], form: Form) -> None:
+    """Give a form the parts of a multipart body. Raises Problem for one that cannot be read or has too many parts."""
     try:
-        body = await _read_form(options.get("boundary", ""), chunks, files)
+        # Not strict: then an end of line that comes after the last boundary in a packet of its own is no fault.
+        parser = PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
+        # Left by an exception, the parser does not complain about the missing end as well.
+        with parser:
+            async for chunk in chunks:
+                for event in parser.parse(chunk):
+                    if isinstance(event, MultipartSegment):
+                        form.begin(event)
+                    elif event is None:
+                        await form.end()
+                    else:
+                        await form.add(bytes(event))
     except ParserLimitReached:
         detail = f"A form may have {MAX_PARTS} parts, and each of them 8 header lines of 4 KB."
         raise Problem(413, "too-large", detail) from None
     except MultipartError:
         detail = "The multipart body cannot be read; send it again with a correct boundary."
         raise Problem(400, "broken-form", detail) from None
-    if body.raw is None:
-        missing = Fault(field="feedback", code="missing", message="is required and missing: the part with the JSON")
-        raise Problem(422, "invalid-form", "Correct every part listed in errors and send it again.", [*body.faults, missing])
-    return body
 
 
 async def read_json(chunks: AsyncIterator[bytes]) -> bytes:
@@ -77,30 +111,14 @@ async def read_json(chunks: AsyncIterator[bytes]) -> bytes:
     found = bytearray()
     async for chunk in chunks:
         found += chunk
-        _check_json_size(len(found))
+        check_size(len(found))
     return bytes(found)
 
 
-def _check_json_size(size: int) -> None:
+def check_size(size: int) -> None:
+    """Raises Problem where so many bytes of JSON, or of a form's texts, are more than is taken."""
     if size > MAX_JSON_BYTES:
-        raise Problem(413, "too-large", f"The JSON may have {MAX_JSON_BYTES} bytes.")
-
-
-async def _read_form(boundary: str, chunks: AsyncIterator[bytes], files: FileTaker) -> Body:
-    # Not strict: then an end of line that comes after the last boundary in a packet of its own is no fault.
-    parser = PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
-    form = _Form(files)
-    # Left by an exception, the parser does not complain about the missing end as well.
-    with parser:
-        async for chunk in chunks:
-            for event in parser.parse(chunk):
-                if isinstance(event, MultipartSegment):
-                    form.begin(event)
-                elif event is None:
-                    await form.end()
-                else:
-                    await form.add(bytes(event))
-    return form.body
+        raise Problem(413, "too-large", f"The JSON, or all texts of a form, may have {MAX_JSON_BYTES} bytes.")
 
 
 class _Form:
@@ -122,7 +140,7 @@ class _Form:
         self._size += len(data)
         if self._name == "feedback":
             self._held += data
-            _check_json_size(len(self._held))
+            check_size(len(self._held))
         elif self._name == "attachments" and self._file_name is not None:
             await self._files.write(self._file_name, data)
 

@@ -53,7 +53,7 @@ class Api:
     async def submit(self, request: AnyRequest, key: Key = None, channel: ChannelUsed = "web") -> Response[Registered]:
         """Register a feedback sent as JSON, or as a form with a part `feedback` (JSON) and files `attachments`."""
         portal = self._portal(request)
-        own_id = _checked(key) if key is not None else self.new_id()
+        own_id = checked_key(key) if key is not None else self.new_id()
         # Without a key nobody can send it again. A portal can name it by its own id afterwards, whichever way it was sent.
         cause = schemas.derived_id(portal or "idempotency-key", own_id) if portal or key is not None else own_id
         async with self.uploads.receiving(request, domain.feedback_id(cause)) as upload:
@@ -196,7 +196,9 @@ class Api:
         """The id of an act. With a key, the same act with the same values has the same id, and another one another."""
         if key is None:
             return self.new_id()
-        return schemas.derived_id(feedback.id, f"{act}/{fingerprints.of(said.model_dump_json().encode(), *files)}/{_checked(key)}")
+        return schemas.derived_id(
+            feedback.id, f"{act}/{fingerprints.of(said.model_dump_json().encode(), *files)}/{checked_key(key)}"
+        )
 
 
 def _of_portals(raw: dict[str, Any]) -> list[Fault]:
@@ -206,7 +208,8 @@ def _of_portals(raw: dict[str, Any]) -> list[Fault]:
     return [Fault(field=name, code="unknown_sender", message=message) for name in given]
 
 
-def _checked(key: str) -> str:
+def checked_key(key: str) -> str:
+    """The value of an `Idempotency-Key`. Raises Problem for one that others may think of too, or that is too long."""
     least, most = openapi.MIN_KEY, openapi.MAX_KEY
     if not least <= len(key) <= most:
         detail = f"The header {openapi.KEY_HEADER} must be {least} to {most} characters that nobody can guess; send a UUID."

@@ -1,6 +1,7 @@
 """What of intake's OpenAPI document the signatures in `http.py` do not say: bodies, refusals, schemas as they are checked.
 
-The document is served at /schema/openapi.json and kept in schemas/openapi.json; that of the topics is served beside it.
+The document is served at /schema/openapi.json, with a page at /schema, and kept in schemas/openapi.json; that of the topics is
+served beside it.
 """
 
 import json
@@ -29,6 +30,7 @@ from pydantic.json_schema import models_json_schema
 import schemas
 from pakn.engine.problems import ProblemDocument
 from schemas.portal_submission import Submission
+from services.intake.doors.api_pages import pages
 from services.intake.known_values import Agencies, Categories, Limits, ThisPortal
 from services.intake.sender_acts import Rating, Supplement
 from services.intake.shown import AddressConfirmed, RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
@@ -159,17 +161,18 @@ _NUMBERS = {"Content-Length", "Retry-After"}
 
 
 def config() -> OpenAPIConfig:
-    """What the document says of the whole; only the JSON is served, since the library's pages load scripts from elsewhere."""
+    """What the document says of the whole; the page is ours, since the library's own load scripts from elsewhere."""
     token = SecurityScheme(type="http", scheme="bearer", description="an agency's token, from `pakn token AGENCY`")
     portal = SecurityScheme(type="http", scheme="bearer", description="a portal's token, from `pakn token --portal PORTAL`")
     return OpenAPIConfig(
         title="PAKN intake",
-        version="1.0.0",
+        version="1.1.0",
         description="Submit a feedback, look it up, answer the agency, rate the reply. Errors are problem documents (RFC 9457).",
         components=Components(security_schemes={"agency": token, "portal": portal}),
         use_handler_docstrings=True,
         path="/schema",
-        render_plugins=[JsonRenderPlugin()],
+        render_plugins=[pages.HttpPage(), JsonRenderPlugin()],
+        openapi_router=pages.router(),
     )
 
 

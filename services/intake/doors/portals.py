@@ -5,6 +5,7 @@ What a portal sent wrongly is answered in its own topic with every fault.
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -222,6 +223,7 @@ class IntakeHandler:
 def _projection(case_id: str, events: Sequence[Received], stored: Known) -> Projection:
     fields: dict[str, Any] = {}
     steps: list[Step] = []
+    news: list[datetime] = []
     known = {**stored.steps}
     for received in events:
         envelope = received.envelope
@@ -232,9 +234,11 @@ def _projection(case_id: str, events: Sequence[Received], stored: Known) -> Proj
         if not changes and envelope.name in ("DeadlinesChanged", "DeadlineMoved"):
             continue
         fields |= changes
+        if shown.is_news_to_all(envelope.name, changes):
+            news.append(envelope.time)
         agency = getattr(received.event, "agency", None)
         steps.append(Step(id=envelope.id, type=envelope.name, at=envelope.time, agency=agency))
-    return Projection(case_id, fields, steps, shown.dropped(known))
+    return Projection(case_id, fields, steps, shown.dropped(known), max(news, default=None))
 
 
 def _cause(portal: str, own_id: str, record: Record) -> str:

@@ -85,6 +85,10 @@ class Files:
         self._new_id = new_id
         self._writing: Writing | None = None
 
+    def belong_to(self, feedback_id: str) -> None:
+        """Keep the files that come from now on for this feedback."""
+        self._feedback_id = feedback_id
+
     async def write(self, name: str, data: bytes) -> None:
         """Take bytes of the current file, which has this name."""
         writing = self._current(name)
