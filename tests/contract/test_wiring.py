@@ -249,8 +249,6 @@ def test_intake_refuses_while_its_database_is_not_there_and_serves_its_contract(
         document = client.get("/schema/openapi.json")
         assert document.json()["openapi"].startswith("3.1")
         assert client.get("/schema/asyncapi.json").text == (files.FOLDER / "asyncapi.json").read_text()
-        page = client.get("/schema")
-        assert "<script" not in page.text
 
 
 def test_intake_does_not_start_without_a_secret_key() -> None:

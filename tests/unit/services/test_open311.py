@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pakn.packs.category import Choice, Question
 from pakn.packs.load import load_pack
 from pakn.packs.open311 import Open311
 from services.intake import domain, shown
@@ -157,7 +158,7 @@ def test_a_place_is_cut_to_about_a_hundred_metres_and_a_description_to_the_stand
 
 def test_attributes_are_what_the_pack_asks_beyond_the_standards_fields() -> None:
     """No field of the standard is the sender's own address, so a pack that requires it makes it an attribute."""
-    category = VN.categories[0]
+    category = VN.categories[0].model_copy(update={"questions": ()})
     found = services.definition(VN, category, "en").attributes
     assert [(row.code, row.required, row.order) for row in found] == [
         ("address", True, 1), ("province", False, 2), ("commune", False, 3), ("level", False, 4), ("addressed_to", False, 5),
@@ -168,20 +169,21 @@ def test_attributes_are_what_the_pack_asks_beyond_the_standards_fields() -> None
 
 
 def test_a_question_of_a_category_is_an_attribute_and_its_answer_an_answer() -> None:
-    option = SimpleNamespace(id="deep", name={"en": "Deep"})
-    kinds = {"text": "string", "number": "number", "date": "datetime", "choice": "singlevaluelist"}
-    rows = [
-        SimpleNamespace(id=kind, name={"en": kind}, kind=kind, required=True, options=[option] if kind == "choice" else None)
-        for kind in kinds
-    ]
-    category: Any = SimpleNamespace(**dict(VN.categories[3]), questions=rows)
+    kinds: dict[Any, str] = {"text": "string", "number": "number", "date": "datetime", "choice": "singlevaluelist"}
+    choices = (Choice(id="deep", name={"en": "Deep"}),)
+    rows = tuple(Question(id=kind, name={"en": kind}, kind=kind, choices=choices if kind == "choice" else ()) for kind in kinds)
+    category = VN.categories[3].model_copy(update={"questions": rows})
     assert [row.datatype for row in services.definition(VN, category, "en").attributes[-4:]] == list(kinds.values())
     pack: Any = SimpleNamespace(header=VN.header, routing=VN.routing, agencies=VN.agencies, agency=VN.agency, categories=[category])
     pack.open311 = VN.open311
     values = {"service_code": "khac", "description": "x"}
-    made, faults = submission.submission(pack, values, {"choice": ["deep", "wide"], "number": ["3"]}, "en")
+    made, faults = submission.submission(
+        pack, values, {"choice": ["deep"], "number": ["3"], "date": ["2026-11-02T00:00:00+07:00"]}, "en"
+    )
     assert faults == []
-    assert made["answers"] == [{"question": "choice", "value": "deep, wide"}, {"question": "number", "value": "3"}]
+    assert made["answers"] == [
+        {"question": "choice", "value": "deep"}, {"question": "number", "value": "3"}, {"question": "date", "value": "2026-11-02"},
+    ]  # fmt: skip
 
 
 def test_a_title_is_the_first_line_cut_between_words() -> None:

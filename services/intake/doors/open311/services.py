@@ -1,7 +1,7 @@
 """The services that Open311 lists, and what may be sent with each beside the standard's own fields. Pure."""
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pakn.packs.load import Pack
 from pakn.packs.models import Category
@@ -12,26 +12,6 @@ from services.intake.doors.open311.answers import AttributeValue, Service, Servi
 # The fields of a submission for which the standard has none, by the code of the attribute that stands for each.
 FIELDS: Final = ("address", "province", "commune", "level", "addressed_to")
 _DATATYPES: Final = {"text": "string", "number": "number", "date": "datetime", "choice": "singlevaluelist"}
-
-
-class Question(NamedTuple):
-    """A question of a category's own, in one language; `options` are the ids and names of a choice."""
-
-    id: str
-    text: str
-    kind: str
-    required: bool
-    options: tuple[tuple[str, str], ...] = ()
-
-
-def questions_of(category: Category, language: str) -> list[Question]:
-    """The questions of a category, where the pack has any: the one place that knows how a pack writes them."""
-    found: list[Question] = []
-    rows: Any = getattr(category, "questions", ())
-    for row in rows:
-        options = tuple((option.id, option.name[language]) for option in getattr(row, "options", None) or ())
-        found.append(Question(row.id, row.name[language], row.kind, row.required, options))
-    return found
 
 
 def services(pack: Pack, language: str) -> list[Service]:
@@ -76,8 +56,9 @@ def _fields(pack: Pack, language: str) -> Iterator[ServiceAttribute]:
 
 
 def _questions(category: Category, language: str) -> Iterator[ServiceAttribute]:
-    for row in questions_of(category, language):
-        yield _attribute(row.id, row.text, _DATATYPES.get(row.kind, "string"), required=row.required, values=dict(row.options))
+    for row in category.questions:
+        values = {choice.id: choice.name[language] for choice in row.choices}
+        yield _attribute(row.id, row.name[language], _DATATYPES[row.kind], required=row.required, values=values)
 
 
 def _attribute(

@@ -37,10 +37,10 @@ def submission(
     content = "\n\n".join(filter(None, (values.get("description"), values.get("media_url"))))
     fields = {code: said[0] for code, said in attributes.items() if code in services.FIELDS}
     category = domain.find_category(pack, values.get("service_code", ""))
-    asked = {row.id for row in services.questions_of(category, language)} if category else set()
+    asked = {row.id: row.kind for row in category.questions} if category else {}
     known = {row.code for row in services.definition(pack, category, language).attributes} if category else set(fields)
     for code, said in attributes.items():
-        if code not in known | asked:
+        if code not in known:
             faults.append(
                 Fault(
                     field=f"attribute[{code}]"[:120],
@@ -52,7 +52,12 @@ def submission(
             faults.append(
                 Fault(field=f"attribute[{code}]", code="sent_twice", message="stands in the form more than once; send it once")
             )
-    answers = [{"question": code, "value": ", ".join(said)} for code, said in attributes.items() if code in asked]
+    # The standard sends a day as an instant, of which its first ten signs are the day.
+    answers = [
+        {"question": code, "value": said[0][:10] if asked[code] == "date" else ", ".join(said)}
+        for code, said in attributes.items()
+        if code in asked
+    ]
     sender = {"name": _name(pack, values), "address": fields.pop("address", None)}
     sender |= {name: values.get(name) for name in ("phone", "email")}
     made: dict[str, Any] = {
