@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from pakn.packs.checks import Documents, cross_faults
 from pakn.packs.files import PackFault, PackFile, Position, read_csv, read_text, read_yaml
-from pakn.packs.models import Agency, Calendar, Category, Header, Letters, Part, Portal, Routing, Rule, RuleSet
+from pakn.packs.letters import Letters
+from pakn.packs.models import Agency, Calendar, Category, Header, Part, Portal, Routing, Rule, RuleSet
 
 PACKS: Final = Path(__file__).resolve().parents[2] / "packs"
 """Where packs are looked for by name: the folder beside this package, in the source tree and when installed."""

@@ -9,6 +9,7 @@ import pytest
 from pakn.local.launcher import Servers
 from pakn.settings import Settings
 from tests.support.mail_world import MailServer, Notify
+from tests.support.sms_world import SmsGateway, TextNotify
 from tests.support.system import System, make_settings
 
 MakeSystem = Callable[..., System]
@@ -39,6 +40,17 @@ own = pytest.fixture(_running)
 @pytest.fixture
 def server() -> MailServer:
     return MailServer()
+
+
+@pytest.fixture
+def gateway() -> SmsGateway:
+    return SmsGateway()
+
+
+@pytest.fixture
+async def texts(settings: Settings, gateway: SmsGateway) -> AsyncIterator[TextNotify]:
+    async with gateway.listening() as port, TextNotify(settings, port) as parts:
+        yield parts
 
 
 @pytest.fixture(params=["pymongo", "motor"])
