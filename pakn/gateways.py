@@ -160,7 +160,8 @@ class SmsSettings(BaseModel):
         try:
             values = list(_values(gateway.request(_SAMPLE)))
         except (TemplateError, TypeError) as error:
-            raise ValueError(f"URL or BODY is no template that can be filled in: {type(error).__name__}: {error}") from None
+            known = ", ".join(_SAMPLE)
+            raise ValueError(f"URL or BODY is no template of {known}: {type(error).__name__}: {error}") from None
         except (ValueError, ElementTree.ParseError):
             raise ValueError(f"BODY does not become a document of its Content-Type: {_ESCAPES}") from None
         if not any(_SAMPLE["text"] in value for value in values):

@@ -1,5 +1,6 @@
 """Which letters follow from a fact, what they wait for, and what an outcome means."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,6 +70,29 @@ def test_a_fact_gives_the_letters_that_the_pack_names_for_it() -> None:
     assert letter.id == derived_id("id-FeedbackSubmitted", "email/received")
     assert letter == letter_of(event("FeedbackSubmitted"))
     assert news_of(told("set")).letters == ()
+
+
+def test_a_moment_gives_a_letter_by_each_of_its_channels_that_has_a_server() -> None:
+    moments = {"received": Moment(event="FeedbackSubmitted", channels=("email", "sms"))}
+    letters = Letters(version="1", phone_region="VN", moments=moments)
+    envelope = Envelope("id-1", "pakn.FeedbackSubmitted.v1", "FeedbackSubmitted", "/test", NOW, CASE_ID, "")
+    submitted = event("FeedbackSubmitted")
+    both = domain.follow(letters, "1", envelope, submitted, NOW, frozenset({"email", "sms"})).letters
+    assert [(letter.channel, letter.id) for letter in both] == [
+        (channel, derived_id("id-1", f"{channel}/received")) for channel in ("email", "sms")
+    ]
+    assert [letter.channel for letter in domain.follow(letters, "1", envelope, submitted, NOW).letters] == ["email"]
+
+
+def test_a_text_needs_a_number_and_its_fact_says_what_it_costs() -> None:
+    text = replace(letter_of(event("MoreRequested")), channel="sms", parts=3)
+    assert domain.readiness(text, KNOWN, NOW, address="+84912345678") is None
+    ends = domain.readiness(text, KNOWN, NOW, address=None)
+    assert ends is not None
+    assert (ends.state, ends.reason, ends.announced) == ("undeliverable", "no mobile number", False)
+    said = json.loads(announcement(text, "sent", "", NOW).data)
+    assert (said["channel"], said["parts"]) == ("sms", 3)
+    assert json.loads(announcement(text, "failed", "x", NOW).data)["channel"] == "sms"
 
 
 def test_a_letter_about_a_rule_follows_only_from_facts_about_that_rule() -> None:
