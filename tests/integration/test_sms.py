@@ -9,12 +9,16 @@ import pytest
 
 from pakn import metrics
 from pakn.engine.received import Tombstone
+from pakn.gateways import SmsSettings
 from pakn.settings import Settings
 from schemas import derived_id
 from services.notify import commands
+from services.notify.channels import parts
 from services.notify.domain import Settlement
+from tests.integration.conftest import MakeSystem
 from tests.support.mail_world import MailServer, Notify, case_id, contact, submitted
-from tests.support.sms_world import SmsGateway, TextNotify
+from tests.support.outside_world import GOOD, until
+from tests.support.sms_world import TEXTS, SmsGateway, TextNotify, gateway_settings
 
 
 def texts_to(*numbers: int) -> list[Any]:
@@ -220,3 +224,31 @@ async def test_texts_of_a_gateway_that_is_gone_are_given_up_and_can_be_sent_late
     assert await commands.settle_all(texts.settings, "failed", "resend", texts.time, reason="no SMS gateway") == 2
     await texts.tick()
     assert await texts.states() == ["sent", "sent"]
+
+
+async def test_a_submission_leads_to_a_text_and_one_that_waits_when_the_gateway_is_unset_is_given_up(
+    make_system: MakeSystem, gateway: SmsGateway
+) -> None:
+    before = metrics.sms_parts.labels("sent")._value.get()
+    async with gateway.listening() as port, make_system(sms=gateway_settings(port)) as system:
+        await system.start("intake")
+        await system.start("notify", pack=TEXTS)
+        body = await system.submit()
+        (sent,) = await system.observer.wait("NotificationSent", subject=body["feedback_id"], channel="sms")
+        (text,) = gateway.texts
+        assert (text["id"], text["to"]) == (sent.data["notification_id"], "+84900000000")
+        assert body["code"] in text["text"]
+        assert body["lookup_secret"] in text["text"]
+        assert GOOD["title"] not in text["text"]
+        assert GOOD["sender"]["name"] not in text["text"]
+        assert await system.measures("notify", f'pakn_sms_parts_total{{result="sent"}} {before + parts.count(text["text"])}')
+        await system.stop("notify")
+        letters = system.documents("notify")["letters"]
+        await letters.update_one({"channel": "sms"}, {"$set": {"state": "queued"}})
+        system.settings = system.settings.model_copy(update={"sms": SmsSettings()})
+        await system.start("notify", pack=TEXTS)
+        (failed,) = await system.observer.wait("NotificationFailed", subject=body["feedback_id"], channel="sms")
+        assert (failed.data["reason"], len(gateway.texts)) == ("no SMS gateway is set", 1)
+        other = await system.submit()
+        await until(lambda: letters.find_one({"feedback_id": other["feedback_id"]}), "a letter about another feedback")
+        assert await letters.count_documents({"channel": "sms"}) == 1, "without a gateway no text is written"
