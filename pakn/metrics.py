@@ -91,7 +91,9 @@ timers_fired_until = Gauge(
     "pakn_timers_fired_until_timestamp_seconds", "Legal time up to which every due timer has fired.", registry=_OWN["deadlines"]
 )
 
-letters = Gauge("pakn_letters", "Letters that are not settled, by state.", ["state"], registry=_OWN["notify"])
+letters = Gauge(
+    "pakn_letters", "Letters that are not settled, by state and channel.", ["state", "channel"], registry=_OWN["notify"]
+)
 letters_sent = Counter(
     "pakn_letters_sent_total",
     "Letters that the mail server or the SMS gateway accepted, by moment and channel.",
@@ -117,7 +119,10 @@ sms_parts = Counter(
     registry=_OWN["notify"],
 )
 letter_attempts = Counter(
-    "pakn_letter_attempts_total", "Attempts to send a letter, by result.", ["result"], registry=_OWN["notify"]
+    "pakn_letter_attempts_total",
+    "Attempts to send a letter, by result and channel.",
+    ["result", "channel"],
+    registry=_OWN["notify"],
 )
 
 

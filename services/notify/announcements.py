@@ -53,6 +53,6 @@ class Announcer:
             await self.store.announced(mine)
 
     async def count(self) -> None:
-        """Refresh the gauge of letters by state."""
-        for state, number in (await self.store.counts()).items():
-            metrics.letters.labels(state).set(number)
+        """Refresh the gauge of letters by state and channel."""
+        for labels, number in (await self.store.counts()).items():
+            metrics.letters.labels(*labels).set(number)

@@ -52,9 +52,10 @@ class Mailer:
     async def tick(self) -> None:
         """Send all due letters, batch after batch; stops early if the server cannot be reached or refuses everything."""
         now = self.time.machine()
-        if lost := await self.store.expire(now=now, legal=self.time.now()):
-            metrics.letter_attempts.labels("uncertain").inc(lost)
-            log.warning("letters_uncertain", count=lost)
+        for channel, lost in (await self.store.expire(now=now, legal=self.time.now())).items():
+            if lost:
+                metrics.letter_attempts.labels("uncertain", channel).inc(lost)
+                log.warning("letters_uncertain", count=lost, channel=channel)
         while not self._refusals.rest(now := self.time.machine()):
             token = self.new_token()
             # A server that refused everything is tried with a few letters first.
@@ -220,7 +221,7 @@ class Mailer:
 
     def _put_back(self, reason: str, pause: timedelta) -> domain.Settlement:
         """A letter that the server is to blame for. Letters that were not refused yet try the server before it."""
-        metrics.letter_attempts.labels("retry").inc()
+        metrics.letter_attempts.labels("retry", self.channel.name).inc()
         return domain.queue_anew(reason, self.time.machine() + pause)
 
     def _not_tried(self) -> domain.Settlement:
@@ -242,7 +243,8 @@ class Mailer:
     def _settlement(self, letter: domain.Letter, attempt: Attempt) -> domain.Settlement:
         backoff = timedelta(seconds=self.settings.backoff_seconds)
         settlement = domain.settle(letter, attempt.result, attempt.reason, self.time.machine(), backoff=backoff)
-        metrics.letter_attempts.labels("retry" if settlement.state == "queued" else settlement.state).inc()
+        result = "retry" if settlement.state == "queued" else settlement.state
+        metrics.letter_attempts.labels(result, self.channel.name).inc()
         return settlement
 
     def _settle(self, letter: domain.Letter, attempt: Attempt) -> domain.Settlement:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from pydantic import TypeAdapter
 from pymongo import InsertOne, UpdateMany, UpdateOne
@@ -122,8 +122,7 @@ class NotifyStore:
         """Claim up to `limit` due letters of one channel until `until`, the longest due first."""
         due = {"state": "queued", "next_try_at": {"$lte": now}}
         rows: list[Document] = []
-        # Letters had no channel when email was the only one.
-        for known in (None, channel) if channel == "email" else (channel,):
+        for known in _known_as(channel):
             found = self._letters.find(due | {"channel": known}, {"_id": 1}).sort("next_try_at", 1)
             rows += await found.limit(limit - len(rows)).to_list(None) if len(rows) < limit else []
         if not rows:
@@ -163,13 +162,16 @@ class NotifyStore:
         if writes:
             await self._letters.bulk_write(writes, ordered=False)
 
-    async def expire(self, *, now: datetime, legal: datetime) -> int:
-        """Make letters uncertain whose lease ended while they were handed over. Returns how many."""
+    async def expire(self, *, now: datetime, legal: datetime) -> dict[LetterChannel, int]:
+        """Make letters uncertain whose lease ended while they were handed over. Returns how many, by channel."""
         settlement = Settlement("uncertain", "the process stopped while the letter was handed over", announced=True)
         values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE)
-        ended = {"state": "sending", "next_try_at": {"$lte": now}}
-        result = await self._letters.update_many(ended, {"$set": values, "$inc": {"attempts": 1}})
-        return int(result.modified_count)
+        expired: dict[LetterChannel, int] = {}
+        for channel in get_args(LetterChannel):
+            ended = {"state": "sending", "next_try_at": {"$lte": now}, "channel": {"$in": _known_as(channel)}}
+            result = await self._letters.update_many(ended, {"$set": values, "$inc": {"attempts": 1}})
+            expired[channel] = int(result.modified_count)
+        return expired
 
     async def to_announce(self, limit: int) -> list[Document]:
         """Documents of letters whose outcome no fact has announced yet, each with its `letter`."""
@@ -182,9 +184,13 @@ class NotifyStore:
             ids = [row["_id"] for row in rows if row["state"] == state]
             await self._letters.update_many({"_id": {"$in": ids}, "state": state}, {"$set": {"announce": None}})
 
-    async def counts(self) -> dict[str, int]:
-        """How many letters are in each state that somebody has still to settle."""
-        return {state: int(await self._letters.count_documents({"state": state})) for state in TO_BE_SETTLED}
+    async def counts(self) -> dict[tuple[str, LetterChannel], int]:
+        """How many letters are in each state that somebody has still to settle, by state and channel."""
+        return {
+            (state, channel): int(await self._letters.count_documents({"state": state, "channel": {"$in": _known_as(channel)}}))
+            for state in TO_BE_SETTLED
+            for channel in get_args(LetterChannel)
+        }
 
     async def in_state(self, state: str, limit: int = 0) -> list[Document]:
         """Up to `limit` letters in a state, or all of them, the longest in it first: what a person needs to know of each."""
@@ -255,6 +261,11 @@ class NotifyStore:
 def _address(case: Case) -> str:
     """The address of a case in lower case; empty without one."""
     return ((case.contact.email if case.contact else None) or "").lower()
+
+
+def _known_as(channel: LetterChannel) -> list[LetterChannel | None]:
+    """What letters of this channel have in its field: they had none when email was the only one."""
+    return [None, channel] if channel == "email" else [channel]
 
 
 def _new_document(letter: Letter, start: Settlement) -> Document:
