@@ -168,6 +168,8 @@ class SmsSettings(BaseModel):
             raise ValueError(f"the text does not reach the gateway as it was written: {_ESCAPES}")
         if not any(_DIGITS in value for value in values):
             raise ValueError("neither URL nor BODY has the number: write {{ to }} or {{ national }} into one of them")
+        if not self.accepted:
+            raise ValueError("ACCEPTED is empty: no answer would ever mean that a text was taken")
         if 0 < self.parts_per_day < self.parts_max:
             raise ValueError("PARTS_PER_DAY is less than PARTS_MAX: the longest text could never go")
         return self

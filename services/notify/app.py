@@ -100,7 +100,10 @@ def build_app(
 def _sms(settings: Settings, pack: Pack, composer: Composer) -> Sms | None:
     """Text messages, where there is a gateway and the pack says of which country the numbers are."""
     gateway, region = settings.sms.gateway, pack.letters.phone_region
-    if gateway is None or region is None:
+    if gateway is None:
+        return None
+    if region is None:
+        log.warning("no_texts", reason="letters.yaml of the pack has no phone_region")
         return None
     return Sms(composer, settings.sms, gateway, region, settings.notify.lease_seconds * _PART_OF_LEASE)
 

@@ -69,6 +69,7 @@ def test_a_gateway_may_want_json_a_form_an_address_or_xml() -> None:
         ({"body": BODY, "headers": '{"X-Key": "a\\nb"}'}, "printable ASCII"),
         ({"body": BODY, "headers": '{"X Key": "a"}'}, "printable ASCII"),
         ({"body": BODY, "accepted": "(200"}, "is no regular expression"),
+        ({"body": BODY, "accepted": ""}, "ACCEPTED is empty"),
         ({"body": BODY, "parts_per_day": 3}, "PARTS_PER_DAY is less than PARTS_MAX"),
         ({"body": BODY, "url": "sms.example/send"}, "must be the address"),
         ({"body": BODY, "url": "https://{{ id }}.example/"}, "must be the address"),
