@@ -13,7 +13,7 @@ import stamina.instrumentation
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
-_LIBRARIES = ("aiokafka", "pymongo", "httpx", "uvicorn", "faststream")
+_LIBRARIES = ("aiokafka", "pymongo", "httpx", "httpcore", "uvicorn", "faststream")
 _QUIET_SECONDS = 10.0
 _hushed: set[str] = set()
 

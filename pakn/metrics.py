@@ -93,18 +93,38 @@ timers_fired_until = Gauge(
     "pakn_timers_fired_until_timestamp_seconds", "Legal time up to which every due timer has fired.", registry=_OWN["deadlines"]
 )
 
-letters = Gauge("pakn_letters", "Letters that are not settled, by state.", ["state"], registry=_OWN["notify"])
+letters = Gauge(
+    "pakn_letters", "Letters that are not settled, by state and channel.", ["state", "channel"], registry=_OWN["notify"]
+)
 letters_sent = Counter(
-    "pakn_letters_sent_total", "Letters that the mail server accepted, by moment.", ["moment"], registry=_OWN["notify"]
+    "pakn_letters_sent_total",
+    "Letters that the mail server or the SMS gateway accepted, by moment and channel.",
+    ["moment", "channel"],
+    registry=_OWN["notify"],
 )
 letters_held = Counter(
-    "pakn_letters_held_total", "Letters put off to the next day: their address has had its number.", registry=_OWN["notify"]
+    "pakn_letters_held_total",
+    "Letters put off to the next day, by the bound that was reached: of their address, or of all text messages of the day.",
+    ["bound"],
+    registry=_OWN["notify"],
 )
 mail_server_refuses = Gauge(
     "pakn_mail_server_refuses", "1 while the mail server refuses all letters, and sending rests.", registry=_OWN["notify"]
 )
+sms_gateway_refuses = Gauge(
+    "pakn_sms_gateway_refuses", "1 while the SMS gateway refuses all texts, and sending rests.", registry=_OWN["notify"]
+)
+sms_parts = Counter(
+    "pakn_sms_parts_total",
+    "Parts of text messages that the gateway charges (sent) or may charge (uncertain).",
+    ["result"],
+    registry=_OWN["notify"],
+)
 letter_attempts = Counter(
-    "pakn_letter_attempts_total", "Attempts to send a letter, by result.", ["result"], registry=_OWN["notify"]
+    "pakn_letter_attempts_total",
+    "Attempts to send a letter, by result and channel.",
+    ["result", "channel"],
+    registry=_OWN["notify"],
 )
 
 

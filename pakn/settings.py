@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from importlib.util import find_spec
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretSt
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from pakn.gateways import SmsSettings, is_this_machine
 from pakn.mailboxes import ImapFolder, MboxFile, parse_mailbox
 from schemas.topics import ServiceName
 
@@ -108,13 +109,6 @@ class LocalSettings(BaseModel):
     mongo_port: int = Field(default=19017, ge=1, le=65535)
 
 
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 class SmtpSettings(BaseModel):
     """The mail server that takes the letters."""
 
@@ -130,7 +124,7 @@ class SmtpSettings(BaseModel):
     @field_validator("tls")
     @classmethod
     def _hides_the_password(cls, tls: str, info: ValidationInfo) -> str:
-        if tls == "none" and info.data.get("username") and not _is_this_machine(info.data.get("host", "")):
+        if tls == "none" and info.data.get("username") and not is_this_machine(info.data.get("host", "")):
             raise ValueError("the password would cross the network in clear: use starttls or implicit, or leave out the username")
         return tls
 
@@ -231,6 +225,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     local: LocalSettings = LocalSettings()
     smtp: SmtpSettings = SmtpSettings()
+    sms: SmsSettings = SmsSettings()
     legal_time: LegalTimeSettings = LegalTimeSettings()
     intake: IntakeSettings = IntakeSettings()
     deadlines: DeadlinesSettings = DeadlinesSettings()

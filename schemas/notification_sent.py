@@ -1,14 +1,14 @@
 """From notify, in the lifecycle topic."""
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from schemas.values import CaseEvent, OpenLetterChannel, OpenMoment
 
 
 class NotificationSent(CaseEvent):
-    """A letter was handed over to the mail server, which accepted it.
+    """The mail server accepted a letter, or the SMS gateway a text message.
 
-    The address is in no event; Article 38(3) of Decision 31/2021/QĐ-TTg names the moments.
+    No event has the address or the number; Article 38(3) of Decision 31/2021/QĐ-TTg names the moments.
     """
 
     notification_id: str
@@ -16,3 +16,4 @@ class NotificationSent(CaseEvent):
     channel: OpenLetterChannel = "email"
     template_version: str | None = None
     sent_at: AwareDatetime
+    parts: int | None = Field(default=None, ge=1, description="of a text message: how many messages it is charged as")

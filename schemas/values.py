@@ -66,6 +66,7 @@ Moment = Literal[
     "reply_ready", "reply_sent_back", "published",
 ]  # fmt: skip
 Channel = Literal["web", "api", "portal"]
+LetterChannel = Literal["email", "sms"]
 SubmitterType = Literal["person", "organization"]
 AppealGround = Literal["not_satisfied", "overdue"]
 MoveReason = Literal["calendar", "rule_set"]
@@ -84,7 +85,7 @@ def open_text(meaning: str, known: Any) -> Any:
 
 OpenRule = Annotated[str, open_text("the duty that the clock measures", RuleName)]
 OpenUnit = Annotated[str, open_text("what the limit counts", Unit)]
-OpenLetterChannel = Annotated[str, open_text("by which way the letter went", Literal["email"])]
+OpenLetterChannel = Annotated[str, open_text("by which way the letter went", LetterChannel)]
 OpenMoment = Annotated[str, Field(description="which letter of the pack's; expect others", examples=["received", "assigned"])]
 OpenSubmitterType = Annotated[str, open_text("who has sent it", SubmitterType)]
 

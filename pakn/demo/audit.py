@@ -1,4 +1,4 @@
-"""Counts what came of the demo, from the topics, the databases and the mailbox alone, against what was sent in.
+"""Counts what came of the demo, from the topics, the databases, the mailbox and the SMS gateway, against what was sent in.
 
 The demo's own counters are not used: a fact that was lost between two services shows
 here as evidence in a store without a record in Kafka, or the reverse.
@@ -22,9 +22,13 @@ ByCase = dict[str, list[tuple[Envelope, dict[str, Any]]]]
 
 
 def audit(
-    requests: Sequence[DemoRequest], outcomes: Mapping[str, Mapping[str, Any]], evidence: Evidence, mailbox: Mailbox
+    requests: Sequence[DemoRequest],
+    outcomes: Mapping[str, Mapping[str, Any]],
+    evidence: Evidence,
+    mailbox: Mailbox,
+    texts: Mapping[str, int] | None = None,
 ) -> Report:
-    """The report: figures, and a row for each request.
+    """The report: figures, and a row for each request. `texts` has the copies of each text message at the gateway, by its id.
 
     What came in adds up: requests are refused or submitted; submitted ones are not accepted, assigned, or still unassigned;
     assigned ones are published, declined by an agency, or open. `lost` and `doubled` count findings, each of which is named
@@ -33,8 +37,9 @@ def audit(
     by_case: ByCase = defaultdict(list)
     for envelope, data in evidence.facts.values():
         by_case[envelope.subject].append((envelope, data))
-    lost = [*_lost(requests, outcomes, evidence, by_case, mailbox)]
-    doubled = [*_doubled(outcomes, evidence, by_case, mailbox)]
+    texts = texts or {}
+    lost = [*_lost(requests, outcomes, evidence, by_case, mailbox), *_texts_lost(evidence, texts)]
+    doubled = [*_doubled(outcomes, evidence, by_case, mailbox), *_texts_doubled(evidence, texts)]
     rows = [_row(request, outcomes.get(request.source, {}), by_case, evidence) for request in requests]
     registered = [row for row in rows if row["code"]]
     return {
@@ -49,6 +54,7 @@ def audit(
         "overdue": len({e.subject for e, _ in evidence.facts.values() if e.name == "FeedbackOverdue"}),
         "published": sum(row["state"] == "published" for row in registered),
         "letters_sent": len(mailbox.counts),
+        "texts_sent": len(texts),
         "dead_letters": len(evidence.dead_letters),
         "dead_letters_of_refused": sum(
             bool(request.portal) and "faults" in outcomes.get(request.source, {}) for request in requests
@@ -113,10 +119,33 @@ def _lost(
             yield f"lost: what the sender of case {case_id} wrote is not in the topic of the agency in charge"
     for letter in evidence.stored["notify"].values():
         if letter["state"] not in ("sent", "undeliverable"):
-            yield f"lost: letter {letter['moment']} of {letter['code']} is {letter['state']}"
-    sent = sum(letter["state"] == "sent" for letter in evidence.stored["notify"].values())
+            yield f"lost: {_channel(letter)} letter {letter['moment']} of {letter['code']} is {letter['state']}"
+    sent = sum(letter["state"] == "sent" and _channel(letter) == "email" for letter in evidence.stored["notify"].values())
     if sent > len(mailbox.counts):
         yield f"lost: {sent} letters were sent, {len(mailbox.counts)} are in the mailbox"
+
+
+def _channel(letter: Mapping[str, Any]) -> str:
+    return str(letter.get("channel", "email"))
+
+
+def _texts(evidence: Evidence) -> dict[str, Any]:
+    return {id: letter for id, letter in evidence.stored["notify"].items() if _channel(letter) == "sms"}
+
+
+def _texts_lost(evidence: Evidence, texts: Mapping[str, int]) -> Iterator[str]:
+    for id, letter in _texts(evidence).items():
+        if letter["state"] == "sent" and id not in texts:
+            yield f"lost: text {letter['moment']} of {letter['code']} was sent, and the gateway does not have it"
+
+
+def _texts_doubled(evidence: Evidence, texts: Mapping[str, int]) -> Iterator[str]:
+    known = _texts(evidence)
+    for id, number in texts.items():
+        if number > 1:
+            yield f"doubled: text {id} arrived {number} times"
+        if id not in known or known[id]["state"] != "sent":
+            yield f"doubled: the gateway has a text {id} that notify has not sent"
 
 
 def _doubled(outcomes: Mapping[str, Any], evidence: Evidence, by_case: ByCase, mailbox: Mailbox) -> Iterator[str]:
@@ -130,8 +159,9 @@ def _doubled(outcomes: Mapping[str, Any], evidence: Evidence, by_case: ByCase, m
         times = Counter(_identity(envelope, data) for envelope, data in facts)
         yield from (f"doubled: {what} of case {case_id}" for what, number in times.items() if what and number > 1)
     yield from (f"doubled: letter {id} arrived {number} times" for id, number in mailbox.counts.items() if number > 1)
-    letters = Counter((letter["feedback_id"], letter["moment"], letter["cause"]) for letter in evidence.stored["notify"].values())
-    yield from (f"doubled: letter {key[1]} of case {key[0]}" for key, number in letters.items() if number > 1)
+    names = ("feedback_id", "moment", "cause")
+    letters = Counter((*(letter[name] for name in names), _channel(letter)) for letter in evidence.stored["notify"].values())
+    yield from (f"doubled: {key[3]} letter {key[1]} of case {key[0]}" for key, number in letters.items() if number > 1)
 
 
 def _identity(envelope: Envelope, data: Mapping[str, Any]) -> str:

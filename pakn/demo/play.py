@@ -16,6 +16,7 @@ from rich.console import Console
 
 from pakn.demo import results
 from pakn.demo.audit import Report
+from pakn.demo.gateway import SmsGateway
 from pakn.demo.mailbox import Mailbox
 from pakn.demo.requests import DemoRequest, read_requests, require_calendar
 from pakn.demo.scene import Scene
@@ -81,7 +82,7 @@ async def _scene(pack: Pack, requests: list[DemoRequest], folder: Path, servers:
     zone = ZoneInfo(pack.header.timezone)
     start = datetime.combine(requests[0].submitted_at.astimezone(zone).date(), datetime.min.time(), zone)
     timekeeper = Timekeeper(clock_file, start, zone)
-    mailbox = Mailbox(home / "letters")
+    mailbox, gateway = Mailbox(home / "letters"), SmsGateway(home / "texts")
     environment = {
         "PAKN_NAMESPACE": f"demo-{pack.id}",
         "PAKN_PACK": pack.id,
@@ -98,10 +99,10 @@ async def _scene(pack: Pack, requests: list[DemoRequest], folder: Path, servers:
         # Years of letters go to few addresses within minutes.
         "PAKN_NOTIFY__LETTERS_PER_ADDRESS": "0",
         "PAKN_NOTIFY__LETTERS_PER_UNCONFIRMED": "0",
-    }
-    with mailbox:
+    } | gateway.environment
+    with mailbox, gateway:
         async with stack.running(servers, folder, environment, home / "logs") as running:
-            scene = Scene(pack, requests, running, timekeeper, mailbox, home, console)
+            scene = Scene(pack, requests, running, timekeeper, mailbox, gateway, home, console)
             try:
                 await scene.start()
                 yield scene

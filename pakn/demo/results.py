@@ -21,6 +21,8 @@ def show(console: Console, report: Report, scene: Scene, keep: bool) -> None:
         console.print(f"[red]... and {len(report['findings']) - 20} more; --report FILE.json keeps them all")
     letters = sorted(scene.mailbox.folder.glob("*.eml"))[:1]
     lines = [f"A letter:   .venv/bin/python docs/examples/letter.py {_path(letter)}" for letter in letters]
+    texts = sorted(scene.gateway.folder.glob("*.txt"))[:1]
+    lines += [f"A text:     cat {_path(text)}   ({scene.gateway.parts} parts in all)" for text in texts]
     lines.append(f"The logs:   {_path(scene.home / 'logs')}")
     if keep:
         lines += _pages(report, scene)
@@ -48,6 +50,7 @@ def table_of(report: Report, title: str) -> Table:
         ("warned", report["warned"], "cases with a limit that came near"),
         ("overdue", report["overdue"], "cases with a limit that was missed"),
         ("letters sent", report["letters_sent"], ""),
+        ("text messages sent", report["texts_sent"], ""),
         None,
         ("dead letters", dead, ""),
         ("  planted", planted, "refused ones that came by a portal's topic"),
@@ -60,7 +63,7 @@ def table_of(report: Report, title: str) -> Table:
         if row is None:
             table.add_section()
         # What is never there in a demo that went well is shown only where it is.
-        elif row[1] or row[0].strip() not in ("not assigned yet", "planted", "not planted"):
+        elif row[1] or row[0].strip() not in ("not assigned yet", "text messages sent", "planted", "not planted"):
             table.add_row(row[0], str(row[1]), row[2])
     return table
 

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pakn.demo.actors import Actors
 from pakn.demo.audit import Report, audit
+from pakn.demo.gateway import SmsGateway
 from pakn.demo.mailbox import Mailbox
 from pakn.demo.observer import Observer
 from pakn.demo.requests import DemoRequest
@@ -42,6 +43,7 @@ class Scene:
     stack: Stack
     timekeeper: Timekeeper
     mailbox: Mailbox
+    gateway: SmsGateway
     home: Path
     console: Console
 
@@ -95,7 +97,8 @@ class Scene:
                     break
                 self.timekeeper.next_midnight(end)
             await self._until("the last timers and letters", lambda: self._all_done(end, show))
-        return audit(self.requests, self._actors.outcomes, await read_evidence(self.stack.settings), self.mailbox)
+        evidence = await read_evidence(self.stack.settings)
+        return audit(self.requests, self._actors.outcomes, evidence, self.mailbox, self.gateway.counts)
 
     async def _settled(self, end: datetime, people: Sequence[asyncio.Task[None]], show: Show) -> bool:
         for person in people:
@@ -110,7 +113,7 @@ class Scene:
     async def _all_done(self, end: datetime, show: Show) -> bool:
         """Every timer has fired up to `end`, and no letter waits to be sent or announced.
 
-        One of which nobody knows whether it arrived is settled as an operator would: by a look into the mailbox.
+        One of which nobody knows whether it arrived is settled as an operator would: by a look into the mailbox or at the gateway.
         """
         show(None)
         fired_until = await self._metric("deadlines", "pakn_timers_fired_until_timestamp_seconds")
@@ -120,7 +123,7 @@ class Scene:
         if waiting["uncertain"]:
             settings = self.stack.settings
             for letter in await letters.list_letters(settings):
-                arrived = letter["message_id"] in self.mailbox.counts
+                arrived = letter["message_id"] in (self.gateway if letter["channel"] == "sms" else self.mailbox).counts
                 await letters.settle_letters(settings, [letter["id"]], "sent" if arrived else "resend")
         return not waiting.total() and await self._observer.all_handled()
 
@@ -142,7 +145,7 @@ class Scene:
         """Wait for `condition`. The bound is on standing still: as long as records or letters come, the wait goes on."""
         seen, ends = -1, 0.0
         while not await condition():
-            news = self._observer.records + sum(self.mailbox.counts.values())
+            news = self._observer.records + sum(self.mailbox.counts.values()) + sum(self.gateway.counts.values())
             if news != seen:
                 seen, ends = news, time.monotonic() + _BOUND_SECONDS
             if time.monotonic() > ends:

@@ -10,11 +10,13 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from phonenumbers import SUPPORTED_REGIONS
+
 from pakn.packs import law_checks
 from pakn.packs.files import ANY, PackFault, PackFile, Position
 
 _DAY = timedelta(days=1)
-_LETTER_PARTS = ("subject.txt.j2", "txt.j2", "html.j2")
+_LETTER_PARTS: dict[str, tuple[str, ...]] = {"email": ("subject.txt.j2", "txt.j2", "html.j2"), "sms": ("sms.txt.j2",)}
 _REQUIRED_LETTERS = ("received", "not_accepted", "more_requested", "reply_published")
 
 
@@ -47,6 +49,7 @@ def cross_faults(documents: Documents) -> Iterator[PackFault]:
     yield from law_checks.rule_set_faults(documents.rules)
     yield from law_checks.limit_faults(documents.rules)
     yield from law_checks.calendar_faults(documents.calendar, documents.pack)
+    yield from _phone_region_faults(documents.letters)
     yield from _template_faults(documents)
 
 
@@ -218,6 +221,16 @@ def _routing_faults(routing: PackFile) -> Iterator[PackFault]:
         yield routing.fault(("rules",), "there is no rule; add at least one that matches everything")
 
 
+def _phone_region_faults(letters: PackFile) -> Iterator[PackFault]:
+    found = dict(letters.each(str, "phone_region"))
+    for place, region in found.items():
+        if region not in SUPPORTED_REGIONS:
+            yield letters.fault(place, f"unknown region `{region}`; write the two letters of a country, such as VN")
+    texts = [place for place, channel in letters.each(str, "moments", ANY, "channels", ANY) if channel == "sms"]
+    if texts and not found:
+        yield letters.fault(texts[0], "text messages are sent, but there is no `phone_region`; name the country of their numbers")
+
+
 def _template_faults(documents: Documents) -> Iterator[PackFault]:
     letters = documents.letters
     if not letters.data or not documents.pack.data:
@@ -227,8 +240,11 @@ def _template_faults(documents: Documents) -> Iterator[PackFault]:
         if moment not in moments:
             yield letters.fault(("moments",), f"the moment `{moment}` is missing; senders must be told then, so add it")
     languages = [language for _, language in documents.pack.each(str, "languages", ANY)]
-    named = itertools.product(moments, languages, _LETTER_PARTS)
-    expected = {f"{moment}.{language}.{part}": moments[moment] for moment, language, part in named}
+    expected: dict[str, Position] = {}
+    for moment, place in moments.items():
+        channels = [channel for _, channel in letters.each(str, *place, "channels", ANY) if channel in _LETTER_PARTS]
+        parts = [part for channel in channels or ["email"] for part in _LETTER_PARTS[channel]]
+        expected |= {f"{moment}.{language}.{part}": place for language, part in itertools.product(languages, parts)}
     for name, place in expected.items():
         if name not in documents.templates:
             yield letters.fault(place, f"the template letters/{name} is missing; write it")
@@ -236,5 +252,5 @@ def _template_faults(documents: Documents) -> Iterator[PackFault]:
             yield PackFault(f"letters/{name}", 1, "the template is empty; write it")
     for name in sorted(documents.templates):
         if name not in expected and not name.startswith("_"):
-            what = "no moment of letters.yaml and language of pack.yaml uses this file; rename or remove it"
+            what = "no moment of letters.yaml and language of pack.yaml uses this file; rename or remove it, or name its channel"
             yield PackFault(f"letters/{name}", 1, what)

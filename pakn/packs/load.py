@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from pakn.packs.checks import Documents, cross_faults
 from pakn.packs.files import PackFault, PackFile, Position, read_csv, read_text, read_yaml
-from pakn.packs.models import Agency, Calendar, Category, Header, Letters, Portal, Routing, Rule, RuleSet
+from pakn.packs.letters import Letters
+from pakn.packs.models import Agency, Calendar, Category, Header, Portal, Routing, Rule, RuleSet
 from pakn.packs.open311 import Open311
 from pakn.packs.part import Part
 

@@ -281,17 +281,3 @@ class Calendar(Part):
     weekend: tuple[Weekday, ...] = Field(min_length=1, max_length=6)
     years: tuple[Year, ...] = Field(min_length=1)
     compare_with: Comparison | None = None
-
-
-class Letter(Part):
-    """Which event a letter is sent on; with `rule`, only where the event is about that rule's clock."""
-
-    event: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]+$")]
-    rule: RuleName | None = None
-
-
-class Letters(Part):
-    """letters.yaml: the moments at which a sender is written to."""
-
-    version: Phrase
-    moments: Mapping[Id, Letter]

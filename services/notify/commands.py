@@ -1,12 +1,12 @@
 """The commands about letters: list those that need a person's decision, and settle them after a look into the mailbox.
 
 A letter is uncertain if the process or the connection was lost while it was handed over. Look for its Message-ID in the
-mailbox to see whether it arrived.
+mailbox, or for the id of a text message at the SMS gateway, to see whether it arrived.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -28,7 +28,7 @@ def _list(
     state: Annotated[Pending, typer.Option()] = "uncertain",
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> None:
-    """List letters of which nobody knows whether they arrived, with the Message-ID to look for."""
+    """List letters of which nobody knows whether they arrived, each with the Message-ID or the gateway's id to look for."""
     rows = run_on_database(list_letters(settings_or_stop(), state))
     for row in rows:
         typer.echo(json.dumps(row) if as_json else "  ".join(row.values()))
@@ -45,7 +45,7 @@ def _settle(
     state: Annotated[Pending | None, typer.Option(help="with --all")] = None,
     reason: Annotated[str, typer.Option(help="with --all: only letters whose reason begins so")] = "",
 ) -> None:
-    """Decide on letters: they count as sent, or they are sent again with the same Message-ID. One line for each."""
+    """Decide on letters: they count as sent, or they are sent again with the same id. One line for each."""
     if every == bool(letter_ids) or every != bool(state) or (reason and not every):
         stop("Give the ids of letters, or --all with --state failed or --state uncertain.")
     settings = settings_or_stop()
@@ -66,9 +66,15 @@ async def list_letters(settings: Settings, state: Pending = "uncertain") -> list
         rows = await NotifyStore(database).in_state(state, 1000)
     return [
         {"id": row["_id"], "code": row["code"], "moment": row["moment"], "since": row["settled_at"].isoformat()}
-        | {"message_id": message_id(row["_id"], row["token"], settings.smtp.sender), "reason": row["reason"]}
+        | {"channel": row.get("channel", "email"), "message_id": _sought(row, settings), "reason": row["reason"]}
         for row in rows
     ]
+
+
+def _sought(row: Mapping[str, Any], settings: Settings) -> str:
+    """What the server knows the letter by."""
+    letter_id: str = row["_id"]
+    return letter_id if row.get("channel") == "sms" else message_id(letter_id, row["token"], settings.smtp.sender)
 
 
 def _silent(_: str) -> None: ...
@@ -98,7 +104,7 @@ async def settle_letters(
     *,
     say: Callable[[str], None] = _silent,
 ) -> int:
-    """Settle uncertain or failed letters: they count as sent, or they are sent again with the same Message-ID.
+    """Settle uncertain or failed letters: they count as sent, or they are sent again with the same id.
 
     `say` gets a line for each, with what a mapping holds of it. A running notify announces or sends them at its next tick.
     Returns how many there were. Raises PyMongoError.
@@ -106,7 +112,7 @@ async def settle_letters(
     time = time or make_legal_time(settings.legal_time.file)
     now, legal = time.machine(), time.now()
     if verdict == "sent":
-        settlement = domain.Settlement("sent", "found in the mailbox by an operator", announced=True)
+        settlement = domain.Settlement("sent", "found in the mailbox or at the gateway by an operator", announced=True)
     else:
         settlement = domain.queue_anew("to be sent again, by an operator's decision", now)
     settled = 0

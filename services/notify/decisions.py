@@ -10,7 +10,8 @@ from datetime import datetime
 from pakn.engine.received import Outcome, Received, Tombstone
 from pakn.errors import GiveUp
 from pakn.logs import logger
-from pakn.packs.models import Letters
+from pakn.packs.letters import Letters
+from schemas.values import LetterChannel
 from services.notify import domain
 from services.notify.store import CaseNews, NotifyStore
 
@@ -21,14 +22,24 @@ class LetterHandler:
     """Decides, then saves. It publishes no facts: what becomes of a letter is known only after it was sent."""
 
     def __init__(
-        self, store: NotifyStore, letters: Letters, version: str, now: Callable[[], datetime], new_token: Callable[[], str]
+        self,
+        store: NotifyStore,
+        letters: Letters,
+        version: str,
+        now: Callable[[], datetime],
+        new_token: Callable[[], str],
+        channels: frozenset[LetterChannel] = domain.EMAIL_ALONE,
     ) -> None:
-        """`version` is that of the pack's templates; `now` gives the machine's time, and `new_token` what nobody guesses."""
+        """`version` is that of the pack's templates; `now` gives the machine's time, and `new_token` what nobody guesses.
+
+        `channels` are those that have a server; the pack may name others too.
+        """
         self._store = store
         self._letters = letters
         self._version = version
         self._now = now
         self._new_token = new_token
+        self._channels = channels
 
     async def handle(self, batch: Sequence[Received]) -> Outcome:
         """Safe to repeat with the same batch. Raises PyMongoError if the database cannot be written."""
@@ -40,7 +51,7 @@ class LetterHandler:
                 followed.append((received.envelope.subject, received.envelope.id, domain.ERASED))
                 continue
             try:
-                news = domain.follow(self._letters, self._version, received.envelope, received.event, now)
+                news = domain.follow(self._letters, self._version, received.envelope, received.event, now, self._channels)
             except Exception as error:  # A pure decision fails the same way at each repetition.
                 log.exception("decision_failed", event_id=received.envelope.id, type=received.envelope.name)
                 outcome.given_up.append((received, GiveUp("unexpected", type(error).__name__)))

@@ -12,31 +12,31 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from pakn.packs.models import Letters
+from pakn.packs.letters import Letters
 from schemas import (
     ContactRecorded,
     DeadlineMoved,
     DeadlinesChanged,
     Envelope,
-    Fact,
     FeedbackAssigned,
     FeedbackNotAccepted,
     FeedbackSubmitted,
-    NotificationFailed,
-    NotificationSent,
     derived_id,
-    fact,
 )
 from schemas.day_count import DayCount
-from schemas.notification_failed import Undelivered
+from schemas.values import LetterChannel
 
-SOURCE = "/pakn/notify"
+EMAIL_ALONE: frozenset[LetterChannel] = frozenset({"email"})
 CONTACT_WAIT = timedelta(days=3)
 DEADLINE_WAIT = timedelta(minutes=10)
 # A mail server that is away, or that says "later" (greylisting), is no fault of the letter. After so long a person has to decide.
 TRIED_FOR = timedelta(days=3)
+# Why a letter waits for the next day.
+ADDRESS_FULL = "the address has had its letters of the day"
+DAY_FULL = "the text messages of the day are used up"
 _BACKOFF_MAX = timedelta(hours=1)
 _CONTACT_LOOK_MIN, _CONTACT_LOOK_MAX = timedelta(seconds=1), timedelta(minutes=10)
+_NO_ADDRESS: Mapping[LetterChannel, str] = {"email": "no email address", "sms": "no mobile number"}
 # Letters keep an event without these: the case has the count.
 _NOT_KEPT = {"count"}
 # Events that say something of a case, whether or not the pack has a letter for them.
@@ -48,8 +48,6 @@ CASE_EVENTS = frozenset(
 )
 
 State = Literal["queued", "sending", "sent", "uncertain", "failed", "undeliverable"]
-# What of these is published as a fact.
-Announced = Literal["sent", Undelivered]
 # The mailer settles the first two, a person the last two.
 TO_BE_SETTLED: tuple[State, ...] = ("queued", "sending", "uncertain", "failed")
 
@@ -65,6 +63,7 @@ class Contact:
     email_confirmed: bool = False
     email_confirmation_token: str | None = None
     title: str | None = None
+    phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ class Case:
 class Letter:
     """A letter as it was decided, on an event of the CloudEvents type `event_type` with the JSON values `event`.
 
-    `token` is random, and nobody has it but who has the letter.
+    `token` is random, and nobody has it but who has the letter. `parts` is what a text message that was sent is charged as.
     `created_at` is the machine's time, and `tried_since` that of the first try that came to nothing.
     """
 
@@ -118,6 +117,8 @@ class Letter:
     token: str = ""
     attempts: int = 0
     tried_since: datetime | None = None
+    channel: LetterChannel = "email"
+    parts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ class Settlement:
     attempts: int | None = None
     announced: bool = False
     tried_since: datetime | None = None
+    parts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,25 +160,37 @@ def wanted(letters: Letters) -> frozenset[str]:
     return CASE_EVENTS | {letter.event for letter in letters.moments.values()}
 
 
-def follow(letters: Letters, version: str, envelope: Envelope, event: BaseModel, now: datetime) -> News:
-    """What follows from a fact. `version` is that of the templates, which each letter keeps; `now` is the machine's time."""
+def follow(
+    letters: Letters,
+    version: str,
+    envelope: Envelope,
+    event: BaseModel,
+    now: datetime,
+    channels: frozenset[LetterChannel] = EMAIL_ALONE,
+) -> News:
+    """What follows from a fact: for each moment a letter by each of its channels that is among `channels`.
+
+    `version` is that of the templates, which each letter keeps; `now` is the machine's time.
+    """
     due = [
-        moment
+        (channel, moment)
         for moment, letter in letters.moments.items()
         if letter.event == envelope.name and letter.rule in (None, getattr(event, "rule", None))
+        for channel in letter.channels
+        if channel in channels
     ]
-    written = tuple(_letter(moment, version, envelope, event, now) for moment in due)
+    written = tuple(_letter(channel, moment, version, envelope, event, now) for channel, moment in due)
     case = _case_news(event)
     releases = "contact_known" in case or case.get("deadline") is not None or case.get("uncounted", False)
     return News(written, case, releases)
 
 
-def _letter(moment: str, version: str, envelope: Envelope, event: BaseModel, now: datetime) -> Letter:
+def _letter(channel: LetterChannel, moment: str, version: str, envelope: Envelope, event: BaseModel, now: datetime) -> Letter:
     # A move between units of one agency opens no clock, so its letter must not wait for one.
     opens_clock = isinstance(event, FeedbackAssigned) and event.previous_agency != event.agency
     data = event.model_dump(mode="json", exclude=_NOT_KEPT)
     return Letter(
-        id=derived_id(envelope.id, f"email/{moment}"),
+        id=derived_id(envelope.id, f"{channel}/{moment}"),
         feedback_id=data["feedback_id"],
         code=data["code"],
         moment=moment,
@@ -187,6 +201,7 @@ def _letter(moment: str, version: str, envelope: Envelope, event: BaseModel, now
         needs_deadline=opens_clock,
         template_version=version,
         created_at=now,
+        channel=channel,
     )
 
 
@@ -207,7 +222,7 @@ def _case_news(event: BaseModel) -> dict[str, Any]:
         case DeadlineMoved(rule="handle_reply"):
             return _known_deadline(event)
         case ContactRecorded():
-            kept = {"name", "email", "language", "lookup_secret", "email_confirmed", "email_confirmation_token", "title"}
+            kept = {"name", "email", "language", "lookup_secret", "email_confirmed", "email_confirmation_token", "title", "phone"}
             return {"contact": event.model_dump(mode="json", include=kept), "contact_known": True}
     return {}
 
@@ -224,10 +239,10 @@ def start(letter: Letter, case: Mapping[str, Any]) -> Settlement:
     return Settlement("queued", next_try_at=due_at, waiting=waits)
 
 
-def readiness(letter: Letter, case: Case, now: datetime, *, bounced: bool = False) -> Settlement | None:
+def readiness(letter: Letter, case: Case, now: datetime, *, address: str | None, bounced: bool = False) -> Settlement | None:
     """None if the letter can be sent now; otherwise what becomes of it. `now` is the machine's time.
 
-    `bounced`: an earlier letter came back from the address of this case.
+    `address` is where the letter's channel reaches the sender; `bounced`: an earlier letter came back from there.
     """
     age = now - letter.created_at
     if not case.contact_known:
@@ -235,9 +250,9 @@ def readiness(letter: Letter, case: Case, now: datetime, *, bounced: bool = Fals
             return Settlement("undeliverable", "no contact came", announced=True)
         wait = min(max(age, _CONTACT_LOOK_MIN), _CONTACT_LOOK_MAX)
         return Settlement("queued", next_try_at=now + wait, waiting=True, tried_since=letter.tried_since)
-    if case.contact is None or not case.contact.email:
+    if case.contact is None or not address:
         # The sender gave no address, so this is no failure and no fact.
-        return Settlement("undeliverable", "no email address")
+        return Settlement("undeliverable", _NO_ADDRESS[letter.channel])
     if bounced:
         return Settlement("undeliverable", "an earlier letter came back from the address", announced=True)
     if letter.needs_deadline and case.deadline is None and not case.uncounted and age < DEADLINE_WAIT:
@@ -251,9 +266,8 @@ def day_end(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
-def held(letter: Letter, now: datetime) -> Settlement:
-    """A letter above the bound of its address is no failure: it waits for the next day. `now` is the machine's time."""
-    reason = "the address has had its letters of the day"
+def held(letter: Letter, now: datetime, reason: str = ADDRESS_FULL) -> Settlement:
+    """A letter above a bound of the day is no failure: it waits for the next day. `now` is the machine's time."""
     return Settlement("queued", reason, next_try_at=day_end(now), tried_since=letter.tried_since)
 
 
@@ -280,17 +294,3 @@ def settle(letter: Letter, result: Result, reason: str, now: datetime, *, backof
 def queue_anew(reason: str, next_try_at: datetime) -> Settlement:
     """A letter that is no longer to be blamed for its tries in vain: the days in which it is tried begin again."""
     return Settlement("queued", reason, next_try_at=next_try_at, tried_since=None)
-
-
-def announcement(letter: Letter, state: Announced, reason: str, at: datetime) -> Fact:
-    """The fact of what became of a letter; the same letter and outcome give the same fact. `at` is legal time."""
-    common = {"feedback_id": letter.feedback_id, "code": letter.code, "notification_id": letter.id, "moment": letter.moment}
-    event: NotificationSent | NotificationFailed
-    if state == "sent":
-        event = NotificationSent(**common, template_version=letter.template_version, sent_at=at)
-        discriminator = letter.id
-    else:
-        event = NotificationFailed(**common, outcome=state, reason=reason, failed_at=at)
-        # A letter that an operator sends again can fail again, which is another fact.
-        discriminator = f"{letter.id}/{state}/{letter.attempts}"
-    return fact(event, cause=letter.cause, subject=letter.feedback_id, time=at, source=SOURCE, discriminator=discriminator)

@@ -1,4 +1,4 @@
-"""Sends the letters that are due, each at most once, and announces what became of them.
+"""Sends the letters of one channel that are due, each at most once. Channels do not wait for each other.
 
 Letters are claimed in batches. Each small group, one letter a connection, is marked `sending` in the database before it is
 handed over. If a claim ends before that, its letters are due again. If the lease of a `sending` letter ends, the letter is
@@ -7,10 +7,9 @@ uncertain, and only a person's decision sends it again.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import stamina
 from pymongo.errors import PyMongoError
@@ -19,61 +18,49 @@ from pakn import metrics
 from pakn.legal_time import LegalTime
 from pakn.logs import logger
 from pakn.settings import NotifySettings
-from schemas import Fact
 from services.notify import domain
-from services.notify.channels.email import Attempt
+from services.notify.channels.channel import Attempt, Channel, Message
+from services.notify.day_bounds import DayBounds
 from services.notify.letters.compose import CannotCompose, Composer
 from services.notify.refusals import LONGEST_PAUSE, Answer, Refusals
-from services.notify.store import ANY_INSTANCE, NotifyStore
+from services.notify.store import NotifyStore
 
 log = logger(__name__)
-# An instance announces the letters that it settled within a second or two. After so long it has stopped.
-_ANNOUNCED_BY_OTHERS_AFTER = timedelta(seconds=30)
-_ANNOUNCE_LIMIT = 500
-_REFUSES_ALL = "the mail server refuses all letters"
 Settled = tuple[domain.Letter, domain.Settlement]
-
-
-class Transport(Protocol):
-    """What a mailer needs of a mail server."""
-
-    size: int
-
-    async def hand_over(self, recipient: str, letter: bytes) -> Attempt:
-        """Give one letter to the server, and return its answer."""
-        ...
 
 
 @dataclass
 class Mailer:
     """Sends due letters; several may run on one database.
 
-    `new_token` gives a new id for each claim; its first id names this instance.
+    `new_token` gives a new id for each claim; `instance` names this process.
     """
 
     store: NotifyStore
+    bounds: DayBounds
     composer: Composer
-    transport: Transport
+    channel: Channel
     settings: NotifySettings
-    sender: str
     time: LegalTime
     new_token: Callable[[], str]
+    instance: str
 
     def __post_init__(self) -> None:
-        self._instance = self.new_token()
         self._refusals = Refusals(self.settings.refusals)
+        self._refuses_all_reason = f"the {self.channel.server.name} refuses all letters"
 
     async def tick(self) -> None:
-        """Send all due letters, batch after batch; stops early if the mail server cannot be reached or refuses everything."""
+        """Send all due letters, batch after batch; stops early if the server cannot be reached or refuses everything."""
         now = self.time.machine()
-        if lost := await self.store.expire(now=now, legal=self.time.now()):
-            metrics.letter_attempts.labels("uncertain").inc(lost)
-            log.warning("letters_uncertain", count=lost)
+        for channel, lost in (await self.store.expire(now=now, legal=self.time.now())).items():
+            if lost:
+                metrics.letter_attempts.labels("uncertain", channel).inc(lost)
+                log.warning("letters_uncertain", count=lost, channel=channel)
         while not self._refusals.rest(now := self.time.machine()):
             token = self.new_token()
             # A server that refused everything is tried with a few letters first.
             limit = min(self.settings.batch, self._refusals.trial) if self._refuses_all else self.settings.batch
-            batch = await self.store.claim(token, now, now + self._lease, limit)
+            batch = await self.store.claim(token, self.channel.name, now, now + self._lease, limit)
             going = await self._send(token, batch)
             if not going or len(batch) < limit:
                 return
@@ -83,9 +70,9 @@ class Mailer:
         return timedelta(seconds=self.settings.lease_seconds)
 
     async def _send(self, token: str, batch: Sequence[domain.Letter]) -> bool:
-        """Send one claimed batch; false if the mail server could not be reached or refuses everything."""
+        """Send one claimed batch; false if the server could not be reached or refuses everything."""
         cases = await self.store.cases(letter.feedback_id for letter in batch)
-        addresses = {case.contact.email for case in cases.values() if case.contact and case.contact.email}
+        addresses = {address for case in cases.values() if (address := self._address(case))}
         bounced = await self.store.bounced(addresses) if addresses else set()
         now = self.time.machine()
         claim_ends = now + self._lease
@@ -94,8 +81,8 @@ class Mailer:
         ready: list[domain.Letter] = []
         for letter in batch:
             case = cases.get(letter.feedback_id, domain.Case())
-            address = case.contact.email if case.contact else None
-            settlement = domain.readiness(letter, case, now, bounced=address in bounced)
+            address = self._address(case)
+            settlement = domain.readiness(letter, case, now, address=address, bounced=address in bounced)
             if settlement is None:
                 ready.append(letter)
             else:
@@ -103,14 +90,14 @@ class Mailer:
         ready, held = await self._within_bounds(ready, cases, now)
         await self._record(token, settled + held)
         await self._look_again([letter for letter, settlement in settled if settlement.waiting])
-        for first in range(0, len(ready), self.transport.size):
+        for first in range(0, len(ready), self.channel.size):
             # After its end another instance may claim these letters; those left are due again by themselves.
             if self.time.machine() >= claim_ends:
                 break
-            group = ready[first : first + self.transport.size]
+            group = ready[first : first + self.channel.size]
             reachable = await self._unbroken(self._send_group(token, group, cases))
             if not reachable or (self._refuses_all and not is_trial):
-                rest = ready[first + self.transport.size :]
+                rest = ready[first + self.channel.size :]
                 left = [(letter, self._not_tried() if reachable else self._unreached(letter)) for letter in rest]
                 await self._record(token, left)
                 return False
@@ -127,15 +114,15 @@ class Mailer:
         wanted: list[tuple[str, str, int]] = []
         for letter in ready:
             contact = cases[letter.feedback_id].contact
-            bound = (
-                self.settings.letters_per_address if contact and contact.email_confirmed else self.settings.letters_per_unconfirmed
-            )
-            if contact and contact.email and bound:
-                wanted.append((letter.id, contact.email, bound))
-        over = await self.store.above_bounds(wanted, domain.day_end(now))
-        metrics.letters_held.inc(len(over))
+            if contact and (address := self.channel.address(contact)) and (bound := self.channel.bound(contact)):
+                wanted.append((letter.id, self.channel.counted_as(address), bound))
+        over = await self.bounds.above(wanted, domain.day_end(now))
+        metrics.letters_held.labels("address").inc(len(over))
         held = [(letter, domain.held(letter, now)) for letter in ready if letter.id in over]
         return [letter for letter in ready if letter.id not in over], held
+
+    def _address(self, case: domain.Case) -> str | None:
+        return self.channel.address(case.contact) if case.contact else None
 
     async def _look_again(self, waiting: Sequence[domain.Letter]) -> None:
         """Release letters whose contact or deadline came during their claim.
@@ -146,8 +133,12 @@ class Mailer:
             return
         cases = await self.store.cases(letter.feedback_id for letter in waiting)
         now = self.time.machine()
-        looks = [(letter, domain.readiness(letter, cases.get(letter.feedback_id, domain.Case()), now)) for letter in waiting]
-        released = [letter.feedback_id for letter, settlement in looks if settlement is None or not settlement.waiting]
+        released = []
+        for letter in waiting:
+            case = cases.get(letter.feedback_id, domain.Case())
+            settlement = domain.readiness(letter, case, now, address=self._address(case))
+            if settlement is None or not settlement.waiting:
+                released.append(letter.feedback_id)
         await self.store.save_letters([], released, now)
 
     async def _unbroken(self, work: Awaitable[bool]) -> bool:
@@ -164,55 +155,77 @@ class Mailer:
             raise
 
     async def _send_group(self, token: str, group: Sequence[domain.Letter], cases: dict[str, domain.Case]) -> bool:
-        """Compose, mark, hand over together, record; false if the mail server could not be reached."""
+        """Compose, mark, hand over together, record; false if the server could not be reached."""
         settled: list[Settled] = []
-        composed: dict[str, tuple[domain.Letter, str, bytes]] = {}
+        composed: dict[str, tuple[domain.Letter, Message]] = {}
+        day_end = domain.day_end(self.time.machine())
         for letter in group:
             try:
                 current = await self._with_templates(letter)
-                composed[letter.id] = (current, *self.composer.compose(current, cases[letter.feedback_id], self.time.machine()))
+                message = self.channel.compose(current, cases[letter.feedback_id], self.time.machine())
             except CannotCompose as error:
                 log.error("letter_not_composed", letter=letter.id, code=letter.code, moment=letter.moment, reason=str(error))
                 settled.append((letter, self._settle(letter, Attempt("failed", str(error)))))
+                continue
+            if await self._taken(message, day_end):
+                composed[letter.id] = current, message
+            else:
+                metrics.letters_held.labels("day").inc()
+                settled.append((letter, domain.held(letter, self.time.machine(), domain.DAY_FULL)))
         mine = await self.store.start_sending(token, list(composed), self.time.machine() + self._lease) if composed else set()
         sending = [row for letter_id, row in composed.items() if letter_id in mine]
-        attempts = await asyncio.gather(*(self.transport.hand_over(recipient, data) for _, recipient, data in sending))
-        answered = [(letter, recipient, attempt) for (letter, recipient, _), attempt in zip(sending, attempts, strict=True)]
-        blameless = self._blameless([Answer(letter.id, recipient, attempt.result) for letter, recipient, attempt in answered])
-        for letter, _, attempt in answered:
+        attempts = await asyncio.gather(*(self.channel.hand_over(message) for _, message in sending))
+        answered = [(letter, message, attempt) for (letter, message), attempt in zip(sending, attempts, strict=True)]
+        used = {message.id: message.parts or 0 for _, message, attempt in answered if attempt.result in ("sent", "uncertain")}
+        blameless = self._blameless([Answer(letter.id, message.recipient, attempt.result) for letter, message, attempt in answered])
+        for letter, message, attempt in answered:
             if letter.id in blameless:
                 settled.append((letter, self._put_back(attempt.reason, LONGEST_PAUSE)))
                 blameless.remove(letter.id)
             else:
-                settled.append((letter, self._settle(letter, attempt)))
+                settled.append((letter, replace(self._settle(letter, attempt), parts=message.parts)))
             if attempt.result == "sent":
-                metrics.letters_sent.labels(letter.moment).inc()
+                metrics.letters_sent.labels(letter.moment, self.channel.name).inc()
+            if message.id in used and message.parts:
+                metrics.sms_parts.labels(attempt.result).inc(message.parts)
         await self._record(token, settled)
         if blameless:
             # These were recorded as failed before it was known that the server refuses everything.
             now = self.time.machine()
-            again = domain.queue_anew(_REFUSES_ALL, now + LONGEST_PAUSE)
+            again = domain.queue_anew(self._refuses_all_reason, now + LONGEST_PAUSE)
             await self.store.put_back(blameless, again, now=now, legal=self.time.now())
+        await self._give_back([message for _, message in composed.values()], used, day_end)
         return all(attempt.result != "unreachable" for attempt in attempts)
+
+    async def _taken(self, message: Message, day_end: datetime) -> bool:
+        """Whether the day has room for what the message costs, which is taken then."""
+        bound = self.channel.parts_per_day
+        return not bound or await self.bounds.take(self.channel.name, message.parts or 0, bound, day_end)
+
+    async def _give_back(self, messages: Iterable[Message], used: Mapping[str, int], day_end: datetime) -> None:
+        """Give back what these have taken and not used. Where the process ends before, the day only has room for less."""
+        left = sum(message.parts or 0 for message in messages) - sum(used.values())
+        if self.channel.parts_per_day and left:
+            await self.bounds.give_back(self.channel.name, left, day_end)
 
     def _blameless(self, answers: Sequence[Answer]) -> set[str]:
         """The ids of refused letters that the server is to blame for. Says once when that begins, and once when it ends."""
         refused_all = self._refuses_all
         blameless = self._refusals.note(answers, self.time.machine())
         if self._refuses_all and not refused_all:
-            log.error("mail_server_refuses_all_letters", refused=len(blameless))
+            log.error(self.channel.server.says_refuses, refused=len(blameless))
         elif refused_all and not self._refuses_all:
-            log.warning("mail_server_takes_letters_again")
-        metrics.mail_server_refuses.set(self._refuses_all)
+            log.warning(self.channel.server.says_takes)
+        self.channel.server.refuses.set(self._refuses_all)
         return blameless
 
     def _put_back(self, reason: str, pause: timedelta) -> domain.Settlement:
         """A letter that the server is to blame for. Letters that were not refused yet try the server before it."""
-        metrics.letter_attempts.labels("retry").inc()
+        metrics.letter_attempts.labels("retry", self.channel.name).inc()
         return domain.queue_anew(reason, self.time.machine() + pause)
 
     def _not_tried(self) -> domain.Settlement:
-        return self._put_back(_REFUSES_ALL, timedelta(seconds=self.settings.backoff_seconds))
+        return self._put_back(self._refuses_all_reason, timedelta(seconds=self.settings.backoff_seconds))
 
     def _unreached(self, letter: domain.Letter) -> domain.Settlement:
         return self._settlement(letter, Attempt("unreachable", "connect"))
@@ -230,7 +243,8 @@ class Mailer:
     def _settlement(self, letter: domain.Letter, attempt: Attempt) -> domain.Settlement:
         backoff = timedelta(seconds=self.settings.backoff_seconds)
         settlement = domain.settle(letter, attempt.result, attempt.reason, self.time.machine(), backoff=backoff)
-        metrics.letter_attempts.labels("retry" if settlement.state == "queued" else settlement.state).inc()
+        result = "retry" if settlement.state == "queued" else settlement.state
+        metrics.letter_attempts.labels(result, self.channel.name).inc()
         return settlement
 
     def _settle(self, letter: domain.Letter, attempt: Attempt) -> domain.Settlement:
@@ -246,18 +260,4 @@ class Mailer:
         # The outcome of a hand-over must not be lost if the database is away for a moment.
         async for attempt in stamina.retry_context(on=PyMongoError, attempts=None, timeout=self.settings.lease_seconds / 2):
             with attempt:
-                await self.store.record(token, settled, now=now, legal=legal, instance=self._instance)
-
-    async def announce(self, publish: Callable[[Sequence[Fact]], Awaitable[None]]) -> None:
-        """Publish what became of letters, then mark them; after a crash in between the same facts are published again."""
-        rows = await self.store.to_announce(_ANNOUNCE_LIMIT)
-        stale = self.time.machine() - _ANNOUNCED_BY_OTHERS_AFTER
-        mine = [row for row in rows if row["announce"] in (self._instance, ANY_INSTANCE) or row["settled_at"] < stale]
-        if mine:
-            await publish([domain.announcement(row["letter"], row["state"], row["reason"], row["settled_legal"]) for row in mine])
-            await self.store.announced(mine)
-
-    async def count(self) -> None:
-        """Refresh the gauge of letters by state."""
-        for state, number in (await self.store.counts()).items():
-            metrics.letters.labels(state).set(number)
+                await self.store.record(token, settled, now=now, legal=legal, instance=self.instance)

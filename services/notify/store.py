@@ -8,12 +8,11 @@ A letter's `next_try_at` (machine time) is when it comes up next: a queued lette
 with the `claim` of its owner) is free again, and a `sending` one has lost its lease.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from pydantic import TypeAdapter
 from pymongo import InsertOne, UpdateMany, UpdateOne
@@ -21,7 +20,8 @@ from pymongo.errors import BulkWriteError
 
 from pakn.engine.mongo import Database, Document, duplicates
 from pakn.errors import TryAgain
-from services.notify.addresses import mailbox_of
+from schemas.values import LetterChannel
+from services.notify.day_bounds import digest_of
 from services.notify.domain import TO_BE_SETTLED, Case, Letter, Settlement
 
 ANY_INSTANCE = "any"
@@ -45,15 +45,14 @@ class NotifyStore:
         self._cases = database["cases"]
         self._letters = database["letters"]
         self._templates = database["templates"]
-        self._days = database["address_days"]
         self._bounced = database["bounced_addresses"]
 
     async def prepare(self, version: str, templates: Mapping[str, str]) -> None:
         """Create missing indexes, and keep the templates of this version for its letters."""
+        await self._letters.create_index([("state", 1), ("channel", 1), ("next_try_at", 1)])
         await self._letters.create_index([("state", 1), ("next_try_at", 1)])
         await self._letters.create_index("feedback_id")
         await self._letters.create_index("announce")
-        await self._days.create_index("expires_at", expireAfterSeconds=0)
         await self._bounced.create_index("at", expireAfterSeconds=int(_BOUNCED_FOR.total_seconds()))
         # A list, since names of files have dots, and names of fields must not.
         files = [{"name": name, "text": text} for name, text in templates.items()]
@@ -87,7 +86,7 @@ class NotifyStore:
         if not writes:
             return
         erased = [case_id for case_id, (fields, _) in news.items() if "contact" in fields and fields["contact"] is None]
-        digests = {"_id": {"$in": [_digest(_address(case)) for case in (await self.cases(erased)).values()]}} if erased else None
+        digests = {"_id": {"$in": [digest_of(_address(case)) for case in (await self.cases(erased)).values()]}} if erased else None
         if digests:
             # Before the contact, without which the address is not known any more after a crash.
             await self._bounced.delete_many(digests)
@@ -119,39 +118,19 @@ class NotifyStore:
         rows = await self._cases.find({"_id": {"$in": list(set(feedback_ids))}}).to_list(None)
         return {row["_id"]: _CASE.validate_python(row) for row in rows}
 
-    async def claim(self, token: str, now: datetime, until: datetime, limit: int) -> list[Letter]:
-        """Claim up to `limit` due letters until `until`, the longest due first."""
+    async def claim(self, token: str, channel: LetterChannel, now: datetime, until: datetime, limit: int) -> list[Letter]:
+        """Claim up to `limit` due letters of one channel until `until`, the longest due first."""
         due = {"state": "queued", "next_try_at": {"$lte": now}}
-        rows = await self._letters.find(due, {"_id": 1}).sort("next_try_at", 1).limit(limit).to_list(None)
+        rows: list[Document] = []
+        for known in _known_as(channel):
+            found = self._letters.find(due | {"channel": known}, {"_id": 1}).sort("next_try_at", 1)
+            rows += await found.limit(limit - len(rows)).to_list(None) if len(rows) < limit else []
         if not rows:
             return []
         ids = {"_id": {"$in": [row["_id"] for row in rows]}}
         await self._letters.update_many(ids | due, {"$set": {"claim": token, "next_try_at": until, "waiting": False}})
         claimed = await self._letters.find(ids | {"state": "queued", "claim": token}).to_list(None)
         return [_letter(row) for row in claimed]
-
-    async def above_bounds(self, letters: Sequence[tuple[str, str, int]], day_end: datetime) -> set[str]:
-        """Those of the letters (id, address, bound) whose address has had its number of the day that ends at `day_end`.
-
-        The others are counted, each once however often it is tried. The address is kept as a digest, until the day is over.
-        """
-        left = list(letters)
-        # The first refusal may only mean that another instance made the same day at the same moment.
-        for _ in range(2):
-            if not left:
-                break
-            writes = []
-            for letter_id, address, bound in left:
-                digest = _digest(mailbox_of(address))
-                room = [{"letters": letter_id}, {f"letters.{bound - 1}": {"$exists": False}}]
-                counted = {"$addToSet": {"letters": letter_id}, "$setOnInsert": {"expires_at": day_end}}
-                writes.append(UpdateOne({"_id": f"{digest}/{day_end:%Y%m%d}", "$or": room}, counted, upsert=True))
-            try:
-                await self._days.bulk_write(writes, ordered=False)
-                left = []
-            except BulkWriteError as error:
-                left = [left[index] for index in sorted(duplicates(error))]
-        return {letter_id for letter_id, _, _ in left}
 
     async def start_sending(self, token: str, letter_ids: Sequence[str], until: datetime) -> set[str]:
         """Mark letters as `sending` and return the ids that this claim still owns; only these may be handed over."""
@@ -183,13 +162,16 @@ class NotifyStore:
         if writes:
             await self._letters.bulk_write(writes, ordered=False)
 
-    async def expire(self, *, now: datetime, legal: datetime) -> int:
-        """Make letters uncertain whose lease ended while they were handed over. Returns how many."""
+    async def expire(self, *, now: datetime, legal: datetime) -> dict[LetterChannel, int]:
+        """Make letters uncertain whose lease ended while they were handed over. Returns how many, by channel."""
         settlement = Settlement("uncertain", "the process stopped while the letter was handed over", announced=True)
         values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE)
-        ended = {"state": "sending", "next_try_at": {"$lte": now}}
-        result = await self._letters.update_many(ended, {"$set": values, "$inc": {"attempts": 1}})
-        return int(result.modified_count)
+        expired: dict[LetterChannel, int] = {}
+        for channel in get_args(LetterChannel):
+            ended = {"state": "sending", "next_try_at": {"$lte": now}, "channel": {"$in": _known_as(channel)}}
+            result = await self._letters.update_many(ended, {"$set": values, "$inc": {"attempts": 1}})
+            expired[channel] = int(result.modified_count)
+        return expired
 
     async def to_announce(self, limit: int) -> list[Document]:
         """Documents of letters whose outcome no fact has announced yet, each with its `letter`."""
@@ -202,13 +184,18 @@ class NotifyStore:
             ids = [row["_id"] for row in rows if row["state"] == state]
             await self._letters.update_many({"_id": {"$in": ids}, "state": state}, {"$set": {"announce": None}})
 
-    async def counts(self) -> dict[str, int]:
-        """How many letters are in each state that somebody has still to settle."""
-        return {state: int(await self._letters.count_documents({"state": state})) for state in TO_BE_SETTLED}
+    async def counts(self) -> dict[tuple[str, LetterChannel], int]:
+        """How many letters are in each state that somebody has still to settle, by state and channel."""
+        return {
+            (state, channel): int(await self._letters.count_documents({"state": state, "channel": {"$in": _known_as(channel)}}))
+            for state in TO_BE_SETTLED
+            for channel in get_args(LetterChannel)
+        }
 
     async def in_state(self, state: str, limit: int = 0) -> list[Document]:
         """Up to `limit` letters in a state, or all of them, the longest in it first: what a person needs to know of each."""
-        found = self._letters.find({"state": state}, {"code": 1, "moment": 1, "reason": 1, "settled_at": 1, "token": 1})
+        wanted = dict.fromkeys(("code", "moment", "channel", "reason", "settled_at", "token"), 1)
+        found = self._letters.find({"state": state}, wanted)
         rows: list[Document] = await found.sort("settled_at", 1).limit(limit).to_list(None)
         return rows
 
@@ -230,10 +217,10 @@ class NotifyStore:
         if letter["state"] == "sending":
             return "sending"
         # The address first: a process that ends in between finds the letter again with the next bounce.
-        await self._bounced.update_one({"_id": _digest(address)}, {"$set": {"at": now}}, upsert=True)
+        await self._bounced.update_one({"_id": digest_of(address)}, {"$set": {"at": now}}, upsert=True)
         if not await self._address_of(case_id):
             # The sender was erased meanwhile, and the erasure may have looked for the digest before it was there.
-            await self._bounced.delete_one({"_id": _digest(address)})
+            await self._bounced.delete_one({"_id": digest_of(address)})
         settlement = Settlement("failed", "the mail server of the address sent it back", announced=True)
         values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE)
         went_out = {"_id": letter_id, "state": {"$in": ["sent", "uncertain"]}}
@@ -244,7 +231,7 @@ class NotifyStore:
 
     async def bounced(self, addresses: Iterable[str]) -> set[str]:
         """Those of these addresses from which a letter came back for good."""
-        digests = {_digest(address.lower()): address for address in addresses}
+        digests = {digest_of(address.lower()): address for address in addresses}
         rows = await self._bounced.find({"_id": {"$in": list(digests)}}, {"_id": 1}).to_list(None)
         return {digests[row["_id"]] for row in rows}
 
@@ -253,14 +240,21 @@ class NotifyStore:
         values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE)
         await self._letters.update_many({"_id": {"$in": list(letter_ids)}, "state": "failed"}, {"$set": values})
 
+    async def give_up(self, channel: LetterChannel, settlement: Settlement, *, now: datetime, legal: datetime) -> int:
+        """Settle all queued letters of a channel, such as one that is no longer there. Returns how many."""
+        values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE) | {"claim": None}
+        result = await self._letters.update_many({"state": "queued", "channel": channel}, {"$set": values})
+        return int(result.modified_count)
+
     async def overrule(self, letter_id: str, settlement: Settlement, *, now: datetime, legal: datetime) -> bool:
         """Settle an uncertain or failed letter by a person's decision; false if there is none with this id."""
         values = _settlement(settlement, now=now, legal=legal, instance=ANY_INSTANCE) | {"claim": None}
         guard = {"_id": letter_id, "state": {"$in": ["uncertain", "failed"]}}
-        if settlement.state == "queued" and (letter := await self._letters.find_one(guard)):
+        by_mail = guard | {"channel": {"$ne": "sms"}}
+        if settlement.state == "queued" and (letter := await self._letters.find_one(by_mail)):
             # Whoever sends a letter again that had come back believes that the address takes letters now.
             cases = await self.cases([letter["feedback_id"]])
-            await self._bounced.delete_many({"_id": {"$in": [_digest(_address(case)) for case in cases.values()]}})
+            await self._bounced.delete_many({"_id": {"$in": [digest_of(_address(case)) for case in cases.values()]}})
         return bool((await self._letters.update_one(guard, {"$set": values})).matched_count)
 
 
@@ -269,9 +263,9 @@ def _address(case: Case) -> str:
     return ((case.contact.email if case.contact else None) or "").lower()
 
 
-def _digest(address: str) -> str:
-    """SHA-256 of an address. Notify has no secret key, so whoever reads the database can test guessed addresses."""
-    return hashlib.sha256(address.encode()).hexdigest()
+def _known_as(channel: LetterChannel) -> list[LetterChannel | None]:
+    """What letters of this channel have in its field: they had none when email was the only one."""
+    return [None, channel] if channel == "email" else [channel]
 
 
 def _new_document(letter: Letter, start: Settlement) -> Document:
@@ -284,8 +278,9 @@ def _new_document(letter: Letter, start: Settlement) -> Document:
 def _settlement(settlement: Settlement, *, now: datetime, legal: datetime, instance: str) -> Document:
     values = asdict(settlement)
     announced = values.pop("announced")
-    if settlement.attempts is None:
-        del values["attempts"]
+    for kept in ("attempts", "parts"):
+        if values[kept] is None:
+            del values[kept]
     settled = settlement.state != "queued"
     values |= {"settled_at": now if settled else None, "settled_legal": legal if settled else None}
     return values | {"announce": instance if announced else None}

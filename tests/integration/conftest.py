@@ -10,6 +10,7 @@ from pakn.local.launcher import Servers
 from pakn.settings import IntakeSettings, Settings
 from tests.support.mail_world import MailServer, Notify
 from tests.support.pages import Browser
+from tests.support.sms_world import SmsGateway, TextNotify
 from tests.support.system import SECRET_KEY, System, make_settings
 
 MakeSystem = Callable[..., System]
@@ -56,6 +57,17 @@ async def browser(people: System) -> AsyncIterator[Browser]:
 @pytest.fixture
 def server() -> MailServer:
     return MailServer()
+
+
+@pytest.fixture
+def gateway() -> SmsGateway:
+    return SmsGateway()
+
+
+@pytest.fixture
+async def texts(settings: Settings, gateway: SmsGateway) -> AsyncIterator[TextNotify]:
+    async with gateway.listening() as port, TextNotify(settings, port) as parts:
+        yield parts
 
 
 @pytest.fixture(params=["pymongo", "motor"])

@@ -12,7 +12,8 @@ FAR = timedelta(days=20_000)
 def bounded(notify: Notify) -> None:
     notify.time.time += FAR
     bounds = {"letters_per_address": 4, "letters_per_unconfirmed": 2}
-    notify.mailer.settings = notify.mailer.settings.model_copy(update=bounds)
+    notify.settings = notify.settings.model_copy(update={"notify": notify.settings.notify.model_copy(update=bounds)})
+    notify.mailer = notify.new_mailer()
 
 
 def unconfirmed(number: int, email: str = "a@example.org") -> Any:

@@ -28,11 +28,11 @@ async def test_a_server_that_refuses_everything_makes_no_letter_fail_and_all_go_
         assert set(await notify.states()) == {"queued"}
         assert metrics.mail_server_refuses._value.get() == 1
         # A few letters try it, each time after a longer pause.
-        asked = metrics.letter_attempts.labels("retry")._value.get()
+        asked = metrics.letter_attempts.labels("retry", "email")._value.get()
         notify.time.advance(seconds=60)
         await notify.tick()
         await notify.tick()
-        assert metrics.letter_attempts.labels("retry")._value.get() == asked + notify.settings.notify.refusals
+        assert metrics.letter_attempts.labels("retry", "email")._value.get() == asked + notify.settings.notify.refusals
     assert [row["event"] for row in logs].count("mail_server_refuses_all_letters") == 1
     server.on_rcpt = lambda _: "250 OK"
     for _ in range(4):

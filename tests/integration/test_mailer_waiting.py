@@ -81,8 +81,8 @@ async def test_two_instances_on_one_database_send_each_letter_once(notify: Notif
     while "queued" in await notify.states():
         await asyncio.gather(notify.mailer.tick(), other.tick())
     assert len(set(server.message_ids())) == len(server.mailbox) == 60
-    await notify.mailer.announce(notify.publish)
-    await other.announce(notify.publish)
+    await notify.announcer_of(notify.mailer).announce(notify.publish)
+    await notify.announcer_of(other).announce(notify.publish)
     assert len({fact.id for fact in notify.facts}) == len(notify.facts) == 60
 
 
@@ -91,7 +91,7 @@ async def test_a_process_that_dies_with_a_claim_delays_letters_and_with_a_handov
 ) -> None:
     await notify.take(contact(1), submitted(1), contact(2), submitted(2))
     until = notify.time.now() + timedelta(seconds=60)
-    claimed = await notify.store.claim("dead", notify.time.now(), until, 20)
+    claimed = await notify.store.claim("dead", "email", notify.time.now(), until, 20)
     assert await notify.store.start_sending("dead", [claimed[0].id], until) == {claimed[0].id}
     await notify.tick()
     assert server.mailbox == []
@@ -104,9 +104,9 @@ async def test_a_process_that_dies_with_a_claim_delays_letters_and_with_a_handov
 
 async def test_a_claim_that_another_instance_took_over_hands_nothing_over(notify: Notify) -> None:
     await notify.take(contact(), submitted())
-    (letter,) = await notify.store.claim("slow", START, START + timedelta(seconds=60), 20)
+    (letter,) = await notify.store.claim("slow", "email", START, START + timedelta(seconds=60), 20)
     notify.time.advance(seconds=61)
-    assert await notify.store.claim("next", notify.time.now(), notify.time.now() + timedelta(seconds=60), 20) == [letter]
+    assert await notify.store.claim("next", "email", notify.time.now(), notify.time.now() + timedelta(seconds=60), 20) == [letter]
     assert await notify.store.start_sending("slow", [letter.id], notify.time.now()) == set()
 
 
@@ -134,8 +134,8 @@ async def test_what_was_saved_and_not_announced_is_announced_by_any_instance_lat
     await notify.take(contact(), submitted())
     await notify.mailer.tick()
     other = notify.new_mailer()
-    await other.announce(notify.publish)
+    await notify.announcer_of(other).announce(notify.publish)
     assert notify.facts == []
     notify.time.advance(seconds=31)
-    await other.announce(notify.publish)
+    await notify.announcer_of(other).announce(notify.publish)
     assert notify.outcomes() == ["NotificationSent"]

@@ -16,7 +16,7 @@ import yaml
 
 import schemas
 from pakn.__main__ import LazyCommand, cli
-from pakn.packs import models
+from pakn.packs import letters, models
 from tests.repository.test_settings_are_documented import documented
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -157,7 +157,7 @@ def test_the_page_for_lawyers_explains_every_field_in_both_languages() -> None:
     """A field that only the code explains is a field that a lawyer cannot use."""
     parts = (models.RuleSet, models.Effective, models.Verification, models.Rule, models.Limit, models.Progress, models.Calendar)
     days = (models.Year, models.DayOff, models.WorkingDay, models.Comparison, models.KnownDifference)
-    rows = (models.Agency, models.Category, models.RoutingRule, models.When, models.Assign, models.Letter)
+    rows = (models.Agency, models.Category, models.RoutingRule, models.When, models.Assign, letters.Letter, letters.Letters)
     fields = {field.alias or name for part in (*parts, *days, *rows) for name, field in part.model_fields.items()} - {"subdivision"}
     values = {value for words in (models.Moment, models.RuleName, models.Unit) for value in typing.get_args(words)}
     for half in PAGES[ROOT / "packs/vn/README.md"].split("\n## English\n"):

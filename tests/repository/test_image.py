@@ -41,8 +41,7 @@ def test_the_image_has_what_a_service_needs_and_no_extras() -> None:
     needed = required(project["dependencies"])
     extras = {name for extra in project["optional-dependencies"].values() for name in required(extra)}
     assert needed <= names
-    # httpx is one of the demo's tools and comes with a library of ours all the same.
-    assert extras & names <= needed | {"httpx"}
+    assert extras & names <= needed
 
 
 def test_every_package_of_the_image_is_checked_against_its_hash_and_no_registry_is_named() -> None:

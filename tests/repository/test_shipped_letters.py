@@ -11,6 +11,7 @@ from jinja2 import Environment
 
 from pakn.packs.load import load_pack
 from schemas.values import Unit
+from services.notify.channels import parts
 from tests.support.letters import COUNT, NOW, case, composer_of, letter, read, texts
 
 SHIPPED = {name: load_pack(name) for name in ("vn", "la311")}
@@ -40,6 +41,28 @@ def test_every_template_of_every_shipped_pack_makes_a_letter(name: str, moment: 
         assert "PAKN.20260302.0001" in text
         assert "None" not in text
         assert "\n\n\n" not in text.replace("\r\n", "\n") or text.lstrip().startswith("<!doctype")
+
+
+EVERY_TEXT = [row for row in EVERY_TEMPLATE if "sms" in SHIPPED[row[0]].letters.moments[row[1]].channels]
+
+
+@pytest.mark.parametrize(("name", "moment", "language"), EVERY_TEXT)
+def test_every_shipped_text_message_is_short_and_leads_to_the_feedback(name: str, moment: str, language: str) -> None:
+    pack = SHIPPED[name]
+    written = COMPOSERS[name].text(replace(letter(pack, moment), channel="sms"), case(pack, language))
+    assert "PAKN.20260302.0001" in written
+    assert "https://pakn.example/v1/feedback/PAKN.20260302.0001?secret=s%26ecret" in written
+    assert "None" not in written
+    assert "\n" not in written
+    # A real secret and a real address are longer than those here.
+    longer = written + "x" * 40
+    assert parts.count(parts.written(longer, diacritics=True)) <= 3
+    assert parts.count(parts.written(longer, diacritics=False)) <= 2
+
+
+def test_the_law_asks_for_text_messages_at_three_moments() -> None:
+    """Article 38(3) of Decision 31/2021/QĐ-TTg: received, more asked for, published."""
+    assert {moment for name, moment, _ in EVERY_TEXT if name == "vn"} == {"received", "more_requested", "reply_published"}
 
 
 COUNTED = {

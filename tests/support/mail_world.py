@@ -23,14 +23,20 @@ import schemas
 from pakn.engine import mongo
 from pakn.engine.received import Received
 from pakn.mailboxes import MboxFile
+from pakn.packs.load import Pack
 from pakn.settings import NotifySettings, Settings, SmtpSettings
 from schemas import Envelope, Fact
 from schemas.topics import TopicName
+from schemas.values import LetterChannel
+from services.notify import domain
+from services.notify.announcements import Announcer
 from services.notify.bounces.collector import Collector
 from services.notify.bounces.mbox import MboxMailbox
 from services.notify.bounces.positions import Positions
 from services.notify.bounces.reader import BounceReader
-from services.notify.channels.email import Pool
+from services.notify.channels.channel import Channel
+from services.notify.channels.email import Email, Pool
+from services.notify.day_bounds import DayBounds
 from services.notify.decisions import LetterHandler
 from services.notify.letters.compose import Composer, sender_domain
 from services.notify.mailer import Mailer
@@ -114,7 +120,10 @@ def cut(server: SmtpServer) -> str:
 class Notify:
     """The service's parts without Kafka: `facts` is what would have been published."""
 
-    def __init__(self, settings: Settings, port: int) -> None:
+    def __init__(
+        self, settings: Settings, port: int, pack: Pack = VN, channels: frozenset[LetterChannel] = domain.EMAIL_ALONE
+    ) -> None:
+        self.pack = pack
         self.settings = settings.model_copy(
             update={
                 "smtp": SmtpSettings(host="127.0.0.1", port=port, connections=4, timeout_seconds=10),
@@ -126,9 +135,10 @@ class Notify:
         self.client = mongo.make_client(settings.mongo)
         self.database = mongo.database(self.client, settings.namespace, "notify")
         self.store = NotifyStore(self.database)
-        self.composer = Composer(VN, self.settings.smtp.sender, "https://pakn.example")
+        self.bounds = DayBounds(self.database)
+        self.composer = Composer(pack, self.settings.smtp.sender, "https://pakn.example")
         self.handler = LetterHandler(
-            self.store, VN.letters, self.composer.version, self.time.machine, lambda: secrets.token_hex(16)
+            self.store, pack.letters, self.composer.version, self.time.machine, lambda: secrets.token_hex(16), channels
         )
         self.pools: list[Pool] = []
         self.mailer = self.new_mailer()
@@ -137,9 +147,17 @@ class Notify:
         """Another instance on the same database."""
         pool = Pool(self.settings.smtp, 30)
         self.pools.append(pool)
-        tokens = (f"{id(pool)}-{number}" for number in range(10_000))
-        settings = self.settings
-        return Mailer(self.store, self.composer, pool, settings.notify, settings.smtp.sender, self.time, lambda: next(tokens))
+        return self.mailer_of(Email(self.composer, pool, self.settings.notify), f"mailer-{id(pool)}")
+
+    def mailer_of(self, channel: Channel, instance: str) -> Mailer:
+        """A mailer of a process of this name."""
+        tokens = (f"{instance}-{number}" for number in range(10_000))
+        return Mailer(
+            self.store, self.bounds, self.composer, channel, self.settings.notify, self.time, lambda: next(tokens), instance
+        )
+
+    def announcer_of(self, mailer: Mailer) -> Announcer:
+        return Announcer(self.store, self.time, mailer.instance)
 
     async def collect_bounces(self, mbox: Path) -> None:
         """Look into the mailbox at this path once, as a process that has just started."""
@@ -147,7 +165,8 @@ class Notify:
         await Collector(MboxMailbox(MboxFile(str(mbox))), reader, self.store, Positions(self.database), self.time).collect()
 
     async def __aenter__(self) -> Self:
-        await self.store.prepare(self.composer.version, VN.templates)
+        await self.store.prepare(self.composer.version, self.pack.templates)
+        await self.bounds.prepare()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -161,7 +180,7 @@ class Notify:
 
     async def tick(self) -> None:
         await self.mailer.tick()
-        await self.mailer.announce(self.publish)
+        await self.announcer_of(self.mailer).announce(self.publish)
 
     async def take(self, *events: BaseModel) -> int:
         """Handle a batch; returns how many letters in it were there already."""
@@ -200,8 +219,8 @@ def submitted(number: int = 1) -> Any:
     return example("FeedbackSubmitted", **common(number), submitted_at=START, received_at=START)
 
 
-def contact(number: int = 1, email: str | None = "a@example.org") -> Any:
-    return example("ContactRecorded", **common(number), email=email)
+def contact(number: int = 1, email: str | None = "a@example.org", phone: str | None = "0912345678") -> Any:
+    return example("ContactRecorded", **common(number), email=email, phone=phone)
 
 
 def assigned() -> Any:

@@ -42,7 +42,7 @@ class Collector:
     async def _fate(self, bounce: Bounce) -> Fate:
         became = await self.store.returned(*bounce, now=self.time.machine(), legal=self.time.now())
         if became == "recorded":
-            metrics.letter_attempts.labels("bounced").inc()
+            metrics.letter_attempts.labels("bounced", "email").inc()
             log.warning("letter_came_back", letter=bounce.letter_id)
         if became == "sending":
             return "again"

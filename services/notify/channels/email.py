@@ -7,23 +7,22 @@ after the letter went out, so the steps of SMTP are taken one by one here.
 import asyncio
 import contextlib
 import re
+from datetime import datetime
 from email.utils import parseaddr
-from typing import Final, NamedTuple
+from typing import Final, Protocol
 
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPResponseException
 
-from pakn.settings import SmtpSettings
-from services.notify.domain import Result
+from pakn import metrics
+from pakn.settings import NotifySettings, SmtpSettings
+from schemas.values import LetterChannel
+from services.notify.addresses import mailbox_of
+from services.notify.channels.channel import Attempt, Message, Server
+from services.notify.domain import Case, Contact, Letter
+from services.notify.letters.compose import Composer
 
 _SERVICE_NOT_AVAILABLE: Final = 421
 _ENHANCED_CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
-
-
-class Attempt(NamedTuple):
-    """The result of a hand-over. `reason` has codes only, since a server's words may repeat the address."""
-
-    result: Result
-    reason: str = ""
 
 
 class Connection:
@@ -155,6 +154,60 @@ class Pool:
         """Close every free connection with QUIT."""
         while not self._free.empty():
             await self._free.get_nowait().quit()
+
+
+class Transport(Protocol):
+    """What letters need of a mail server."""
+
+    size: int
+
+    async def hand_over(self, recipient: str, letter: bytes) -> Attempt:
+        """Give one letter to the server, and return its answer."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection that is free."""
+        ...
+
+
+class Email:
+    """Letters by mail, as `channel.Channel` has them."""
+
+    name: LetterChannel = "email"
+    server = Server(
+        "mail server", metrics.mail_server_refuses, "mail_server_refuses_all_letters", "mail_server_takes_letters_again"
+    )
+    parts_per_day = 0
+
+    def __init__(self, composer: Composer, transport: Transport, settings: NotifySettings) -> None:
+        self._composer = composer
+        self._transport = transport
+        self._settings = settings
+        self.size = transport.size
+
+    def address(self, contact: Contact) -> str | None:
+        """The address as intake keeps it."""
+        return contact.email
+
+    def counted_as(self, address: str) -> str:
+        """Spellings that one mailbox takes are one."""
+        return mailbox_of(address)
+
+    def bound(self, contact: Contact) -> int:
+        """Strangers must not use up the letters of those who have confirmed."""
+        return self._settings.letters_per_address if contact.email_confirmed else self._settings.letters_per_unconfirmed
+
+    def compose(self, letter: Letter, case: Case, now: datetime) -> Message:
+        """The message with its headers. Raises CannotCompose."""
+        return Message(letter.id, *self._composer.compose(letter, case, now))
+
+    async def hand_over(self, message: Message) -> Attempt:
+        """On the next free connection."""
+        return await self._transport.hand_over(message.recipient, message.content)
+
+    async def close(self) -> None:
+        """Close the transport."""
+        await self._transport.close()
 
 
 def _reason(step: str, error: Exception) -> str:

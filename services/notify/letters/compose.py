@@ -1,4 +1,4 @@
-"""Composes a letter: the values that a template sees, the rendered texts, the headers.
+"""Composes a letter or a text message: the values that a template sees, the rendered texts, the headers.
 
 Templates belong to a pack, so they run in a sandbox that fails on an unknown name. What citizens and agencies wrote is only
 ever a value: it is escaped in HTML and put on one line in headers.
@@ -83,8 +83,7 @@ class Composer:
         contact = case.contact
         if contact is None or not contact.email:
             raise CannotCompose("no email address")
-        header = self._pack.header
-        language = contact.language if contact.language in header.languages else header.default_language
+        language = self._language(contact)
         to = _address(contact if contact.email_confirmed else replace(contact, name=None))
         try:
             subject, text, html = self._render(letter, language, self.view(letter, case, language))
@@ -92,18 +91,35 @@ class Composer:
         except Exception as error:  # A pack's template may raise any error, the same one each time.
             raise CannotCompose(f"{letter.moment}.{language}: {type(error).__name__}") from error
 
+    def text(self, letter: Letter, case: Case) -> str:
+        """A text message on one line, with no word that a person wrote. Raises CannotCompose with the reason."""
+        if case.contact is None:
+            raise CannotCompose("no mobile number")
+        language = self._language(case.contact)
+        try:
+            template = self._environments[letter.template_version].get_template(f"{letter.moment}.{language}.sms.txt.j2")
+            return _one_line(template.render(self.view(letter, case, language)))
+        except Exception as error:  # As for letters.
+            raise CannotCompose(f"{letter.moment}.{language}.sms: {type(error).__name__}") from error
+
+    def _language(self, contact: Contact) -> str:
+        header = self._pack.header
+        return contact.language if contact.language in header.languages else header.default_language
+
     def view(self, letter: Letter, case: Case, language: str) -> dict[str, Any]:
         """All values that a template sees, as `packs/vn/letters.yaml` lists them. Times are local.
 
-        To an address that nobody has confirmed they hold no words that the sender or an officer wrote.
+        To an address that nobody has confirmed they hold no words that the sender or an officer wrote. Nobody confirms a number,
+        and who reads a text message does not confirm the mail address.
         """
         model = schemas.CATALOGUE[letter.event_type]
         event = {name: self._local(value) for name, value in _typed(model, letter.event).items()}
         contact = case.contact
-        bare = contact is None or not contact.email_confirmed
+        by_mail = letter.channel == "email"
+        bare = contact is None or not contact.email_confirmed or not by_mail
         if bare:
             event = _without_words(event)
-        token = contact.email_confirmation_token if contact and bare else None
+        token = contact.email_confirmation_token if contact and bare and by_mail else None
         category = event.get("category") or case.category
         category_name = next((row.name[language] for row in self._pack.categories if row.id == category), category)
         agency = letter.agency or case.agency

@@ -98,6 +98,12 @@ def test_ten_different_faults_are_all_reported_with_file_and_line(copy: Path) ->
         ("calendar.yaml", "- year: 2024", "- year: 2034", "the year 2024 is missing"),
         ("calendar.yaml", "date: 2021-01-01", "date: 2021-02-30", "not"),
         ("letters.yaml", "  not_accepted:", "  not_welcome:", "`not_accepted` is missing"),
+        ("letters.yaml", "event: MoreRequested", "event: MoreRequested, channels: [email, pigeon]", "use one of 'email' or 'sms'"),
+        ("letters.yaml", "event: MoreRequested", "event: MoreRequested, channels: []", "at least 1"),
+        ("letters.yaml", "event: MoreRequested", "event: MoreRequested, channels: [email, email]", "a channel is listed twice"),
+        ("letters.yaml", "event: MoreRequested", "event: MoreRequested, channels: [email, sms]", "there is no `phone_region`"),
+        ("letters.yaml", "event: MoreRequested", "event: MoreRequested, channels: [sms]", "uses this file"),
+        ("letters.yaml", "moments:", "phone_region: XX\nmoments:", "unknown region `XX`"),
     ],
 )  # fmt: skip
 def test_a_fault_names_its_line_and_what_to_do(copy: Path, file: str, old: str, new: str, what: str) -> None:
@@ -124,6 +130,14 @@ def test_a_missing_template_is_a_fault_of_its_moment(copy: Path) -> None:
     missing, farewell = faults_of(copy)
     assert missing.startswith(f"{place} the template letters/overdue.en.html.j2 is missing")
     assert farewell.startswith("letters/farewell.en.html.j2:1: no moment")
+
+
+def test_a_moment_with_text_messages_needs_their_templates(copy: Path) -> None:
+    break_line(copy, "letters.yaml", "moments:", "phone_region: VN\nmoments:")
+    place = break_line(copy, "letters.yaml", "event: MoreRequested", "event: MoreRequested, channels: [email, sms]")
+    (copy / "letters" / "more_requested.en.sms.txt.j2").write_text("Please send more: {{ links.lookup }}")
+    (missing,) = faults_of(copy)
+    assert missing.startswith(f"{place} the template letters/more_requested.vi.sms.txt.j2 is missing")
 
 
 def test_a_file_that_is_not_utf8_is_a_fault_and_not_a_crash(copy: Path) -> None:

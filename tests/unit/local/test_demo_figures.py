@@ -54,6 +54,33 @@ def test_every_figure_of_the_table_is_the_sum_of_the_indented_ones_below_it() ->
     assert dict(rows) | {"requests": 6, "dead letters": 2, "      to hue": 2, "  open": 1, "  declined": 1} == dict(rows)
 
 
+def texts_of(*rows: tuple[str, str], moments: tuple[str, ...] = ("received", "published")) -> Evidence:
+    """What notify has of texts: a letter by mail of the same fact beside each."""
+    evidence = Evidence(stored={service: {} for service in ("intake", "routing", "deadlines", "notify")})
+    for (id, state), moment in zip(rows, moments, strict=True):
+        letter = {"feedback_id": "a", "code": "a", "moment": moment, "cause": "a", "state": state}
+        evidence.stored["notify"][id] = letter | {"channel": "sms"}
+        evidence.stored["notify"][f"mail of {id}"] = letter | {"state": "undeliverable"}
+    return evidence
+
+
+@pytest.mark.parametrize(
+    ("rows", "at_the_gateway", "found"),
+    [
+        ([("t1", "sent"), ("t2", "sent")], {"t1": 1, "t2": 1}, []),
+        ([("t1", "sent"), ("t2", "undeliverable")], {"t1": 1}, []),
+        ([("t1", "sent"), ("t2", "sent")], {"t1": 1}, ["lost: text published of a was sent, and the gateway does not have it"]),
+        ([("t1", "sent"), ("t2", "uncertain")], {"t1": 1}, ["lost: sms letter published of a is uncertain"]),
+        ([("t1", "sent"), ("t2", "sent")], {"t1": 1, "t2": 2}, ["doubled: text t2 arrived 2 times"]),
+        ([("t1", "sent"), ("t2", "undeliverable")], {"t1": 1, "t2": 1},
+         ["doubled: the gateway has a text t2 that notify has not sent"]),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_lost_or_doubled_is_found(rows: Any, at_the_gateway: dict[str, int], found: list[str]) -> None:
+    report = audit([], {}, texts_of(*rows), SimpleNamespace(counts=Counter()), at_the_gateway)  # type: ignore[arg-type]
+    assert (report["findings"], report["texts_sent"]) == (found, len(at_the_gateway))
+
+
 @pytest.mark.parametrize(
     ("submitted", "year"), [(datetime(2019, 5, 6, tzinfo=UTC), 2019), (datetime(2027, 12, 20, tzinfo=UTC), 2028)]
 )

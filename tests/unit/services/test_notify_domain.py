@@ -1,5 +1,6 @@
 """Which letters follow from a fact, what they wait for, and what an outcome means."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from pakn.packs.models import Letter as Moment
-from pakn.packs.models import Letters
+from pakn.packs.letters import Letter as Moment
+from pakn.packs.letters import Letters
 from schemas import Envelope, derived_id
 from services.notify import domain
+from services.notify.announcements import announcement
 from tests.support.examples import clock_change, example
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
@@ -51,6 +53,10 @@ def letter_of(event: BaseModel) -> domain.Letter:
     return letter
 
 
+def readiness(letter: domain.Letter, case: domain.Case, now: datetime) -> domain.Settlement | None:
+    return domain.readiness(letter, case, now, address=case.contact.email if case.contact else None)
+
+
 KNOWN = domain.Case(
     contact=domain.Contact("A", "a@example.org", "vi", "s"),
     contact_known=True,
@@ -66,6 +72,29 @@ def test_a_fact_gives_the_letters_that_the_pack_names_for_it() -> None:
     assert news_of(told("set")).letters == ()
 
 
+def test_a_moment_gives_a_letter_by_each_of_its_channels_that_has_a_server() -> None:
+    moments = {"received": Moment(event="FeedbackSubmitted", channels=("email", "sms"))}
+    letters = Letters(version="1", phone_region="VN", moments=moments)
+    envelope = Envelope("id-1", "pakn.FeedbackSubmitted.v1", "FeedbackSubmitted", "/test", NOW, CASE_ID, "")
+    submitted = event("FeedbackSubmitted")
+    both = domain.follow(letters, "1", envelope, submitted, NOW, frozenset({"email", "sms"})).letters
+    assert [(letter.channel, letter.id) for letter in both] == [
+        (channel, derived_id("id-1", f"{channel}/received")) for channel in ("email", "sms")
+    ]
+    assert [letter.channel for letter in domain.follow(letters, "1", envelope, submitted, NOW).letters] == ["email"]
+
+
+def test_a_text_needs_a_number_and_its_fact_says_what_it_costs() -> None:
+    text = replace(letter_of(event("MoreRequested")), channel="sms", parts=3)
+    assert domain.readiness(text, KNOWN, NOW, address="+84912345678") is None
+    ends = domain.readiness(text, KNOWN, NOW, address=None)
+    assert ends is not None
+    assert (ends.state, ends.reason, ends.announced) == ("undeliverable", "no mobile number", False)
+    said = json.loads(announcement(text, "sent", "", NOW).data)
+    assert (said["channel"], said["parts"]) == ("sms", 3)
+    assert json.loads(announcement(text, "failed", "x", NOW).data)["channel"] == "sms"
+
+
 def test_a_letter_about_a_rule_follows_only_from_facts_about_that_rule() -> None:
     assert [letter.moment for letter in news_of(event("FeedbackOverdue", rule="handle_reply")).letters] == ["overdue"]
     assert news_of(event("FeedbackOverdue", rule="publish")).letters == ()
@@ -73,9 +102,8 @@ def test_a_letter_about_a_rule_follows_only_from_facts_about_that_rule() -> None
 
 def test_the_case_keeps_of_a_contact_only_what_a_letter_needs() -> None:
     recorded = event("ContactRecorded")
-    kept = recorded.model_dump(
-        include={"name", "email", "language", "lookup_secret", "email_confirmed", "email_confirmation_token", "title"}
-    )
+    needed = {"name", "email", "phone", "language", "lookup_secret", "email_confirmed", "email_confirmation_token", "title"}
+    kept = recorded.model_dump(include=needed)
     assert news_of(recorded).case["contact"] == kept
 
 
@@ -104,11 +132,11 @@ def test_the_letter_about_the_agency_waits_for_its_due_date_but_not_for_ever() -
     assert domain.start(letter, {}).waiting
     assert not domain.start(letter, news_of(told("set")).case).waiting
     without = domain.Case(contact=KNOWN.contact, contact_known=True)
-    waits = domain.readiness(letter, without, NOW)
+    waits = readiness(letter, without, NOW)
     assert waits is not None
     assert waits.next_try_at == NOW + domain.DEADLINE_WAIT
-    assert domain.readiness(letter, KNOWN, NOW) is None
-    assert domain.readiness(letter, without, NOW + domain.DEADLINE_WAIT) is None
+    assert readiness(letter, KNOWN, NOW) is None
+    assert readiness(letter, without, NOW + domain.DEADLINE_WAIT) is None
 
 
 def test_the_letter_about_the_agency_waits_for_no_day_that_will_not_come() -> None:
@@ -117,10 +145,10 @@ def test_the_letter_about_the_agency_waits_for_no_day_that_will_not_come() -> No
     uncounted = news_of(told("not_counted")).case
     assert not domain.start(letter, uncounted).waiting
     case = domain.Case(contact=KNOWN.contact, contact_known=True, **uncounted)
-    assert domain.readiness(letter, case, NOW) is None
+    assert readiness(letter, case, NOW) is None
     # Another agency has a clock of its own, of which nothing is known yet.
     moved = replace(case, uncounted=news_of(assigned("a.two", "a.one")).case["uncounted"])
-    assert domain.readiness(letter, moved, NOW) is not None
+    assert readiness(letter, moved, NOW) is not None
     assert news_of(told("set")).case["uncounted"] is False
 
 
@@ -133,13 +161,13 @@ def test_a_letter_waits_for_its_contact_and_is_given_up_as_a_fact_after_three_da
     letter = letter_of(event("FeedbackSubmitted"))
     pauses = []
     for age in (timedelta(0), timedelta(seconds=30), timedelta(hours=5)):
-        waits = domain.readiness(letter, domain.Case(), NOW + age)
+        waits = readiness(letter, domain.Case(), NOW + age)
         assert waits is not None
         assert waits.next_try_at is not None
         assert (waits.state, waits.waiting) == ("queued", True)
         pauses.append((waits.next_try_at - NOW - age).total_seconds())
     assert pauses == [1, 30, 600]
-    ends = domain.readiness(letter, domain.Case(), NOW + domain.CONTACT_WAIT)
+    ends = readiness(letter, domain.Case(), NOW + domain.CONTACT_WAIT)
     assert ends is not None
     assert (ends.state, ends.announced) == ("undeliverable", True)
 
@@ -148,7 +176,7 @@ def test_a_letter_waits_for_its_contact_and_is_given_up_as_a_fact_after_three_da
     "case", [domain.Case(contact_known=True), domain.Case(contact=domain.Contact("A", None, "vi", "s"), contact_known=True)]
 )
 def test_who_gave_no_address_or_was_erased_is_not_written_to_and_that_is_no_fact(case: domain.Case) -> None:
-    ends = domain.readiness(letter_of(event("FeedbackSubmitted")), case, NOW)
+    ends = readiness(letter_of(event("FeedbackSubmitted")), case, NOW)
     assert ends is not None
     assert (ends.state, ends.announced) == ("undeliverable", False)
 
@@ -178,11 +206,11 @@ def test_a_letter_that_is_put_off_is_tried_for_days_with_growing_pauses_and_then
 
 def test_an_outcome_gives_one_fact_that_names_no_address() -> None:
     letter = letter_of(event("MoreRequested"))
-    sent = domain.announcement(letter, "sent", "", NOW)
-    assert sent == domain.announcement(letter, "sent", "", NOW)
+    sent = announcement(letter, "sent", "", NOW)
+    assert sent == announcement(letter, "sent", "", NOW)
     assert (sent.name, sent.subject, sent.cause, sent.topics) == ("NotificationSent", CASE_ID, "id-MoreRequested", ("feedback",))
-    failed = domain.announcement(letter, "failed", "data: 550", NOW)
-    again = domain.announcement(_tried(letter, 1), "failed", "data: 550", NOW)
+    failed = announcement(letter, "failed", "data: 550", NOW)
+    again = announcement(_tried(letter, 1), "failed", "data: 550", NOW)
     assert len({sent.id, failed.id, again.id}) == 3
 
 

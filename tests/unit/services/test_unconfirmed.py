@@ -16,10 +16,12 @@ from services.notify import domain
 from tests.support.letters import NOW, case, composer_of, letter, read, texts
 from tests.support.outside_world import GOOD
 from tests.support.packs import VN
+from tests.support.sms_world import TEXTS
 
 ROOT = Path(__file__).parents[3]
 PACKS = [VN, load_pack(ROOT / "packs/vn"), load_pack(ROOT / "packs/la311")]
 COMPOSERS = [composer_of(pack) for pack in PACKS]
+TEXT_COMPOSER = composer_of(TEXTS)
 WORDS = ("question", "reply", "reason", "right_channel")
 
 
@@ -42,6 +44,30 @@ def test_no_word_of_a_person_changes_a_letter_to_an_address_that_nobody_confirme
     name, title = data.draw(st.none() | st.text()), data.draw(st.text())
     silent = bare(number, moment, language, None, "", dict.fromkeys(WORDS, "x"))
     assert bare(number, moment, language, name, title, said) == silent
+
+
+@given(st.data())
+def test_no_word_of_a_person_changes_a_text_message_even_where_the_mail_address_is_confirmed(data: st.DataObject) -> None:
+    """Nobody confirms a number, so whoever mistypes one writes to a stranger."""
+    moment = data.draw(st.sampled_from(["received", "more_requested", "reply_published"]))
+    said = data.draw(st.fixed_dictionaries({word: st.text() for word in WORDS}))
+    name, title = data.draw(st.none() | st.text()), data.draw(st.text())
+    silent = text_of(moment, None, "", dict.fromkeys(WORDS, "x"))
+    assert text_of(moment, name, title, said) == silent
+    assert "PAKN.20260302.0001" in silent
+
+
+def text_of(moment: str, name: str | None, title: str, words: dict[str, Any]) -> str:
+    contact = domain.Contact(name, "a@example.org", "vi", "secret", True, "token-1", title, "0912345678")
+    base = replace(letter(TEXTS, moment), channel="sms")
+    written = replace(base, event=base.event | {word: words[word] for word in words if word in base.event})
+    return TEXT_COMPOSER.text(written, case(TEXTS, "vi", contact=contact))
+
+
+def test_who_reads_a_text_message_cannot_confirm_the_mail_address() -> None:
+    contact = domain.Contact("A", "a@example.org", "vi", "secret", email_confirmation_token="token-1", phone="0912345678")
+    text = replace(letter(TEXTS, "received"), channel="sms")
+    assert TEXT_COMPOSER.view(text, case(TEXTS, "vi", contact=contact), "vi")["links"]["confirm"] is None
 
 
 @pytest.mark.parametrize("number", range(len(PACKS)))
