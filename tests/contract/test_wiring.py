@@ -53,7 +53,8 @@ def jobs(service: Service) -> Counter[str]:
 
 def inner(job: Any) -> str:
     """The name of what a job does, again and again or once."""
-    return str(inner(job.args[-1]) if isinstance(job, partial) else job.__qualname__)
+    again = isinstance(job, partial) and callable(job.args[-1])
+    return str(inner(job.args[-1]) if again else getattr(job, "func", job).__qualname__)
 
 
 @pytest.fixture

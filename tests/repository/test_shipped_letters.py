@@ -51,7 +51,7 @@ def test_every_shipped_text_message_is_short_and_leads_to_the_feedback(name: str
     pack = SHIPPED[name]
     written = COMPOSERS[name].text(replace(letter(pack, moment), channel="sms"), case(pack, language))
     assert "PAKN.20260302.0001" in written
-    assert "https://pakn.example/v1/feedback/PAKN.20260302.0001?secret=s%26ecret" in written
+    assert "https://pakn.example/follow/PAKN.20260302.0001/open?secret=s%26ecret" in written
     assert "None" not in written
     assert "\n" not in written
     # A real secret and a real address are longer than those here.
