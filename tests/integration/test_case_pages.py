@@ -13,6 +13,7 @@ async def test_the_code_shows_what_is_public_and_the_secret_opens_the_rest_in_th
         await other.get(f"/follow/{code.lower()}")
         assert FILLED["content"].partition("\n")[0] not in other.text
         assert other.page.status_code == 200
+        assert "noindex" in other.page.text
         await other.get(f"/follow/{code}/sent")
         assert other.path == "/follow"
         assert secret not in other.page.text

@@ -16,6 +16,7 @@ async def test_published_replies_are_found_filtered_paged_and_fed_and_erased_wor
     codes = [await published(people, browser, f"{mark} {n}, gọi 0912345678", f"Trả lời thứ {n}") for n in range(3)]
     await browser.get(f"/published/{codes[0]}")
     assert "Trả lời thứ 0" in browser.text
+    assert "noindex" not in browser.page.text
     for personal in (FILLED["name"], FILLED["phone"], FILLED["content"].partition("\n")[0], "0912345678"):
         assert personal not in browser.text
 
