@@ -1,11 +1,14 @@
 """What the acts of a sender that a portal hands on have in common: which of the portal's own cases is meant."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from schemas.envelope import Event, Writer
 from schemas.values import FeedbackCode, Line
+
+# As long as a header of a record may be.
+OwnId = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
 class PortalAct(Event, frozen=True, extra="forbid"):
@@ -16,5 +19,5 @@ class PortalAct(Event, frozen=True, extra="forbid"):
 
     written_by: ClassVar[Writer] = "others"
     code: FeedbackCode | None = Field(default=None, description="of one of the portal's own cases")
-    submission_id: Line | None = Field(default=None, description="the portal's own id of the submission")
+    submission_id: OwnId | None = Field(default=None, description="the portal's own id (`ce_id`) of the submission")
     reference: Line | None = Field(default=None, description="the portal's own file number, if only one of its cases has it")

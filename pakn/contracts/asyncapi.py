@@ -23,6 +23,10 @@ _MODELS = {model.__name__: model for model in schemas.CATALOGUE.values()}
 EXAMPLES = Path(schemas.__file__).parent / "examples"
 
 
+class NoExample(LookupError):
+    """An event that nobody shows; the text says which file is missing."""
+
+
 def document() -> JsonObject:
     """The topics for those who read and write them: AsyncAPI 3.1, one channel for each kind of topic."""
     specs = topics.all_topics(["{agency}"], ["{portal}"])
@@ -96,13 +100,15 @@ def _message(name: str, model: type[Event | AgencyAction]) -> JsonObject:
 
 
 def _examples(name: str) -> Iterator[JsonObject]:
-    """The whole records of an event that there are; the data alone where there is none."""
+    """The whole records of an event that there are; the data alone where there is none. Raises NoExample."""
     for path in sorted(EXAMPLES.glob(f"record-{name}*.json")):
         record = json.loads(path.read_text())
         title = path.stem.removeprefix("record-")
         yield {"name": title, "summary": f"in {record['topic']}", "headers": record["headers"], "payload": record["value"]}
     if not [*EXAMPLES.glob(f"record-{name}*.json")]:
-        yield {"payload": json.loads((EXAMPLES / f"{name}.json").read_text())}
+        if not (path := EXAMPLES / f"{name}.json").exists():
+            raise NoExample(f"{name} has no example: add schemas/examples/{name}.json")
+        yield {"payload": json.loads(path.read_text())}
 
 
 def _headers(event_type: str, schema: str | None) -> JsonObject:

@@ -90,10 +90,16 @@ def _faults(folder: Path) -> Iterator[str]:
             yield f"{title}: the newest that is released is {model.major()}.{newest}" if minors else f"{title}: no .0 is released"
         elif minor == newest:
             found = compatibility.changed(json.loads(minors[newest].read_text()), schema_of(model))
-            yield from (f"{title} is released with other rules, raise its version: {place}" for place in found)
+            yield from (
+                f'{title} is released with other rules; set version = "{model.major()}.{newest + 1}" in its class: {place}'
+                for place in found
+            )
         elif minors:
             found = compatibility.incompatible(json.loads(minors[newest].read_text()), schema_of(model), model.written_by)
-            yield from (f"{title} is more than a minor version, make a new major one: {place}" for place in found)
+            yield from (
+                f"the change of {title} breaks others; write it as {model.event_name()}V{int(model.major()) + 1}: {place}"
+                for place in found
+            )
 
 
 def _minor(document: JsonObject) -> str:

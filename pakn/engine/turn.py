@@ -198,7 +198,8 @@ class Turn:
         carried = topics.EVENTS.get(topic.family, ())
         # A later version of PAKN may write facts of which this one knows nothing; they are passed over.
         if envelope.name not in carried and not (lifecycle and envelope.type not in schemas.CATALOGUE):
-            raise GiveUp("unknown_type", f"ce_type {envelope.type!r} is not one that {topic.topic} carries: {', '.join(carried)}")
+            types = ", ".join(type for type, model in schemas.CATALOGUE.items() if model.event_name() in carried)
+            raise GiveUp("unknown_type", f"ce_type {envelope.type!r} is not one that {topic.topic} carries: {types}")
         if envelope.name not in self._names or (record.value is None and lifecycle):
             metrics.events_consumed.labels(envelope.name if envelope.type in schemas.CATALOGUE else "unknown", "skipped").inc()
             return None

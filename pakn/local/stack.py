@@ -156,7 +156,7 @@ async def run_until_signal(folder: Path, settings: Settings) -> None:
         async with running(servers, folder, public, None, ports) as stack:
             for name, url in stack.urls.items():
                 print(f"{name:<9} {url}", flush=True)
-            print("Other commands (pakn letters, pakn token, ...) need these in their terminal; they stay the same:")
+            print("Other commands (.venv/bin/pakn letters, ... token, ...) need these in their terminal; they stay the same:")
             print("\n".join(f"  export {line}" for line in _exports(servers, folder)), flush=True)
             keeper = asyncio.create_task(servers.keep_running(lambda line: print(f"servers    | {line}", flush=True)))
             try:

@@ -167,7 +167,9 @@ def _pack_faults(pack: Pack, values: Mapping[str, Any]) -> Iterator[Fault]:
             yield _unknown(field, value, ", ".join(allowed) or "none: leave it out")
     agency = values.get("addressed_to")
     if isinstance(agency, str) and agency not in {row.id for row in pack.agencies}:
-        yield Fault(field="addressed_to", code="unknown_agency", message=f"unknown agency {agency[:80]!r}")
+        yield Fault(
+            field="addressed_to", code="unknown_agency", message=f"unknown agency {agency[:80]!r}; GET /v1/agencies lists them"
+        )
     if isinstance(category, str) and (found := find_category(pack, category)):
         yield from answers.faults(found, values.get("answers"))
 

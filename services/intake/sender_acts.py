@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, Field, StrictBool
 
@@ -18,7 +18,6 @@ from services.intake.store import IntakeStore, OutboxPlace
 
 # Stored (now or before), not possible in this state, or an id that was used for the answer to an earlier question.
 Taken = Literal["taken", "not_now", "id_reused"]
-RATED_ONCE: Final = "A reply can be rated once, after it is published."
 
 
 class Supplement(BaseModel, frozen=True, extra="forbid"):
@@ -174,6 +173,13 @@ def objection(
         "last_said": Said(id=act_id, at=now),
     }
     return Amendment(_fact(feedback, act_id, event, now), fields)
+
+
+def why_not_rated(feedback: Feedback) -> str:
+    """Why no rating is taken."""
+    if feedback.satisfied is not None and feedback.state == "published":
+        return "This reply has been rated already; each reply is rated once."
+    return "There is no published reply yet; a reply can be rated once it is published."
 
 
 def why_not_asked(feedback: Feedback) -> str:

@@ -64,6 +64,14 @@ class TimelineEntry(BaseModel):
     agency: str | None = None
 
 
+class ShownSupplement(BaseModel):
+    """An answer of the sender's to what the agency asked."""
+
+    content: str
+    attachments: list[Attachment] = Field(default=[], description="also among those of the feedback")
+    supplemented_at: datetime
+
+
 class ShownFeedback(BaseModel):
     """What anybody with the code may see; with the secret also what the sender wrote and what is asked of the sender."""
 
@@ -83,6 +91,7 @@ class ShownFeedback(BaseModel):
     content: str | None = Field(default=None, description="with the secret")
     attachments: list[Attachment] | None = Field(default=None, description="with the secret")
     question: str | None = Field(default=None, description="with the secret: what the agency asks for")
+    supplements: list[ShownSupplement] | None = Field(default=None, description="with the secret: the sender's answers")
     unit: str | None = Field(default=None, description="with the secret")
     satisfied: bool | None = Field(default=None, description="with the secret")
     remark: str | None = Field(default=None, description="with the secret: what the sender said of the reply")
@@ -120,7 +129,9 @@ class AddressConfirmed(BaseModel):
     code: FeedbackCode
 
 
-PRIVATE = frozenset({"title", "content", "attachments", "question", "unit", "satisfied", "remark", "commune", "answers", "appeals"})
+PRIVATE = frozenset(
+    {"title", "content", "attachments", "question", "supplements", "unit", "satisfied", "remark", "commune", "answers", "appeals"}
+)
 
 
 def registered(feedback: Feedback, secret: str, public_url: str) -> Registered:
@@ -149,6 +160,7 @@ def private_view(feedback: Feedback) -> ShownFeedback:
     due = due_shown(feedback.state, feedback.due)
     said: dict[str, Any] = {"title": feedback.title or None, "content": feedback.content or None}
     said["appeals"] = feedback.appeals or None
+    said["supplements"] = feedback.supplements or None
     said["answers"] = feedback.answers or None
     said["reply_attachments"] = feedback.reply_attachments or None
     return ShownFeedback.model_validate(feedback.model_copy(update={"timeline": steps, "due": due} | said), from_attributes=True)

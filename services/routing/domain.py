@@ -180,7 +180,11 @@ def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyActi
         yield from reply_files.faults(pack, case, action)
     if isinstance(action, agency_action.Transfer):
         if action.to_agency not in {row.id for row in pack.agencies}:
-            yield Fault(field="to_agency", code="unknown_agency", message=f"unknown agency {action.to_agency!r}")
+            yield Fault(
+                field="to_agency",
+                code="unknown_agency",
+                message=f"unknown agency {action.to_agency!r}; GET /v1/agencies of intake lists them",
+            )
         elif _on_day(pack, action.to_agency, cause) == agency and action.to_unit in (None, case.unit):
             yield Fault(field="to_unit", code="same_unit", message="a transfer inside the agency must name another unit")
     if isinstance(action, agency_action.Return) and agency == pack.header.coordinator:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import schemas
 from pakn.contracts import files, http_compatibility
 
 DOCUMENT: dict[str, Any] = json.loads((files.FOLDER / "openapi.json").read_text(encoding="utf-8"))
@@ -79,9 +80,15 @@ def test_operations_optional_fields_and_statuses_may_come() -> None:
 
 
 def test_a_release_holds_the_next_documents_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for model in schemas.CATALOGUE.values():
+        monkeypatch.setattr(model, "version", f"{model.major()}.0")
+    first = copy.deepcopy(DOCUMENT)
+    first["info"]["version"] = "1.0.0"
+    monkeypatch.setattr(files, "openapi", lambda: first)
     files.release(tmp_path)
     now = changed(lambda paths, _: paths.update({"/v1/more": paths["/v1/limits"]}))
     minor = int(now["info"]["version"].split(".")[1])
+    now["info"]["version"] = "1.0.0"
     monkeypatch.setattr(files, "openapi", lambda: now)
     with pytest.raises(files.NotReleasable, match=rf"OpenAPI 1\.{minor} is released with other rules: raise its version"):
         files.release(tmp_path)

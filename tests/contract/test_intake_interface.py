@@ -14,7 +14,7 @@ from pakn.settings import IntakeSettings, Settings
 from schemas.portal_submission import Submission
 from services.intake import domain, rate_limits, shown
 from services.intake.app import build_app
-from services.intake.feedback import Feedback, Step
+from services.intake.feedback import Feedback, Step, Supplemented
 from tests.support.examples import FOLDER, clock_change, example
 from tests.support.packs import VN
 
@@ -44,6 +44,7 @@ def feedback() -> Feedback:
             "answers": example("MatterRecorded").answers,
             "appeals": example("MatterRecorded").appeals,
             "remark": "Vẫn chưa sáng.",
+            "supplements": tuple(Supplemented(id="s", **dict(row)) for row in example("MatterRecorded").supplements),
         }
     )
 

@@ -126,7 +126,7 @@ class Api:
         rating = bodies.parse_as(Rating, await self.uploads.read_json(request))
         outcome = await self.acts.rate(feedback, self._act_id(key, feedback, "rating", rating), rating)
         if outcome == "not_now":
-            raise Problem(409, "cannot-be-rated", sender_acts.RATED_ONCE)
+            raise Problem(409, "cannot-be-rated", sender_acts.why_not_rated(feedback))
         return RatingTaken(code=feedback.code, satisfied=rating.satisfied)
 
     async def confirm(self, code: Code, token: Token) -> AddressConfirmed:
@@ -190,7 +190,8 @@ class Api:
 
     def _check_secret(self, feedback: Feedback, secret: str | None, secret_in_link: str | None = None) -> None:
         if not self.look_ups.opens(feedback, secret or secret_in_link or ""):
-            raise Problem(403, "wrong-secret", "The secret is in the answer to the submission and in the first letter.")
+            detail = "Send the right secret in X-Lookup-Secret; it is in the answer to the submission and in the first letter."
+            raise Problem(403, "wrong-secret", detail)
 
     def _act_id(self, key: str | None, feedback: Feedback, act: str, said: Supplement | Rating, *files: bytes) -> str:
         """The id of an act. With a key, the same act with the same values has the same id, and another one another."""

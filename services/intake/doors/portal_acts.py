@@ -77,7 +77,7 @@ class PortalActs:
         self, received: Received, feedback: Feedback, act: PortalSupplement, act_id: str, left: Left
     ) -> Amendment:
         if not feedback.is_asked:
-            raise _invalid(Fault(field="code", code="not_in_this_state", message=sender_acts.why_not_asked(feedback)))
+            raise _invalid(Fault(field=_named(act), code="not_in_this_state", message=sender_acts.why_not_asked(feedback)))
         files, faults = attachments.decode_inline(act_id, act.attachments)
         inspected = await self._inspection.inspect(files, feedback.id, received.topic.party, left)
         unreadable = {fault.field.rpartition(".")[0] for fault in faults}
@@ -92,7 +92,7 @@ class PortalActs:
 
     async def _rating(self, received: Received, feedback: Feedback, act: PortalRating, act_id: str) -> Amendment:
         if not feedback.can_be_rated:
-            raise _invalid(Fault(field="code", code="not_in_this_state", message=sender_acts.RATED_ONCE))
+            raise _invalid(Fault(field=_named(act), code="not_in_this_state", message=sender_acts.why_not_rated(feedback)))
         return sender_acts.rating(feedback, act_id, Rating(satisfied=act.satisfied, remark=act.remark), self._at(received))
 
     def _at(self, received: Received) -> datetime:
@@ -129,6 +129,11 @@ def refusal(given_up: GivenUp, name: str, cause: str, time: LegalTime) -> Fact:
     shown = schemas.shown_id(given_up.own_id, place_of(given_up.record).text)
     made = {"cause": cause, "causation": shown, "subject": shown, "discriminator": given_up.place}
     return schemas.fact(event, time=now, source=SOURCE, topics=to, **made)
+
+
+def _named(act: PortalAct) -> str:
+    """By which of its fields the act names its case."""
+    return next(name for name in ("code", "submission_id", "reference") if getattr(act, name) is not None)
 
 
 def _text(said: Mapping[str, Any], field: str) -> str | None:

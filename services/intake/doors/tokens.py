@@ -1,13 +1,14 @@
 """Bearer tokens: by one an agency reads the senders and files of its own cases, by another a portal says who it is."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import jwt
 
 from pakn.engine.problems import Problem
 
 Kind = Literal["agency", "portal"]
+_A: Final = {"agency": "an agency", "portal": "a portal"}
 
 
 def sign(secret_key: str, kind: Kind, party: str, token_id: str, expires_at: datetime) -> str:
@@ -32,5 +33,7 @@ def claims(authorization: str, secret_key: str, kind: Kind) -> dict[str, Any]:
     except jwt.ExpiredSignatureError:
         raise Problem(401, "token-refused", "The token has expired; ask the operator for a new one.", headers=challenge) from None
     except jwt.InvalidTokenError:
-        raise Problem(401, "token-refused", "This is no token of ours; ask the operator for one.", headers=challenge) from None
+        raise Problem(
+            401, "token-refused", f"This is no token of {_A[kind]}; ask the operator for one.", headers=challenge
+        ) from None
     return found
