@@ -9,6 +9,7 @@ from litestar.exceptions import HTTPException
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ControllerRouterHandler
 
+from pakn.engine.problems import Problem
 from pakn.engine.process import NO_DATABASE
 from services.intake.doors import bodies
 from services.intake.doors.open311.door import BASE, GeoReport
@@ -22,7 +23,7 @@ def open311(door: GeoReport) -> list[ControllerRouterHandler]:
     """The routes of the door."""
     limits = door.pack.header.attachments
     # As said by each class, since the application has handlers for the nearer ones.
-    refuse: Any = dict.fromkeys((ProblemDetailsException, HTTPException, Exception), door.refuse)
+    refuse: Any = dict.fromkeys((Problem, ProblemDetailsException, HTTPException, Exception), door.refuse)
     shared: dict[str, Any] = {"include_in_schema": False, "exception_handlers": refuse}
     of_pack: dict[str, Any] = shared | {"opt": {NO_DATABASE: True}}
     max_body = limits.max_files * limits.max_bytes + bodies.MAX_JSON_BYTES
