@@ -26,6 +26,8 @@ def open311(door: GeoReport) -> list[ControllerRouterHandler]:
     refuse: Any = dict.fromkeys((Problem, ProblemDetailsException, HTTPException, Exception), door.refuse)
     shared: dict[str, Any] = {"include_in_schema": False, "exception_handlers": refuse}
     of_pack: dict[str, Any] = shared | {"opt": {NO_DATABASE: True}}
+    # The router takes a name that it knows for the way to what lies below it, and for no `name`.
+    elsewhere = ["/open311", BASE, *(f"{BASE}/{name}" for name in ("services", "requests", "tokens", "{name:str}"))]
     max_body = limits.max_files * limits.max_bytes + bodies.MAX_JSON_BYTES
     return [
         get(_both("/open311/discovery"), operation_id="discoverOpen311Above", **of_pack)(door.discovery),
@@ -35,6 +37,6 @@ def open311(door: GeoReport) -> list[ControllerRouterHandler]:
         get(_both(f"{BASE}/requests"), operation_id="listRequests", **shared)(door.requests),
         get(f"{BASE}/requests/{{name:str}}", operation_id="readRequest", **shared)(door.request),
         get(f"{BASE}/tokens/{{name:str}}", operation_id="readToken", **shared)(door.token),
-        route(["/open311", f"{BASE}/{{name:str}}"], http_method=["GET", "POST"], **of_pack)(door.nothing),
+        route(elsewhere, http_method=["GET", "POST"], **of_pack)(door.nothing),
         post(_both(f"{BASE}/requests"), operation_id="postRequest", request_max_body_size=max_body, **shared)(door.submit),
     ]
