@@ -250,6 +250,10 @@ def test_intake_refuses_while_its_database_is_not_there_and_serves_its_contract(
         document = client.get("/schema/openapi.json")
         assert document.json()["openapi"].startswith("3.1")
         assert client.get("/schema/asyncapi.json").text == (files.FOLDER / "asyncapi.json").read_text()
+        page = client.get("/schema")
+        assert page.text.count("<script") == page.text.count('<script src="/schema/files/') > 0, "no script of another host"
+        assert client.get("/open311/v2/services.json").status_code == 200
+        assert client.get("/open311/v2/requests.json").json() == [{"code": 503, "description": answer.json()["detail"]}]
 
 
 def test_intake_does_not_start_without_a_secret_key() -> None:

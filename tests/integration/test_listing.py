@@ -58,6 +58,9 @@ async def test_pages_hold_each_case_once_in_order_whatever_shares_a_time(cases: 
     assert numbers(await listing.page(replace(wanted, by="updated_at", limit=40))) == list(range(39, -1, -1)), "oldest change first"
     assert numbers(await listing.page(replace(wanted, categories=("road",)))) == [39, 37, 35, 33, 31, 29, 27]
     assert numbers(await listing.page(replace(wanted, statuses=("closed",)))) == [93]
+    moment = START + timedelta(hours=31)
+    narrow = replace(wanted, since=moment, until=moment, statuses=("closed",), categories=("road",))
+    assert numbers(await listing.page(narrow)) == [93], "both bounds are included"
     codes = ["PAKN.20260302.0091", "PAKN.20260302.0090", "none", "PAKN.20260302.0003"]
     assert numbers(await listing.with_codes(codes)) == [91, 3], "of those in no list one question tells nothing"
     assert [row and row.code for row in [await listing.one(code) for code in codes]] == [*codes[:2], None, codes[3]]

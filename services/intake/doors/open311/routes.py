@@ -9,6 +9,7 @@ from litestar.exceptions import HTTPException
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ControllerRouterHandler
 
+from pakn.engine.problems import Problem
 from pakn.engine.process import NO_DATABASE
 from services.intake.doors import bodies
 from services.intake.doors.open311.door import BASE, GeoReport
@@ -22,9 +23,11 @@ def open311(door: GeoReport) -> list[ControllerRouterHandler]:
     """The routes of the door."""
     limits = door.pack.header.attachments
     # As said by each class, since the application has handlers for the nearer ones.
-    refuse: Any = dict.fromkeys((ProblemDetailsException, HTTPException, Exception), door.refuse)
+    refuse: Any = dict.fromkeys((Problem, ProblemDetailsException, HTTPException, Exception), door.refuse)
     shared: dict[str, Any] = {"include_in_schema": False, "exception_handlers": refuse}
     of_pack: dict[str, Any] = shared | {"opt": {NO_DATABASE: True}}
+    # The router takes a name that it knows for the way to what lies below it, and for no `name`.
+    elsewhere = ["/open311", BASE, *(f"{BASE}/{name}" for name in ("services", "requests", "tokens", "{name:str}"))]
     max_body = limits.max_files * limits.max_bytes + bodies.MAX_JSON_BYTES
     return [
         get(_both("/open311/discovery"), operation_id="discoverOpen311Above", **of_pack)(door.discovery),
@@ -34,6 +37,6 @@ def open311(door: GeoReport) -> list[ControllerRouterHandler]:
         get(_both(f"{BASE}/requests"), operation_id="listRequests", **shared)(door.requests),
         get(f"{BASE}/requests/{{name:str}}", operation_id="readRequest", **shared)(door.request),
         get(f"{BASE}/tokens/{{name:str}}", operation_id="readToken", **shared)(door.token),
-        route(["/open311", f"{BASE}/{{name:str}}"], http_method=["GET", "POST"], **of_pack)(door.nothing),
+        route(elsewhere, http_method=["GET", "POST"], **of_pack)(door.nothing),
         post(_both(f"{BASE}/requests"), operation_id="postRequest", request_max_body_size=max_body, **shared)(door.submit),
     ]
