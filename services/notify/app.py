@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
@@ -75,11 +76,14 @@ def build_app(
         if sms is None and (left := await store.give_up("sms", _NO_GATEWAY, now=time.machine(), legal=time.now())):
             log.error("texts_without_a_gateway", count=left)
 
-    async def send(mailer: Mailer) -> None:
-        try:
-            await service.every(settings.notify.tick_seconds, mailer.tick)
-        finally:
-            await mailer.channel.close()
+    def sending(mailer: Mailer) -> Callable[[], Awaitable[None]]:
+        async def send() -> None:
+            try:
+                await service.every(settings.notify.tick_seconds, mailer.tick)
+            finally:
+                await mailer.channel.close()
+
+        return send
 
     async def announce() -> None:
         # Letters go out without Kafka; only what became of them has to wait for it.
@@ -93,8 +97,7 @@ def build_app(
             await service.every(settings.notify.bounces_seconds, collector.collect)
 
     count = partial(service.every, settings.gauge_seconds, announcer.count)
-    senders = [partial(send, mailer) for mailer in mailers]
-    return service.build(prepare, [*senders, announce, collect_bounces, count])
+    return service.build(prepare, [*map(sending, mailers), announce, collect_bounces, count])
 
 
 def _sms(settings: Settings, pack: Pack, composer: Composer) -> Sms | None:
