@@ -1,8 +1,9 @@
 """From a portal, in `inbox.<portal>`; intake answers in `outbox.<portal>`."""
 
-from pydantic import StrictBool
+from pydantic import Field, StrictBool
 
 from schemas.portal_act import PortalAct
+from schemas.values import Text
 
 
 class PortalRating(PortalAct, frozen=True, extra="forbid"):
@@ -12,3 +13,4 @@ class PortalRating(PortalAct, frozen=True, extra="forbid"):
     """
 
     satisfied: StrictBool
+    remark: Text | None = Field(default=None, description="why, for the agency alone")

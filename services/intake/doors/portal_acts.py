@@ -84,7 +84,7 @@ class PortalActs:
     async def _rating(self, received: Received, feedback: Feedback, act: PortalRating, act_id: str) -> Amendment:
         if not feedback.can_be_rated:
             raise _invalid(Fault(field="code", code="not_in_this_state", message=sender_acts.RATED_ONCE))
-        return sender_acts.rating(feedback, act_id, Rating(satisfied=act.satisfied), self._at(received))
+        return sender_acts.rating(feedback, act_id, Rating(satisfied=act.satisfied, remark=act.remark), self._at(received))
 
     def _at(self, received: Received) -> datetime:
         return self._time.at(received.appended_at)
@@ -94,7 +94,8 @@ def _again(feedback: Feedback, recorded: Recorded) -> list[Fact]:
     """The answer to an act that was taken before: what the portal was told, and nothing twice that is kept for ever."""
     case, shown = portal_news.case_of(feedback), {step.id for step in feedback.timeline}
     facts = [fact for fact in recorded.facts if fact.id not in shown]
-    facts += feedback.matter if any(row.id == recorded.cause for row in feedback.supplements) else []
+    said = {row.id for row in feedback.supplements} | ({feedback.last_said.id} if feedback.last_said else set())
+    facts += feedback.matter if recorded.cause in said else []
     for fact in recorded.facts:
         event = schemas.CATALOGUE[fact.type].model_validate_json(fact.data)
         if case and fact.id in shown and (told := portal_news.news(case, fact.name, event, fact.id, fact.time)):
