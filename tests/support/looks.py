@@ -7,10 +7,12 @@ from typing import Any
 
 from axe_playwright_python.async_playwright import Axe
 from PIL import Image
-from playwright.async_api import Page, Response
+from playwright.async_api import Page
 
 MOST_BYTES = 60_000
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+_LOADED = """[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+    .map(({name, decodedBodySize}) => ({name, size: decodedBodySize}))"""
 # Where `make screenshots` wants pictures.
 FOLDER = os.environ.get("SCREENSHOTS")
 
@@ -24,19 +26,17 @@ class Looks:
         self.complaints: list[str] = []
         self._suffix = suffix
         self._scripts = scripts
-        self._bytes: list[Response] = []
         page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("response", lambda answer: self._bytes.append(answer))
 
     async def look(self, name: str) -> None:
         """Check the page as it stands, and take a picture of it where pictures are wanted."""
         wide = await self.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         assert wide[0] <= wide[1], f"{name} is wider than the screen"
-        size = sum([len(await answer.body()) for answer in self._bytes if answer.status == 200 and answer.request.method == "GET"])
-        assert size < MOST_BYTES, f"{name} takes {size} bytes"
-        assert all(answer.url.startswith(self.page.url.split("/", 3)[0]) for answer in self._bytes)
-        self._bytes.clear()
+        loaded = await self.page.evaluate(_LOADED)
+        assert sum(row["size"] for row in loaded) < MOST_BYTES, (name, loaded)
+        here = "/".join(self.page.url.split("/")[:3]) + "/"
+        assert all(row["name"].startswith(here) for row in loaded), loaded
         if self._scripts:
             found = await Axe().run(self.page, options=_RULES)
             assert not found.response["violations"], [_told(row) for row in found.response["violations"]]
