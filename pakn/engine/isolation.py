@@ -35,8 +35,6 @@ from schemas.topics import ServiceName
 log = logger(__name__)
 _LOOK_SECONDS = 2.0
 _ANSWER_SECONDS = 5.0
-# A partition that gives no record for so long is not tried further: its leader may be away, and the others wait.
-_TRIAL_SECONDS = 30.0
 # Between two tries of a partition whose next records have to wait.
 _PUT_OFF_SECONDS = 30.0
 
@@ -221,7 +219,7 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
             if trial.drained == trial.left:
                 await self._acquit(trial.partition, position)
             trial.drained = trial.left
-        elif time.monotonic() - trial.since > _TRIAL_SECONDS:
+        elif trial.is_too_long(time.monotonic()):
             await self._leave_unproven(trial.partition)
 
     async def _leave_unproven(self, partition: TopicPartition) -> None:

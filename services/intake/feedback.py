@@ -88,6 +88,11 @@ class Said(BaseModel, frozen=True, extra="ignore"):
     at: datetime
 
 
+def _said(row: Supplement | Appeal) -> dict[str, Any]:
+    """What the sender said in it, without the id of the act."""
+    return {name: value for name, value in row if name != "id"}
+
+
 class Feedback(BaseModel, frozen=True, extra="ignore"):
     """One feedback. `version` counts what the sender did; what agencies do changes the shown fields and not the version.
 
@@ -185,7 +190,8 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
         files = sum(len(row.attachments) for row in self.supplements) + sum(len(row.attachments) for row in self.appeals)
         last = self.supplements[-1] if self.supplements else None
         said = self.last_said or (Said(id=last.id, at=last.supplemented_at) if last else None)
-        event = schemas.MatterRecorded(
+        # Everything in it was checked when it was taken, and megabytes of rare signs take seconds to check.
+        event = schemas.MatterRecorded.model_construct(
             feedback_id=self.id,
             code=self.code,
             title=self.title,
@@ -195,9 +201,9 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
             answers=self.answers,
             place=self.where,
             attachments=self.attachments[: len(self.attachments) - files],
-            supplements=tuple(Supplement(**row.model_dump(exclude={"id"})) for row in self.supplements),
+            supplements=tuple(Supplement.model_construct(**_said(row)) for row in self.supplements),
             remark=self.remark,
-            appeals=tuple(Appeal(**row.model_dump(exclude={"id"})) for row in self.appeals),
+            appeals=tuple(Appeal.model_construct(**_said(row)) for row in self.appeals),
         )
         at = said.at if said else self.received_at
         cause = said.id if said else self.history[0].cause

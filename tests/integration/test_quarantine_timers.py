@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from pakn.engine import isolation, turn
 from pakn.engine.quarantine import Standing
 from pakn.engine.quarantine_store import QuarantineStore
 from pakn.operations import quarantine
+from services.deadlines.timers.backlog import MOST_UNREAD
 from tests.integration.conftest import MakeSystem
 from tests.support.outside_world import until
 from tests.support.system import START
@@ -59,3 +60,22 @@ async def test_an_agency_whose_actions_are_costly_holds_up_its_own_timers_only(
         system.set_clock(START + timedelta(days=40))
         await system.observer.wait("FeedbackOverdue", topic="feedback", subject=other["feedback_id"], rule="handle_reply")
         assert not system.observer.found("FeedbackOverdue", subject=costly["feedback_id"], rule="handle_reply")
+
+
+async def test_a_transaction_that_was_given_up_holds_up_no_timer_of_its_agency(make_system: MakeSystem) -> None:
+    """Routing never commits behind such records, so a hundred of them looked unread for as long as the agency was silent."""
+    async with make_system() as system:
+        await system.start("intake", "routing", "deadlines")
+        body = await system.timed("gia-lai")
+        producer = AIOKafkaProducer(bootstrap_servers=system.settings.kafka.bootstrap, transactional_id="gives-up")
+        await producer.start()
+        try:
+            await producer.begin_transaction()
+            for _ in range(MOST_UNREAD + 50):
+                await producer.send(f"{system.settings.namespace}.actions.gia-lai", b"{}")
+            await producer.flush()
+            await producer.abort_transaction()
+        finally:
+            await producer.stop()
+        system.set_clock(START + timedelta(days=40))
+        await system.observer.wait("FeedbackOverdue", topic="feedback", subject=body["feedback_id"], rule="handle_reply")

@@ -100,12 +100,13 @@ class Backlog:
         # Records that age or an operator has removed are no more to be read.
         for partition, beginning in (await consumer.beginning_offsets(behind)).items():
             read[partition] = max(read[partition], beginning, self._no_record_before.get(partition, 0))
+        behind = [partition for partition in behind if read[partition] < ends[partition]]
+        # First of all: a thousand records of a transaction that was given up are no unread ones.
+        await self._pass_over_markers({partition: read[partition] for partition in behind})
+        read |= {partition: max(read[partition], self._no_record_before.get(partition, 0)) for partition in behind}
         many = {partition for partition in behind if ends[partition] - read[partition] > MOST_UNREAD}
         self._waiting_now |= {_agency(partition) for partition in many}
-        read |= {partition: ends[partition] for partition in many}
-        behind = [partition for partition in behind if read[partition] < ends[partition]]
-        await self._pass_over_markers({partition: read[partition] for partition in behind})
-        return read | {partition: max(read[partition], self._no_record_before.get(partition, 0)) for partition in behind}
+        return read | {partition: ends[partition] for partition in many}
 
     async def _pass_over_markers(self, behind: Mapping[TopicPartition, int]) -> None:
         """Look whether anything but the ends of transactions is left unread.

@@ -3,6 +3,7 @@
 What a portal sent wrongly is answered in its own topic with every fault.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -81,6 +82,7 @@ class IntakeHandler:
         await self._tell(await self._project([received for received in batch if received.envelope.name in shown.SHOWN]))
         outcome = Outcome()
         posted = [received for received in batch if isinstance(received.event, PortalSubmission)]
+        told_again: set[str] = set()
         for received, answer in zip(posted, await self._reception.receive([self._read(row) for row in posted]), strict=True):
             match answer:
                 case Refused(faults, code):
@@ -91,7 +93,14 @@ class IntakeHandler:
                     outcome.waiting.append(received)
                 case Registration():
                     outcome.repeated += answer.repeated
-                    outcome.facts += answer.feedback.facts_to_repeat if answer.repeated else answer.feedback.facts
+                    if not answer.repeated:
+                        outcome.facts += answer.feedback.facts
+                    elif answer.feedback.id not in told_again:
+                        # Once a batch: a record of 200 bytes may bring megabytes of what its sender has written since.
+                        told_again.add(answer.feedback.id)
+                        outcome.facts += answer.feedback.facts_to_repeat
+            # Requests have their turn.
+            await asyncio.sleep(0)
         # A share of their own: submissions come first here, also those that were posted behind an act, and come again with it.
         shares = Shares(reception.SHARE_SECONDS, self._seconds)
         for received in batch:
