@@ -103,7 +103,9 @@ async def test_who_is_not_satisfied_objects_and_another_agency_answers_anew(peop
     assert "Vẫn chưa sửa." in browser.text
     assert "/objection" not in browser.page.text, "once is enough"
     (assigned,) = await people.observer.wait("FeedbackAssigned", topic=f"assignments.{coordinator}", code=code)
-    assert (assigned.data["rule"], assigned.data["previous_agency"]) == ("appeal", "gia-lai")
+    assert (assigned.data["routing_rule"], assigned.data["previous_agency"]) == ("appeal", "gia-lai")
+    kept = b"".join(row.value or b"" for row in people.observer.records if row.topic == "feedback")
+    assert "Vẫn chưa sửa.".encode() not in kept, "what is kept for ever holds no words of a sender's"
     (matter,) = await people.observer.wait("MatterForwarded", topic=f"assignments.{coordinator}", code=code)
     assert [(row["content"], len(row["attachments"])) for row in matter.data["appeals"]] == [("Vẫn chưa sửa.", 1)]
     await people.observer.wait_clock("set", subject=case, rule="handle_reply", agency=coordinator)
