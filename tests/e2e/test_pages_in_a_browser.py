@@ -135,7 +135,6 @@ async def test_a_person_sends_follows_answers_and_judges(
     await system.observer.wait("FeedbackSupplemented", topic="assignments.gia-lai", code=code)
     system.set_clock(START + timedelta(days=4))
     await system.post.act("gia-lai", case, "accept")
-    await system.observer.wait_clock("set", subject=case, rule="handle_reply", reason="supplemented")
     await until(lambda: page_has_due(page, f"{address}/follow/{code}"), "the last day is shown")
     await page.evaluate("document.querySelector('details').open = true")
     await looks.look("09-accepted")
