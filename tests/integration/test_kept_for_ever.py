@@ -23,7 +23,14 @@ TEXTS = {*BY_HTTP, *BY_PORTAL, *SENDER.values()}
 PORTAL = "danang-1022"
 # What a corrected law, the mail server and an agency that was never in charge bring about: no sender's word is near it. Of an
 # objection, which comes by the pages alone, test_case_pages.py looks for the words.
-OF_NO_PARTY = {"DeadlineMoved", "OverdueWithdrawn", "NotificationSent", "NotificationFailed", "FeedbackReturned", "FeedbackAppealed"}
+OF_NO_PARTY = {
+    "DeadlineMoved",
+    "OverdueWithdrawn",
+    "NotificationSent",
+    "NotificationFailed",
+    "FeedbackReturned",
+    "FeedbackAppealed",
+}
 
 
 async def live_by_portal(system: System) -> None:
