@@ -15,6 +15,8 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 _LIBRARIES = ("aiokafka", "pymongo", "httpx", "httpcore", "uvicorn", "faststream")
 _QUIET_SECONDS = 10.0
+# Of one library in that time, whatever it says.
+_MOST_LINES = 4
 _hushed: set[str] = set()
 
 
@@ -24,12 +26,13 @@ def hush(library: str, quiet: bool) -> None:
 
 
 class _OnceInAWhile(logging.Filter):
-    """Lets each message of a library through once in ten seconds: a client that finds no broker says so a hundred times a
-    second, and buries what the service itself says."""
+    """Lets each message of a library through once in ten seconds, and a few of it in all: a client that finds no broker says so
+    a hundred times a second in a dozen ways, and buries what the service itself says."""
 
     def __init__(self) -> None:
         super().__init__()
         self._said: dict[tuple[str, str], float] = {}
+        self._lines: dict[str, tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not record.name.startswith(_LIBRARIES):
@@ -40,7 +43,13 @@ class _OnceInAWhile(logging.Filter):
         key, now = (record.name, str(record.msg)), time.monotonic()
         if key in self._said and now - self._said[key] < _QUIET_SECONDS:
             return False
-        self._said[key] = now
+        library = record.name.partition(".")[0]
+        began, lines = self._lines.get(library, (now, 0))
+        if now - began >= _QUIET_SECONDS:
+            began, lines = now, 0
+        if lines >= _MOST_LINES:
+            return False
+        self._said[key], self._lines[library] = now, (began, lines + 1)
         return True
 
 

@@ -156,7 +156,8 @@ class Turn:
             facts += self.refuse(row) if self.refuse else ()
             await asyncio.sleep(0)
         # A record that stands in the batch many times has the same facts each time.
-        await kafka.publish(self.broker, self.settings.namespace, [*{(fact.id, fact.topics): fact for fact in facts}.values()])
+        once = {(fact.id, fact.topics, fact.data): fact for fact in facts}
+        await kafka.publish(self.broker, self.settings.namespace, [*once.values()])
         await self._dead_letters(given_up)
         for received in batch:
             metrics.events_consumed.labels(received.envelope.name, "handled").inc()

@@ -111,7 +111,8 @@ async def test_a_portal_that_repeats_is_answered_and_adds_nothing_to_the_lifecyc
     for _ in range(20):
         await system.post.portal("cdvcqg", GOOD, own_id)
     await until(
-        lambda: len(system.observer.found("SubmissionRegistered", topic="outbox.cdvcqg", submission_id=own_id)) == 21,
-        "every repetition is answered",
+        lambda: len(system.observer.found("SubmissionRegistered", topic="outbox.cdvcqg", submission_id=own_id)) > 1,
+        "the repetitions are answered, once a batch",
     )
+    await system.settled("intake")
     assert published(system, feedback_id, "FeedbackSubmitted") == [1]
