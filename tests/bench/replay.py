@@ -19,7 +19,7 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from bson.codec_options import CodecOptions
-from pymongo import AsyncMongoClient, UpdateMany, UpdateOne
+from pymongo import AsyncMongoClient, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -69,6 +69,14 @@ def commanding(operations: Operations, database: Callable[[str], Any]) -> tuple[
     return indexes, steps
 
 
+def _update(row: dict[str, Any]) -> ReplaceOne[Any] | UpdateMany | UpdateOne:
+    """The driver's name for one update of a command: what has no operators replaces the document."""
+    options = {"upsert": row.get("upsert", False)}
+    if isinstance(row["u"], dict) and not any(name.startswith("$") for name in row["u"]):
+        return ReplaceOne(row["q"], row["u"], **options)
+    return (UpdateMany if row.get("multi") else UpdateOne)(row["q"], row["u"], **options)
+
+
 def _command(database: Any, command: dict[str, Any]) -> Call:
     """The driver's call that sends this command."""
     name, target = next(iter(command.items()))
@@ -77,10 +85,7 @@ def _command(database: Any, command: dict[str, Any]) -> Call:
         case "insert":
             return lambda: collection.insert_many(command["documents"], ordered=command["ordered"])
         case "update":
-            updates = [
-                (UpdateMany if row.get("multi") else UpdateOne)(row["q"], row["u"], upsert=row.get("upsert", False))
-                for row in command["updates"]
-            ]
+            updates = [_update(row) for row in command["updates"]]
             return lambda: collection.bulk_write(updates, ordered=command["ordered"])
         case "find":
             options = {"sort": list(command.get("sort", {}).items()) or None, "limit": command.get("limit", 0)}

@@ -172,7 +172,11 @@ async def test_a_gateway_of_an_unknown_authority_gets_no_text(tmp_path: Path, mo
      (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", "answer: TimeoutError")],
 )  # fmt: skip
 async def test_an_answer_that_does_not_end_in_time_or_is_none_leaves_the_text_uncertain(sends: bytes, reason: str) -> None:
+    # A connection that nobody holds is closed by newer Pythons.
+    held: list[asyncio.StreamWriter] = []
+
     async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
         writer.write(sends)
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
@@ -180,6 +184,8 @@ async def test_an_answer_that_does_not_end_in_time_or_is_none_leaves_the_text_un
         began = time.monotonic()
         attempt = await hand_over(gateway_settings(server.sockets[0].getsockname()[1]), limit_seconds=0.5)
         assert (attempt, time.monotonic() - began < 5) == (Attempt("uncertain", reason), True)
+        for writer in held:
+            writer.close()
 
 
 async def test_of_an_endless_answer_a_bounded_part_is_read() -> None:
