@@ -37,15 +37,17 @@ demo: $(READY) ## Play weeks of feedback through the four services in about thre
 up: $(READY) ## Run Kafka, MongoDB and the four services in the foreground; Ctrl-C ends them, the data stays in .pakn
 	@$(BIN)/pakn up $(ARGS)
 
-# What needs no server runs on all processors, a file at a time on each; those with servers share them, one test after another.
+# What needs no server runs on all processors, a file at a time on each. The others wait more than they work: two at a time, each
+# of both with servers of its own.
 UNSERVED := tests/unit tests/contract tests/repository
 SERVED := tests/integration tests/e2e tests/faults
 ON_ALL := -n auto --dist loadfile
+TWO := -n 2 --dist loadfile
 test: $(READY) ## Run all tests on a real Kafka and the MongoDB found here (TEST_STACK=docker: on containers; ARGS=... for pytest)
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else
-	@$(BIN)/python -m pytest $(UNSERVED) $(ON_ALL); first=$$?; $(BIN)/python -m pytest $(SERVED) && exit $$first
+	@$(BIN)/python -m pytest $(UNSERVED) $(ON_ALL); first=$$?; $(BIN)/python -m pytest $(SERVED) $(TWO) && exit $$first
 endif
 
 test-unit: $(READY) ## Run the tests that need no server: seconds
