@@ -1,5 +1,7 @@
 """The pages by which people follow a feedback, answer and judge."""
 
+import re
+
 from tests.support.outside_world import until
 from tests.support.pages import FILLED, PDF, Browser, sent
 from tests.support.system import System
@@ -67,6 +69,14 @@ async def test_the_sender_answers_what_is_asked_with_files_and_judges_the_reply_
     assert "vừa thay đổi trong lúc" in browser.text, "one question has one answer"
     forwarded = await people.observer.wait("MatterForwarded", topic="assignments.gia-lai", code=code, count=2)
     assert [row["content"] for row in forwarded[-1].data["supplements"]] == ["Cột số 118."]
+    await browser.get(f"/follow/{code}")
+    assert "Cột số 118." in browser.text, "what was answered is to be read again"
+    file = re.findall(rf'href="(/follow/{code}/files/[^"]+)" download>cột.pdf<', browser.page.text)
+    assert len(file) == 1
+    assert (await browser.get(file[0])).page.content == PDF
+    async with Browser(people.http) as stranger:
+        assert "Cột số 118." not in (await stranger.get(f"/follow/{code}")).text
+        assert (await stranger.get(file[0])).page.status_code == 404
 
     await people.post.act("gia-lai", case, "reply", reply="Đã sửa xong ba bóng đèn.")
     await people.post.act("gia-lai", case, "publish", actor="cb2")

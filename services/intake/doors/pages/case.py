@@ -94,6 +94,7 @@ class CasePages:
             meaning=said.known(f"meaning.{state}", "meaning.other"),
             next=said(f"next.{state}") if f"next.{state}" in said else "",
             steps=story.steps(said, case, names),
+            first_files=story.first_files(case),
             why=story.why(said, case.due, self._site.article(case.due.article, said)) if case.due else [],
             own=f"{self._site.root}/follow/{feedback.code}",
             token=self._site.token(browser, f"case/{feedback.id}"),
