@@ -96,6 +96,8 @@ async def _scene(pack: Pack, requests: list[DemoRequest], folder: Path, servers:
         "PAKN_SMTP__CONNECTIONS": "16",
         "PAKN_NOTIFY__LEASE_SECONDS": "10",
         "PAKN_INTAKE__SWEEP_SECONDS": "1",
+        # Its people type no slower than a program.
+        "PAKN_INTAKE__FORM_SECONDS": "0",
         # Years of letters go to few addresses within minutes.
         "PAKN_NOTIFY__LETTERS_PER_ADDRESS": "0",
         "PAKN_NOTIFY__LETTERS_PER_UNCONFIRMED": "0",
