@@ -81,11 +81,13 @@ async def test_the_sender_answers_what_is_asked_with_files_and_judges_the_reply_
     await people.post.act("gia-lai", case, "reply", reply="Đã sửa xong ba bóng đèn.")
     await people.post.act("gia-lai", case, "publish", actor="cb2")
     await until(lambda: shows("Đã sửa xong ba bóng đèn."), "the reply is shown")
+    assert "Tiếp theo: người gửi cho biết có hài lòng hay không." in browser.text
     await browser.post(to="/rating", remark="Vẫn còn một bóng chưa sáng.")
     assert 'id="satisfied-fault"' in browser.page.text
     await browser.post(to="/rating", satisfied="no", remark="Vẫn còn một bóng chưa sáng.")
     assert "Cảm ơn ông/bà đã đánh giá." in browser.text
     assert "Không hài lòng" in browser.text
+    assert "Tiếp theo" not in browser.text, "nothing is left for who has judged"
     (rated,) = await people.observer.wait("FeedbackRated", code=code)
     assert rated.data["satisfied"] is False
     assert "bóng" not in rated.value.decode()

@@ -53,7 +53,7 @@ class Api:
     async def submit(self, request: AnyRequest, key: Key = None, channel: ChannelUsed = "web") -> Response[Registered]:
         """Register a feedback sent as JSON, or as a form with a part `feedback` (JSON) and files `attachments`."""
         portal = self._portal(request)
-        sent = SentId(submissions.checked_key(key) if key is not None else self.new_id(), key is not None, portal)
+        sent = SentId.of(key, self.new_id, portal)
         async with self.uploads.receiving(request, domain.feedback_id(sent.cause)) as upload:
             raw = bodies.parse_object(upload.body.raw or b"", upload.body.faults)
             around = outer.read(raw)

@@ -1,6 +1,7 @@
 """What the doors by HTTP share of a submission: by which id it is known again, and what becomes of its files."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Self
 
 import schemas
 from pakn.engine.problems import Problem
@@ -17,6 +18,11 @@ class SentId(NamedTuple):
     own: str
     is_key: bool
     portal: str | None = None
+
+    @classmethod
+    def of(cls, key: str | None, new_id: Callable[[], str], portal: str | None = None) -> Self:
+        """By the `Idempotency-Key` of a request, if it has one. Raises Problem as `checked_key`."""
+        return cls(new_id(), False, portal) if key is None else cls(checked_key(key), True, portal)
 
     @property
     def cause(self) -> str:

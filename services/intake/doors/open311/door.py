@@ -128,7 +128,7 @@ class GeoReport:
 
     async def submit(self, request: AnyRequest, key: Key = None) -> Response[bytes]:
         """Register a submission by the standard's form, with files as `media`; with `api_key` as the portal that it belongs to."""
-        sent = SentId(submissions.checked_key(key) if key is not None else self.new_id(), key is not None)
+        sent = SentId.of(key, self.new_id)
 
         def identify(api_key: str | None) -> str:
             nonlocal sent

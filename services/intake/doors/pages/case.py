@@ -80,6 +80,7 @@ class CasePages:
         browser, cookies = self._site.browser(request)
         names = {step.agency: self._site.agency_name(step.agency, said, formal=True) for step in case.timeline if step.agency}
         state = case.state
+        is_judged = state == "published" and case.satisfied is not None
         return self._site.page(
             request,
             "case",
@@ -92,7 +93,7 @@ class CasePages:
             category=self._site.category_name(case.category, said),
             state=said.known(f"states.{state}", "states.other"),
             meaning=said.known(f"meaning.{state}", "meaning.other"),
-            next=said(f"next.{state}") if f"next.{state}" in said else "",
+            next=said(f"next.{state}") if f"next.{state}" in said and not is_judged else "",
             steps=story.steps(said, case, names),
             first_files=story.first_files(case),
             why=story.why(said, case.due, self._site.article(case.due.article, said)) if case.due else [],
