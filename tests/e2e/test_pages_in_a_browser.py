@@ -71,9 +71,9 @@ async def address(system: System) -> AsyncIterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as made:
+@pytest.fixture
+async def browser(language: str) -> AsyncIterator[Browser]:
+    async with chromium(language) as made:
         yield made
 
 
