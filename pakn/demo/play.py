@@ -57,7 +57,7 @@ async def play(
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
             else:
-                console.print("`make demo KEEP=1` leaves everything running, to look at timelines and metrics.", highlight=False)
+                console.print("`make demo KEEP=1` leaves everything running, and says which pages can be opened.", highlight=False)
     return 1 if any(row["lost"] or row["doubled"] for row in reports.values()) else 0
 
 

@@ -86,11 +86,11 @@ def addresses(report: Report, urls: Mapping[ServiceName, str], secrets: Mapping[
     found = [("Send", f"{intake}/send"), ("Published", f"{intake}/published")]
     for row in coded[:1]:
         if secret := secrets.get(row["code"]):
-            found.append(("As a sender", f"{intake}/follow/{row['code']}/open?secret={secret}"))
-        found.append(("As others", f"{intake}/follow/{row['code']}"))
-        found.append(("As JSON", f"{intake}{links.feedback_path(row['code'])}"))
+            found.append(("A sender", f"{intake}/follow/{row['code']}/open?secret={secret}"))
+        found.append(("Anybody", f"{intake}/follow/{row['code']}"))
+        found.append(("JSON", f"{intake}{links.feedback_path(row['code'])}"))
     found += [("API", f"{intake}/schema"), ("Events", f"{intake}/schema/events")]
-    return found + [("Metrics", f"{url}/metrics") for url in urls.values()]
+    return found + [("Metrics", f"{url}/metrics   ({name})") for name, url in urls.items()]
 
 
 def _path(path: Path) -> str:

@@ -84,13 +84,13 @@ def test_a_demo_that_goes_on_running_says_where_a_person_can_look() -> None:
     assert told == [
         ("Send", "http://i/send"),
         ("Published", "http://i/published"),
-        ("As a sender", "http://i/follow/X.3/open?secret=secret"),
-        ("As others", "http://i/follow/X.3"),
-        ("As JSON", "http://i/v1/feedback/X.3"),
+        ("A sender", "http://i/follow/X.3/open?secret=secret"),
+        ("Anybody", "http://i/follow/X.3"),
+        ("JSON", "http://i/v1/feedback/X.3"),
         ("API", "http://i/schema"),
         ("Events", "http://i/schema/events"),
-        ("Metrics", "http://i/metrics"),
-        ("Metrics", "http://r/metrics"),
+        ("Metrics", "http://i/metrics   (intake)"),
+        ("Metrics", "http://r/metrics   (routing)"),
     ]
     assert results.addresses({"requests": rows[:1]}, urls, {})[:3] == told[:2] + told[5:6]
 
