@@ -56,7 +56,7 @@ test-unit: $(READY) ## Run the tests that need no server: seconds
 fuzz: $(READY) ## Send 10,000 odd, wrong and broken records among good ones to the four services (SEED=... repeats a run)
 	@FUZZ_SEED=$(SEED) FUZZ_RECORDS=$(or $(RECORDS),10000) $(BIN)/python -m pytest tests/integration/test_fuzz.py $(ARGS)
 
-screenshots: $(READY) ## Take a picture of each page for people, in both languages and two sizes, into docs/screenshots (needs Chromium)
+screenshots: $(READY) ## Take a picture of each page for people, in both languages and two sizes, into docs/screenshots (needs Chromium, and chromium-l10n for its own words in Vietnamese)
 	@SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest tests/e2e/test_pages_in_a_browser.py $(ARGS)
 
 # The compose file is held against the specification's schema; where docker compose is there, it has the last word.

@@ -5,26 +5,25 @@ One coroutine a request: submit it, then take its steps in order, each after the
 
 import asyncio
 import base64
-import io
 import json
 import uuid
-import zipfile
 from typing import Any
 
 import httpx
 from aiokafka import AIOKafkaProducer
 
+from pakn.demo.files import bytes_of
 from pakn.demo.mailbox import Mailbox
 from pakn.demo.observer import Observer
+from pakn.demo.patience import TRIES, TRY_AGAIN_SECONDS, Patience
 from pakn.demo.requests import SENDER_STEPS, Act, DemoRequest
 from pakn.demo.timekeeper import Timekeeper
+from pakn.demo.visitors import Visitor
 from pakn.engine.kafka import MAX_RECORD_BYTES, client_options, topic_name
 from pakn.settings import Settings
 from schemas import derived_id
 from schemas.envelope import binary_headers
 
-_TRIES = 240
-_TRY_AGAIN_SECONDS = 0.5
 # What shows that a step has taken effect. Agencies wait for what reaches their own topics.
 _EFFECT = {
     "accept": "FeedbackAccepted",
@@ -46,12 +45,19 @@ Answer = dict[str, Any]
 class Actors:
     """Plays requests. `outcomes` has what each was answered: a code, or why it was refused."""
 
-    def __init__(self, settings: Settings, intake_url: str, observer: Observer, timekeeper: Timekeeper, mailbox: Mailbox) -> None:
+    def __init__(
+        self, settings: Settings, intake_url: str, language: str, observer: Observer, timekeeper: Timekeeper, mailbox: Mailbox
+    ) -> None:
+        """`language` is what the senders read."""
         self._settings = settings
+        self._language = language
+        self._intake_url = intake_url
         self._observer = observer
         self._timekeeper = timekeeper
         self._mailbox = mailbox
-        self._http = httpx.AsyncClient(base_url=intake_url, timeout=30, limits=httpx.Limits(max_connections=64))
+        self._transport = Patience(httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=64)))
+        self._http = httpx.AsyncClient(base_url=intake_url, timeout=30, transport=self._transport)
+        self._visitors: dict[str, Visitor] = {}
         self._producer = AIOKafkaProducer(
             acks="all", enable_idempotence=True, max_request_size=MAX_RECORD_BYTES, **client_options(settings.kafka)
         )
@@ -80,9 +86,9 @@ class Actors:
             self._timekeeper.done()
 
     async def _submit(self, request: DemoRequest) -> Answer:
+        ways = {"pages": self._submit_by_pages, "json": self._submit_by_json, "kafka": self._submit_by_kafka}
         async with self._at_once:
-            by = self._submit_by_kafka(request, request.portal) if request.portal else self._submit_by_http(request)
-            outcome = await by
+            outcome = await ways[request.door](request)
         if outcome.get("accepted"):
             feedback_id = outcome["feedback_id"]
             await self._observer.wait_for(
@@ -90,30 +96,38 @@ class Actors:
             )
         return outcome
 
-    async def _submit_by_http(self, request: DemoRequest) -> Answer:
-        headers = {"Idempotency-Key": derived_id("demo", request.source)}
+    async def _submit_by_pages(self, request: DemoRequest) -> Answer:
+        visitor = Visitor(self._transport, self._intake_url, self._language, self._observer, self._mailbox)
+        self._visitors[request.source] = visitor
+        return await visitor.send(request)
+
+    async def _submit_by_json(self, request: DemoRequest) -> Answer:
+        headers = {"Idempotency-Key": derived_id("demo", request.source), "X-Channel": "api"}
         form: dict[str, Any] = {"json": request.body}
         if request.files:
-            files = [("attachments", (name, _bytes_of(kind))) for name, kind in request.files]
+            files = [("attachments", (name, bytes_of(kind))) for name, kind in request.files]
             form = {"data": {"feedback": json.dumps(request.body, ensure_ascii=False)}, "files": files}
         response = await self._try("/v1/feedback", headers, form)
         body: Answer = response.json()
-        return body if response.is_success else {"faults": body.get("errors") or [body.get("detail")]}
+        return body | {"channel": "api"} if response.is_success else {"faults": body.get("errors") or [body.get("detail")]}
 
-    async def _submit_by_kafka(self, request: DemoRequest, portal: str) -> Answer:
-        files = [(name, base64.b64encode(_bytes_of(kind)).decode()) for name, kind in request.files]
+    async def _submit_by_kafka(self, request: DemoRequest) -> Answer:
+        portal = request.portal
+        files = [(name, base64.b64encode(bytes_of(kind)).decode()) for name, kind in request.files]
         attachments = [{"name": name, "content_base64": content} for name, content in files]
         body = dict(request.body) | {"reference": request.source} | ({"attachments": attachments} if files else {})
         await self._post(f"inbox.{portal}", f"demo-{request.source}", "PortalSubmission", f"/{portal}", request.source, body)
         await self._observer.wait_for(
             request.source, f"the answer to {request.source}", lambda: request.source in self._observer.answers
         )
-        return self._observer.answers[request.source]
+        return self._observer.answers[request.source] | {"channel": "portal"}
 
     async def _act(self, request: DemoRequest, outcome: Answer, step: Act) -> None:
         feedback_id = outcome["feedback_id"]
         before = len(self._observer.seen[feedback_id])
-        if step.action in SENDER_STEPS:
+        if step.action in SENDER_STEPS and (visitor := self._visitors.get(request.source)):
+            await visitor.act(step)
+        elif step.action in SENDER_STEPS:
             await self._act_as_sender(request, outcome, step)
         else:
             agency = self._observer.assigned_to[feedback_id]
@@ -127,6 +141,8 @@ class Actors:
             return any(name in (effect, "agency:ActionRefused") for name, _ in new)
 
         await self._observer.wait_for(feedback_id, f"{effect} of {outcome['code']}", shown)
+        if step.action == "publish" and (visitor := self._visitors.get(request.source)):
+            await visitor.read(next(act.values["reply"] for act in reversed(request.steps) if act.action == "reply"))
 
     async def _act_as_sender(self, request: DemoRequest, outcome: Answer, step: Act) -> None:
         code = outcome["code"]
@@ -140,24 +156,20 @@ class Actors:
 
     async def _secret_by_letter(self, code: str) -> str:
         """Who came by a portal has the secret from the first letter, which may still be under way."""
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             if secret := self._mailbox.secrets.get(code):
                 return secret
-            await asyncio.sleep(_TRY_AGAIN_SECONDS)
-        raise TimeoutError(f"no letter about {code} arrived in {_TRIES * _TRY_AGAIN_SECONDS:.0f} s; see the log of notify")
+            await asyncio.sleep(TRY_AGAIN_SECONDS)
+        raise TimeoutError(f"no letter about {code} arrived in {TRIES * TRY_AGAIN_SECONDS:.0f} s; see the log of notify")
 
     async def _try(self, path: str, headers: dict[str, str], form: dict[str, Any], *again_on: int) -> httpx.Response:
-        """Send until it is answered: a service that was killed comes back, and the key keeps a repetition from counting."""
-        for _ in range(_TRIES):
-            try:
-                response = await self._http.post(path, headers=headers, **form)
-            except httpx.TransportError:
-                pass
-            else:
-                if response.status_code < 500 and response.status_code not in again_on:
-                    return response
-            await asyncio.sleep(_TRY_AGAIN_SECONDS)
-        raise TimeoutError(f"POST {path} was not answered in {_TRIES * _TRY_AGAIN_SECONDS:.0f} s; see the log of intake")
+        """Send until it is answered with another status than `again_on`; the key keeps a repetition from counting."""
+        for _ in range(TRIES):
+            response = await self._http.post(path, headers=headers, **form)
+            if response.status_code not in again_on:
+                return response
+            await asyncio.sleep(TRY_AGAIN_SECONDS)
+        raise TimeoutError(f"POST {path} was not possible in {TRIES * TRY_AGAIN_SECONDS:.0f} s; see the log of intake")
 
     async def _post(self, topic: str, id: str, name: str, source: str, key: str, body: dict[str, Any]) -> None:
         headers = binary_headers(id=id, type=f"pakn.{name}.v1", source=source, time=self._timekeeper.now())
@@ -167,25 +179,3 @@ class Actors:
             key=key.encode(),
             headers=[(header, value.encode()) for header, value in headers.items()],
         )
-
-
-# A photo of eight by eight grey pixels.
-_GREY = (
-    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDACgcHiMeGSgjISMtKygwPGRBPDc3PHtYXUlkkYCZlo+AjIqgtObDoKrarYqMyP/L2u71////m8H////6/+b9//j/"
-    "wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AP//Z"
-)
-
-
-def _bytes_of(kind: str) -> bytes:
-    """A small file of that kind, by its content."""
-    if kind == "docx":
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w") as archive:
-            archive.writestr("[Content_Types].xml", "<Types/>")
-            archive.writestr("word/document.xml", "<document/>")
-        return packed.getvalue()
-    contents = {
-        "jpg": base64.b64decode(_GREY),
-        "pdf": b"%PDF-1.4\n1 0 obj << /Type /Catalog >> endobj\ntrailer << /Root 1 0 R >>\n%%EOF\n",
-    }
-    return contents.get(kind, b"plain text, whatever the name says\n")

@@ -32,7 +32,8 @@ def audit(
 
     What came in adds up: requests are refused or submitted; submitted ones are not accepted, assigned, or still unassigned;
     assigned ones are published, declined by an agency, or open. `lost` and `doubled` count findings, each of which is named
-    in `findings`. `dead_letters_of_refused` are those that refused requests leave by design: one for each that a portal sent.
+    in `findings`. `doors` counts the requests by the way that they came. `dead_letters_of_refused` are those that refused requests
+    leave by design: one for each that a portal sent.
     """
     by_case: ByCase = defaultdict(list)
     for envelope, data in evidence.facts.values():
@@ -43,6 +44,7 @@ def audit(
     rows = [_row(request, outcomes.get(request.source, {}), by_case, evidence) for request in requests]
     registered = [row for row in rows if row["code"]]
     return {
+        "doors": dict(Counter(request.door for request in requests)),
         "submitted": len(registered),
         "refused": sum(1 for row in rows if row["state"] == "refused"),
         "not_accepted": sum(row["state"] == "not_accepted" and not row["agency"] for row in registered),
@@ -79,6 +81,7 @@ def _row(request: DemoRequest, outcome: Mapping[str, Any], by_case: ByCase, evid
     stored = evidence.stored["intake"].get(feedback_id)
     return {
         "source": request.source,
+        "door": request.door,
         "code": outcome["code"] if "feedback_id" in outcome else None,
         "agency": assigned["agency"] if assigned else None,
         "owner": request.owner,
@@ -105,6 +108,9 @@ def _lost(
             for service in _WITH_CASES if outcome["accepted"] else ("intake",):
                 if outcome["feedback_id"] not in evidence.stored[service]:
                     yield f"lost: {outcome['code']} in the database of {service}"
+            recorded = evidence.stored["intake"].get(outcome["feedback_id"], {}).get("channel")
+            if outcome.get("channel", recorded) != recorded:
+                yield f"lost: that {outcome['code']} came by {request.door}; intake has recorded {recorded}"
     for service in _WITH_CASES:
         for document in evidence.stored[service].values():
             for entry in (*document["history"], *document.get("timed", ())):

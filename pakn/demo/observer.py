@@ -20,7 +20,10 @@ _BOUND_SECONDS = 180.0
 
 
 class Observer:
-    """Follows the topics. `seen` has, by feedback id, the (event, agency) pairs; `answers` a portal's answers by reference."""
+    """Follows the topics. `seen` has, by feedback id, the (event, agency) pairs; `answers` a portal's answers by reference.
+
+    `first` has, by code, the id of the feedback and the first fact of it.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -33,6 +36,7 @@ class Observer:
         self.assigned_to: dict[str, str] = {}
         self.seen: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self.answers: dict[str, dict[str, Any]] = {}
+        self.first: dict[str, tuple[str, str]] = {}
         self.records = 0
         self.published = 0
         self._ids: set[str] = set()
@@ -80,9 +84,12 @@ class Observer:
             self.published += envelope.name == "ReplyPublished"
             self.seen[envelope.subject].append((envelope.name, data.get("agency") or ""))
             self._news(envelope.subject)
+            if (code := data.get("code")) and code not in self.first:
+                self.first[code] = (envelope.subject, envelope.name)
+                self._news(code)
 
     async def wait_for(self, key: str, what: str, condition: Callable[[], bool]) -> None:
-        """Wait until records about `key` (a feedback id or a reference) have made `condition` true.
+        """Wait until records about `key` (a feedback id, a code or a reference) have made `condition` true.
 
         Raises TimeoutError that says what was waited for, when for three minutes no record of any kind has come.
         """

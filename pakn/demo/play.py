@@ -57,7 +57,7 @@ async def play(
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
             else:
-                console.print("`make demo KEEP=1` leaves everything running, to look at timelines and metrics.", highlight=False)
+                console.print("`make demo KEEP=1` leaves everything running, and says which pages can be opened.", highlight=False)
     return 1 if any(row["lost"] or row["doubled"] for row in reports.values()) else 0
 
 
@@ -96,6 +96,8 @@ async def _scene(pack: Pack, requests: list[DemoRequest], folder: Path, servers:
         "PAKN_SMTP__CONNECTIONS": "16",
         "PAKN_NOTIFY__LEASE_SECONDS": "10",
         "PAKN_INTAKE__SWEEP_SECONDS": "1",
+        # Its people type no slower than a program.
+        "PAKN_INTAKE__FORM_SECONDS": "0",
         # Years of letters go to few addresses within minutes.
         "PAKN_NOTIFY__LETTERS_PER_ADDRESS": "0",
         "PAKN_NOTIFY__LETTERS_PER_UNCONFIRMED": "0",

@@ -1,18 +1,19 @@
 """Reads what enters the demo: rows of a service-request CSV, or scripted requests with a plan of what follows.
 
 The way in follows the data: a request whose source is a portal of the pack comes by that portal's topic, every other one by
-HTTP.
+HTTP, as a script says: by the pages or as JSON. No column of a CSV says who filled in a form, so every fifth row is taken for one.
 """
 
 import csv
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from pakn.packs.load import Pack
@@ -31,16 +32,19 @@ CSV_COLUMNS = (
     "Address",
 )
 _CSV_TIME = "%m/%d/%Y %I:%M:%S %p"
+Door = Literal["pages", "json", "kafka"]
+_BY_PAGES = 5  # One of so many rows of a CSV.
 SENDER_STEPS = {"supplement": "supplements", "rate": "rating"}  # and where each is posted
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act after the submission: when (legal time), which, and with what."""
+    """One act after the submission: when (legal time), which, and with what; files are names and kinds of content."""
 
     at: datetime
     action: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,12 @@ class DemoRequest:
     body: dict[str, Any]
     files: tuple[tuple[str, str], ...] = ()
     steps: tuple[Act, ...] = ()
+    by_pages: bool = False
+
+    @property
+    def door(self) -> Door:
+        """By which door it comes in."""
+        return "kafka" if self.portal else "pages" if self.by_pages else "json"
 
 
 def read_requests(file: Path, pack: Pack, limit: int) -> list[DemoRequest]:
@@ -132,7 +142,8 @@ def _of_csv(row: Mapping[str, str], pack: Pack) -> DemoRequest:
         "sender": sender,
     }
     known = portal in [own.id for own in pack.header.portals]
-    return DemoRequest(number, row["Owner"], created, portal if known else None, body, (), steps)
+    by_pages = zlib.crc32(number.encode()) % _BY_PAGES == 0
+    return DemoRequest(number, row["Owner"], created, portal if known and not by_pages else None, body, (), steps, by_pages)
 
 
 def _of_script(row: Mapping[str, Any], pack: Pack) -> DemoRequest:
@@ -140,16 +151,25 @@ def _of_script(row: Mapping[str, Any], pack: Pack) -> DemoRequest:
     submitted = datetime.fromisoformat(row["submitted_at"])
     fields = ("category", "title", "content", "sender", "submitter_type", "province", "addressed_to", "level")
     body = {name: row[name] for name in fields if row.get(name) is not None}
-    files = tuple((file["name"], file["kind"]) for file in row["attachments"])
+    by_pages = row.get("via") == "pages"
+    if by_pages and row["portal"]:
+        raise ValueError("what comes by the pages comes by no portal")
     steps: list[Act] = []
     before = submitted
     for step in row["plan"]:
-        values = {key: value for key, value in step.items() if key not in ("after_working_days", "after_days", "action")}
+        apart = ("after_working_days", "after_days", "action", "attachments")
+        values = {key: value for key, value in step.items() if key not in apart}
+        if step.get("attachments") and not by_pages:
+            raise ValueError("files of a later step are sent by the pages alone")
         day = before.astimezone(zone).date() + timedelta(days=step.get("after_days", 0))
         day = _working_days_after(pack, day, step["after_working_days"]) if "after_working_days" in step else day
         before = next(_moments(day, before, zone))
-        steps.append(Act(before, step["action"], values))
-    return DemoRequest(row["ref"], None, submitted, row["portal"], body, files, tuple(steps))
+        steps.append(Act(before, step["action"], values, _files(step)))
+    return DemoRequest(row["ref"], None, submitted, row["portal"], body, _files(row), tuple(steps), by_pages)
+
+
+def _files(row: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((file["name"], file["kind"]) for file in row.get("attachments", ()))
 
 
 def _moments(day: date, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:

@@ -2,13 +2,16 @@
 
 import os
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from pakn import links
 from pakn.demo.audit import Report
 from pakn.demo.scene import Scene
+from schemas.topics import ServiceName
 
 
 def show(console: Console, report: Report, scene: Scene, keep: bool) -> None:
@@ -25,7 +28,7 @@ def show(console: Console, report: Report, scene: Scene, keep: bool) -> None:
     lines += [f"A text:     cat {_path(text)}   ({scene.gateway.parts} parts in all)" for text in texts]
     lines.append(f"The logs:   {_path(scene.home / 'logs')}")
     if keep:
-        lines += _pages(report, scene)
+        lines += [f"{name + ':':<12}{url}" for name, url in addresses(report, scene.stack.urls, scene.mailbox.secrets)]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
 
@@ -33,8 +36,14 @@ def show(console: Console, report: Report, scene: Scene, keep: bool) -> None:
 def table_of(report: Report, title: str) -> Table:
     """The figures in the order in which they add up: indented rows are the parts of the row above them."""
     assigned, dead, planted = sum(report["assigned"].values()), report["dead_letters"], report["dead_letters_of_refused"]
+    doors = report["doors"]
     rows: list[tuple[str, int, str] | None] = [
-        ("requests", len(report["requests"]), "by HTTP and by portals' topics"),
+        ("requests", len(report["requests"]), ""),
+        ("  by the pages", doors.get("pages", 0), "sent, followed, answered, judged"),
+        ("  by JSON", doors.get("json", 0), ""),
+        ("  by portals' topics", doors.get("kafka", 0), ""),
+        None,
+        ("requests", len(report["requests"]), ""),
         ("  refused", report["refused"], "faults in the data; told which"),
         ("  submitted", report["submitted"], ""),
         ("    not accepted", report["not_accepted"], "by intake; told the right channel"),
@@ -68,11 +77,20 @@ def table_of(report: Report, title: str) -> Table:
     return table
 
 
-def _pages(report: Report, scene: Scene) -> list[str]:
-    urls = scene.stack.urls
-    row = next((row for row in report["requests"] if row["state"] == "published"), report["requests"][0])
-    lines = [f"A timeline: curl {urls['intake']}/v1/feedback/{row['code']}"] if row["code"] else []
-    return lines + [f"Metrics:    curl {url}/metrics   ({name})" for name, url in urls.items()]
+def addresses(report: Report, urls: Mapping[ServiceName, str], secrets: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What a person can open while everything runs, each with its name; `secrets` are those of letters, by code."""
+    intake = urls["intake"]
+    coded = [row for row in report["requests"] if row["code"]]
+    # Rather one with a reply, and one whose letter came.
+    coded.sort(key=lambda row: (row["state"] != "published", row["code"] not in secrets))
+    found = [("Send", f"{intake}/send"), ("Published", f"{intake}/published")]
+    for row in coded[:1]:
+        if secret := secrets.get(row["code"]):
+            found.append(("A sender", f"{intake}/follow/{row['code']}/open?secret={secret}"))
+        found.append(("Anybody", f"{intake}/follow/{row['code']}"))
+        found.append(("JSON", f"{intake}{links.feedback_path(row['code'])}"))
+    found += [("API", f"{intake}/schema"), ("Events", f"{intake}/schema/events")]
+    return found + [("Metrics", f"{url}/metrics   ({name})") for name, url in urls.items()]
 
 
 def _path(path: Path) -> str:

@@ -50,7 +50,14 @@ class Scene:
     def __post_init__(self) -> None:
         settings = self.stack.settings
         self._observer = Observer(settings)
-        self._actors = Actors(settings, self.stack.urls["intake"], self._observer, self.timekeeper, self.mailbox)
+        self._actors = Actors(
+            settings,
+            self.stack.urls["intake"],
+            self.pack.header.default_language,
+            self._observer,
+            self.timekeeper,
+            self.mailbox,
+        )
         self._http = httpx.AsyncClient(timeout=5)
         self._mongo = mongo.make_client(settings.mongo)
         self._tasks: list[asyncio.Task[None]] = []

@@ -14,7 +14,7 @@ import sys
 import time
 import weakref
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
@@ -33,13 +33,29 @@ class CannotStart(Exception):
     """A server did not come up. The text says what to do and shows the end of its log."""
 
 
-def run(command: Sequence[str], seconds: float, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a tool to its end, whatever its status. Raises CannotStart when it takes longer than `seconds`."""
-    try:
-        # In a session of its own: Ctrl-C ends this process, which then ends the tool, and not the tool alone.
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=seconds, start_new_session=True)
-    except subprocess.TimeoutExpired as error:
-        raise CannotStart(f"{' '.join(command)[:200]} did not end within {seconds:g} s.") from error
+def run(
+    command: Sequence[str], seconds: float, cwd: Path | None = None, waiting: Callable[[], None] | None = None, every: float = 5.0
+) -> subprocess.CompletedProcess[str]:
+    """Run a tool to its end, whatever its status; `waiting` is called each `every` seconds until then.
+
+    Raises CannotStart when it takes longer than `seconds`.
+    """
+    ends = time.monotonic() + seconds
+    # In a session of its own: Ctrl-C ends this process, which then ends the tool, and not the tool alone.
+    with subprocess.Popen(
+        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as child:
+        try:
+            while (left := ends - time.monotonic()) > 0:
+                # What the tool has said until a timeout is not lost: the next call returns it too.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    out, err = child.communicate(timeout=min(left, every) if waiting else left)
+                    return subprocess.CompletedProcess(command, child.returncode, out, err)
+                if waiting:
+                    waiting()
+        finally:
+            child.kill()
+    raise CannotStart(f"{' '.join(command)[:200]} did not end within {seconds:g} s.")
 
 
 class PortTaken(CannotStart):

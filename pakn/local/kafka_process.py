@@ -9,6 +9,7 @@ import shutil
 import socket
 import struct
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 _CLUSTER_ID = "UEFLTi1sb2NhbC1rYWZrYQ"
 _OLDEST_JAVA = 17
 _FETCH_SECONDS, _FORMAT_SECONDS = 600, 60
+_SAY_SECONDS = 5.0  # Between two lines about a fetch that is under way.
 SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -71,7 +73,8 @@ def locked_jars(lock: Path = PROJECT / "jgo.lock.toml") -> dict[str, tuple[str, 
 def fetch_jars(tools: Path, say: Callable[[str], None], lock: Path = PROJECT / "jgo.lock.toml") -> Path:
     """The folder of the jars that `lock` names, Kafka's own by default, under `tools`.
 
-    They are fetched from Maven Central the first time and compared with the lock file. Raises `CannotStart` when they cannot be
+    They are fetched from Maven Central the first time and compared with the lock file; `say` gets a line when that begins, one each
+    few seconds while it lasts, and one when it is done. Raises `CannotStart` when they cannot be
     fetched or differ from what is locked.
     """
     if not lock.exists():
@@ -81,22 +84,36 @@ def fetch_jars(tools: Path, say: Callable[[str], None], lock: Path = PROJECT / "
     folder = tools / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
     if folder.exists():
         return folder
-    say(f"Fetching the jars of {name} from Maven Central (once) ...")
+    wanted, began = len(locked_jars(lock)), time.monotonic()
+    say(f"Fetching the {wanted} jars of {name} from Maven Central, once: about {wanted} MB, a minute on a good line ...")
     # Built beside and renamed when complete and checked: a fetch that was cut short is never taken for a whole one.
     tools.mkdir(exist_ok=True)
     part = tools / f"{folder.name}.{os.getpid()}"
     # A fetch that was cut short leaves halves of files in the resolver's own store, on which every later one would fail.
     store = tools / f"{part.name}.m2"
     options = ["--class-path-only", "--links", "copy", "--timeout", "60", "--cache-dir", str(part), "--repo-cache", str(store)]
-    done = child_process.run([sys.executable, "-m", "jgo", *options, "sync"], _FETCH_SECONDS, cwd=lock.parent)
+    fetch = [sys.executable, "-m", "jgo", *options, "sync"]
     try:
+        done = child_process.run(
+            fetch, _FETCH_SECONDS, lock.parent, lambda: say(f"  {_come(store)} of {wanted} jars"), _SAY_SECONDS
+        )
         _compare_with_lock(part, lock, done.stdout + done.stderr)
+        say(f"  {_come(part)} jars are here, and are those that {lock.name} names; it took {time.monotonic() - began:.0f} s.")
         with contextlib.suppress(OSError):  # Another launcher was faster: its folder holds the same jars.
             part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(store, ignore_errors=True)
     return folder
+
+
+def _come(folder: Path) -> str:
+    """How many jars a folder has by now, whole or in part, and how large they are together."""
+    sizes = []
+    for path in folder.rglob("*.jar"):
+        with contextlib.suppress(FileNotFoundError):  # The resolver renames what has come whole.
+            sizes.append(path.stat().st_size)
+    return f"{len(sizes)} ({sum(sizes) / 2**20:.0f} MB)"
 
 
 def class_path(jars: Path) -> str:

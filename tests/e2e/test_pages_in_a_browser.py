@@ -33,6 +33,7 @@ WORDS = {
         "reply": "Ủy ban nhân dân đã kiểm tra và thay ba bóng đèn trước cổng trường.\n\nĐường dây cũng đã được sửa.",
         "remark": "Vẫn còn một bóng chưa sáng.",
         "sent": "Đã gửi phản ánh",
+        "accepted": "Đang xử lý",
         "answered": "Trả lời của ông/bà đã được gửi đến cơ quan.",
         "objected": "Đề nghị xem xét lại đã được ghi nhận",
         "rated": "Cảm ơn ông/bà đã đánh giá.",
@@ -45,6 +46,7 @@ WORDS = {
         "reply": "The people's committee has replaced three lamps before the school gate.\n\nThe line was mended too.",
         "remark": "One lamp is still dark.",
         "sent": "Your feedback is sent",
+        "accepted": "In hand",
         "answered": "Your answer has gone to the agency.",
         "objected": "Your objection is recorded",
         "rated": "Thank you for judging the reply.",
@@ -69,9 +71,9 @@ async def address(system: System) -> AsyncIterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as made:
+@pytest.fixture
+async def browser(language: str) -> AsyncIterator[Browser]:
+    async with chromium(language) as made:
         yield made
 
 
@@ -135,7 +137,7 @@ async def test_a_person_sends_follows_answers_and_judges(
     await system.observer.wait("FeedbackSupplemented", topic="assignments.gia-lai", code=code)
     system.set_clock(START + timedelta(days=4))
     await system.post.act("gia-lai", case, "accept")
-    await until(lambda: page_has_due(page, f"{address}/follow/{code}"), "the last day is shown")
+    await until(lambda: page_is_in_hand(page, f"{address}/follow/{code}", words["accepted"]), "the last day is shown")
     await page.evaluate("document.querySelector('details').open = true")
     await looks.look("09-accepted")
 
@@ -195,7 +197,7 @@ async def fill(page: Page, words: dict[str, str]) -> None:
     await page.fill("#phone", "0900000000")
 
 
-async def page_has_due(page: Page, url: str) -> bool:
-    """Whether the page of a feedback shows why its last day is that day."""
+async def page_is_in_hand(page: Page, url: str, state: str) -> bool:
+    """Whether the page of a feedback shows that it was accepted, and why its last day is that day."""
     await page.goto(url)
-    return await page.locator("details").count() > 0
+    return await page.inner_text(".state") == state and await page.locator("details").count() > 0

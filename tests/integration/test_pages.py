@@ -43,6 +43,21 @@ async def test_all_faults_are_told_at_once_and_nothing_typed_or_chosen_is_lost(b
     assert "Đã gửi phản ánh" in browser.text
 
 
+async def test_a_step_that_is_sent_again_brings_none_of_its_files_twice(people: System, browser: Browser) -> None:
+    """On a bad line the answer gets lost, and whoever presses again sends the same photo once more."""
+    await browser.get("/send")
+    empty = browser.page
+    for _ in range(2):
+        browser.page = empty
+        await browser.post(step="check", files=[("a.pdf", PDF), ("b.pdf", PDF)], **FILLED)
+    await browser.post(step="send")
+    code, _ = browser.codes
+    kept = await people.documents("intake")["feedbacks"].find_one({"code": code})
+    assert [row["name"] for row in kept["attachments"]] == ["a.pdf", "b.pdf"]
+    stored = {"metadata.feedback_id": kept["_id"]}
+    assert await people.documents("intake")["fs.files"].count_documents(stored) == 2, "and leaves none behind"
+
+
 async def test_files_can_be_removed_and_those_that_were_swept_are_asked_for_by_name(people: System, browser: Browser) -> None:
     """A file that was gone silently would be missed by the agency, and its sender would not know."""
     await browser.get("/send")

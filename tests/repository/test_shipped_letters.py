@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from jinja2 import Environment
 
-from pakn.packs.load import load_pack
+from pakn.packs.load import PACKS, load_pack
 from schemas.values import Unit
 from services.notify.channels import parts
 from tests.support.letters import COUNT, NOW, case, composer_of, letter, read, texts
@@ -41,6 +41,18 @@ def test_every_template_of_every_shipped_pack_makes_a_letter(name: str, moment: 
         assert "PAKN.20260302.0001" in text
         assert "None" not in text
         assert "\n\n\n" not in text.replace("\r\n", "\n") or text.lstrip().startswith("<!doctype")
+
+
+def test_vietnamese_words_call_their_reader_ong_ba_and_nothing_else() -> None:
+    """One letter began with "quý ông/bà" and asked for a confirmation with "bạn"."""
+    letters = [text for name, text in SHIPPED["vn"].templates.items() if ".vi." in name]
+    pages = [path.read_text() for path in (PACKS.parent / "services/intake/doors").glob("*/words/vi.yaml")]
+    pack = [(PACKS / f"vn/{name}.yaml").read_text() for name in ("pack", "categories", "letters")]
+    assert (len(letters) > 20, len(pages), len(pack)) == (True, 2, 3)
+    for text in (*letters, *pages, *pack):
+        others = r"\b(bạn|các bạn|anh/chị|anh, chị|quý (vị|khách|ông|bà|ngài)[^\s]*)(?=\W)"
+        assert [found[0] for found in re.finditer(others, text.lower())] == [], text[:200]
+    assert all("ông/bà" in text.lower() for text in (*letters, *pages) if "kính gửi" in text.lower())
 
 
 EVERY_TEXT = [row for row in EVERY_TEMPLATE if "sms" in SHIPPED[row[0]].letters.moments[row[1]].channels]

@@ -18,16 +18,16 @@ from pakn.packs.load import Pack
 from schemas.values import Fault
 from services.intake import attachments, domain, fingerprints, sender_acts, shown
 from services.intake.domain import Arrival
-from services.intake.doors import bodies, openapi, outer, tokens
+from services.intake.doors import bodies, openapi, outer, submissions, tokens
 from services.intake.doors.downloads import download
 from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink, Token
+from services.intake.doors.submissions import SentId
 from services.intake.doors.uploads import Uploads
 from services.intake.feedback import Feedback
 from services.intake.file_store import FileStore
 from services.intake.inspection import Inspection
 from services.intake.look_up import LookUp
-from services.intake.reception import Failed, Reception, Refused, Waits
-from services.intake.registration import Registration
+from services.intake.reception import Failed, Reception, Refused
 from services.intake.sender_acts import Rating, SenderActs, Supplement, Taken
 from services.intake.shown import AddressConfirmed, RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
 from services.intake.store import IntakeStore
@@ -53,17 +53,15 @@ class Api:
     async def submit(self, request: AnyRequest, key: Key = None, channel: ChannelUsed = "web") -> Response[Registered]:
         """Register a feedback sent as JSON, or as a form with a part `feedback` (JSON) and files `attachments`."""
         portal = self._portal(request)
-        own_id = checked_key(key) if key is not None else self.new_id()
-        # Without a key nobody can send it again. A portal can name it by its own id afterwards, whichever way it was sent.
-        cause = schemas.derived_id(portal or "idempotency-key", own_id) if portal or key is not None else own_id
-        async with self.uploads.receiving(request, domain.feedback_id(cause)) as upload:
+        sent = SentId.of(key, self.new_id, portal)
+        async with self.uploads.receiving(request, domain.feedback_id(sent.cause)) as upload:
             raw = bodies.parse_object(upload.body.raw or b"", upload.body.faults)
             around = outer.read(raw)
             arrival = Arrival(
                 raw,
                 channel="portal" if portal else "web" if channel == "web" else "api",
-                cause=cause,
-                submission_id=own_id if portal else cause,
+                cause=sent.cause,
+                submission_id=sent.submission,
                 portal=portal,
                 reference=around.reference,
                 sent_at=around.sent_at,
@@ -73,12 +71,7 @@ class Api:
                 network=upload.party,
                 faults=[*upload.body.faults, *(() if portal else _of_portals(raw))],
             )
-            (answer,) = await self.reception.receive([arrival], upload.left)
-            match answer:
-                case Waits(away):
-                    raise away
-                case Registration():
-                    upload.claim(answer.feedback.attachments)
+            answer = await submissions.register(self.reception, upload, arrival)
         match answer:
             case Refused(faults):
                 if any(fault.code == "id_reused" for fault in faults):
@@ -175,12 +168,8 @@ class Api:
 
     def _portal(self, request: AnyRequest) -> str | None:
         """Which portal sends; none without a token. What it sends by HTTP and by Kafka under one id is one submission."""
-        if "authorization" not in request.headers:
-            return None
-        portal = str(tokens.claims(request.headers["Authorization"], self.secret_key, "portal")["sub"])
-        if self.pack.portal(portal) is None:
-            raise Problem(401, "token-refused", "The pack has no such portal any more.", headers={"WWW-Authenticate": "Bearer"})
-        return portal
+        given = request.headers.get("authorization")
+        return None if given is None else tokens.portal(given, self.secret_key, self.pack)
 
     async def _find(self, code: str) -> Feedback:
         feedback = await self.look_ups.find(code)
@@ -198,7 +187,7 @@ class Api:
         if key is None:
             return self.new_id()
         return schemas.derived_id(
-            feedback.id, f"{act}/{fingerprints.of(said.model_dump_json().encode(), *files)}/{checked_key(key)}"
+            feedback.id, f"{act}/{fingerprints.of(said.model_dump_json().encode(), *files)}/{submissions.checked_key(key)}"
         )
 
 
@@ -207,15 +196,6 @@ def _of_portals(raw: dict[str, Any]) -> list[Fault]:
     message = "is taken from portals only: send a portal's token, or leave it out"
     given = (name for name in ("reference", "sent_at") if raw.get(name) is not None)
     return [Fault(field=name, code="unknown_sender", message=message) for name in given]
-
-
-def checked_key(key: str) -> str:
-    """The value of an `Idempotency-Key`. Raises Problem for one that others may think of too, or that is too long."""
-    least, most = openapi.MIN_KEY, openapi.MAX_KEY
-    if not least <= len(key) <= most:
-        detail = f"The header {openapi.KEY_HEADER} must be {least} to {most} characters that nobody can guess; send a UUID."
-        raise Problem(400, "invalid-idempotency-key", detail)
-    return key
 
 
 def _check_id(outcome: Taken) -> None:

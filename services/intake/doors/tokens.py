@@ -6,8 +6,10 @@ from typing import Any, Final, Literal
 import jwt
 
 from pakn.engine.problems import Problem
+from pakn.packs.load import Pack
 
 Kind = Literal["agency", "portal"]
+_CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 _A: Final = {"agency": "an agency", "portal": "a portal"}
 
 
@@ -23,17 +25,24 @@ def claims(authorization: str, secret_key: str, kind: Kind) -> dict[str, Any]:
     Raises Problem 401, also for a token of another kind.
     """
     scheme, _, token = authorization.partition(" ")
-    challenge = {"WWW-Authenticate": "Bearer"}
     if scheme.lower() != "bearer":
-        raise Problem(401, "token-missing", "Send `Authorization: Bearer TOKEN`.", headers=challenge)
+        raise Problem(401, "token-missing", "Send `Authorization: Bearer TOKEN`.", headers=_CHALLENGE)
     try:
         found: dict[str, Any] = jwt.decode(
             token, secret_key, algorithms=["HS256"], audience=f"pakn-{kind}", options={"require": ["sub", "jti", "exp"]}
         )
     except jwt.ExpiredSignatureError:
-        raise Problem(401, "token-refused", "The token has expired; ask the operator for a new one.", headers=challenge) from None
+        raise Problem(401, "token-refused", "The token has expired; ask the operator for a new one.", headers=_CHALLENGE) from None
     except jwt.InvalidTokenError:
         raise Problem(
-            401, "token-refused", f"This is no token of {_A[kind]}; ask the operator for one.", headers=challenge
+            401, "token-refused", f"This is no token of {_A[kind]}; ask the operator for one.", headers=_CHALLENGE
         ) from None
+    return found
+
+
+def portal(authorization: str, secret_key: str, pack: Pack) -> str:
+    """The portal whose token an `Authorization` header holds. Raises Problem 401, also where the pack has it no more."""
+    found = str(claims(authorization, secret_key, "portal")["sub"])
+    if pack.portal(found) is None:
+        raise Problem(401, "token-refused", "The pack has no such portal any more.", headers=_CHALLENGE)
     return found

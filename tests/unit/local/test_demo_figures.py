@@ -1,6 +1,7 @@
 """What the demo prints adds up, and a file that the pack's calendar does not reach is refused before anything is started."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -52,6 +53,46 @@ def test_every_figure_of_the_table_is_the_sum_of_the_indented_ones_below_it() ->
         parts = [rows[part][1] for part in range(index + 1, end) if depths[part] == depths[index] + 2]
         assert not parts or sum(parts) == number, name
     assert dict(rows) | {"requests": 6, "dead letters": 2, "      to hue": 2, "  open": 1, "  declined": 1} == dict(rows)
+
+
+def test_the_table_says_how_many_came_by_each_door_and_a_door_that_intake_recorded_otherwise_is_found() -> None:
+    requests = [request("a"), replace(request("b"), by_pages=True), replace(request("c"), by_pages=True), request("d", portal="p")]
+    assert [row.door for row in requests] == ["json", "pages", "pages", "kafka"]
+    outcomes = {row.source: {"code": row.source, "feedback_id": row.source, "accepted": False} for row in requests}
+    evidence = Evidence(stored={service: {} for service in ("intake", "routing", "deadlines", "notify")})
+    channels = {"a": "api", "b": "web", "c": "api", "d": "portal"}
+    for id, channel in channels.items():
+        evidence.stored["intake"][id] = {"state": "not_accepted", "submitted_at": NOW, "history": [], "channel": channel}
+        outcomes[id]["channel"] = "web" if id == "c" else channel
+    report = audit(requests, outcomes, evidence, SimpleNamespace(counts=Counter()))  # type: ignore[arg-type]
+    assert [row for row in report["findings"] if "came by" in row] == ["lost: that c came by pages; intake has recorded api"]
+    table = results.table_of(report, "")
+    rows = zip(table.columns[0].cells, table.columns[1].cells, strict=True)
+    assert [*rows][1:4] == [("  by the pages", "2"), ("  by JSON", "1"), ("  by portals' topics", "1")]
+
+
+def test_a_demo_that_goes_on_running_says_where_a_person_can_look() -> None:
+    """Of all pages only a timeline as JSON was named, and no page that a citizen sees."""
+    rows = [
+        {"code": None, "state": "refused"},
+        {"code": "X.1", "state": "published"},
+        {"code": "X.2", "state": "accepted"},
+        {"code": "X.3", "state": "published"},
+    ]
+    urls: Any = {"intake": "http://i", "routing": "http://r"}
+    told = results.addresses({"requests": rows}, urls, {"X.2": "other", "X.3": "secret"})
+    assert told == [
+        ("Send", "http://i/send"),
+        ("Published", "http://i/published"),
+        ("A sender", "http://i/follow/X.3/open?secret=secret"),
+        ("Anybody", "http://i/follow/X.3"),
+        ("JSON", "http://i/v1/feedback/X.3"),
+        ("API", "http://i/schema"),
+        ("Events", "http://i/schema/events"),
+        ("Metrics", "http://i/metrics   (intake)"),
+        ("Metrics", "http://r/metrics   (routing)"),
+    ]
+    assert results.addresses({"requests": rows[:1]}, urls, {})[:3] == told[:2] + told[5:6]
 
 
 def texts_of(*rows: tuple[str, str], moments: tuple[str, ...] = ("received", "published")) -> Evidence:

@@ -1,5 +1,6 @@
 """What the launcher fetches for Kafka is what the lock file says, and the lock file is sound."""
 
+import hashlib
 import re
 import tomllib
 from pathlib import Path
@@ -41,3 +42,40 @@ def test_jars_that_cannot_be_fetched_are_named_with_the_reason(tmp_path: Path, m
         kafka_process.fetch_jars(tmp_path / "tools", print)
     assert "proxy" in str(caught.value).lower()
     assert not list((tmp_path / "tools").iterdir()), "nothing half done is left"
+
+
+def test_a_fetch_says_what_it_fetches_how_far_it_is_and_that_it_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was said for as long as a minute, so that whoever ran the demo first took it for hung."""
+    jar = b"print('a jar').jar"
+    lock = tmp_path / "jgo.lock.toml"
+    row = f'[[dependencies]]\nartifactId = "one"\nversion = "1"\nsha256 = "{hashlib.sha256(jar).hexdigest()}"\n'
+    lock.write_text(f'[environment]\nname = "some"\n{row}')
+    # What stands in for the resolver waits until a line has said how far it is.
+    resolver = tmp_path / "resolver" / "jgo"
+    resolver.mkdir(parents=True)
+    (resolver / "__init__.py").touch()
+    (resolver / "__main__.py").write_text(
+        "import pathlib, sys, time\n"
+        "folder, store = (pathlib.Path(sys.argv[sys.argv.index(name) + 1]) for name in ('--cache-dir', '--repo-cache'))\n"
+        "for place in (store, folder / 'jars'):\n"
+        "    place.mkdir(parents=True)\n"
+        f"    (place / 'one-1.jar').write_bytes({jar!r})\n"
+        f"    while not pathlib.Path({str(tmp_path / 'said')!r}).exists():\n"
+        "        time.sleep(0.01)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(resolver.parent))
+    monkeypatch.setattr(kafka_process, "_SAY_SECONDS", 0.05)
+    monkeypatch.setattr(kafka_process, "_FETCH_SECONDS", 10)
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if line == "  1 (0 MB) of 1 jars":
+            (tmp_path / "said").touch()
+
+    folder = kafka_process.fetch_jars(tmp_path / "tools", say, lock)
+    assert (folder / "jars/one-1.jar").read_bytes() == jar
+    assert said[0].startswith("Fetching the 1 jars of some from Maven Central, once: about 1 MB")
+    assert "  1 (0 MB) of 1 jars" in said[1:-1]
+    assert said[-1].startswith("  1 (0 MB) jars are here, and are those that jgo.lock.toml names")
+    assert kafka_process.fetch_jars(tmp_path / "tools", pytest.fail, lock) == folder, "what is here is not fetched again"

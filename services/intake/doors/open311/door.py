@@ -16,7 +16,6 @@ from litestar.params import FromPath
 from litestar.plugins.problem_details import ProblemDetailsException
 from pydantic import BaseModel
 
-import schemas
 from pakn import links
 from pakn.engine import problems
 from pakn.engine.problems import AnyRequest, Problem
@@ -25,16 +24,16 @@ from pakn.packs.load import Pack
 from pakn.packs.open311 import Open311
 from services.intake import domain
 from services.intake.domain import Arrival
-from services.intake.doors import http, openapi, tokens
+from services.intake.doors import openapi, submissions, tokens
 from services.intake.doors.lists import FRESH_SECONDS
 from services.intake.doors.open311 import answers, formats, queries, services, submission, words
 from services.intake.doors.open311.answers import Discovery, Endpoint, Error, PostedRequest, RequestOfToken
 from services.intake.doors.open311.forms import PostedForm
 from services.intake.doors.openapi import Key
+from services.intake.doors.submissions import SentId
 from services.intake.doors.uploads import Uploads
 from services.intake.listing import Listing, PublicCase
-from services.intake.reception import Failed, Reception, Refused, Waits
-from services.intake.registration import Registration
+from services.intake.reception import Failed, Reception, Refused
 
 BASE = "/open311/v2"
 SPECIFICATION = "http://wiki.open311.org/GeoReport_v2"
@@ -129,40 +128,31 @@ class GeoReport:
 
     async def submit(self, request: AnyRequest, key: Key = None) -> Response[bytes]:
         """Register a submission by the standard's form, with files as `media`; with `api_key` as the portal that it belongs to."""
-        own_id = http.checked_key(key) if key is not None else self.new_id()
-        portals: list[str | None] = []
-
-        def cause() -> str:
-            portal = portals[0] if portals else None
-            return schemas.derived_id(portal or "idempotency-key", own_id) if portal or key is not None else own_id
+        sent = SentId.of(key, self.new_id)
 
         def identify(api_key: str | None) -> str:
-            portals.append(self._portal(api_key) if api_key else None)
-            return domain.feedback_id(cause())
+            nonlocal sent
+            portal = tokens.portal(f"Bearer {api_key}", self.secret_key, self.pack) if api_key else None
+            sent = sent._replace(portal=portal)
+            return domain.feedback_id(sent.cause)
 
         form, language = PostedForm(identify), self._language(request)
-        async with self.uploads.receiving(request, domain.feedback_id(own_id), read=form.read) as upload:
+        async with self.uploads.receiving(request, domain.feedback_id(sent.own), read=form.read) as upload:
             self._check_jurisdiction(form.values)
             document, faults = submission.submission(self.pack, form.values, form.attributes, language)
-            portal = portals[0]
             arrival = Arrival(
                 document,
-                channel="portal" if portal else "api",
-                cause=cause(),
-                submission_id=own_id if portal else cause(),
-                portal=portal,
+                channel="portal" if sent.portal else "api",
+                cause=sent.cause,
+                submission_id=sent.submission,
+                portal=sent.portal,
                 id_field=openapi.KEY_HEADER,
                 received_at=self.time.now(),
                 files=upload.body.files,
                 network=upload.party,
                 faults=[*upload.body.faults, *faults],
             )
-            (answer,) = await self.reception.receive([arrival], upload.left)
-            match answer:
-                case Waits(away):
-                    raise away
-                case Registration():
-                    upload.claim(answer.feedback.attachments)
+            answer = await submissions.register(self.reception, upload, arrival)
         match answer:
             case Refused(faults=refused):
                 unknown = {fault.code for fault in refused} == {"unknown_category"}
@@ -224,13 +214,6 @@ class GeoReport:
         if asked and self.about.jurisdiction_id and asked != self.about.jurisdiction_id:
             detail = f"jurisdiction_id: this is {self.about.jurisdiction_id}, and no other is served here."
             raise Problem(404, "unknown-jurisdiction", detail)
-
-    def _portal(self, api_key: str) -> str:
-        """Which portal a key belongs to. Raises Problem."""
-        portal = str(tokens.claims(f"Bearer {api_key}", self.secret_key, "portal")["sub"])
-        if self.pack.portal(portal) is None:
-            raise Problem(401, "token-refused", "The pack has no such portal any more.")
-        return portal
 
 
 def _without_form(name: str) -> str:

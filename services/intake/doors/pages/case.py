@@ -1,7 +1,7 @@
 """The pages of one feedback: its way in words, its code to keep, its files, and what its sender may do."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -10,13 +10,14 @@ import segno
 from litestar import Response
 from litestar.response import Redirect, Stream
 from markupsafe import Markup
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 import schemas
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.legal_time import LegalTime
 from schemas.values import AppealGround, Fault, faults_of
 from services.intake import appeals, attachments, shown
+from services.intake.domain import File
 from services.intake.doors.downloads import download
 from services.intake.doors.pages import choices, faults, forms, questions, story
 from services.intake.doors.pages.opened import Opened
@@ -28,9 +29,10 @@ from services.intake.feedback import Feedback
 from services.intake.file_store import FileStore
 from services.intake.inspection import Inspection
 from services.intake.look_up import LookUp
-from services.intake.sender_acts import Objection, Rating, SenderActs, Supplement
+from services.intake.sender_acts import Objection, Rating, SenderActs, Supplement, Taken
 
-_ModelT = TypeVar("_ModelT", Rating, Supplement, Objection)
+_ModelT = TypeVar("_ModelT", bound=BaseModel)
+_WrittenT = TypeVar("_WrittenT", bound=Supplement | Objection)
 _DONE: Final = frozenset({"answered", "rated", "confirmed", "objected"})
 
 
@@ -78,6 +80,7 @@ class CasePages:
         browser, cookies = self._site.browser(request)
         names = {step.agency: self._site.agency_name(step.agency, said, formal=True) for step in case.timeline if step.agency}
         state = case.state
+        is_judged = state == "published" and case.satisfied is not None
         return self._site.page(
             request,
             "case",
@@ -90,8 +93,9 @@ class CasePages:
             category=self._site.category_name(case.category, said),
             state=said.known(f"states.{state}", "states.other"),
             meaning=said.known(f"meaning.{state}", "meaning.other"),
-            next=said(f"next.{state}") if f"next.{state}" in said else "",
+            next=said(f"next.{state}") if f"next.{state}" in said and not is_judged else "",
             steps=story.steps(said, case, names),
+            first_files=story.first_files(case),
             why=story.why(said, case.due, self._site.article(case.due.article, said)) if case.due else [],
             own=f"{self._site.root}/follow/{feedback.code}",
             token=self._site.token(browser, f"case/{feedback.id}"),
@@ -143,21 +147,9 @@ class CasePages:
     async def answer(self, request: AnyRequest, code: Code) -> Response[str] | Redirect:
         """Answer what the agency asks, with files."""
         feedback = await self._find_opened(request, code)
-        said = self._site.words(request)
-        async with self._uploads.receiving(request, feedback.id, keep=feedback.is_asked, read=forms.read) as upload:
-            sent, files = upload.body.fields, upload.body.files
-            self._check_form(request, feedback, sent)
-            kept, wrong = await self._inspection.inspect(files, feedback.id, upload.party, upload.left)
-            act, found = _parsed(Supplement, {"content": sent.get("content", "")})
-            if act is None or wrong:
-                told = self._told(said, [*found, *wrong], [file.name for file in files])
-                return self.show(request, said, feedback, told=told, typed=sent.get("content", ""))
-            hashes = "".join(sorted(file.sha256 for file in files))
-            act_id = self._act_id(feedback, "supplement", sent, act.content + hashes)
-            if await self._acts.supplement(feedback, act_id, act, kept) != "not_now":
-                upload.claim(attachments.describe(kept))
-                return self._done(feedback, "answered")
-        return await self._changed(request, said, feedback)
+        return await self._write(
+            request, feedback, Supplement, self._acts.supplement, "supplement", "answered", possible=feedback.is_asked
+        )
 
     async def rate(self, request: AnyRequest, code: Code) -> Response[str] | Redirect:
         """Judge the published reply, once."""
@@ -177,21 +169,12 @@ class CasePages:
     async def object(self, request: AnyRequest, code: Code) -> Response[str] | Redirect:
         """Object to the reply or to the delay, where the pack allows it."""
         feedback = await self._find_opened(request, code)
-        said, ground = self._site.words(request), self._ground(feedback)
-        async with self._uploads.receiving(request, feedback.id, keep=ground is not None, read=forms.read) as upload:
-            sent, files = upload.body.fields, upload.body.files
-            self._check_form(request, feedback, sent)
-            kept, wrong = await self._inspection.inspect(files, feedback.id, upload.party, upload.left)
-            act, found = _parsed(Objection, {"content": sent.get("content", "")})
-            if act is None or wrong:
-                told = self._told(said, [*found, *wrong], [file.name for file in files])
-                return self.show(request, said, feedback, told=told, typed=sent.get("content", ""))
-            hashes = "".join(sorted(file.sha256 for file in files))
-            act_id = self._act_id(feedback, "object", sent, act.content + hashes)
-            if await self._acts.object(feedback, act_id, ground, act, kept) != "not_now":
-                upload.claim(attachments.describe(kept))
-                return self._done(feedback, "objected")
-        return await self._changed(request, said, feedback)
+        ground = self._ground(feedback)
+
+        async def take(feedback: Feedback, act_id: str, act: Objection, files: Sequence[File]) -> Taken:
+            return await self._acts.object(feedback, act_id, ground, act, files)
+
+        return await self._write(request, feedback, Objection, take, "object", "objected", possible=ground is not None)
 
     async def confirm(self, code: Code, token: GivenToken = "") -> Redirect:
         """The link of a letter by which its reader says that the address is his."""
@@ -201,6 +184,37 @@ class CasePages:
         if await self._acts.confirm(feedback, self._secret_key) == "not_now":
             raise Problem(409, "cannot-be-confirmed", "The feedback changed at this moment; follow the link again.")
         return self._done(feedback, "confirmed")
+
+    async def _write(
+        self,
+        request: AnyRequest,
+        feedback: Feedback,
+        model: type[_WrittenT],
+        take: Callable[[Feedback, str, _WrittenT, Sequence[File]], Awaitable[Taken]],
+        name: str,
+        done: str,
+        *,
+        possible: bool,
+    ) -> Response[str] | Redirect:
+        """Read a form of words and files, and `take` the act of this `name` that it makes; what is then told as `done`.
+
+        Where no such act is `possible`, the files are hashed and not kept.
+        """
+        said = self._site.words(request)
+        async with self._uploads.receiving(request, feedback.id, keep=possible, read=forms.read) as upload:
+            sent, files = upload.body.fields, upload.body.files
+            self._check_form(request, feedback, sent)
+            kept, wrong = await self._inspection.inspect(files, feedback.id, upload.party, upload.left)
+            act, found = _parsed(model, {"content": sent.get("content", "")})
+            if act is None or wrong:
+                told = self._told(said, [*found, *wrong], [file.name for file in files])
+                return self.show(request, said, feedback, told=told, typed=sent.get("content", ""))
+            hashes = "".join(sorted(file.sha256 for file in files))
+            act_id = self._act_id(feedback, name, sent, act.content + hashes)
+            if await take(feedback, act_id, act, kept) != "not_now":
+                upload.claim(attachments.describe(kept))
+                return self._done(feedback, done)
+        return await self._changed(request, said, feedback)
 
     def _ground(self, feedback: Feedback) -> AppealGround | None:
         now = self._time.now()

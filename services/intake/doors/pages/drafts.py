@@ -29,3 +29,14 @@ class Drafts:
     async def forget(self, file_ids: Iterable[str]) -> None:
         """Remove files. Raises PyMongoError."""
         await self._files.discard(file_ids)
+
+
+def repeated(files: Sequence[File]) -> set[str]:
+    """The ids of files that have the name and the content of one before them: a step was sent again whose answer had got lost."""
+    seen: set[tuple[str, str]] = set()
+    found = set()
+    for file in files:
+        if (same := (file.name, file.sha256)) in seen:
+            found.add(file.id)
+        seen.add(same)
+    return found

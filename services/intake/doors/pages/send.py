@@ -18,7 +18,7 @@ from schemas.portal_submission import Submission
 from schemas.values import Fault
 from services.intake import answers, domain
 from services.intake.domain import Arrival, Draft, File
-from services.intake.doors.pages import choices, faults, forms, questions
+from services.intake.doors.pages import choices, drafts, faults, forms, questions
 from services.intake.doors.pages.drafts import Drafts
 from services.intake.doors.pages.faults import Shown
 from services.intake.doors.pages.opened import Opened
@@ -108,7 +108,7 @@ class Send:
             upload.keep(upload.body.files)
             kept = {file.id: file for file in await self._drafts.kept(feedback_id)}
             form.files = [*kept.values(), *(file for file in upload.body.files if file.id not in kept)]
-            form.files = await self._drafts.drop(form.files, {sent.get("remove", "")})
+            form.files = await self._drafts.drop(form.files, {sent.get("remove", ""), *drafts.repeated(form.files)})
             self._miss(said, form, sent)
             step = sent.get("step", "check")
             is_language = bool(sent.get("language"))

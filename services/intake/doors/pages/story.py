@@ -1,19 +1,25 @@
 """What has happened to a feedback, until when who has it and why that day, and what comes next: in words. Pure."""
 
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 from schemas.day_count import DayCount
+from schemas.values import Attachment
 from services.intake.doors.pages.words import Words
 from services.intake.feedback import Due
-from services.intake.shown import ShownFeedback, TimelineEntry
+from services.intake.shown import ShownFeedback, ShownSupplement, TimelineEntry
+
+_ANSWERED: Final = "FeedbackSupplemented"
+# The time of an answer is kept to the thousandth in one place and may be finer in the other; the next answer needs a new question.
+_SAME_TIME: Final = timedelta(seconds=1)
 
 
 class Step(NamedTuple):
-    """One step of the way."""
+    """One step of the way; `answer` is what the sender wrote and sent in it, for whoever may see that."""
 
     at: datetime
     text: str
+    answer: ShownSupplement | None = None
 
 
 def steps(said: Words, case: ShownFeedback, names: dict[str, str]) -> list[Step]:
@@ -25,7 +31,22 @@ def steps(said: Words, case: ShownFeedback, names: dict[str, str]) -> list[Step]
     def text(step: TimelineEntry) -> str:
         return _sentence(said.known(f"steps.{step.type}", "steps.other", agency=agency(step.agency)))
 
-    return [Step(step.at, text(step)) for step in case.timeline]
+    # An answer that was just sent has no step yet; one that was erased has a step alone.
+    waiting = list(case.supplements or ())
+    found: list[Step] = []
+    for step in case.timeline:
+        same = (row for row in waiting if step.type == _ANSWERED and abs(row.supplemented_at - step.at) < _SAME_TIME)
+        if answer := next(same, None):
+            waiting.remove(answer)
+        found.append(Step(step.at, text(step), answer))
+    found += [Step(row.supplemented_at, _sentence(said(f"steps.{_ANSWERED}")), row) for row in waiting]
+    return sorted(found, key=lambda step: step.at)
+
+
+def first_files(case: ShownFeedback) -> list[Attachment]:
+    """The sender's files but for those that a step of the way shows."""
+    later = {file.id for row in case.supplements or () for file in row.attachments}
+    return [file for file in case.attachments or () if file.id not in later]
 
 
 def _sentence(text: str) -> str:
