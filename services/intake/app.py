@@ -93,7 +93,7 @@ def build_app(
     outbox = Outbox(store, service.publish, time, instance or str(uuid.uuid4()), explains)
     registrar = Registrar(store, pack, secret_key)
     reception = Reception(pack, inspection.inspect, files.keep, registrar.register, store.load)
-    portal_acts = PortalActs(store, inspection, files, time)
+    portal_acts = PortalActs(pack.header, store, inspection, files, time)
     takes = dict.fromkeys(PORTAL_ACTS, portal_acts.take) | {REPLY_FILE: AgencyFiles(store, inspection, files, time).take}
     publications = Publications(service.database, store, titles=pack.header.publish_titles)
     handler = IntakeHandler(pack, store, reception, takes, service.publish, time, refresh=publications.refresh)

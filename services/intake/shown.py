@@ -116,6 +116,13 @@ class SupplementTaken(BaseModel):
     state: OpenState = "supplemented"
 
 
+class ObjectionTaken(BaseModel):
+    """The objection is stored; the case goes to the agency that answers it."""
+
+    code: FeedbackCode
+    state: OpenState = "appealed"
+
+
 class RatingTaken(BaseModel):
     """The rating is stored."""
 
