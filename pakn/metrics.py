@@ -56,6 +56,30 @@ uploads_refused = Counter(
 files_scanned = Counter(
     "pakn_files_scanned_total", "Files that were looked into, by the virus scanner's result.", ["result"], registry=_OWN["intake"]
 )
+open311_polls = Counter(
+    "pakn_open311_polls_total",
+    "Turns of asking a portal's Open311 interface, by result.",
+    ["portal", "result"],
+    registry=_OWN["intake"],
+)
+open311_requests = Counter(
+    "pakn_open311_requests_total",
+    "Requests that a portal's Open311 interface listed.",
+    ["portal", "result"],
+    registry=_OWN["intake"],
+)
+open311_polled = Gauge(
+    "pakn_open311_polled_timestamp_seconds",
+    "Machine time at which a portal's Open311 interface was last asked with success.",
+    ["portal"],
+    registry=_OWN["intake"],
+)
+open311_updates = Counter(
+    "pakn_open311_updates_total",
+    "Tries of telling a portal's Open311 interface of a step.",
+    ["portal", "result"],
+    registry=_OWN["intake"],
+)
 outbox_pending = Gauge(
     "pakn_outbox_pending", "Stored submissions whose facts are not yet published by this process.", registry=_OWN["intake"]
 )

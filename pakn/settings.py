@@ -4,6 +4,7 @@
 """
 
 import difflib
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -78,6 +79,22 @@ def _checked_networks(text: str) -> str:
 
 
 Networks = Annotated[str, AfterValidator(_checked_networks)]
+
+
+def portal_keys(text: str) -> dict[str, str]:
+    """The keys of a JSON object, by the ids of their portals. Raises ValueError on another text."""
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(key, str) and key for key in found.values()):
+        raise ValueError('must be a JSON object of texts, such as {"PORTAL": "KEY"}')
+    return found
+
+
+def _checked_keys(text: SecretStr) -> SecretStr:
+    portal_keys(text.get_secret_value())
+    return text
 
 
 def _checked_address(text: str) -> str:
@@ -159,6 +176,8 @@ class IntakeSettings(BaseModel):
     )
     upload_seconds: float = Field(default=300, gt=0, le=1800, description="that the body of one request may take")
     form_seconds: float = Field(default=3, ge=0, le=60, description="that a person needs at least to fill in the form of the pages")
+    open311_seconds: float = Field(default=300, gt=0, description="between two turns with a portal's Open311 interface")
+    open311_keys: Annotated[SecretStr, AfterValidator(_checked_keys)] = SecretStr("")
     silent_seconds: float = Field(default=20, gt=0, description="without a byte after which a request is cut")
 
 

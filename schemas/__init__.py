@@ -38,6 +38,7 @@ from schemas.more_requested import MoreRequested as MoreRequested
 from schemas.notification_failed import NotificationFailed as NotificationFailed
 from schemas.notification_sent import NotificationSent as NotificationSent
 from schemas.overdue_withdrawn import OverdueWithdrawn as OverdueWithdrawn
+from schemas.portal_objection import PortalObjection as PortalObjection
 from schemas.portal_rating import PortalRating as PortalRating
 from schemas.portal_submission import PortalSubmission as PortalSubmission
 from schemas.portal_supplement import PortalSupplement as PortalSupplement

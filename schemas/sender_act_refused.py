@@ -7,7 +7,7 @@ from schemas.values import Fault, RecordPlace
 
 
 class SenderActRefused(Event):
-    """To a portal, in its own topic: the sender's supplement or rating that it posted was not taken, with every fault at once.
+    """To a portal, in its own topic: an act of the sender's that it posted was not taken, with every fault at once.
 
     Nothing that a portal sends is dropped in silence. What is taken is told by SubmissionProgressed.
     """

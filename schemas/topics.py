@@ -123,7 +123,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     FEEDBACK: LIFECYCLE_EVENTS,
     CONTACTS: ("ContactRecorded",),
     MATTERS: ("MatterRecorded",),
-    INBOX: ("PortalSubmission", "PortalSupplement", "PortalRating"),
+    INBOX: ("PortalSubmission", "PortalSupplement", "PortalRating", "PortalObjection"),
     OUTBOX: ("SubmissionRegistered", "SubmissionProgressed", "SubmissionRefused", "SenderActRefused"),
     ASSIGNMENTS: ASSIGNMENT_EVENTS,
     ACTIONS: ("AgencyAction",),

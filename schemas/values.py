@@ -58,11 +58,12 @@ _line = StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_L
 _text = StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_TEXT, pattern=_CLEAN)
 Line = Annotated[str, _line, composed(MOST_LINE)]
 Text = Annotated[str, _text, composed(MOST_TEXT)]
-RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "publish"]
+RuleName = Literal["refuse", "request_more", "transfer_out", "handle_reply", "handle_objection", "publish"]
+REPLY_RULES: frozenset[RuleName] = frozenset({"handle_reply", "handle_objection"})  # Their last day is that of the reply.
 Unit = Literal["working_days", "days", "hours"]
 DayOffKind = Literal["holiday", "made_up", "swap_off"]
 Moment = Literal[
-    "sent", "transferred_in", "supplemented", "received", "refused", "returned", "more_requested", "transferred_out",
+    "sent", "transferred_in", "objected", "supplemented", "received", "refused", "returned", "more_requested", "transferred_out",
     "reply_ready", "reply_sent_back", "published",
 ]  # fmt: skip
 Channel = Literal["web", "api", "portal"]

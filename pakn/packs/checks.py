@@ -91,6 +91,7 @@ def _unknown_references(documents: Documents) -> Iterator[PackFault]:
         ("agency", documents.pack, ("coordinator",)),
         ("agency", documents.pack, ("objections", "to")),
         ("agency", documents.pack, ("provinces", ANY)),
+        ("category", documents.pack, ("portals", ANY, "open311", "other_category")),
         ("language", documents.pack, ("default_language",)),
         ("agency", documents.agencies, (ANY, "successor")),
         ("agency", documents.agencies, (ANY, "parent")),

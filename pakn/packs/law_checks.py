@@ -28,6 +28,11 @@ def rule_set_faults(rules: PackFile) -> Iterator[PackFault]:
         names = rule_set.get("rules")
         if isinstance(names, dict) and "handle_reply" not in names:
             yield rules.fault((*place, "rules"), "there is no rule `handle_reply`; add it")
+        if isinstance(names, dict) and "handle_objection" in names:
+            moments = [moment for _, moment in rules.each(str, *place, "rules", "handle_reply", ANY, ANY)]
+            if "objected" not in moments:
+                what = "starts at an objection too, beside `handle_objection`; name `objected`, for example in its `cancel`"
+                yield rules.fault((*place, "rules", "handle_reply"), what)
         effective = rule_set.get("effective")
         if isinstance(effective, dict) and isinstance(effective.get("from"), date):
             begins, ends = effective["from"], effective.get("to")

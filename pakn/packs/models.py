@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pakn.packs.category import Category as Category
 from pakn.packs.category import Question as Question
 from pakn.packs.media_types import checked_media_type
+from pakn.packs.open311 import Remote
 from pakn.packs.part import Id, Part, Phrase, Positive, TopicId, Translated
 from schemas.portal_submission import MOST_FILES
 from schemas.values import AppealGround, DayOffKind, Moment, RuleName, Unit
@@ -45,6 +46,7 @@ class Portal(Part):
     verified_contacts: bool = False
     # Whether the portal is told the look-up secrets of its cases, and so may act for their senders by HTTP too.
     gets_lookup_secret: bool = False
+    open311: Remote | None = None
 
 
 class Level(Part):

@@ -1,9 +1,12 @@
-"""open311.yaml, the one file that a pack may lack: without it there is no door for Open311 clients."""
+"""Open311 in a pack: its own door (open311.yaml, the one file that a pack may lack), and the interfaces of portals."""
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pakn.packs.part import Part, Phrase, Translated
+from pydantic import AfterValidator, model_validator
+
+from pakn.packs.part import Id, Part, Phrase, Translated
 
 PublicField = Literal["place", "address", "title", "content"]
 
@@ -22,3 +25,38 @@ class Open311(Part):
     key_service: Translated
     public: tuple[PublicField, ...] = ()
     family_name_first: bool = False
+
+
+def _address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_one = False
+    if not is_one or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be an address such as https://311.example.org/open311/v2")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must hold no user, no question and no fragment; a key goes into the settings")
+    return text
+
+
+class Remote(Part):
+    """A portal's own Open311 GeoReport v2 interface; its address alone stands for all of it.
+
+    With `poll` it is asked for new requests: `by` the time of their submission, or by that of their last change where it
+    knows `updated_after`. `other_category` is what a service becomes that is no category here, by its id or an alias. With
+    `tell` status changes are posted to it, to `servicerequestupdates.json` as FixMyStreet does.
+    """
+
+    url: Annotated[str, AfterValidator(_address)]
+    jurisdiction_id: Phrase | None = None
+    format: Literal["json", "xml"] = "json"
+    poll: bool = True
+    by: Literal["start_date", "updated_after"] = "start_date"
+    other_category: Id | None = None
+    tell: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_an_address_alone(cls, given: Any) -> Any:
+        return {"url": given} if isinstance(given, str) else given

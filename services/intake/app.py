@@ -50,6 +50,9 @@ from services.intake.publications import Publications
 from services.intake.rate_limits import RateLimits
 from services.intake.reception import Reception
 from services.intake.registration import GroupCommit, Registrar
+from services.intake.remotes.portals import Remotes
+from services.intake.remotes.store import RemoteStore
+from services.intake.remotes.telling import Updates
 from services.intake.sender_acts import SenderActs
 from services.intake.store import IntakeStore
 from services.intake.unfinished import Unfinished
@@ -93,10 +96,11 @@ def build_app(
     outbox = Outbox(store, service.publish, time, instance or str(uuid.uuid4()), explains)
     registrar = Registrar(store, pack, secret_key)
     reception = Reception(pack, inspection.inspect, files.keep, registrar.register, store.load)
-    portal_acts = PortalActs(store, inspection, files, time)
+    portal_acts = PortalActs(pack.header, store, inspection, files, time)
     takes = dict.fromkeys(PORTAL_ACTS, portal_acts.take) | {REPLY_FILE: AgencyFiles(store, inspection, files, time).take}
     publications = Publications(service.database, store, titles=pack.header.publish_titles)
-    handler = IntakeHandler(pack, store, reception, takes, service.publish, time, refresh=publications.refresh)
+    updates = Updates(service.database, pack, time)
+    handler = IntakeHandler(pack, store, reception, takes, service.publish, time, refresh=publications.refresh, note=updates.note)
     note = service.progress.note
     turn = Turn(settings, NAME, service.broker, handler, WANTED, note, handler.refuse, explains, service.isolation.put_off)
     agencies = [agency.id for agency in pack.agencies_not_ended(time.now().date())]
@@ -165,12 +169,15 @@ def build_app(
     follow = Follow(site, api.look_ups, api.uploads, opened, case, rate_limits)
     people = pages.pages(site, Home(site), send, follow, case, replies, service.reachability.suspect)
 
+    remotes = Remotes(pack, settings.intake, RemoteStore(service.database), updates, service.publish, time)
+
     async def prepare() -> None:
         await store.prepare()
         await Listing(service.database).prepare()
         await files.prepare()
         await rate_limits.prepare()
         await publications.prepare()
+        await updates.prepare()
         if service.answers:
             # A place without a mark would never be swept, so this instance is known before it stores anything.
             await outbox.heartbeat()
@@ -199,6 +206,8 @@ def build_app(
         # Again and again, since the database may be away at the start; what is built is not built again.
         jobs += [erase, partial(service.every, _SWEEP_FILES_SECONDS, build_publications)]
         jobs += [partial(service.every, _SWEEP_FILES_SECONDS, sweep_files)]
+        # Each portal has turns of its own: one that is away lets nobody wait.
+        jobs += [partial(service.every, settings.intake.open311_seconds, turn) for turn in remotes.turns]
     for_programs = [*routes.reference(Lists(pack, settings, secret_key)), *api_pages.pages(), openapi.asyncapi]
     service.build(
         prepare,

@@ -40,6 +40,8 @@ COUNTED: Final[dict[str, What]] = {
     "submitFeedbackWithFiles": "submissions",
     "supplementFeedback": "submissions",
     "supplementFeedbackWithFiles": "submissions",
+    "objectToReply": "submissions",
+    "objectToReplyWithFiles": "submissions",
     "lookUpFeedback": "look_ups",
     "rateReply": "look_ups",
     "confirmAddress": "look_ups",

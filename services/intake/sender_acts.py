@@ -1,4 +1,4 @@
-"""What the sender does after the submission: answer a question, rate the reply."""
+"""What the sender does after the submission: answer a question, rate the reply, object."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -11,7 +11,7 @@ from pakn import links
 from schemas.deadlines_changed import ClockSet
 from schemas.matter import Answered, Appeal
 from schemas.states import CLOSED_STATES, STATE_AFTER, CaseState, OpenState
-from schemas.values import Attachment, FeedbackCode, FeedbackId, OpenSubmitterType
+from schemas.values import REPLY_RULES, Attachment, FeedbackCode, FeedbackId, OpenSubmitterType
 from services.intake.feedback import Due, Feedback, SenderDetails
 
 # The facts that change what is shown, or have a place in the timeline.
@@ -114,6 +114,13 @@ class SupplementTaken(BaseModel):
 
     code: FeedbackCode
     state: OpenState = "supplemented"
+
+
+class ObjectionTaken(BaseModel):
+    """The objection is stored; the case goes to the agency that answers it."""
+
+    code: FeedbackCode
+    state: OpenState = "appealed"
 
 
 class RatingTaken(BaseModel):
@@ -236,6 +243,6 @@ def published(event: schemas.ReplyPublished, files: Iterable[Attachment]) -> tup
 
 def _due(clock: ClockSet | schemas.DeadlineMoved) -> dict[str, Any]:
     """The day that is shown: that of the limit for the reply, and of no other."""
-    if clock.rule != "handle_reply":
+    if clock.rule not in REPLY_RULES:
         return {}
     return {"due": Due(date=clock.due_date, article=clock.article, verified=clock.verified, count=clock.count)}

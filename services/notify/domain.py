@@ -24,7 +24,7 @@ from schemas import (
     derived_id,
 )
 from schemas.day_count import DayCount
-from schemas.values import LetterChannel
+from schemas.values import REPLY_RULES, LetterChannel
 
 EMAIL_ALONE: frozenset[LetterChannel] = frozenset({"email"})
 CONTACT_WAIT = timedelta(days=3)
@@ -215,11 +215,11 @@ def _case_news(event: BaseModel) -> dict[str, Any]:
             reset = {} if event.previous_agency == event.agency else {"deadline": None, "uncounted": False}
             return event.model_dump(include={"category", "submitted_at", "agency"}) | reset
         case DeadlinesChanged():
-            if reply := next((clock for clock in event.set if clock.rule == "handle_reply"), None):
+            if reply := next((clock for clock in event.set if clock.rule in REPLY_RULES), None):
                 return _known_deadline(reply)
-            if any(clock.rule == "handle_reply" for clock in event.not_counted):
+            if any(clock.rule in REPLY_RULES for clock in event.not_counted):
                 return {"deadline": None, "uncounted": True}
-        case DeadlineMoved(rule="handle_reply"):
+        case DeadlineMoved() if event.rule in REPLY_RULES:
             return _known_deadline(event)
         case ContactRecorded():
             kept = {"name", "email", "language", "lookup_secret", "email_confirmed", "email_confirmation_token", "title", "phone"}

@@ -25,7 +25,7 @@ EXAMPLES = {name: json.loads((FOLDER / "examples" / f"{name}.json").read_text())
 NOT_EVENTS = {"__init__", "addresses", "composed", "day_count", "envelope", "matter", "portal_act", "states", "topics", "values"}
 RECORDS = {path.stem.removeprefix("record-"): json.loads(path.read_text()) for path in (FOLDER / "examples").glob("record-*.json")}
 # What a portal or an agency sends is refused with every fault named, so that a misspelt field is not lost in silence.
-STRICT = {"PortalSubmission", "PortalSupplement", "PortalRating", "ReplyFile", "AgencyAction"}
+STRICT = {"PortalSubmission", "PortalSupplement", "PortalRating", "PortalObjection", "ReplyFile", "AgencyAction"}
 PERSONAL = {"name", "full_name", "sender", "phone", "email", "address", "contact", "lookup_secret", "email_confirmation_token"}
 SPECS = topics.all_topics(["a"], ["p"])
 every_event = pytest.mark.parametrize("name", sorted(MODELS))

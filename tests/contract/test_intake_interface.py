@@ -71,7 +71,7 @@ def test_every_operation_has_a_name_and_describes_its_refusals() -> None:
     operations = [operation for path in files.openapi()["paths"].values() for operation in path.values()]
     assert {operation["operationId"] for operation in operations} == {
         "submitFeedback", "submitFeedbackWithFiles", "lookUpFeedback", "supplementFeedback", "supplementFeedbackWithFiles",
-        "rateReply", "readSender", "readAttachment",
+        "rateReply", "objectToReply", "objectToReplyWithFiles", "readSender", "readAttachment",
         "listCategories", "listAgencies", "readLimits", "readPortal",
         "discoverOpen311", "discoverOpen311Above", "listServices", "readService", "listRequests", "readRequest", "readToken",
         "postRequest",
@@ -84,7 +84,7 @@ def test_every_operation_has_a_name_and_describes_its_refusals() -> None:
         assert {"400", "429", "503"} <= set(refusals)
         expected = of_open311 if "open311" in operation["tags"] else problem
         assert all(content == expected for status, content in refusals.items() if status != "404" or expected == problem)
-        if operation["operationId"].startswith(("submit", "supplement", "rate")):
+        if operation["operationId"].startswith(("submit", "supplement", "rate", "object")):
             assert "Idempotency-Key" in {parameter["name"] for parameter in operation["parameters"]}
 
 

@@ -109,9 +109,9 @@ class Story:
         self.facts += facts
         return facts
 
-    def assigned(self, when: datetime, agency: str, previous: str | None = None) -> list[Fact]:
+    def assigned(self, when: datetime, agency: str, previous: str | None = None, rule: str = "r") -> list[Fact]:
         matter = {"category": "khac", "title": "t", "content": "c", "submitted_at": self.sent, "assigned_at": when}
-        rest = {"agency": agency, "previous_agency": previous, "routing_rule": "r", "table_version": "1", "reason": "r"}
+        rest = {"agency": agency, "previous_agency": previous, "routing_rule": rule, "table_version": "1", "reason": "r"}
         return self.take(schemas.FeedbackAssigned.model_validate(COMMON | matter | rest))
 
     def transfer(self, when: datetime, agency: str, to: str) -> list[Fact]:
@@ -119,6 +119,10 @@ class Story:
             schemas.FeedbackTransferred(**COMMON, agency=agency, to_agency=to, actor="a", reason="r", transferred_at=when)
         )
         return facts + (self.assigned(when, to, agency) if agency != to else [])
+
+    def objected(self, when: datetime, agency: str) -> list[Fact]:
+        """The assignment that follows an objection."""
+        return self.assigned(when, agency, self.agency, rule="appeal")
 
     def accept(self, when: datetime) -> list[Fact]:
         return self.take(schemas.FeedbackAccepted(**COMMON, agency=self.agency, actor="a", accepted_at=when))

@@ -209,7 +209,7 @@ class Poster:
         return await self.event(f"inbox.{portal}", "PortalSubmission", submission, event_id)
 
     async def sender_act(self, portal: str, kind: str, event_id: str | None = None, **act: Any) -> str:
-        """Post a supplement (`PortalSupplement`) or a rating (`PortalRating`) as `portal`."""
+        """Post a supplement (`PortalSupplement`), a rating (`PortalRating`) or an objection (`PortalObjection`) as `portal`."""
         return await self.event(f"inbox.{portal}", kind, act, event_id)
 
     async def reply_file(self, agency: str, feedback_id: str, name: str, content: bytes, event_id: str | None = None) -> str:

@@ -4,7 +4,7 @@ A rule set of the pack names the moments (sent, transferred in, reply ready, ...
 keeps to the rule set in force on its start day. `apply_event` applies an event to the clocks, `advance` the passing of time.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 import schemas
 from pakn.errors import GiveUp
-from pakn.packs.models import RuleSet
+from pakn.packs.models import Rule, RuleSet
 from schemas import Event, Fact
 from schemas.values import Moment, RuleName
 from services.deadlines.clocks import corrections
@@ -35,13 +35,15 @@ _MOMENTS: Mapping[type[BaseModel], tuple[Moment, str]] = {
     schemas.ReplySentBack: ("reply_sent_back", "sent_back_at"),
     schemas.ReplyPublished: ("published", "published_at"),
 }
+# The routing rule of an assignment that follows an objection.
+_APPEAL = "appeal"
 WANTED = frozenset(model.__name__ for model in _MOMENTS)
 
 
 def moment_of(event: BaseModel) -> tuple[Moment, datetime] | None:
     """The moment of the law that an event is, and its instant; none if the event does not concern clocks."""
     if isinstance(event, schemas.FeedbackAssigned) and event.previous_agency is not None:
-        return "transferred_in", event.assigned_at
+        return ("objected" if event.routing_rule == _APPEAL else "transferred_in"), event.assigned_at
     # A transfer to a unit inside the agency is no moment of the law: no clock restarts.
     inside = isinstance(event, schemas.FeedbackTransferred) and event.to_agency == event.agency
     if inside or type(event) not in _MOMENTS:
@@ -98,7 +100,8 @@ def apply_event(law: Law, case: Case | None, event: BaseModel, cause: str, parti
         clocks[clock.id] = closed
         changes += change
         withdrawn += corrections.withdrawn(case, clock, closed, cause, "in_time")
-    moments = case.moments | {moment: max(at, case.moments.get(moment, at))}
+    was = {moment, _as_named((), moment)}
+    moments = case.moments | {name: max(at, case.moments.get(name, at)) for name in was}
     case = case.model_copy(update={"clocks": tuple(clocks.values()), "partition": partition, "moments": moments})
     try:
         rule_set = law.rule_set_on(law.days.local_day(at), known_at)
@@ -121,6 +124,7 @@ def _close(law: Law, case: Case, clock: Clock, moment: Moment, at: datetime) -> 
     if clock.state != "open":
         return clock, []
     rule = rule_of(law, clock)
+    moment = _as_named(_named(rule), moment)
     if moment not in (*rule.stop, *rule.cancel, *rule.restart):
         return clock, []
     # Nothing happens before the sending, even if two machines' times say so.
@@ -136,6 +140,15 @@ def _close(law: Law, case: Case, clock: Clock, moment: Moment, at: datetime) -> 
     return closed, [met(clock, due_at, at) if closed.state == "met" else cancelled(clock)]
 
 
+def _named(rule: Rule) -> frozenset[Moment]:
+    return frozenset((*rule.start, *rule.restart, *rule.stop, *rule.cancel, *rule.resume))
+
+
+def _as_named(named: Collection[Moment], moment: Moment) -> Moment:
+    """The moment as a rule with these moments takes it: one that does not name `objected` takes an objection as a transfer."""
+    return "transferred_in" if moment == "objected" and moment not in named else moment
+
+
 def _has_been_since(case: Case, moments: Iterable[Moment], at: datetime) -> bool:
     """Whether one of these moments was after `at`, so that an event of that instant is handled late."""
     return any(case.moments.get(moment, at) > at for moment in moments)
@@ -149,6 +162,7 @@ def _open(
     if latest is not None and latest.state == "open":
         return None
     rule = rule_set.rules[name]
+    moment = _as_named(_named(rule), moment)
     if _has_been_since(case, (*rule.stop, *rule.cancel, *rule.restart), at):
         # The clock was met, cancelled or begun anew since then.
         return None

@@ -1,4 +1,4 @@
-"""The door by HTTP: submit, look up, supplement, rate, and an agency's look at the sender of its own case.
+"""The door by HTTP: submit, look up, supplement, rate, object, and an agency's look at the sender of its own case.
 
 Each handler reads a request, calls one function of the service, and answers. Errors are problem documents (RFC 9457) that
 list every fault at once.
@@ -16,7 +16,7 @@ from pakn.engine.problems import AnyRequest, Problem
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from schemas.values import Fault
-from services.intake import attachments, domain, fingerprints, sender_acts, shown
+from services.intake import appeals, attachments, domain, fingerprints, sender_acts, shown
 from services.intake.domain import Arrival
 from services.intake.doors import bodies, openapi, outer, submissions, tokens
 from services.intake.doors.downloads import download
@@ -28,8 +28,16 @@ from services.intake.file_store import FileStore
 from services.intake.inspection import Inspection
 from services.intake.look_up import LookUp
 from services.intake.reception import Failed, Reception, Refused
-from services.intake.sender_acts import Rating, SenderActs, Supplement, Taken
-from services.intake.shown import AddressConfirmed, RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
+from services.intake.sender_acts import Objection, Rating, SenderActs, Supplement, Taken
+from services.intake.shown import (
+    AddressConfirmed,
+    ObjectionTaken,
+    RatingTaken,
+    Registered,
+    ShownFeedback,
+    ShownSender,
+    SupplementTaken,
+)
 from services.intake.store import IntakeStore
 
 
@@ -122,6 +130,25 @@ class Api:
             raise Problem(409, "cannot-be-rated", sender_acts.why_not_rated(feedback))
         return RatingTaken(code=feedback.code, satisfied=rating.satisfied)
 
+    async def object(self, request: AnyRequest, code: Code, secret: Secret = None, key: Key = None) -> ObjectionTaken:
+        """Object to the reply or to the delay, where the pack allows it; JSON or a form, as at the submission."""
+        feedback = await self._find(code)
+        self._check_secret(feedback, secret)
+        ground = appeals.ground_at(self.pack.header, feedback, self.time.now())
+        # One that was taken before is known by its key and its content alone.
+        if ground is None and (key is None or not feedback.appeals):
+            raise self._no_objection(feedback)
+        async with self.uploads.receiving(request, feedback.id, keep=ground is not None) as upload:
+            body = upload.body
+            kept, faults = await self.inspection.inspect(body.files, feedback.id, upload.party, upload.left)
+            objection = bodies.parse_as(Objection, body.raw or b"", [*body.faults, *faults])
+            said = sorted(f"{file.sha256}/{file.name}\0".encode() for file in body.files)
+            act_id = self._act_id(key, feedback, "objection", objection, *said)
+            if await self.acts.object(feedback, act_id, ground, objection, kept) == "not_now":
+                raise self._no_objection(feedback)
+            upload.claim(attachments.describe(kept))
+        return ObjectionTaken(code=feedback.code)
+
     async def confirm(self, code: Code, token: Token) -> AddressConfirmed:
         """The link of a letter: its reader has the address. A mail program that opens links by itself confirms too."""
         feedback = await self._find(code)
@@ -182,7 +209,10 @@ class Api:
             detail = "Send the right secret in X-Lookup-Secret; it is in the answer to the submission and in the first letter."
             raise Problem(403, "wrong-secret", detail)
 
-    def _act_id(self, key: str | None, feedback: Feedback, act: str, said: Supplement | Rating, *files: bytes) -> str:
+    def _no_objection(self, feedback: Feedback) -> Problem:
+        return Problem(409, "no-objection-now", appeals.why_not(self.pack.header, feedback))
+
+    def _act_id(self, key: str | None, feedback: Feedback, act: str, said: Supplement | Rating | Objection, *files: bytes) -> str:
         """The id of an act. With a key, the same act with the same values has the same id, and another one another."""
         if key is None:
             return self.new_id()

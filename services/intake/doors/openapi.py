@@ -32,8 +32,16 @@ from pakn.engine.problems import ProblemDocument
 from schemas.portal_submission import Submission
 from services.intake.doors.api_pages import pages
 from services.intake.known_values import Agencies, Categories, Limits, ThisPortal
-from services.intake.sender_acts import Rating, Supplement
-from services.intake.shown import AddressConfirmed, RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
+from services.intake.sender_acts import Objection, Rating, Supplement
+from services.intake.shown import (
+    AddressConfirmed,
+    ObjectionTaken,
+    RatingTaken,
+    Registered,
+    ShownFeedback,
+    ShownSender,
+    SupplementTaken,
+)
 
 KEY_HEADER = "Idempotency-Key"
 # Characters. A shorter key may be the one that a stranger thinks of too, and would lead him to this sender's answer.
@@ -129,11 +137,18 @@ SUPPLEMENT = _body(_json(Supplement, _SUPPLEMENT) | _form("SupplementForm"))
 SUBMISSION_WITH_FILES = _body(_form("SubmissionForm"))
 SUPPLEMENT_WITH_FILES = _body(_form("SupplementForm"))
 RATING = _body(_json(Rating, {"satisfied": True}))
-_SENT = (Submission, Supplement, Rating)
-_FORMS: dict[str, type[BaseModel]] = {"SubmissionForm": Submission, "SupplementForm": Supplement}
+OBJECTION = _body(_json(Objection, {"content": "Đèn vẫn chưa sáng."}) | _form("ObjectionForm"))
+OBJECTION_WITH_FILES = _body(_form("ObjectionForm"))
+_SENT = (Submission, Supplement, Rating, Objection)
+_FORMS: dict[str, type[BaseModel]] = {
+    "SubmissionForm": Submission,
+    "SupplementForm": Supplement,
+    "ObjectionForm": Objection,
+}
 _LISTS = (Categories, Agencies, Limits, ThisPortal)
 _ANSWERS = (
-    AddressConfirmed, Registered, ShownFeedback, SupplementTaken, RatingTaken, ShownSender, ProblemDocument, *_LISTS,
+    AddressConfirmed, Registered, ShownFeedback, SupplementTaken, RatingTaken, ObjectionTaken, ShownSender, ProblemDocument,
+    *_LISTS,
 )  # fmt: skip
 _ALWAYS = {"Cache-Control": "no-store: answers hold secrets and what citizens wrote"}
 _LOCATION = {"Location": "the path at which the feedback is looked up"}
@@ -166,8 +181,8 @@ def config() -> OpenAPIConfig:
     portal = SecurityScheme(type="http", scheme="bearer", description="a portal's token, from `pakn token --portal PORTAL`")
     return OpenAPIConfig(
         title="PAKN intake",
-        version="1.0.0",
-        description="Submit a feedback, look it up, answer the agency, rate the reply. Errors are problem documents (RFC 9457).",
+        version="1.1.0",
+        description="Submit a feedback, look it up, answer the agency, rate the reply, object. Errors are problems (RFC 9457).",
         components=Components(security_schemes={"agency": token, "portal": portal}),
         use_handler_docstrings=True,
         path="/schema",

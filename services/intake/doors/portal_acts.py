@@ -1,4 +1,4 @@
-"""The portals' door for what their senders do later: a supplement or a rating, for a case that the same portal sent."""
+"""The portals' door for what their senders do later: a supplement, a rating, an objection, in cases that they sent."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,10 +8,11 @@ import schemas
 from pakn.engine.received import GivenUp, Received, appended_at, place_of
 from pakn.errors import GiveUp, TryAgain
 from pakn.legal_time import LegalTime
-from schemas import Fact, PortalRating, PortalSupplement, topics
+from pakn.packs.models import Header
+from schemas import Fact, PortalObjection, PortalRating, PortalSupplement, topics
 from schemas.portal_act import PortalAct
-from schemas.values import Fault, first_faults
-from services.intake import attachments, domain, fingerprints, portal_news, sender_acts
+from schemas.values import Attachment, Fault, first_faults
+from services.intake import appeals, attachments, domain, fingerprints, portal_news, sender_acts
 from services.intake.feedback import SOURCE, Feedback, PortalsAct, Recorded
 from services.intake.file_store import FileStore
 from services.intake.inspection import Inspection
@@ -19,14 +20,15 @@ from services.intake.reception import Left
 from services.intake.sender_acts import Amendment, Rating
 from services.intake.store import IntakeStore
 
-NAMES = frozenset({"PortalSupplement", "PortalRating"})
+NAMES = frozenset({"PortalSupplement", "PortalRating", "PortalObjection"})
 _LONGEST = 1000  # Characters of what is given back in an answer.
 
 
 class PortalActs:
     """Takes the acts of senders that a portal hands on; an act is known again by the portal's own id and its content."""
 
-    def __init__(self, store: IntakeStore, inspection: Inspection, files: FileStore, time: LegalTime) -> None:
+    def __init__(self, header: Header, store: IntakeStore, inspection: Inspection, files: FileStore, time: LegalTime) -> None:
+        self._header = header
         self._store = store
         self._inspection = inspection
         self._files = files
@@ -38,17 +40,19 @@ class PortalActs:
         Raises GiveUp with every fault, TryAgain where somebody else changed the case at this moment, and NotNow.
         """
         act, portal = received.event, received.topic.party
-        assert isinstance(act, PortalSupplement | PortalRating)
+        assert isinstance(act, PortalSupplement | PortalRating | PortalObjection)
         feedback = await self._find(portal, act)
         said = fingerprints.of(act.model_dump_json().encode())
         act_id = schemas.derived_id(feedback.id, f"{portal}/{received.envelope.id}/{received.envelope.name}/{said}")
         if known := next((row for row in feedback.history if row.cause == act_id), None):
             return _again(feedback, known), True
-        amendment = await (
-            self._supplement(received, feedback, act, act_id, left)
-            if isinstance(act, PortalSupplement)
-            else self._rating(received, feedback, act, act_id)
-        )
+        match act:
+            case PortalSupplement():
+                amendment = await self._supplement(received, feedback, act, act_id, left)
+            case PortalObjection():
+                amendment = await self._objection(received, feedback, act, act_id, left)
+            case PortalRating():
+                amendment = self._rating(received, feedback, act, act_id)
         acts = (*feedback.portal_acts, PortalsAct(fact=amendment.fact.id, own_id=received.envelope.id))
         amendment.fields["portal_acts"] = acts
         recorded = Recorded(cause=act_id, facts=(amendment.fact,))
@@ -78,6 +82,21 @@ class PortalActs:
     ) -> Amendment:
         if not feedback.is_asked:
             raise _invalid(Fault(field=_named(act), code="not_in_this_state", message=sender_acts.why_not_asked(feedback)))
+        files = await self._kept(received, feedback, act, act_id, left)
+        return sender_acts.supplement(feedback, act_id, act.content, files, self._at(received))
+
+    async def _objection(self, received: Received, feedback: Feedback, act: PortalObjection, act_id: str, left: Left) -> Amendment:
+        ground = appeals.ground_at(self._header, feedback, self._at(received))
+        if ground is None:
+            message = appeals.why_not(self._header, feedback)
+            raise _invalid(Fault(field=_named(act), code="not_in_this_state", message=message))
+        files = await self._kept(received, feedback, act, act_id, left)
+        return sender_acts.objection(feedback, act_id, ground, act.content, files, self._at(received))
+
+    async def _kept(
+        self, received: Received, feedback: Feedback, act: PortalSupplement | PortalObjection, act_id: str, left: Left
+    ) -> tuple[Attachment, ...]:
+        """The files of an act, stored. Raises GiveUp with every fault of theirs, and NotNow."""
         files, faults = attachments.decode_inline(act_id, act.attachments)
         inspected = await self._inspection.inspect(files, feedback.id, received.topic.party, left)
         unreadable = {fault.field.rpartition(".")[0] for fault in faults}
@@ -87,10 +106,9 @@ class PortalActs:
         for file in inspected.files:
             if file.content is not None:
                 await self._files.keep(file, feedback.id)
-        described = attachments.describe(inspected.files)
-        return sender_acts.supplement(feedback, act_id, act.content, described, self._at(received))
+        return attachments.describe(inspected.files)
 
-    async def _rating(self, received: Received, feedback: Feedback, act: PortalRating, act_id: str) -> Amendment:
+    def _rating(self, received: Received, feedback: Feedback, act: PortalRating, act_id: str) -> Amendment:
         if not feedback.can_be_rated:
             raise _invalid(Fault(field=_named(act), code="not_in_this_state", message=sender_acts.why_not_rated(feedback)))
         return sender_acts.rating(feedback, act_id, Rating(satisfied=act.satisfied, remark=act.remark), self._at(received))
@@ -103,7 +121,8 @@ def _again(feedback: Feedback, recorded: Recorded) -> list[Fact]:
     """The answer to an act that was taken before: what the portal was told, and nothing twice that is kept for ever."""
     case, shown = portal_news.case_of(feedback), {step.id for step in feedback.timeline}
     facts = [fact for fact in recorded.facts if fact.id not in shown]
-    facts += feedback.matter if any(row.id == recorded.cause for row in feedback.supplements) else []
+    said = {row.id for row in feedback.supplements} | {row.id for row in feedback.appeals}
+    facts += feedback.matter if recorded.cause in said else []
     for fact in recorded.facts:
         event = schemas.CATALOGUE[fact.type].model_validate_json(fact.data)
         if case and fact.id in shown and (told := portal_news.news(case, fact.name, event, fact.id, fact.time)):

@@ -62,12 +62,15 @@ class IntakeHandler:
         time: LegalTime,
         seconds: Callable[[], float] = monotonic,
         refresh: Refresh | None = None,
+        note: Publish | None = None,
     ) -> None:
-        """`takes` says who takes an act, by the name of its event; `refresh` brings the published replies up to date.
+        """`takes` says who takes an act, by the name of its event; `refresh` brings the published replies up to date;
+        `note` takes what portals hear before it is published, and may be given the same again.
 
         `seconds` only grow.
         """
         self._refresh = refresh
+        self._note = note
         self._takes = takes
         self._publish = publish
         self._told: frozenset[str] = frozenset()
@@ -117,6 +120,8 @@ class IntakeHandler:
     async def _tell(self, told: Sequence[Fact]) -> None:
         """Publish what portals hear, once for the tries of one batch: a try that fails later would tell them again each time."""
         if new := [fact for fact in told if fact.id not in self._told]:
+            if self._note:
+                await self._note(new)
             await self._publish(new)
         self._told = frozenset(fact.id for fact in told)
 

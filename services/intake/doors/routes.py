@@ -55,6 +55,14 @@ def feedback(api: Api) -> list[ControllerRouterHandler]:
         operation_class=openapi.SUPPLEMENT_WITH_FILES,
         **supplementing,
     )
+    object_ = post(f"{one}/objections", operation_id="objectToReply", operation_class=openapi.OBJECTION, **supplementing)
+    object_with_files = post(
+        f"{one}/objections/with-files",
+        operation_id="objectToReplyWithFiles",
+        summary="Object with files",
+        operation_class=openapi.OBJECTION_WITH_FILES,
+        **supplementing,
+    )
     rate = post(
         f"{one}/rating",
         operation_id="rateReply",
@@ -83,8 +91,8 @@ def feedback(api: Api) -> list[ControllerRouterHandler]:
     )
     # The link of a letter, and no interface for programs.
     confirm = get(f"{one}/confirmation", operation_id="confirmAddress", include_in_schema=False)
-    forms = [submit_with_files(api.submit), supplement_with_files(api.supplement)]
-    routes = [submit(api.submit), look_up(api.look_up), supplement(api.supplement), rate(api.rate), *forms]
+    forms = [submit_with_files(api.submit), supplement_with_files(api.supplement), object_with_files(api.object)]
+    routes = [submit(api.submit), look_up(api.look_up), supplement(api.supplement), rate(api.rate), object_(api.object), *forms]
     return [*routes, confirm(api.confirm), sender(api.sender), attachment(api.attachment)]
 
 

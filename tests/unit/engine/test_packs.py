@@ -187,3 +187,8 @@ def test_an_own_limit_may_shorten_the_general_one_or_be_longer_where_the_rule_sa
     pack = load_pack(copy)
     cases = (("giai-phap-sang-kien", "hue"), ("khac", "hue"), ("khac", "da-nang"))
     assert [pack.limit(pack.rule_sets[0].rules["handle_reply"], *case) for case in cases] == limits
+
+
+def test_a_limit_for_objections_beside_the_usual_one_is_a_fault_where_both_would_start(copy: Path) -> None:
+    break_line(copy, "rules.yaml", "publish:", "handle_objection:")
+    assert any("starts at an objection too, beside `handle_objection`" in fault for fault in faults_of(copy))

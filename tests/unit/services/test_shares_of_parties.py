@@ -20,7 +20,7 @@ from services.intake.reception import SHARE_SECONDS
 from tests.support.packs import VN
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
-ACTS = ("PortalSupplement", "PortalRating", "ReplyFile")
+ACTS = ("PortalSupplement", "PortalRating", "PortalObjection", "ReplyFile")
 
 
 def act(topic: str, name: str, offset: int) -> Received:

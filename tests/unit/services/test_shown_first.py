@@ -44,6 +44,9 @@ class World:
     async def publish(self, facts: Sequence[Fact]) -> None:
         self.order += [f"tell {fact.name}" for fact in facts]
 
+    async def note(self, facts: Sequence[Fact]) -> None:
+        self.order += [f"note {fact.name}" for fact in facts]
+
     async def receive(self, arrivals: Sequence[Any]) -> list[Any]:
         assert not arrivals
         if self._failures:
@@ -82,3 +85,12 @@ async def test_a_try_that_fails_afterwards_tells_portals_once() -> None:
         await tried.handle(BATCH)
     await tried.handle(BATCH)
     assert world.order.count("tell SubmissionProgressed") == 1
+
+
+async def test_what_portals_hear_is_noted_for_those_that_are_told_by_open311_before_it_is_published() -> None:
+    """After a crash between the two the fact comes again, and is noted once by its id; the other way round it would be lost."""
+    world = World()
+    there: Any = world
+    told = IntakeHandler(VN, there, there, {}, world.publish, make_legal_time(None), note=world.note)
+    await told.handle(BATCH)
+    assert world.order == ["show FeedbackAccepted", "note SubmissionProgressed", "tell SubmissionProgressed"]

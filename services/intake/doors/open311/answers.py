@@ -160,7 +160,7 @@ def request(pack: Pack, case: PublicCase, language: str, *, extended: bool = Fal
     return ServiceRequest(
         service_request_id=case.code,
         status="closed" if case.state in CLOSED_STATES else "open",
-        status_notes=_note(case, texts["note"]),
+        status_notes=note(case.state, case.reply, case.reason, case.right_channel, texts["note"]),
         service_name=category.name[language] if category else case.category,
         service_code=case.category,
         description=_description(case),
@@ -176,12 +176,13 @@ def request(pack: Pack, case: PublicCase, language: str, *, extended: bool = Fal
     )
 
 
-def _note(case: PublicCase, notes: Mapping[str, str]) -> str:
-    if case.state == "published" and case.reply:
-        return case.reply
-    if case.state == "not_accepted" and case.reason:
-        return " ".join(filter(None, (case.reason, case.right_channel)))
-    return notes.get(case.state, notes["other"])
+def note(state: str, reply: str | None, reason: str | None, right_channel: str | None, notes: Mapping[str, str]) -> str:
+    """What is said of a case in this state: the published reply, why it was refused, or the words of `notes` for the state."""
+    if state == "published" and reply:
+        return reply
+    if state == "not_accepted" and reason:
+        return " ".join(filter(None, (reason, right_channel)))
+    return notes.get(state, notes["other"])
 
 
 def _description(case: PublicCase) -> str | None:

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 import segno
 from litestar import Response
@@ -62,7 +61,6 @@ class CasePages:
         self._secret_key = secret_key
         self._new_id = new_id
         self._time = time
-        self._zone = ZoneInfo(site.pack.header.timezone)
 
     def show(
         self,
@@ -217,8 +215,7 @@ class CasePages:
         return await self._changed(request, said, feedback)
 
     def _ground(self, feedback: Feedback) -> AppealGround | None:
-        now = self._time.now()
-        return appeals.ground(self._site.pack.header.objections, feedback, now, now.astimezone(self._zone).date())
+        return appeals.ground_at(self._site.pack.header, feedback, self._time.now())
 
     async def _find_opened(self, request: AnyRequest, code: str) -> Feedback:
         feedback = await self._look_ups.find(code)

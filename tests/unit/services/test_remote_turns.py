@@ -1,0 +1,241 @@
+"""Turns with a portal's Open311 server, a real one on a port of this machine: what is asked, posted and told."""
+
+import asyncio
+import json
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pakn.legal_time import LegalTime
+from pakn.packs.models import Portal
+from pakn.packs.open311 import Remote
+from schemas import Fact
+from services.intake import portal_news
+from services.intake.portal_news import PortalCase
+from services.intake.remotes import client, reading, telling
+from services.intake.remotes.client import RemoteClient, Unanswered
+from services.intake.remotes.polling import Poller
+from services.intake.remotes.store import Cursor
+from services.intake.remotes.telling import Teller, Update
+from tests.support.examples import example
+from tests.support.odd_city import Asked, OddCity, row
+from tests.support.packs import UNSIGNED
+
+NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+PORTAL = "gialai-dvc"
+
+
+class Remembered:
+    """What a process remembers of portals, without a database: a cursor, ids, and steps that wait."""
+
+    def __init__(self, waiting: Sequence[Update] = ()) -> None:
+        self.cursor = Cursor(NOW, reading.LONGEST)
+        self.ids: set[str] = set()
+        self.steps = {update.id: update for update in waiting}
+        self.given_up: list[str] = []
+
+    async def take_turn(self, _portal: str, _at: datetime, _now: datetime, _seconds: float) -> Cursor:
+        return self.cursor
+
+    async def move(self, _portal: str, cursor: Cursor, _now: datetime) -> None:
+        self.cursor = cursor
+
+    async def release(self, _portal: str, _at: datetime) -> None:
+        pass
+
+    async def good_at(self, _portal: str) -> None:
+        return None
+
+    async def new_among(self, _portal: str, ids: Collection[str]) -> set[str]:
+        return set(ids) - self.ids
+
+    async def note_taken(self, _portal: str, ids: Collection[str]) -> None:
+        self.ids |= set(ids)
+
+    async def waiting(self, _portal: str) -> list[Update]:
+        return list(self.steps.values())
+
+    async def settle(self, id: str, *, was_sent: bool) -> None:
+        del self.steps[id]
+        self.given_up += [] if was_sent else [id]
+
+    async def put_off(self, update: Update, next_at: datetime) -> None:
+        self.steps[update.id] = update._replace(tries=update.tries + 1, next_at=next_at)
+
+
+class Turns:
+    """The turns with one server, at a machine's time that a test moves."""
+
+    def __init__(self, url: str, waiting: Sequence[Update] = (), **remote: Any) -> None:
+        self.now = NOW
+        self.posted: list[Fact] = []
+        self.kept = Remembered(waiting)
+        about = Remote(url=url, **remote)
+        portal = Portal(id=PORTAL, name={"vi": "c", "en": "c"}, open311=about)
+        one, time, kept = RemoteClient(about, "a-key"), LegalTime(lambda: self.now), self.kept
+        self.poll = Poller(UNSIGNED, portal, one, kept, self._publish, time, 300).tick  # type: ignore[arg-type]
+        self.tell = Teller(portal, one, kept, kept, time, 300).tick  # type: ignore[arg-type]
+
+    async def _publish(self, facts: Sequence[Fact]) -> None:
+        self.posted += facts
+
+    @property
+    def ids(self) -> list[str]:
+        return [fact.id for fact in self.posted]
+
+
+def listed(*rows: Any) -> tuple[int, bytes]:
+    return 200, json.dumps(rows).encode()
+
+
+async def test_pages_are_asked_for_until_nothing_new_comes_and_each_request_is_posted_once() -> None:
+    city = OddCity()
+    pages = [listed(row("a"), row("b"), 7), listed(row("b"), row("c"), row("done", status="closed"))]
+    city.answer = lambda asked: dict(enumerate(pages, 1)).get(int(asked.values["page"]), (404, b"[]"))
+    async with city.listening() as url:
+        turns = Turns(url, jurisdiction_id="c")
+        await turns.poll()
+        assert turns.ids == ["a", "b", "c"]
+        assert [each.values["page"] for each in city.asked] == ["1", "2", "3"]
+        first = city.asked[0]
+        assert (first.path, first.values["api_key"], first.values["jurisdiction_id"]) == ("/v2/requests.json", "a-key", "c")
+        assert (first.values["start_date"], first.values["end_date"]) == ("2026-03-02T01:00:00Z", "2026-03-02T02:00:00Z")
+        turns.now += timedelta(minutes=5)
+        await turns.poll()
+        assert turns.ids == ["a", "b", "c"], "twice seen is once taken"
+        assert city.asked[-1].values["end_date"] == "2026-03-02T02:05:00Z"
+
+
+async def test_after_weeks_away_all_the_time_is_asked_for_week_by_week() -> None:
+    city = OddCity()
+    async with city.listening() as url:
+        turns = Turns(url, by="updated_after")
+        turns.now += timedelta(days=20)
+        await turns.poll()
+        spans = [(each.values["updated_after"], each.values["updated_before"]) for each in city.asked]
+        assert spans == [
+            ("2026-03-02T01:00:00Z", "2026-03-09T02:00:00Z"),
+            ("2026-03-09T01:00:00Z", "2026-03-16T02:00:00Z"),
+            ("2026-03-16T01:00:00Z", "2026-03-22T02:00:00Z"),
+        ]
+        assert turns.kept.cursor.known_until == turns.now
+
+
+async def test_more_than_can_be_listed_is_asked_for_in_shorter_spans() -> None:
+    city, count = OddCity(), 0
+
+    def flood(_: Asked) -> tuple[int, bytes]:
+        nonlocal count
+        count += 1
+        return listed(*(row(f"{count}-{each}") for each in range(3)))
+
+    city.answer = flood
+    async with city.listening() as url:
+        turns = Turns(url)
+        turns.now += timedelta(days=7)
+        await turns.poll()
+        assert turns.kept.cursor.known_until == NOW, "it may be that not all was seen"
+        assert turns.kept.cursor.span < timedelta(hours=1)
+        assert len(turns.posted) == 3 * count
+
+
+@pytest.mark.parametrize(
+    "answer", [(200, b"<html>"), (302, b""), (403, b"[]"), (500, b""), (200, b"[" + b" " * client.MOST_BYTES), (200, b'{"a":' * 9)]
+)
+async def test_a_turn_that_fails_is_no_end_and_the_next_one_begins_where_the_last_good_one_ended(answer: tuple[int, bytes]) -> None:
+    city, elsewhere = OddCity(), OddCity()
+    async with city.listening() as url, elsewhere.listening() as other:
+        city.answer, city.headers = (lambda _: answer), f"Location: {other}\r\n"
+        turns = Turns(url)
+        turns.now += timedelta(hours=3)
+        await turns.poll()
+        assert (turns.posted, turns.kept.cursor, elsewhere.asked) == ([], Cursor(NOW, reading.LONGEST), [])
+        city.answer = lambda _: listed(row("late"))
+        await turns.poll()
+        assert turns.ids == ["late"]
+        assert city.asked[-1].values["start_date"] == "2026-03-02T01:00:00Z"
+
+
+async def test_a_server_that_is_silent_or_gone_is_away() -> None:
+    city, never = OddCity(), asyncio.Event()
+    city.before = never.wait
+    async with city.listening() as url:
+        hasty = RemoteClient(Remote(url=url), None, seconds=0.1)
+        with pytest.raises(Unanswered, match="away: TimeoutError"):
+            await hasty.requests({})
+        never.set()
+    with pytest.raises(Unanswered, match="away: Connect"):
+        await hasty.requests({})
+
+
+def step(id: str) -> Update:
+    return Update(id, {"update_id": id, "description": "đã sửa"}, 0, NOW, NOW)
+
+
+async def test_steps_are_told_in_order_and_those_behind_one_that_is_tried_again_wait() -> None:
+    city = OddCity()
+    city.answer = lambda _: (503, b"")
+    async with city.listening() as url:
+        turns = Turns(url, [step("1"), step("2")])
+        for _ in range(2):
+            await turns.tell()
+        assert [each.values["update_id"] for each in city.asked] == ["1"], "not again before its time"
+        city.answer = lambda _: (200, b"[]")
+        turns.now += timedelta(minutes=5)
+        await turns.tell()
+        assert [each.values["update_id"] for each in city.asked] == ["1", "1", "2"]
+        assert (city.asked[-1].path, city.asked[-1].values["api_key"]) == ("/v2/servicerequestupdates.json", "a-key")
+        assert city.asked[-1].values["description"] == "đã sửa"
+        assert (turns.kept.steps, turns.kept.given_up) == ({}, [])
+
+
+async def test_a_step_that_is_refused_five_times_is_given_up_and_the_next_one_goes() -> None:
+    city = OddCity()
+    city.answer = lambda asked: (400 if asked.values["update_id"] == "1" else 201, b"[]")
+    async with city.listening() as url:
+        turns = Turns(url, [step("1"), step("2")])
+        for _ in range(5):
+            await turns.tell()
+            turns.now += timedelta(hours=1)
+        assert [each.values["update_id"] for each in city.asked] == [*"11111", "2"]
+        assert turns.kept.given_up == ["1"]
+
+
+def told(name: str, *, tell: bool = True, **changes: Any) -> dict[str, str] | None:
+    portals = tuple(
+        portal.model_copy(update={"open311": Remote(url="http://127.0.0.1:1", tell=tell)}) if portal.id == PORTAL else portal
+        for portal in UNSIGNED.header.portals
+    )
+    pack = UNSIGNED.model_copy(update={"header": UNSIGNED.header.model_copy(update={"portals": portals})})
+    event = example(name).model_copy(update=changes)
+    fact = portal_news.news(PortalCase(event.feedback_id, "PAKN.20260302.0001", PORTAL, "own-1"), name, event, "fact-1", NOW)
+    assert fact is not None
+    found = telling.told(pack, fact)
+    return found[1] if found else None
+
+
+def test_a_step_is_told_in_words_that_anybody_may_read_and_what_nobody_else_sees_is_not_told() -> None:
+    reply = told("ReplyPublished", reply="Đã sửa xong.")
+    assert reply is not None
+    assert {name: reply[name] for name in reply if name != "update_id"} == {
+        "service_request_id": "own-1", "updated_datetime": "2026-03-02T02:00:00Z", "status": "CLOSED",
+        "description": "Đã sửa xong.",
+    }  # fmt: skip
+    assert reply == told("ReplyPublished", reply="Đã sửa xong."), "the same id for the same fact"
+    asked = told("MoreRequested", question="Số nhà bí mật?")
+    assert asked is not None
+    assert asked["status"] == "OPEN"
+    assert "bí mật" not in str(asked), "a question is between agency and sender"
+    assert told("FeedbackRated") is None
+    assert told("ReplyPublished", tell=False) is None
+
+
+async def test_no_more_of_an_answer_is_read_than_is_allowed() -> None:
+    city = OddCity()
+    city.answer = lambda _: (200, b"[" + b" " * 2000 + b"]")
+    async with city.listening() as url:
+        with pytest.raises(Unanswered, match="strange: 200, more than 1000 bytes"):
+            await RemoteClient(Remote(url=url), None, most_bytes=1000).requests({})
+        assert len(await RemoteClient(Remote(url=url), None).requests({})) == 2002
