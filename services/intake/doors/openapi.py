@@ -166,7 +166,7 @@ def config() -> OpenAPIConfig:
     portal = SecurityScheme(type="http", scheme="bearer", description="a portal's token, from `pakn token --portal PORTAL`")
     return OpenAPIConfig(
         title="PAKN intake",
-        version="1.0.0",
+        version="1.1.0",
         description="Submit a feedback, look it up, answer the agency, rate the reply. Errors are problem documents (RFC 9457).",
         components=Components(security_schemes={"agency": token, "portal": portal}),
         use_handler_docstrings=True,

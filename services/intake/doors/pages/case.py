@@ -31,7 +31,7 @@ from services.intake.look_up import LookUp
 from services.intake.sender_acts import Objection, Rating, SenderActs, Supplement
 
 _ModelT = TypeVar("_ModelT", Rating, Supplement, Objection)
-_DONE: Final = frozenset({"answered", "rated", "confirmed", "objected"})
+_DONE: Final = frozenset({"answered", "rated", "confirmed", "objected", "name_hidden"})
 
 
 class CasePages:
@@ -105,6 +105,7 @@ class CasePages:
             typed=typed,
             answers=questions.told(said, case.answers or ()),
             limits=choices.limits(self._site.pack, said),
+            shown_name=self._site.masked(feedback.sender.name) if case.publish_name else "",
         )
 
     async def sent(self, request: AnyRequest, code: Code) -> Response[str] | Redirect:
@@ -192,6 +193,13 @@ class CasePages:
                 upload.claim(attachments.describe(kept))
                 return self._done(feedback, "objected")
         return await self._changed(request, said, feedback)
+
+    async def hide_name(self, request: AnyRequest, code: Code) -> Redirect:
+        """Take back that the name is shown beside the published reply."""
+        feedback = await self._find_opened(request, code)
+        await self._fields(request, feedback)
+        await self._acts.hide_name(feedback)
+        return self._done(feedback, "name_hidden")
 
     async def confirm(self, code: Code, token: GivenToken = "") -> Redirect:
         """The link of a letter by which its reader says that the address is his."""
