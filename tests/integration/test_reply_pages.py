@@ -8,8 +8,9 @@ from services.intake.feedback import Feedback
 from services.intake.publications import Publications
 from services.intake.published import Shows, shows
 from services.intake.store import IntakeStore
+from tests.support.outside_world import until
 from tests.support.packs import VN
-from tests.support.pages import FILLED, Browser, published
+from tests.support.pages import FILLED, Browser, published, sent
 from tests.support.system import System
 
 
@@ -139,3 +140,31 @@ async def test_a_name_that_is_taken_back_while_its_reply_is_made_anew_is_gone(pe
     row = await documents["published"].find_one({"code": code})
     assert row
     assert (row.get("sender"), row["name_keys"]) == (None, [])
+
+
+async def test_an_officer_is_told_of_numbers_in_a_reply_and_decides_whether_they_are_published(
+    people: System, browser: Browser
+) -> None:
+    title, reply = "Đường dây nóng 0236 3822 041 không ai nghe", "Xin gọi lại 0236.3822.041 trong giờ làm việc."
+    code, _ = await sent(browser, title=title)
+    (fact,) = await people.observer.wait("FeedbackAssigned", topic="assignments.gia-lai", code=code)
+    (matter,) = await people.observer.wait("MatterForwarded", topic="assignments.gia-lai", code=code)
+    (hidden,) = matter.data["personal_data"]
+    assert title[hidden["start"] : hidden["end"]] == "0236 3822 041"
+
+    await people.post.act("gia-lai", fact.subject, "reply", reply=reply)
+    (refused,) = await people.observer.wait("ActionRefused", topic="assignments.gia-lai", subject=fact.subject)
+    assert refused.faulty == ["reply", "title"]
+    found = {row["field"]: row for row in refused.data["personal_data"]}
+    assert reply[found["reply"]["start"] : found["reply"]["end"]] == "0236.3822.041"
+    assert (await browser.get(f"/published/{code}")).page.status_code == 404
+
+    await people.post.act("gia-lai", fact.subject, "reply", reply=reply, as_written=["reply"])
+    await people.post.act("gia-lai", fact.subject, "publish", actor="cb2", as_written=["title"])
+
+    async def is_listed() -> bool:
+        return (await browser.get(f"/published/{code}")).page.status_code == 200
+
+    await until(is_listed, "the reply has its page")
+    assert title in browser.text
+    assert reply in browser.text

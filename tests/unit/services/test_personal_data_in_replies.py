@@ -10,6 +10,7 @@ from pakn.engine.received import Received
 from pakn.packs.load import Pack, load_pack
 from schemas import AgencyAction, Envelope, Fact, MatterForwarded, MatterRecorded
 from schemas.topics import TopicName
+from services.intake import shown
 from services.routing import domain
 from services.routing.case import Case
 from services.routing.decisions import cause_id
@@ -79,7 +80,9 @@ def test_a_title_alone_refuses_nothing_since_it_is_hidden_unless_an_officer_says
     current, facts = act(case("accepted", matter=matter()), "reply", actor="cb1", reply=WITHOUT)
     assert facts[0].name == "FeedbackReplied"
     assert not published(act(current, "publish")[1]).title_as_written
-    assert published(act(current, "publish", as_written=["title"])[1]).title_as_written
+    shown_as_it_is = published(act(current, "publish", as_written=["title"])[1])
+    assert shown_as_it_is.title_as_written
+    assert shown.view_changes("ReplyPublished", shown_as_it_is)["title_as_written"] is True, "intake follows"
     current, _ = act(case("accepted", matter=matter()), "reply", actor="cb1", reply=WITHOUT, as_written=["title"])
     assert published(act(current, "publish")[1]).title_as_written
 
