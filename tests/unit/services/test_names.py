@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pakn.packs.personal_data import SenderNames
-from services.intake import names
+from services.intake import known_values, names
+from tests.support.packs import VN
 
 FAMILY = SenderNames(example="Nguyễn Văn Anh", whole="first", others="{letter}.")
 INITIALS = SenderNames(example="Nguyễn Văn Anh", whole="none", others="{letter}***")
@@ -79,3 +80,11 @@ def test_another_family_or_nothing_at_all_finds_nobody() -> None:
     assert not finds(FAMILY, "Nguyễn Văn Anh", "Nguyễn Văn Bình")
     assert not finds(FAMILY, "Nguyễn Văn Anh", " .. ")
     assert finds(FAMILY, "Nguyễn Văn Anh", "nguyen v. a.")
+
+
+def test_a_portal_is_told_by_an_example_how_a_name_is_shown() -> None:
+    told = known_values.shown_name(VN)
+    assert told
+    assert (told.name, told.shown) == ("Nguyễn Văn Anh", "Nguyễn V. A.")
+    silent = VN.header.model_copy(update={"sender_names": None})
+    assert known_values.shown_name(VN.model_copy(update={"header": silent})) is None

@@ -16,7 +16,7 @@ from litestar.datastructures import Cookie
 from pakn.engine import problems
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.packs.load import Pack
-from services.intake import names
+from services.intake import known_values, names
 from services.intake.doors.pages import words
 from services.intake.doors.pages.words import Words
 
@@ -137,8 +137,8 @@ class Site:
 
     def example_name(self) -> dict[str, str]:
         """A name and how it would stand there, for the form that asks; empty where the pack shows no names."""
-        shown = self.pack.header.sender_names
-        return {"full": shown.example, "masked": self.masked(shown.example)} if shown else {}
+        shown = known_values.shown_name(self.pack)
+        return {"full": shown.name, "masked": shown.shown} if shown else {}
 
     def category_name(self, id: str, said: Words) -> str:
         """The name of a category in the language of the page; its id where an earlier pack had it."""
