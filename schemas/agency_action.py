@@ -55,6 +55,18 @@ class RequestMore(_Action):
     question: Text
 
 
+# Of what is published, what an officer decided about though it looks like personal data.
+AsWritten = Annotated[
+    tuple[Literal["reply", "title"], ...],
+    Field(
+        max_length=2,
+        description="what is published with the phone numbers, addresses of mail and numbers of papers in it: the officer has "
+        "looked at them, and they are nobody's personal data. A reply in which such are found is refused without this; in a title "
+        "they are hidden without it",
+    ),
+]
+
+
 class Reply(_Action):
     """Enter the reply, which another person then checks (trả lời)."""
 
@@ -64,6 +76,7 @@ class Reply(_Action):
     attachments: tuple[Line, ...] = Field(
         default=(), max_length=20, description="ids of files, each from a ReplyFileStored of this case"
     )
+    as_written: AsWritten = ()
 
 
 class SendBack(_Action):
@@ -77,6 +90,7 @@ class Publish(_Action):
     """Make the checked reply public (công khai, Article 46(1))."""
 
     action: Literal["publish"]
+    as_written: AsWritten = ()
 
 
 AnyAction = Accept | Refuse | Return | Transfer | RequestMore | Reply | SendBack | Publish
@@ -87,6 +101,7 @@ class AgencyAction(Released, RootModel[Annotated[AnyAction, Field(discriminator=
 
     # The library adds a keyword of OpenAPI, which strict validators of JSON Schema refuse; the constants say the same.
     model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("discriminator"))
+    version: ClassVar[str] = "1.1"
     written_by: ClassVar[Writer] = "others"
     tags: ClassVar[frozenset[str]] = frozenset(
         tag for model in get_args(AnyAction) for tag in get_args(model.model_fields["action"].annotation)

@@ -1,8 +1,11 @@
 """From routing to the agency in charge, in `assignments.<agency>`."""
 
-from pydantic import AwareDatetime
+from typing import ClassVar
+
+from pydantic import AwareDatetime, Field
 
 from schemas.matter import MatterEvent
+from schemas.personal_data import FoundPersonalData
 from schemas.values import Slug
 
 
@@ -13,5 +16,12 @@ class MatterForwarded(MatterEvent):
     Law: Decision 31/2021/QĐ-TTg, Article 43.
     """
 
+    version: ClassVar[str] = "1.1"
+
     agency: Slug
+    personal_data: tuple[FoundPersonalData, ...] = Field(
+        default=(),
+        description="what in the title looks like personal data. It is hidden in public, unless a reply or its publishing says "
+        "that the title is published as it is written",
+    )
     forwarded_at: AwareDatetime

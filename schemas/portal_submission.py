@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, StrictBool, StringConstraints
 from pydantic_core import PydanticKnownError
 
 from schemas.addresses import MailAddress
@@ -74,6 +74,11 @@ class Submission(Event, frozen=True, extra="forbid"):
         default=(),
         description="to the questions of the category; each question once, or once for each of its choices that is chosen",
     )
+    publish_name: StrictBool = Field(
+        default=False,
+        description="whether the sender agrees that the name, masked as the pack says, stands beside the published reply, where "
+        "anybody finds it by the name; it can be taken back",
+    )
     reference: Line | None = Field(
         default=None, description="the portal's own file number, given back in each answer; by HTTP only with a portal's token"
     )
@@ -86,5 +91,6 @@ class Submission(Event, frozen=True, extra="forbid"):
 class PortalSubmission(Submission):
     """A submission by Kafka. `ce_id` is the portal's own id of it: sending the same id again registers nothing new."""
 
+    version: ClassVar[str] = "1.1"
     written_by: ClassVar[Writer] = "others"
     attachments: InlineFiles = ()

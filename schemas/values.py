@@ -185,6 +185,7 @@ FAULT_CODES = {
     "same_unit": "a transfer inside an agency must name another unit",
     "coordinator_cannot_return": "the coordinating agency cannot return a case",
     "unknown_file": "no file with this id is stored for this case",
+    "personal_data": "looks like personal data that would be published; mend it, or say that it is published as written",
     "case_is_full": "the case holds as much as a case may: only acts that end it are possible",
     "unreadable": "the record's headers are no CloudEvents envelope",
     "unknown_type": "an event type that is not taken here",

@@ -118,6 +118,9 @@ def _header_faults(pack: PackFile) -> Iterator[PackFault]:
             ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             yield pack.fault(place, f"unknown time zone `{name}`; use a name such as Asia/Ho_Chi_Minh")
+    for place, is_shown in pack.each(bool, "publish_titles"):
+        if is_shown and "personal_data" not in pack.data:
+            yield pack.fault(place, "titles are shown, and no `personal_data` says what to hide in them; write it, or remove this")
 
 
 def _untranslated(documents: Documents) -> Iterator[PackFault]:

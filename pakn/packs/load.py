@@ -49,6 +49,11 @@ class Pack(Part):
     def _agencies(self) -> dict[str, Agency]:
         return {agency.id: agency for agency in self.agencies}
 
+    @cached_property
+    def public_contacts(self) -> tuple[str, ...]:
+        """The phone numbers and mail addresses of agencies, which anybody may read."""
+        return tuple(contact for row in self.agencies for contact in (row.phone, row.email) if contact)
+
     def agency(self, id: str) -> Agency:
         """The agency with this id, ended or not; KeyError where the pack has none."""
         return self._agencies[id]

@@ -15,6 +15,7 @@ from pakn.packs.category import Question as Question
 from pakn.packs.media_types import checked_media_type
 from pakn.packs.open311 import Remote
 from pakn.packs.part import Id, Part, Phrase, Positive, TopicId, Translated
+from pakn.packs.personal_data import PersonalData, SenderNames
 from schemas.portal_submission import MOST_FILES
 from schemas.values import AppealGround, DayOffKind, Moment, RuleName, Unit
 
@@ -80,6 +81,10 @@ class Header(Part):
     sender: SenderFields
     # Whether the title that a sender wrote is shown with the published reply.
     publish_titles: bool = False
+    # Without it no sender's name is shown with a published reply.
+    sender_names: SenderNames | None = None
+    # Without it nothing is looked for in replies.
+    personal_data: PersonalData | None = None
     title_max: Positive
     content_max: Positive
     attachments: Attachments
@@ -94,6 +99,7 @@ class Agency(Part):
     """A body that handles feedback, from `valid_from` to `valid_to` (both included, None is without end).
 
     `name` is in the pack's default language, `names` in others; `formal_name` is what a letter calls it, where that is another.
+    `phone` and `email` are its public ones.
     """
 
     id: TopicId
@@ -106,6 +112,8 @@ class Agency(Part):
     source: Phrase | None = None
     parent: TopicId | None = None
     formal_name: Phrase | None = None
+    phone: Phrase | None = None
+    email: Phrase | None = None
 
     @property
     def letter_name(self) -> str:

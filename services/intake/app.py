@@ -47,6 +47,7 @@ from services.intake.listing import Listing
 from services.intake.look_up import LookUp
 from services.intake.outbox import Outbox
 from services.intake.publications import Publications
+from services.intake.published import shows
 from services.intake.rate_limits import RateLimits
 from services.intake.reception import Reception
 from services.intake.registration import GroupCommit, Registrar
@@ -98,7 +99,7 @@ def build_app(
     reception = Reception(pack, inspection.inspect, files.keep, registrar.register, store.load)
     portal_acts = PortalActs(pack.header, store, inspection, files, time)
     takes = dict.fromkeys(PORTAL_ACTS, portal_acts.take) | {REPLY_FILE: AgencyFiles(store, inspection, files, time).take}
-    publications = Publications(service.database, store, titles=pack.header.publish_titles)
+    publications = Publications(service.database, store, shows(pack))
     updates = Updates(service.database, pack, time)
     handler = IntakeHandler(pack, store, reception, takes, service.publish, time, refresh=publications.refresh, note=updates.note)
     note = service.progress.note
@@ -148,7 +149,7 @@ def build_app(
     bury = partial(tombstones.publish, service.broker, settings.namespace)
     erasing = Erasing(store, bury, time.machine, timedelta(seconds=settings.kafka.erased_seconds))
 
-    asked_publications = Publications(service.http_database, asked_store, titles=pack.header.publish_titles)
+    asked_publications = Publications(service.http_database, asked_store, shows(pack))
     site = Site(pack, settings.intake.public_url, secret_key)
     opened = Opened(site, time.machine)
     drafts = Drafts(asked_files)

@@ -16,6 +16,7 @@ from schemas import topics
 from services.intake.doors import tokens
 from services.intake.file_store import FileStore
 from services.intake.publications import Publications
+from services.intake.published import Shows
 from services.intake.store import IntakeStore
 
 
@@ -67,5 +68,5 @@ async def erase_sender(settings: Settings, code: str, *, matter: bool = False) -
             await FileStore(database, machine_now).discard(file.id for file in feedback.attachments)
         await store.erase(feedback.id, (topics.CONTACTS, topics.MATTERS) if matter else (topics.CONTACTS,), machine_now())
         # The published reply is found by its own words again.
-        await Publications(database, store, titles=False).refresh([feedback.id] if matter else [])
+        await Publications(database, store, Shows()).refresh([feedback.id] if matter else [])
     return True

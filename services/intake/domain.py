@@ -218,6 +218,7 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
         language=draft.language,
         sender=SenderDetails(**submission.sender.model_dump()),
         submitter_type=submission.submitter_type,
+        publish_name=submission.publish_name,
         attachments=draft.attachments,
         named_unit=submission.unit,
         commune=submission.commune,

@@ -100,6 +100,8 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     `unit` that of the agency, `where` the matter is and in which `commune`. `submission_id` and `reference` are the portal's own.
     `remark` is what the sender said of the reply; `last_said` is absent where nothing was
     said since the submission, or by a release before this field.
+    `publish_name` is whether the sender agrees that the masked name stands beside the published reply, and `title_as_written`
+    whether an officer decided that the title is published with what looks like personal data in it.
     `reply_files` are stored for a reply, `reply_attachments` those of the published one.
     `listed_as` is none for a class outside the procedure, which no public list has. `updated_at` is the time of the last fact
     that changed what anybody may see. Once the matter is erased, title and content are empty.
@@ -115,6 +117,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     language: str
     sender: SenderDetails
     submitter_type: SubmitterType
+    publish_name: bool = False
     attachments: tuple[Attachment, ...]
     named_unit: str | None = None
     commune: str | None = None
@@ -136,6 +139,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     question: str | None = None
     reply: str | None = None
     document_number: str | None = None
+    title_as_written: bool = False
     reply_attachments: tuple[Attachment, ...] = ()
     reply_files: tuple[ReplyFile, ...] = ()
     published_at: datetime | None = None

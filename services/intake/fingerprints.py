@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from schemas.portal_submission import Submission
 
-_LATER = frozenset({"answers", "commune"})
+_LATER = frozenset({"answers", "commune", "publish_name"})
 
 
 def of_submission(submission: Submission, language: str, files: Iterable[str]) -> str:

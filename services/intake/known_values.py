@@ -11,7 +11,7 @@ from pakn.packs.part import Translated
 from pakn.settings import IntakeSettings
 from schemas import topics
 from schemas.values import MOST_LINE, MOST_TEXT
-from services.intake import domain
+from services.intake import domain, names
 
 Names = Mapping[str, str]
 
@@ -97,6 +97,13 @@ class RateLimit(BaseModel):
     )
 
 
+class ShownName(BaseModel):
+    """How the name of a sender who agrees stands beside the published reply, by an example. For the words that ask for it."""
+
+    name: str
+    shown: str
+
+
 class Limits(BaseModel):
     """What a submission may be. Lengths are in characters, after composing (NFC) and without outer spaces."""
 
@@ -110,6 +117,7 @@ class Limits(BaseModel):
     supplement_max: int
     reference_max: int
     files: FileLimits
+    shown_name: ShownName | None = Field(default=None, description="absent where no names are shown: `publish_name` has no effect")
     json_max_bytes: int = Field(description="of the JSON in a request")
     record_max_bytes: int = Field(description="of a record in Kafka, with the files inside")
     sent_at_max_age_seconds: int = Field(description="how far back a portal's `sent_at` may lie")
@@ -161,6 +169,7 @@ def limits(pack: Pack, settings: IntakeSettings, json_max_bytes: int) -> Limits:
             max_bytes=files.max_bytes,
             types=tuple(FileType(media_type=kind, extensions=EXTENSIONS[kind]) for kind in files.media_types),
         ),
+        shown_name=shown_name(pack),
         json_max_bytes=json_max_bytes,
         record_max_bytes=topics.MOST_RECORD_BYTES,
         sent_at_max_age_seconds=domain.MAX_PORTAL_DELAY // timedelta(seconds=1),
@@ -172,13 +181,19 @@ def limits(pack: Pack, settings: IntakeSettings, json_max_bytes: int) -> Limits:
     )
 
 
+def shown_name(pack: Pack) -> ShownName | None:
+    """The pack's example of a name; none where it shows no names."""
+    rules = pack.header.sender_names
+    return ShownName(name=rules.example, shown=names.masked(rules, rules.example)) if rules else None
+
+
 def this_portal(pack: Pack, id: str, namespace: str) -> ThisPortal | None:
     """A portal of the pack; none where the pack has it no more."""
     portal = pack.portal(id)
     if portal is None:
         return None
-    names = {"inbox": f"{namespace}.{topics.inbox(id)}", "outbox": f"{namespace}.{topics.outbox(id)}"}
-    return ThisPortal(**portal.model_dump(), **names)
+    own = {"inbox": f"{namespace}.{topics.inbox(id)}", "outbox": f"{namespace}.{topics.outbox(id)}"}
+    return ThisPortal(**portal.model_dump(), **own)
 
 
 def agency_name(pack: Pack, id: str) -> Translated:

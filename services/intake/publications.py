@@ -3,63 +3,83 @@
 A read model: no decision asks it, and it can be made again of the feedbacks at any time.
 """
 
+import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pymongo import DeleteOne, ReplaceOne
 
 from pakn.engine.mongo import Database, Document
-from services.intake import published
-from services.intake.published import Published
+from services.intake import names, published
+from services.intake.feedback import Feedback
+from services.intake.published import Published, Shows
 from services.intake.store import IntakeStore
 
-_BUILT: Final = "published/1"
+_BUILT: Final = "published/built"
+_VERSION: Final = 2  # Of the documents; a higher one makes them anew.
 _AT_ONCE: Final = 200
 
 
 class Wanted(NamedTuple):
-    """Which replies are looked for: all of these words, in this category, of this agency, published in this span."""
+    """Which replies are looked for: all of these words, in this category, of this agency, published in this span.
+
+    `sender` is the name of a sender who agrees that it is shown.
+    """
 
     words: Sequence[str] = ()
     category: str = ""
     agency: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    sender: str = ""
 
 
 class Publications:
-    """The collection `published` of one database; every method may raise PyMongoError. `titles`: whether the pack shows them."""
+    """The collection `published` of one database; every method may raise PyMongoError. `shows` is what is shown of a sender's."""
 
-    def __init__(self, database: Database, store: IntakeStore, *, titles: bool) -> None:
+    def __init__(self, database: Database, store: IntakeStore, shows: Shows) -> None:
         self._published = database["published"]
         self._feedbacks = database["feedbacks"]
         self._counters = database["counters"]
         self._store = store
-        self._titles = titles
+        self._shows = shows
 
     async def prepare(self) -> None:
         """Create the indexes that are missing."""
         await self._published.create_index("code", unique=True)
-        for first in ("words", "agency", "category"):
+        for first in ("words", "name_keys", "agency", "category"):
             await self._published.create_index([(first, 1), ("published_at", -1)])
         await self._published.create_index([("published_at", -1)])
 
     async def refresh(self, feedback_ids: Collection[str]) -> None:
-        """Make the documents of these feedbacks anew. May be repeated."""
-        if not feedback_ids:
-            return
-        writes: list[Any] = []
-        for id, feedback in (await self._store.load(feedback_ids)).items():
-            row = published.published(feedback, titles=self._titles)
-            document = {**row.model_dump(exclude={"id"}), "words": list(row.words)} if row else None
-            writes.append(ReplaceOne({"_id": id}, document, upsert=True) if document else DeleteOne({"_id": id}))
-        if writes:
+        """Make the documents of these feedbacks anew. May be repeated.
+
+        What a sender takes back, or an operator erases, while a document is made would stand in it for ever: so a feedback that
+        has changed meanwhile is taken once more.
+        """
+        stale = {*feedback_ids}
+        while stale:
+            made = await self._store.load(stale)
+            writes = [self._write(feedback) for feedback in made.values()]
+            if not writes:
+                return
             await self._published.bulk_write(writes, ordered=False)
+            query = {"_id": {"$in": [*made]}}
+            now = {row["_id"]: row["version"] for row in await self._feedbacks.find(query, {"version": 1}).to_list(None)}
+            stale = {id for id, feedback in made.items() if now.get(id) != feedback.version}
+
+    def _write(self, feedback: Feedback) -> ReplaceOne[Document] | DeleteOne:
+        row = published.published(feedback, self._shows)
+        if row is None:
+            return DeleteOne({"_id": feedback.id})
+        lists = {"words": list(row.words), "name_keys": list(row.name_keys)}
+        return ReplaceOne({"_id": feedback.id}, {**row.model_dump(exclude={"id"}), **lists}, upsert=True)
 
     async def build(self) -> int:
-        """Make the documents of what was published before there were any; returns how many. Does nothing the second time."""
-        if await self._counters.find_one({"_id": _BUILT}):
+        """Make the documents of all that was published, and return how many; nothing to do until the pack shows less or more."""
+        shown = hashlib.sha256(repr((_VERSION, self._shows)).encode()).hexdigest()
+        if await self._counters.find_one({"_id": _BUILT, "shown": shown}):
             return 0
         last, count = "", 0
         while True:
@@ -70,7 +90,7 @@ class Publications:
             ids = [row["_id"] for row in rows]
             await self.refresh(ids)
             last, count = ids[-1], count + len(ids)
-        await self._counters.update_one({"_id": _BUILT}, {"$set": {"count": count}}, upsert=True)
+        await self._counters.update_one({"_id": _BUILT}, {"$set": {"count": count, "shown": shown}}, upsert=True)
         return count
 
     async def find(self, wanted: Wanted, skip: int, limit: int) -> list[Published]:
@@ -78,6 +98,11 @@ class Publications:
         query: Document = {}
         if wanted.words:
             query["words"] = {"$all": [*wanted.words]}
+        if wanted.sender:
+            conditions = names.wanted(self._shows.names, wanted.sender) if self._shows.names else []
+            if not conditions:
+                return []
+            query["$and"] = [{"name_keys": condition} for condition in conditions]
         query |= {name: value for name, value in (("category", wanted.category), ("agency", wanted.agency)) if value}
         span = {"$gte": wanted.since, "$lt": wanted.until}
         if given := {name: value for name, value in span.items() if value is not None}:

@@ -1,29 +1,42 @@
 """Published replies as anybody may find and read them: what is shown of each, and by which words it is found. Pure."""
 
-import re
-import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import BaseModel
 
+from pakn.packs.load import Pack
+from pakn.packs.personal_data import PersonalData, SenderNames
 from schemas.values import Attachment
+from services.intake import names
 from services.intake.feedback import Feedback
+from services.intake.spelling import words_of
 
-_WORD: Final = re.compile(r"[^\W_]+")
 _MOST_WORDS: Final = 1500  # Of one reply; a longer one is found by its first ones.
 _MOST_ASKED: Final = 10
-_LETTERS: Final = str.maketrans({"đ": "d", "ø": "o", "ł": "l", "ß": "ss"})
-HIDDEN: Final = "…"
-# Addresses of mail, numbers of phones, and numbers of identity papers (nine digits, or twelve).
-_PERSONAL: Final = re.compile(
-    r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?<!\w)(?:\+?84|0)(?:[ .-]?\d){8,10}(?!\w)|(?<![\w.])(?:\d{12}|\d{9})(?![\w.]\d)"
-)
+
+
+class Shows(NamedTuple):
+    """What of a sender's a pack shows: titles without what `personal_data` finds, names of those who agree."""
+
+    titles: bool = False
+    personal_data: PersonalData | None = None
+    public_contacts: tuple[str, ...] = ()
+    names: SenderNames | None = None
+
+
+def shows(pack: Pack) -> Shows:
+    """What this pack shows."""
+    header = pack.header
+    return Shows(header.publish_titles, header.personal_data, pack.public_contacts, header.sender_names)
 
 
 class Published(BaseModel, frozen=True, extra="ignore"):
-    """A published reply. `title` is absent where the pack shows none, or once it was erased."""
+    """A published reply. `title` is absent where the pack shows none, or once it was erased.
+
+    `sender` is the masked name of one who agrees, and `name_keys` are what it is found by.
+    """
 
     id: str
     code: str
@@ -36,17 +49,22 @@ class Published(BaseModel, frozen=True, extra="ignore"):
     submitted_at: datetime
     published_at: datetime
     words: tuple[str, ...] = ()
+    sender: str | None = None
+    name_keys: tuple[str, ...] = ()
 
 
-def published(feedback: Feedback, *, titles: bool) -> Published | None:
-    """What is public of a feedback; none while nothing of it is published. `titles`: whether the pack shows them."""
+def published(feedback: Feedback, shows: Shows) -> Published | None:
+    """What is public of a feedback; none while nothing of it is published."""
     if feedback.reply is None or feedback.published_at is None or feedback.agency is None:
         return None
-    title = without_personal_data(feedback.title) or None if titles else None
+    title = _title(feedback, shows) or None
+    name = feedback.sender.name if feedback.publish_name and shows.names else None
     said = " ".join(filter(None, (title, feedback.reply, feedback.document_number, feedback.code)))
     return Published(
         title=title,
         attachments=feedback.reply_attachments,
+        sender=(names.masked(shows.names, name) or None) if shows.names and name else None,
+        name_keys=names.keys(shows.names, name) if shows.names and name else (),
         words=tuple(sorted(dict.fromkeys(words_of(said)[:_MOST_WORDS]))),
         **feedback.model_dump(
             include={"id", "code", "category", "agency", "reply", "document_number", "submitted_at", "published_at"}
@@ -54,20 +72,17 @@ def published(feedback: Feedback, *, titles: bool) -> Published | None:
     )
 
 
-def words_of(text: str) -> list[str]:
-    """The words of a text, in small letters and without diacritics, so that `duong den` finds `đường đèn`."""
-    apart = unicodedata.normalize("NFD", text.lower())
-    return _WORD.findall("".join(letter for letter in apart if not unicodedata.combining(letter)).translate(_LETTERS))
-
-
 def asked_words(text: str) -> list[str]:
     """The words that somebody looks for, each once, the longest first: it is the rarest as a rule."""
     return sorted(dict.fromkeys(words_of(text)), key=len, reverse=True)[:_MOST_ASKED]
 
 
-def without_personal_data(text: str) -> str:
-    """A text of a sender's without addresses of mail and numbers of phones and identity papers."""
-    return _PERSONAL.sub(HIDDEN, text)
+def _title(feedback: Feedback, shows: Shows) -> str:
+    if not shows.titles:
+        return ""
+    if shows.personal_data is None or feedback.title_as_written:
+        return feedback.title
+    return shows.personal_data.hide(feedback.title, shows.public_contacts)
 
 
 def alike(text: str, found: Iterable[Published], most: int) -> list[Published]:

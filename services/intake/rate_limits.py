@@ -72,6 +72,7 @@ PAGES: Final[dict[str, What]] = {
     "pageConfirm": "look_ups",
     "pageAnswer": "submissions",
     "pageRate": "look_ups",
+    "pageHideName": "look_ups",
     "pageObject": "submissions",
     "pagePublished": "look_ups",
     "pageAtom": "look_ups",

@@ -86,6 +86,13 @@ class SenderActs:
         made = objection(feedback, act_id, ground, act.content, attachments.describe(files), self._time.now())
         return await self._amend(feedback, act_id, made)
 
+    async def hide_name(self, feedback: Feedback) -> None:
+        """Take back that the name is shown beside the published reply. May be repeated. Raises PyMongoError.
+
+        No fact says so: that a sender agreed is in no topic but the portal's own.
+        """
+        await self._store.hide_name(feedback.id)
+
     async def confirm(self, feedback: Feedback, secret_key: str) -> Taken:
         """Note that the mail address is the sender's: letters of this feedback carry its words from now on.
 

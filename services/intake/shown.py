@@ -99,6 +99,9 @@ class ShownFeedback(BaseModel):
         default=None, description="with the secret: what the sender said against a reply or a delay"
     )
     commune: str | None = Field(default=None, description="with the secret")
+    publish_name: bool | None = Field(
+        default=None, description="with the secret: whether the sender's masked name stands beside the published reply"
+    )
     answers: list[Answered] | None = Field(default=None, description="with the secret: to the questions of the category")
 
 
@@ -137,7 +140,10 @@ class AddressConfirmed(BaseModel):
 
 
 PRIVATE = frozenset(
-    {"title", "content", "attachments", "question", "supplements", "unit", "satisfied", "remark", "commune", "answers", "appeals"}
+    {
+        *("title", "content", "attachments", "question", "supplements", "unit", "satisfied", "remark", "commune", "answers"),
+        *("appeals", "publish_name"),
+    }
 )
 
 
@@ -225,7 +231,7 @@ def view_changes(name: str, event: BaseModel, files: Iterable[Attachment] = ()) 
             changes |= {"reason": event.reason, "right_channel": event.right_channel}
         case schemas.ReplyPublished():
             changes |= {"reply": event.reply, "document_number": event.document_number, "published_at": event.published_at}
-            changes |= {"reply_attachments": published(event, files)}
+            changes |= {"reply_attachments": published(event, files), "title_as_written": event.title_as_written}
         case schemas.DeadlinesChanged():
             for clock in event.set:
                 changes |= _due(clock)

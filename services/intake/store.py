@@ -219,7 +219,7 @@ class IntakeStore:
         note = {"$set": {"sent": 0, "next_at": now}, "$addToSet": {"topics": {"$each": [*erased]}}}
         await self._erasures.update_one({"_id": feedback_id}, note, upsert=True)
         update: Document = {
-            "$set": {"sender": {}},
+            "$set": {"sender": {}, "publish_name": False},
             "$pull": {"history.$[].facts": {"type": ContactRecorded.type_name()}},
             "$inc": {"version": 1},
         }
@@ -230,6 +230,17 @@ class IntakeStore:
             # The words by which a published reply is found may be the sender's. Without them it is only looked through.
             await self._published.update_one({"_id": feedback_id}, {"$set": {"words": []}, "$unset": {"title": ""}})
         await self._feedbacks.update_one({"_id": feedback_id}, update)
+        await self._hide_name(feedback_id)
+
+    async def hide_name(self, feedback_id: str) -> None:
+        """Note that the sender no longer agrees that the name is shown, and take it from the published reply. May be repeated."""
+        update = {"$set": {"publish_name": False}, "$inc": {"version": 1}}
+        await self._feedbacks.update_one({"_id": feedback_id, "publish_name": True}, update)
+        await self._hide_name(feedback_id)
+
+    async def _hide_name(self, feedback_id: str) -> None:
+        # After the feedback: a published reply that is made anew at this moment is compared with it again.
+        await self._published.update_one({"_id": feedback_id}, {"$set": {"name_keys": []}, "$unset": {"sender": ""}})
 
     async def erasures(self, now: datetime) -> list[Erasure]:
         """The feedbacks whose tombstones are due at `now` (machine time)."""

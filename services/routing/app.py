@@ -14,7 +14,7 @@ from pakn.settings import Settings
 from schemas import topics
 from schemas.states import CLOSED_STATES, CaseState
 from services.routing.decisions import WANTED, Decisions, case_id, cause_id
-from services.routing.domain import forwardings
+from services.routing.matters import forwardings
 from services.routing.store import RoutingStore, read, write
 
 NAME: Final = "routing"
@@ -31,7 +31,7 @@ def build_app(settings: Settings, role: Role | None = None, *, time: LegalTime |
     service = Service(NAME, settings, role)
     store = RoutingStore(service.database)
     decisions = Decisions(pack, time)
-    handler = CaseHandler(store.cases, decisions.decide, read, write, case_id, cause_id, forwardings)
+    handler = CaseHandler(store.cases, decisions.decide, read, write, case_id, cause_id, partial(forwardings, pack))
     note, explains = service.progress.note, service.reachability.explains
     turn = Turn(settings, NAME, service.broker, handler, WANTED, note, decisions.refuse, explains, service.isolation.put_off)
     agencies = pack.agencies_not_ended(time.now().date())

@@ -10,6 +10,8 @@ from schemas import FeedbackSubmitted, MatterRecorded
 from schemas.states import CaseState
 from schemas.values import RecordPlace, StoredFile
 
+SOURCE = "/pakn/routing"
+
 
 class EarlyMatter(BaseModel, frozen=True, extra="ignore"):
     """What the sender wrote in a feedback that has not been read yet: two topics have no common order. None once it is erased."""
@@ -48,6 +50,8 @@ class Case(BaseModel, frozen=True, extra="ignore"):
     reply_by: str | None = None
     document_number: str | None = None
     attachments: tuple[StoredFile, ...] = ()
+    # What of the reply and the title is published though it looks like personal data.
+    as_written: tuple[str, ...] = ()
     files: tuple[FileOfAgency, ...] = ()
     # The latest legal time of what has happened to it.
     happened_at: datetime | None = None

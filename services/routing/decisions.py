@@ -17,7 +17,7 @@ from schemas import (
     ReplyFileStored,
     topics,
 )
-from services.routing import appeals, domain
+from services.routing import appeals, domain, matters
 from services.routing.case import Case, Cause, EarlyMatter
 
 _ID = re.compile(r"[0-9A-Fa-f-]{36}")
@@ -35,7 +35,9 @@ def cause_id(received: Received) -> str:
     if isinstance(received.event, AgencyAction):
         agency = received.topic.party
         action = received.event.root
-        content = hashlib.sha256(action.model_dump_json().encode()).hexdigest()[:16]
+        # A field that came later: without it an action is known by what it was known by before.
+        later = {"as_written"} if not getattr(action, "as_written", ()) else None
+        content = hashlib.sha256(action.model_dump_json(exclude=later).encode()).hexdigest()[:16]
         return _action_cause(agency, received.envelope.id, action.feedback_id, action.action, content)
     return received.envelope.id
 
@@ -63,16 +65,16 @@ class Decisions:
             matter = event if isinstance(event, MatterRecorded) else None
             if case is None:
                 return (known if known is None and matter is None else EarlyMatter(matter=matter)), []
-            decided = domain.take_matter(case, matter) if matter else domain.forget_matter(case)
+            decided = matters.take_matter(case, matter) if matter else matters.forget_matter(case)
         else:
             decided, facts = self._decide(case, received)
             if decided is None:
                 return known, facts
             if isinstance(known, EarlyMatter) and known.matter:
-                decided = domain.take_matter(decided, known.matter)
+                decided = matters.take_matter(decided, known.matter)
         if decided != case:
             at = max((fact.time for fact in facts), default=received.envelope.time)
-            decided = domain.forwarded(case, decided, cause_id(received), received.envelope.id, at)
+            decided = matters.forwarded(case, decided, cause_id(received), received.envelope.id, at)
             times = [fact.time for fact in facts] + ([decided.happened_at] if decided.happened_at else [])
             decided = decided.model_copy(update={"happened_at": max(times, default=None)})
             decided = domain.counted(decided, facts, cause_id(received))

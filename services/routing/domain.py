@@ -1,22 +1,19 @@
 """Decisions of the agencies' side: who is responsible, and what an agency may do with a case in which state. Pure."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import schemas
 from pakn.errors import GiveUp
-from pakn.legal_time import in_milliseconds
 from pakn.packs.load import Pack
 from pakn.packs.models import RoutingRule
-from schemas import Fact, FeedbackSubmitted, MatterRecorded, agency_action, topics
+from schemas import Fact, FeedbackSubmitted, agency_action, topics
+from schemas.personal_data import FoundPersonalData
 from schemas.states import CaseState
-from schemas.values import Fault
-from services.routing import bounds, reply_files
-from services.routing.case import Case, Cause, EarlyMatter, FileOfAgency, Forwarding
-
-SOURCE = "/pakn/routing"
+from schemas.values import Fault, first_faults
+from services.routing import bounds, personal_data, reply_files
+from services.routing.case import SOURCE, Case, Cause, FileOfAgency
 
 
 class Assignment(NamedTuple):
@@ -77,7 +74,7 @@ def take_supplement(case: Case, event: schemas.FeedbackSupplemented, cause: Caus
 def begin_anew(pack: Pack, case: Case, agency: str, rule: str, reason: str, cause: Cause) -> tuple[Case, list[Fact]]:
     """The case, assigned to this agency or its successor, without what the former one has entered."""
     entered: dict[str, Any] = dict.fromkeys(("unit", "reply", "reply_by", "document_number"))
-    entered |= {"state": "assigned", "agency": _on_day(pack, agency, cause), "attachments": ()}
+    entered |= {"state": "assigned", "agency": _on_day(pack, agency, cause), "attachments": (), "as_written": ()}
     after = case.model_copy(update=entered)
     return after, [_assigned(pack, after, case.agency, rule, reason, cause)]
 
@@ -94,61 +91,6 @@ def take_file(case: Case, event: schemas.ReplyFileStored, cause: Cause) -> tuple
     return case.model_copy(update={"files": (*case.files, kept), "used_bytes": used_bytes}), [told]
 
 
-def take_matter(case: Case, matter: MatterRecorded) -> Case:
-    """The case with the matter as it stands now; one that comes again behind a later one changes nothing."""
-    if case.matter is not None and _said(case.matter) > _said(matter):
-        return case
-    grown = _size(matter) - (_size(case.matter) if case.matter else 0)
-    return case.model_copy(update={"matter": matter, "used_bytes": case.used_bytes + grown})
-
-
-def _said(matter: MatterRecorded) -> int:
-    """How often the sender has said something; it only grows."""
-    return len(matter.supplements) + len(matter.appeals) + (matter.remark is not None)
-
-
-def _size(matter: MatterRecorded) -> int:
-    return len(matter.model_dump_json().encode())
-
-
-def forget_matter(case: Case) -> Case:
-    """The case without what its sender wrote."""
-    return case.model_copy(update={"matter": None, "forwarding": None})
-
-
-def forwarded(former: Case | None, case: Case, cause: str, causation: str, at: datetime) -> Case:
-    """The case, whose matter goes to the agency in charge if either is new.
-
-    `cause` is the event that made it so at `at`, and `causation` its id in its record.
-    """
-    if case.matter is None or (former is not None and (former.agency, former.matter) == (case.agency, case.matter)):
-        return case
-    return case.model_copy(update={"forwarding": Forwarding(cause=cause, causation=causation, at=in_milliseconds(at))})
-
-
-def forwardings(case: Case | EarlyMatter) -> list[Fact]:
-    """The fact that gives the matter to the agency in charge; none where there is no matter.
-
-    It is made anew of the case each time, and the same each time, so that erasing the matter erases it everywhere.
-    """
-    if isinstance(case, EarlyMatter) or case.matter is None or case.forwarding is None:
-        return []
-    cause, at = case.forwarding.cause, case.forwarding.at
-    said = dict(case.matter)
-    event = schemas.MatterForwarded.model_validate(said | {"agency": case.agency, "forwarded_at": at})
-    return [
-        schemas.fact(
-            event,
-            cause=cause,
-            causation=case.forwarding.causation,
-            subject=event.feedback_id,
-            time=at,
-            source=SOURCE,
-            topics=(topics.assignments(case.agency),),
-        )
-    ]
-
-
 def counted(case: Case, facts: Sequence[Fact], cause: str) -> Case:
     """The case with what this decision adds to its history."""
     acts, used_bytes = case.acts + 1, case.used_bytes + bounds.size(facts, cause)
@@ -158,8 +100,12 @@ def counted(case: Case, facts: Sequence[Fact], cause: str) -> Case:
 
 def act(pack: Pack, case: Case, agency: str, action: agency_action.AnyAction, cause: Cause) -> tuple[Case, list[Fact]]:
     """What `agency` asks for becomes a fact if it is lawful, otherwise an ActionRefused that says why."""
-    if faults := [*_unlawful(pack, case, agency, action, cause)]:
-        return case, [refusal(cause, action.action, case.feedback.feedback_id, agency, faults)]
+    faults = [*_unlawful(pack, case, agency, action, cause)]
+    # Of another agency's case nothing is told.
+    found = personal_data.found(pack, case, action) if case.agency == agency else ()
+    if faults or found:
+        told = first_faults([*faults, *personal_data.faults(pack, found)], "action")
+        return case, [refusal(cause, action.action, case.feedback.feedback_id, agency, told, found)]
     return _do(pack, case, action, cause)
 
 
@@ -192,7 +138,14 @@ def _unlawful(pack: Pack, case: Case, agency: str, action: agency_action.AnyActi
         yield Fault(field="action", code="coordinator_cannot_return", message=message)
 
 
-def refusal(cause: Cause, action: str, feedback_id: str | None, agency: str, faults: list[Fault]) -> Fact:
+def refusal(
+    cause: Cause,
+    action: str,
+    feedback_id: str | None,
+    agency: str,
+    faults: Sequence[Fault],
+    found: tuple[FoundPersonalData, ...] = (),
+) -> Fact:
     """The answer to an agency whose action is not lawful or not readable, in its own topic."""
     event = schemas.ActionRefused(
         action_id=cause.action_id,
@@ -200,6 +153,7 @@ def refusal(cause: Cause, action: str, feedback_id: str | None, agency: str, fau
         feedback_id=feedback_id,
         agency=agency,
         faults=tuple(faults),
+        personal_data=found,
         record=cause.place,
         refused_at=cause.time,
     )
@@ -276,15 +230,16 @@ def _do(pack: Pack, case: Case, action: agency_action.AnyAction, cause: Cause) -
             files = reply_files.of_agency(case)
             change = {"state": "reply_to_check", "reply_by": action.actor, "reply": action.reply}
             change |= {"document_number": action.document_number, "attachments": tuple(files[id] for id in action.attachments)}
+            change |= {"as_written": action.as_written}
             event = schemas.FeedbackReplied(**common, replied_at=now)
         case agency_action.SendBack():
             own = (topics.assignments(case.agency),)
-            change = {"state": "accepted", "reply": None, "reply_by": None, "attachments": ()}
+            change = {"state": "accepted", "reply": None, "reply_by": None, "attachments": (), "as_written": ()}
             event = schemas.ReplySentBack(**common, reason=action.reason, sent_back_at=now)
         case agency_action.Publish():
             change = {"state": "published"}
             shown: dict[str, Any] = {"submitted_at": feedback.submitted_at, "document_number": case.document_number}
-            shown |= {"attachments": case.attachments}
+            shown |= {"attachments": case.attachments, "title_as_written": "title" in personal_data.decided(case, action)}
             event = schemas.ReplyPublished.model_validate(common | shown | {"reply": case.reply, "published_at": now})
     facts = [_fact(event, case, cause, (topics.FEEDBACK, *own))]
     after = case.model_copy(update=change)

@@ -22,7 +22,10 @@ from schemas import topics
 FOLDER = files.FOLDER
 MODELS = {model.__name__: model for model in schemas.CATALOGUE.values()}
 EXAMPLES = {name: json.loads((FOLDER / "examples" / f"{name}.json").read_text()) for name in MODELS}
-NOT_EVENTS = {"__init__", "addresses", "composed", "day_count", "envelope", "matter", "portal_act", "states", "topics", "values"}
+NOT_EVENTS = {
+    *("__init__", "addresses", "composed", "day_count", "envelope", "matter"),
+    *("personal_data", "portal_act", "states", "topics", "values"),
+}
 RECORDS = {path.stem.removeprefix("record-"): json.loads(path.read_text()) for path in (FOLDER / "examples").glob("record-*.json")}
 # What a portal or an agency sends is refused with every fault named, so that a misspelt field is not lost in silence.
 STRICT = {"PortalSubmission", "PortalSupplement", "PortalRating", "PortalObjection", "ReplyFile", "AgencyAction"}

@@ -258,7 +258,9 @@ def test_an_event_that_is_released_cannot_leave_the_catalogue(tmp_path: Path, mo
 
 
 def test_the_command_names_the_places_and_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.write(tmp_path)
     monkeypatch.setattr(files, "release", partial(files.release, tmp_path))
+    monkeypatch.setattr(files, "differences", partial(files.differences, tmp_path))
     assert "FeedbackRated-1.0.json" in CliRunner().invoke(commands.cli, ["release"]).output
     later(monkeypatch, "1.1", stars=(int, ...))
     result = CliRunner().invoke(commands.cli, ["release"])

@@ -36,6 +36,7 @@ WORDS = {
         "accepted": "Đang xử lý",
         "answered": "Trả lời của ông/bà đã được gửi đến cơ quan.",
         "objected": "Đề nghị xem xét lại đã được ghi nhận",
+        "hidden": "Tên không còn hiện bên cạnh trả lời.",
         "rated": "Cảm ơn ông/bà đã đánh giá.",
     },
     "en": {
@@ -49,6 +50,7 @@ WORDS = {
         "accepted": "In hand",
         "answered": "Your answer has gone to the agency.",
         "objected": "Your objection is recorded",
+        "hidden": "Your name no longer stands beside the reply.",
         "rated": "Thank you for judging the reply.",
     },
 }
@@ -112,6 +114,7 @@ async def test_a_person_sends_follows_answers_and_judges(
     await looks.look("04-faults-of-files")
     await page.fill("#email", "nguoigui@example.org")
     await page.click("form .acts button")
+    assert "Nguyễn V. M." in await page.inner_text("main")
     await looks.look("05-review")
     await page.click("button[value=send]")
     assert await page.inner_text("h1") == words["sent"]
@@ -163,7 +166,23 @@ async def test_a_person_sends_follows_answers_and_judges(
     await page.goto(f"{address}/published?q={words['title'].split()[-1]}")
     await looks.look("12-replies")
     await page.click(f'a[href="/published/{code}"]')
+    assert "Nguyễn V. M." in await page.inner_text("main")
     await looks.look("13-reply")
+
+    await page.goto(f"{address}/published")
+    await page.fill("#name", "mau van nguyen")
+    await page.press("#name", "Enter")
+    assert await page.input_value("#name") == "mau van nguyen"
+    assert await page.locator(f'a[href="/published/{code}"]').count() == 1
+    assert "Văn" not in await page.inner_text("ul.list")
+    await looks.look("17-found-by-name")
+    await page.goto(f"{address}/follow/{code}")
+    await page.focus("form[action$=name] button")
+    await page.keyboard.press("Enter")
+    assert words["hidden"] in await page.inner_text("main")
+    await looks.look("18-name-hidden")
+    await page.goto(f"{address}/published?name=nguyen")
+    assert await page.locator(f'a[href="/published/{code}"]').count() == 0
 
     other = await browser.new_context(java_script_enabled=scripts, locale=locale, viewport=SIZES[size])  # type: ignore[arg-type]
     page = await other.new_page()
@@ -195,6 +214,7 @@ async def fill(page: Page, words: dict[str, str]) -> None:
     await page.fill("#name", "Nguyễn Văn Mẫu")
     await page.fill("#address", "Số 1, đường Mẫu 5")
     await page.fill("#phone", "0900000000")
+    await page.check("#publish_name")
 
 
 async def page_is_in_hand(page: Page, url: str, state: str) -> bool:

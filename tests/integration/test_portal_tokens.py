@@ -65,6 +65,7 @@ async def test_lists_and_limits_come_in_each_language_and_are_asked_again_for_no
     limits = found["/v1/limits"]
     assert (limits["title_max"], limits["files"]["max_files"], limits["reference_max"]) == (250, 5, 500)
     assert {row["id"]: row["name"]["en"] for row in limits["provinces"]}["hue"] == "Hue"
+    assert limits["shown_name"] == {"name": "Nguyễn Văn Anh", "shown": "Nguyễn V. A."}
     assert found["/v1/portals/me"]["gets_lookup_secret"] is True
     assert found["/v1/portals/me"]["outbox"] == f"{system.settings.namespace}.outbox.danang-1022"
     assert (await system.http.get("/v1/portals/me")).status_code == 401

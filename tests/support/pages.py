@@ -51,9 +51,9 @@ async def sent(browser: Browser, **more: str) -> tuple[str, str]:
     return browser.codes
 
 
-async def published(system: System, browser: Browser, title: str, reply: str) -> str:
+async def published(system: System, browser: Browser, title: str, reply: str, **more: str) -> str:
     """A feedback whose reply is published; its code."""
-    code, _ = await sent(browser, title=title)
+    code, _ = await sent(browser, title=title, **more)
     (fact,) = await system.observer.wait("FeedbackAssigned", topic="assignments.gia-lai", code=code)
     await system.post.act("gia-lai", fact.subject, "reply", reply=reply)
     await system.post.act("gia-lai", fact.subject, "publish", actor="cb2")

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from unittest.mock import Mock
 
@@ -22,7 +23,7 @@ from schemas.values import Attachment, Place
 from services.routing import bounds
 from services.routing.case import Case
 from services.routing.decisions import Decisions, case_id, cause_id
-from services.routing.domain import forwardings
+from services.routing.matters import forwardings
 from services.routing.store import read, write
 from tests.support.packs import VN
 
@@ -43,7 +44,7 @@ HANDLER = CaseHandler(
     write,
     case_id,
     cause_id,
-    forwardings,
+    partial(forwardings, VN),
 )
 
 

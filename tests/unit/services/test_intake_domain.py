@@ -124,6 +124,23 @@ def test_personal_data_goes_to_the_contacts_topic_and_nowhere_else() -> None:
                 assert "s" * 24 not in fact.data, "the look-up secret is only for the sender"
 
 
+def test_that_a_sender_agrees_to_be_named_is_in_no_topic_and_shown_to_the_sender_alone() -> None:
+    for agrees in (True, False):
+        feedback, facts = registered(GOOD | {"publish_name": agrees}, portal="cdvcqg")
+        assert feedback.publish_name is agrees
+        assert not any("publish_name" in fact.data for fact in (*facts.values(), *feedback.matter))
+        assert shown.private_view(feedback).publish_name is agrees
+        assert shown.public_view(feedback).publish_name is None
+    marks = [
+        domain.fingerprints.of_submission(Submission.model_validate(GOOD | more), "vi", ())
+        for more in ({}, {"publish_name": False}, {"publish_name": True})
+    ]
+    before = "eb188bdfcb99cbe8c9a245f77d8ea576f0dc96882b6db88083eb2d30bc4930b8"
+    assert marks[:2] == [before, before], "what was sent before there was the question is the same submission"
+    assert marks[2] != before
+    assert codes_of(GOOD | {"publish_name": "yes"}) == {"publish_name": "wrong_type"}
+
+
 def test_what_the_sender_wrote_goes_to_the_matters_topic_and_the_title_to_the_contacts() -> None:
     """It stood in the lifecycle topic, which is kept for ever and from which nothing can be erased."""
     raw = GOOD | {"title": "Tieu de 1", "content": "Noi dung 2", "unit": "To 3", "place": {"description": "Ngo 4"}}

@@ -1,6 +1,7 @@
 """What a sender wrote reaches the agency in charge, whatever comes first, and nobody once it is erased."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from unittest.mock import Mock
 
@@ -18,7 +19,7 @@ from schemas.matter import Supplement
 from schemas.topics import TopicName
 from services.routing.case import Case
 from services.routing.decisions import Decisions, case_id, cause_id
-from services.routing.domain import forwardings
+from services.routing.matters import forwardings
 from services.routing.store import read, write
 from tests.support.packs import VN
 from tests.unit.services.test_bounds import applied
@@ -33,7 +34,7 @@ HANDLER = CaseHandler(
     write,
     case_id,
     cause_id,
-    forwardings,
+    partial(forwardings, VN),
 )
 
 

@@ -32,7 +32,7 @@ from services.intake.sender_acts import Objection, Rating, SenderActs, Supplemen
 
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 _WrittenT = TypeVar("_WrittenT", bound=Supplement | Objection)
-_DONE: Final = frozenset({"answered", "rated", "confirmed", "objected"})
+_DONE: Final = frozenset({"answered", "rated", "confirmed", "objected", "name_hidden"})
 
 
 class CasePages:
@@ -107,6 +107,7 @@ class CasePages:
             typed=typed,
             answers=questions.told(said, case.answers or ()),
             limits=choices.limits(self._site.pack, said),
+            shown_name=self._site.masked(feedback.sender.name) if case.publish_name else "",
         )
 
     async def sent(self, request: AnyRequest, code: Code) -> Response[str] | Redirect:
@@ -173,6 +174,13 @@ class CasePages:
             return await self._acts.object(feedback, act_id, ground, act, files)
 
         return await self._write(request, feedback, Objection, take, "object", "objected", possible=ground is not None)
+
+    async def hide_name(self, request: AnyRequest, code: Code) -> Redirect:
+        """Take back that the name is shown beside the published reply."""
+        feedback = await self._find_opened(request, code)
+        await self._fields(request, feedback)
+        await self._acts.hide_name(feedback)
+        return self._done(feedback, "name_hidden")
 
     async def confirm(self, code: Code, token: GivenToken = "") -> Redirect:
         """The link of a letter by which its reader says that the address is his."""

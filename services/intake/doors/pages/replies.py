@@ -21,6 +21,7 @@ from services.intake.doors.pages.parameters import (
     GivenCategory,
     GivenDay,
     GivenLastDay,
+    GivenName,
     GivenPage,
     GivenWords,
 )
@@ -37,6 +38,7 @@ class Asked(NamedTuple):
     """A search as the address has it."""
 
     q: str
+    name: str
     category: str
     agency: str
     since: str
@@ -45,7 +47,8 @@ class Asked(NamedTuple):
 
     def address(self, page: int = 1) -> str:
         """The same search in an address, from another page on."""
-        given = {"q": self.q, "category": self.category, "agency": self.agency, "from": self.since, "to": self.until}
+        given = {"q": self.q, "name": self.name, "category": self.category, "agency": self.agency}
+        given |= {"from": self.since, "to": self.until}
         found = {name: value for name, value in given.items() if value} | ({"page": str(page)} if page > 1 else {})
         return f"?{urlencode(found)}" if found else ""
 
@@ -63,6 +66,7 @@ class Replies:
         self,
         request: AnyRequest,
         q: GivenWords = "",
+        name: GivenName = "",
         category: GivenCategory = "",
         agency: GivenAgency = "",
         since: GivenDay = "",
@@ -71,7 +75,7 @@ class Replies:
     ) -> Response[str]:
         """The latest replies that fit, a page of them."""
         said = self._site.words(request)
-        asked = Asked(q[:200], category[:100], agency[:100], since[:10], until[:10], _page(page))
+        asked = Asked(q[:200], name[:200], category[:100], agency[:100], since[:10], until[:10], _page(page))
         found = await self._publications.find(self._wanted(asked), (asked.page - 1) * _A_PAGE, _A_PAGE + 1)
         return self._site.page(
             request,
@@ -82,6 +86,7 @@ class Replies:
             has_more=len(found) > _A_PAGE and asked.page < _MOST_PAGES,
             choices=choices.choices(self._site, said),
             short=_short,
+            shows_names=self._site.pack.header.sender_names is not None,
             category_name=lambda id: self._site.category_name(id, said),
         )
 
@@ -99,11 +104,16 @@ class Replies:
         return await download(self._files, row.attachments if row else (), attachment_id)
 
     async def atom(
-        self, request: AnyRequest, q: GivenWords = "", category: GivenCategory = "", agency: GivenAgency = ""
+        self,
+        request: AnyRequest,
+        q: GivenWords = "",
+        name: GivenName = "",
+        category: GivenCategory = "",
+        agency: GivenAgency = "",
     ) -> Response[str]:
         """The latest replies that fit, as a feed (RFC 4287)."""
         said = self._site.words(request)
-        asked = Asked(q[:200], category[:100], agency[:100], "", "", 1)
+        asked = Asked(q[:200], name[:200], category[:100], agency[:100], "", "", 1)
         rows = await self._publications.find(self._wanted(asked), 0, _A_PAGE)
         address = f"{self._site.public_url}/published"
         values: Mapping[str, Any] = {
@@ -123,6 +133,7 @@ class Replies:
             asked.agency,
             self._start(_day(asked.since)),
             self._start(until + timedelta(days=1) if until else None),
+            asked.name.strip(),
         )
 
     def _start(self, day: date | None) -> datetime | None:

@@ -47,6 +47,7 @@ def pages(
         post(f"{_CASE}/close", operation_id="pageClose", status_code=200, **shared)(case.close),
         get(f"{_CASE}/confirm", operation_id="pageConfirm", **shared)(case.confirm),
         post(f"{_CASE}/answer", operation_id="pageAnswer", status_code=200, **with_files)(case.answer),
+        post(f"{_CASE}/name", operation_id="pageHideName", status_code=200, **shared)(case.hide_name),
         post(f"{_CASE}/rating", operation_id="pageRate", status_code=200, **shared)(case.rate),
         get("/published", operation_id="pagePublished", **shared)(replies.list),
         get("/published.atom", operation_id="pageAtom", **shared)(replies.atom),

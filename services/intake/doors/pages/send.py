@@ -34,7 +34,7 @@ from services.intake.registration import Registration
 
 FIELDS: Final = (
     "category", "submitter_type", "name", "address", "phone", "email", "addressed_to", "unit", "province", "commune", "place",
-    "latitude", "longitude", "title", "content",
+    "latitude", "longitude", "title", "content", "publish_name",
 )  # fmt: skip
 _MOST_SIMILAR: Final = 5
 _SENDER: Final = ("name", "address", "phone", "email")
@@ -208,6 +208,7 @@ class Send:
             "category": draft.category,
             "pack_language": self._site.pack_language(said),
             "answers": questions.told(said, recorded),
+            "shown_name": self._site.masked(draft.submission.sender.name) if draft.submission.publish_name else "",
             "similar": await self._publications.alike(draft.submission.title, _MOST_SIMILAR),
         }
         return self._show(request, said, form, "review", 200, more)
@@ -235,6 +236,7 @@ class Send:
             limits=choices.limits(self._site.pack, said),
             questions=questions.asked(self._site.pack, self._site.pack_language(said)),
             choices=choices.choices(self._site, said),
+            example=self._site.example_name(),
             **more,
         )
 
@@ -256,6 +258,8 @@ def _submission(typed: Mapping[str, str], language: str) -> dict[str, Any]:
     """The document of a submission; what was left empty is left out, so that it counts as missing."""
     raw: dict[str, Any] = {name: typed[name] for name in _OPTIONAL if typed[name].strip()}
     raw |= {"language": language, "submitter_type": typed["submitter_type"] or "person"}
+    if typed["publish_name"]:
+        raw["publish_name"] = True
     raw["sender"] = {name: typed[name] for name in _SENDER if typed[name].strip()}
     place: dict[str, Any] = {"description": typed["place"]} if typed["place"].strip() else {}
     place |= {name: typed[name] for name in ("latitude", "longitude") if typed[name].strip()}

@@ -16,6 +16,7 @@ from litestar.datastructures import Cookie
 from pakn.engine import problems
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.packs.load import Pack
+from services.intake import known_values, names
 from services.intake.doors.pages import words
 from services.intake.doors.pages.words import Words
 
@@ -128,6 +129,16 @@ class Site:
         name = agency.letter_name if formal else agency.name
         language = self.pack_language(said)
         return name if language == self.pack.header.default_language else agency.names.get(language, name)
+
+    def masked(self, name: str | None) -> str:
+        """A sender's name as it stands beside a published reply; empty where the pack shows none."""
+        shown = self.pack.header.sender_names
+        return names.masked(shown, name) if shown and name else ""
+
+    def example_name(self) -> dict[str, str]:
+        """A name and how it would stand there, for the form that asks; empty where the pack shows no names."""
+        shown = known_values.shown_name(self.pack)
+        return {"full": shown.name, "masked": shown.shown} if shown else {}
 
     def category_name(self, id: str, said: Words) -> str:
         """The name of a category in the language of the page; its id where an earlier pack had it."""
