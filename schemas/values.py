@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
 from schemas.composed import is_certainly_longer, is_invisible, nfc
 from schemas.envelope import Event
+from schemas.fault_codes import FAULT_CODES
 
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _SLUG = r"^[A-Za-z0-9._-]{1,100}$"
@@ -145,56 +146,6 @@ class RecordPlace(BaseModel, frozen=True, extra="ignore"):
     def text(self) -> str:
         """The place as `topic/partition/offset`."""
         return f"{self.topic}/{self.partition}/{self.offset}"
-
-
-# What each code of a fault means. A code is never taken back or given another meaning; new ones may come.
-FAULT_CODES = {
-    "missing": "required and not sent",
-    "unknown_field": "not a field or part that is taken here",
-    "wrong_type": "text, number, list or object where another is wanted",
-    "too_long": "more characters or items than are taken",
-    "too_short": "fewer characters or items than are needed",
-    "out_of_range": "a number beyond its bounds",
-    "not_one_of": "not one of the values that the contract lists",
-    "bad_format": "not written in the way that is wanted",
-    "not_json": "not a JSON document",
-    "not_base64": "not base64",
-    "sent_twice": "more than one where one is taken",
-    "invalid": "wrong in another way; the message says how",
-    "unknown_category": "not a category of this system",
-    "unknown_language": "not a language of this system",
-    "unknown_province": "not a province of this system",
-    "unknown_level": "not a level of this system",
-    "unknown_agency": "not an agency of this system",
-    "unknown_question": "not a question of this category",
-    "in_the_future": "a time that has not come",
-    "too_old": "a time that lies too far back",
-    "id_reused": "an id that was used before with another content",
-    "too_many_files": "more files than are taken",
-    "file_name_not_taken": "a file's name is empty or holds control characters, slashes or marks that turn the direction of text",
-    "file_empty": "a file without content",
-    "file_too_large": "a file larger than is taken",
-    "file_type_not_taken": "a type of file that is not taken",
-    "file_content_differs": "a file's content is not what its name says",
-    "file_protected": "a file that a password protects",
-    "file_not_safe": "a file with macros or programs in it, or one that unfolds to more than is taken",
-    "file_not_checked": "a file that the virus scanner, or what reads images, could not check in its time",
-    "not_your_case": "no case of yours has this id, code or reference",
-    "not_in_this_state": "not possible in the state that the case is in",
-    "same_person": "who checks must be another person than who replied",
-    "same_unit": "a transfer inside an agency must name another unit",
-    "coordinator_cannot_return": "the coordinating agency cannot return a case",
-    "unknown_file": "no file with this id is stored for this case",
-    "personal_data": "looks like personal data that would be published; mend it, or say that it is published as written",
-    "case_is_full": "the case holds as much as a case may: only acts that end it are possible",
-    "unreadable": "the record's headers are no CloudEvents envelope",
-    "unknown_type": "an event type that is not taken here",
-    "unknown_sender": "the record does not prove who sent it",
-    "unknown_schema": "a version of the event that is not read yet",
-    "unsavable": "more than the system can keep",
-    "quarantined": "it ended the process again and again, and an operator has passed it over",
-    "unexpected": "a fault of the system's own",
-}
 
 
 class Fault(BaseModel, frozen=True, extra="ignore"):

@@ -23,7 +23,7 @@ FOLDER = files.FOLDER
 MODELS = {model.__name__: model for model in schemas.CATALOGUE.values()}
 EXAMPLES = {name: json.loads((FOLDER / "examples" / f"{name}.json").read_text()) for name in MODELS}
 NOT_EVENTS = {
-    *("__init__", "addresses", "composed", "day_count", "envelope", "matter"),
+    *("__init__", "addresses", "composed", "day_count", "envelope", "fault_codes", "matter"),
     *("personal_data", "portal_act", "states", "topics", "values"),
 }
 RECORDS = {path.stem.removeprefix("record-"): json.loads(path.read_text()) for path in (FOLDER / "examples").glob("record-*.json")}

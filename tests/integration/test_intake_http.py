@@ -10,7 +10,7 @@ import pytest
 
 from pakn.engine.problems import ProblemDocument
 from pakn.legal_time import machine_now
-from schemas.values import FAULT_CODES
+from schemas.fault_codes import FAULT_CODES
 from services.intake.doors import tokens
 from services.intake.files import names
 from tests.support.outside_world import GOOD, SENDER, until

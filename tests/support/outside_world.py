@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from pakn.engine import kafka, tolerant_records
 from pakn.settings import KafkaSettings
 from schemas.envelope import binary_headers
-from schemas.values import FAULT_CODES
+from schemas.fault_codes import FAULT_CODES
 
 T = TypeVar("T")
 MAX_BYTES = 16 * 1024 * 1024

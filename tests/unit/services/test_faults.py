@@ -15,8 +15,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 import pakn
 import schemas
 from pakn.errors import Reason
+from schemas.fault_codes import FAULT_CODES
 from schemas.portal_submission import PortalSubmission, Submission
-from schemas.values import FAULT_CODES, Fault, faults_of
+from schemas.values import Fault, faults_of
 from services.intake.sender_acts import Rating, Supplement
 from tests.support.examples import FOLDER
 

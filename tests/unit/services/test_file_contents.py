@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pakn.packs.media_types import EXTENSIONS, media_type_of
-from schemas.values import FAULT_CODES
+from schemas.fault_codes import FAULT_CODES
 from services.intake.files import archives, content
 from tests.support import files
 from tests.support.files import DOC, DOCX, PDF, XLS, XLSX, archive, docx, open_document

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from schemas.fault_codes import FAULT_CODES
 from schemas.states import STATE_AFTER
-from schemas.values import FAULT_CODES, Fault
+from schemas.values import Fault
 from services.intake.doors.pages import faults, words
 from services.intake.doors.pages.site import HERE
 from services.intake.doors.pages.words import Words
