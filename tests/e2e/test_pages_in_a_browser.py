@@ -172,13 +172,14 @@ async def test_a_person_sends_follows_answers_and_judges(
     await page.goto(f"{address}/published")
     await page.fill("#name", "mau van nguyen")
     await page.press("#name", "Enter")
+    await page.wait_for_url("**name=mau*")
     assert await page.input_value("#name") == "mau van nguyen"
     assert await page.locator(f'a[href="/published/{code}"]').count() == 1
     assert "Văn" not in await page.inner_text("ul.list")
     await looks.look("17-found-by-name")
     await page.goto(f"{address}/follow/{code}")
-    await page.focus("form[action$=name] button")
-    await page.keyboard.press("Enter")
+    await page.press("form[action$=name] button", "Enter")
+    await page.wait_for_url("**?done=name_hidden")
     assert words["hidden"] in await page.inner_text("main")
     await looks.look("18-name-hidden")
     await page.goto(f"{address}/published?name=nguyen")
