@@ -193,6 +193,10 @@ def build_app(
         await service.connected.wait()
         await service.every(settings.intake.sweep_seconds, erasing.tick)
 
+    async def take_turns(turn: Job) -> None:
+        await service.connected.wait()
+        await service.every(settings.intake.open311_seconds, turn)
+
     async def sweep() -> None:
         await service.connected.wait()
         await outbox.sweep_all_others()
@@ -208,7 +212,7 @@ def build_app(
         jobs += [erase, partial(service.every, _SWEEP_FILES_SECONDS, build_publications)]
         jobs += [partial(service.every, _SWEEP_FILES_SECONDS, sweep_files)]
         # Each portal has turns of its own: one that is away lets nobody wait.
-        jobs += [partial(service.every, settings.intake.open311_seconds, turn) for turn in remotes.turns]
+        jobs += [partial(take_turns, turn) for turn in remotes.turns]
     for_programs = [*routes.reference(Lists(pack, settings, secret_key)), *api_pages.pages(), openapi.asyncapi]
     service.build(
         prepare,
