@@ -3,6 +3,7 @@
 A read model: no decision asks it, and it can be made again of the feedbacks at any time.
 """
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -16,6 +17,9 @@ from services.intake.store import IntakeStore
 
 _BUILT: Final = "published/1"
 _AT_ONCE: Final = 200
+# By so many words what looks alike is looked for, among so many of the latest replies with each.
+_ASKED_ALIKE: Final = 3
+_NEWEST: Final = 100
 
 
 class Wanted(NamedTuple):
@@ -95,8 +99,13 @@ class Publications:
         words = published.asked_words(title)
         if not words:
             return []
-        rows = await self._published.find({"words": {"$in": words[:3]}}).sort([("published_at", -1)]).limit(300).to_list(None)
-        return published.alike(title, _read(rows), most)
+        found = await asyncio.gather(*(self._newest_with(word) for word in words[:_ASKED_ALIKE]))
+        return published.alike(title, _read({row["_id"]: row for rows in found for row in rows}.values()), most)
+
+    async def _newest_with(self, word: str) -> list[Document]:
+        found = self._published.find({"words": word}).sort([("published_at", -1)]).limit(_NEWEST)
+        rows: list[Document] = await found.to_list(None)
+        return rows
 
 
 def _read(rows: Iterable[Document]) -> list[Published]:

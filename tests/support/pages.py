@@ -125,6 +125,11 @@ class Browser:
         code, secret = re.findall(r'class="code">([^<]+)<', self.page.text)
         return code, secret
 
+    @property
+    def form_address(self) -> str:
+        """Where the form of the page goes."""
+        return Form(self.page.text).action
+
     def form(self, to: str = "") -> dict[str, str]:
         """The fields of the form and what they hold."""
         return Form(self.page.text, to).fields
