@@ -165,7 +165,7 @@ def build_app(
         settings.intake.form_seconds,
     )
     case = CasePages(site, api.look_ups, api.uploads, opened, asked_files, api.acts, asked_inspection, secret_key, _new_id, time)
-    replies = Replies(site, asked_publications, asked_files)
+    replies = Replies(site, asked_publications, asked_files, time)
     follow = Follow(site, api.look_ups, api.uploads, opened, case, rate_limits)
     people = pages.pages(site, Home(site), send, alike, follow, case, replies, service.reachability.suspect)
 

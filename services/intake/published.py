@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -22,19 +22,27 @@ _PERSONAL: Final = re.compile(
 )
 
 
-class Published(BaseModel, frozen=True, extra="ignore"):
-    """A published reply. `title` is absent where the pack shows none, or once it was erased."""
+class Headline(BaseModel, frozen=True, extra="ignore"):
+    """What a list of replies says of one. `title` is absent where the pack shows none, or once it was erased."""
 
-    id: str
     code: str
     title: str | None = None
-    category: str
     agency: str
+    published_at: datetime
+
+
+HeadlineT = TypeVar("HeadlineT", bound=Headline)
+
+
+class Published(Headline):
+    """A published reply."""
+
+    id: str
+    category: str
     reply: str
     document_number: str | None = None
     attachments: tuple[Attachment, ...] = ()
     submitted_at: datetime
-    published_at: datetime
     words: tuple[str, ...] = ()
 
 
@@ -70,7 +78,7 @@ def without_personal_data(text: str) -> str:
     return _PERSONAL.sub(HIDDEN, text)
 
 
-def alike(text: str, found: Iterable[Published], most: int) -> list[Published]:
+def alike(text: str, found: Iterable[HeadlineT], most: int) -> list[HeadlineT]:
     """Those of the found whose titles have at least half of the words of a text, the most alike first."""
     asked = set(words_of(text))
     shares = [(len(asked & set(words_of(row.title))) / len(asked), row) for row in found if row.title and asked]

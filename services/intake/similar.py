@@ -18,7 +18,7 @@ from schemas.values import Place
 from services.intake import nearby, published
 from services.intake.nearby import FoundBy, OpenCase
 from services.intake.publications import Publications
-from services.intake.published import Published
+from services.intake.published import Headline
 
 MOST: Final = 5
 """Of both kinds together."""
@@ -43,7 +43,7 @@ class Found(NamedTuple):
     """What looks alike, the most alike first."""
 
     open: list[OpenCase]
-    published: list[Published]
+    published: list[Headline]
 
 
 class Similar:

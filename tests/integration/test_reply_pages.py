@@ -2,6 +2,9 @@
 
 from xml.etree import ElementTree
 
+import pytest
+
+from pakn.engine.mongo import Database
 from services.intake.commands import erase_sender
 from services.intake.publications import Publications
 from services.intake.store import IntakeStore
@@ -73,3 +76,11 @@ async def test_replies_of_before_are_listed_once_the_service_has_started(people:
     assert await publications.build() >= 1
     assert code in (await browser.get("/published?q=mot+viec+cu")).page.text
     assert await publications.build() == 0
+
+
+@pytest.mark.parametrize("equal", [[], ["words"], ["agency"], ["category"], ["agency", "category"]])
+async def test_the_latest_replies_come_from_an_index_in_the_whole_order_of_the_list(database: Database, equal: list[str]) -> None:
+    """The order ended in a field that no index had, so the database sorted all replies there were for each page."""
+    await Publications(database, IntakeStore(database), titles=True).prepare()
+    indexes = [index["key"] for index in (await database["published"].index_information()).values()]
+    assert [*((name, 1) for name in equal), ("published_at", -1), ("code", -1)] in indexes
