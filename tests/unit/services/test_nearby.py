@@ -80,3 +80,8 @@ def test_nobody_finds_out_whom_a_title_names_by_trying_names(tried: str) -> None
 )
 def test_names_and_numbers_are_not_compared(title: str, words: set[str]) -> None:
     assert nearby.compared_words(title) == words
+
+
+@pytest.mark.parametrize("tried", ["Nắp cống trước", "Nắp cống trước cổng trường", "cháu bé ngã xe"])
+def test_whoever_knows_a_part_of_a_title_is_not_shown_its_case(tried: str) -> None:
+    assert nearby.alike(tried, [case("Nắp cống trước cổng trường tiểu học bị vỡ làm nhiều cháu bé ngã xe buổi tối")], 5) == []
