@@ -174,7 +174,7 @@ async def run(count: int, runs: int, folder: Path, report: Path | None) -> bool:
     rehearsal = Rehearsal()
     monitoring.register(rehearsal)
     with Servers.start(folder / "servers", fresh=True, speed=True) as servers:
-        machine, stack = usage.machine(), re.sub(r" on 127[.\d:]+", "", servers.description)
+        machine, stack = usage.machine(), re.sub(r" started on [\w.:]+|; data in .*", "", servers.description)
         figures.print_stack(machine, stack)
         intake = IntakeSettings.model_validate(
             {"secret_key": SECRET_KEY, "form_seconds": 0, "limit_look_ups": _NO_LIMIT, "limit_submissions": _NO_LIMIT}
