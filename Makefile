@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo up test test-unit fuzz screenshots lint format bench bench-law bench-uploads bench-tools lock clean
+.PHONY: help setup demo up test test-unit fuzz screenshots lint format bench bench-law bench-uploads bench-pages bench-tools lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -87,6 +87,9 @@ bench-law: $(READY) ## Measure how a corrected calendar is applied to 100,000 ru
 
 bench-uploads: $(READY) ## Measure how fast people look up feedback while fifty others send photos, and the memory it takes
 	@$(BIN)/python -m tests.bench.uploads $(ARGS)
+
+bench-pages: $(READY) ## Measure what each page takes at 100,000 cases, beside the bare floor; writes docs/performance.md
+	@$(BIN)/python -m tests.bench.pages $(ARGS)
 
 bench-tools: .tools/bin/secantusd-rs ## Build the fast stand-in for MongoDB into .tools (needs cargo 1.95; five minutes)
 

@@ -31,6 +31,10 @@ _DETAILS = {
 _KINDS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large", 500: "internal-error"}
 
 
+# Kinds whose names alone are no words for people.
+_TITLES = {"not-json": "This is not a JSON document", "not-an-object": "This is not a JSON object"}
+
+
 class ProblemDocument(BaseModel):
     """RFC 9457: `type` names the kind of problem for programs, `detail` says what to do, `errors` lists every place."""
 
@@ -68,7 +72,7 @@ class Problem(ProblemDetailsException):
             status_code=status,
             type_=f"urn:pakn:problem:{kind}",
             # RFC 9457 wants the same title at each occurrence of a type.
-            title=kind.replace("-", " ").capitalize(),
+            title=_TITLES.get(kind) or kind.replace("-", " ").capitalize(),
             detail=detail,
             extra={"errors": [fault.model_dump() for fault in faults]},
             headers=headers,

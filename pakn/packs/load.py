@@ -12,7 +12,7 @@ from pakn.packs.checks import Documents, cross_faults
 from pakn.packs.files import PackFault, PackFile, Position, read_csv, read_text, read_yaml
 from pakn.packs.letters import Letters
 from pakn.packs.models import Agency, Calendar, Category, Header, Portal, Routing, Rule, RuleSet
-from pakn.packs.open311 import Open311
+from pakn.packs.open311 import Open311, PublicField
 from pakn.packs.part import Part
 
 PACKS: Final = Path(__file__).resolve().parents[2] / "packs"
@@ -44,6 +44,11 @@ class Pack(Part):
     @property
     def id(self) -> str:
         return self.header.id
+
+    @property
+    def public(self) -> tuple[PublicField, ...]:
+        """What senders wrote that anybody may read of a case, in lists and beside similar ones; nothing by default."""
+        return self.open311.public if self.open311 else ()
 
     @cached_property
     def _agencies(self) -> dict[str, Agency]:

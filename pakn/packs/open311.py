@@ -16,7 +16,8 @@ class Open311(Part):
 
     `changed` is the day on which services or their attributes changed last. `public` names what senders wrote that anybody may
     read in a list: the coordinates of the `place`, cut to about 100 m, its `address` in words, `title`, `content`; nothing by
-    default. `family_name_first` says how a first and a last name make a name.
+    default. With `title` the pages show the titles of similar open cases too. `family_name_first` says how a first and a last
+    name make a name.
     """
 
     jurisdiction_id: Phrase | None = None

@@ -26,6 +26,7 @@ from services.intake.doors.open311 import document as open311_document
 from services.intake.doors.open311 import routes as open311
 from services.intake.doors.open311.door import GeoReport
 from services.intake.doors.pages import routes as pages
+from services.intake.doors.pages.alike import Alike
 from services.intake.doors.pages.case import CasePages
 from services.intake.doors.pages.drafts import Drafts
 from services.intake.doors.pages.follow import Follow
@@ -55,6 +56,7 @@ from services.intake.remotes.portals import Remotes
 from services.intake.remotes.store import RemoteStore
 from services.intake.remotes.telling import Updates
 from services.intake.sender_acts import SenderActs
+from services.intake.similar import Similar
 from services.intake.store import IntakeStore
 from services.intake.unfinished import Unfinished
 
@@ -134,7 +136,7 @@ def build_app(
         door = GeoReport(
             pack=pack,
             about=pack.open311,
-            listing=Listing(service.http_database, pack.open311.public),
+            listing=Listing(service.http_database, pack.public),
             reception=api.reception,
             uploads=api.uploads,
             time=time,
@@ -153,12 +155,14 @@ def build_app(
     site = Site(pack, settings.intake.public_url, secret_key)
     opened = Opened(site, time.machine)
     drafts = Drafts(asked_files)
+    accepted = [category.id for category in pack.categories if category.accepted]
+    alike = Alike(site, Similar(service.http_database, asked_publications, accepted, pack.public), api.uploads)
     send = Send(
         site,
         api.reception,
         api.uploads,
         drafts,
-        asked_publications,
+        alike,
         api.look_ups,
         opened,
         time,
@@ -166,15 +170,16 @@ def build_app(
         settings.intake.form_seconds,
     )
     case = CasePages(site, api.look_ups, api.uploads, opened, asked_files, api.acts, asked_inspection, secret_key, _new_id, time)
-    replies = Replies(site, asked_publications, asked_files)
+    replies = Replies(site, asked_publications, asked_files, time)
     follow = Follow(site, api.look_ups, api.uploads, opened, case, rate_limits)
-    people = pages.pages(site, Home(site), send, follow, case, replies, service.reachability.suspect)
+    people = pages.pages(site, Home(site), send, alike, follow, case, replies, service.reachability.suspect)
 
     remotes = Remotes(pack, settings.intake, RemoteStore(service.database), updates, service.publish, time)
 
     async def prepare() -> None:
         await store.prepare()
         await Listing(service.database).prepare()
+        await Similar(service.database, publications, accepted).prepare()
         await files.prepare()
         await rate_limits.prepare()
         await publications.prepare()

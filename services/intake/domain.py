@@ -17,7 +17,7 @@ from schemas import Fact, topics
 from schemas.composed import is_certainly_longer, nfc
 from schemas.portal_submission import Sender, Submission
 from schemas.values import Attachment, Channel, Fault, faults_of
-from services.intake import answers, fingerprints
+from services.intake import answers, fingerprints, nearby
 from services.intake.feedback import SOURCE, Feedback, Recorded, SenderDetails
 
 # A portal may hand over what was sent while its line was down; older dates would let it choose the agency's limit.
@@ -235,6 +235,8 @@ def register(pack: Pack, draft: Draft, code: str, secret: str, *, token: str | N
         fingerprint=draft.fingerprint,
         listed_as="open" if category.accepted else None,
         updated_at=arrival.received_at,
+        area=nearby.area(submission.province, submission.commune),
+        square=nearby.square(submission.place),
     )
     facts = [_submitted(pack, draft, code) if category.accepted else _not_accepted(feedback, arrival)]
     contact = schemas.ContactRecorded(

@@ -104,7 +104,8 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     whether an officer decided that the title is published with what looks like personal data in it.
     `reply_files` are stored for a reply, `reply_attachments` those of the published one.
     `listed_as` is none for a class outside the procedure, which no public list has. `updated_at` is the time of the last fact
-    that changed what anybody may see. Once the matter is erased, title and content are empty.
+    that changed what anybody may see. `area` and `square` are keys of where it is (`nearby.py`), absent in cases of a release
+    before them. Once the matter is erased, title and content are empty.
     """
 
     id: str
@@ -145,6 +146,8 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     published_at: datetime | None = None
     satisfied: bool | None = None
     listed_as: ListedAs | None = None
+    area: str | None = None
+    square: str | None = None
     updated_at: datetime | None = None
     portal_acts: tuple[PortalsAct, ...] = ()
     remark: str | None = None

@@ -3,9 +3,10 @@
 A read model: no decision asks it, and it can be made again of the feedbacks at any time.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from pymongo import DeleteOne, ReplaceOne
@@ -13,12 +14,18 @@ from pymongo import DeleteOne, ReplaceOne
 from pakn.engine.mongo import Database, Document
 from services.intake import names, published
 from services.intake.feedback import Feedback
-from services.intake.published import Published, Shows
+from services.intake.published import Headline, Published, Shows
 from services.intake.store import IntakeStore
 
 _BUILT: Final = "published/built"
 _VERSION: Final = 2  # Of the documents; a higher one makes them anew.
 _AT_ONCE: Final = 200
+_SPANS: Final = (timedelta(days=21), timedelta(days=120))
+_HEADLINE: Final = dict.fromkeys(Headline.model_fields, 1)
+_LATEST_FIRST: Final = [("published_at", -1), ("code", -1)]
+# By so many words what looks alike is looked for, among so many of the latest replies with each.
+_ASKED_ALIKE: Final = 3
+_NEWEST: Final = 100
 
 
 class Wanted(NamedTuple):
@@ -46,11 +53,11 @@ class Publications:
         self._shows = shows
 
     async def prepare(self) -> None:
-        """Create the indexes that are missing."""
+        """Create the indexes that are missing. Each ends in the whole order of the list: with a part of it the database would
+        read and sort all that fits, to show the latest twenty."""
         await self._published.create_index("code", unique=True)
-        for first in ("words", "name_keys", "agency", "category"):
-            await self._published.create_index([(first, 1), ("published_at", -1)])
-        await self._published.create_index([("published_at", -1)])
+        for equal in ((), ("words",), ("name_keys",), ("agency",), ("category",), ("agency", "category")):
+            await self._published.create_index([*((name, 1) for name in equal), *_LATEST_FIRST])
 
     async def refresh(self, feedback_ids: Collection[str]) -> None:
         """Make the documents of these feedbacks anew. May be repeated.
@@ -93,21 +100,34 @@ class Publications:
         await self._counters.update_one({"_id": _BUILT}, {"$set": {"count": count, "shown": shown}}, upsert=True)
         return count
 
-    async def find(self, wanted: Wanted, skip: int, limit: int) -> list[Published]:
-        """The latest replies that are wanted, without the first `skip` of them."""
-        query: Document = {}
-        if wanted.words:
-            query["words"] = {"$all": [*wanted.words]}
+    async def find(self, wanted: Wanted, skip: int, limit: int, now: datetime) -> list[Published]:
+        """The latest replies that are wanted at `now`, without the first `skip` of them.
+
+        The database that stands in for MongoDB reads and sorts all that fits, and not the first ones of the index. So the last
+        weeks are asked first, and all only where they do not suffice.
+        """
+        if wanted.since is None and wanted.until is None:
+            for span in _SPANS:
+                if len(rows := await self._find(wanted._replace(since=now - span), skip, limit)) == limit:
+                    return rows
+        return await self._find(wanted, skip, limit)
+
+    async def _find(self, wanted: Wanted, skip: int, limit: int) -> list[Published]:
+        # Each word in a condition of its own: of several in one, the stand-in makes no use of an index.
+        conditions: list[Document] = [{"words": word} for word in wanted.words]
         if wanted.sender:
-            conditions = names.wanted(self._shows.names, wanted.sender) if self._shows.names else []
-            if not conditions:
+            asked = names.wanted(self._shows.names, wanted.sender) if self._shows.names else []
+            if not asked:
                 return []
-            query["$and"] = [{"name_keys": condition} for condition in conditions]
+            conditions += [{"name_keys": condition} for condition in asked]
+        query: Document = {**conditions[0]} if conditions else {}
+        if len(conditions) > 1:
+            query["$and"] = conditions[1:]
         query |= {name: value for name, value in (("category", wanted.category), ("agency", wanted.agency)) if value}
         span = {"$gte": wanted.since, "$lt": wanted.until}
         if given := {name: value for name, value in span.items() if value is not None}:
             query["published_at"] = given
-        rows = await self._published.find(query).sort([("published_at", -1), ("code", -1)]).skip(skip).limit(limit).to_list(None)
+        rows = await self._published.find(query).sort(_LATEST_FIRST).skip(skip).limit(limit).to_list(None)
         return _read(rows)
 
     async def by_code(self, code: str) -> Published | None:
@@ -115,13 +135,19 @@ class Publications:
         row = await self._published.find_one({"code": code})
         return _read([row])[0] if row else None
 
-    async def alike(self, title: str, most: int) -> list[Published]:
+    async def alike(self, title: str, most: int) -> list[Headline]:
         """The published replies whose titles look like this one."""
         words = published.asked_words(title)
         if not words:
             return []
-        rows = await self._published.find({"words": {"$in": words[:3]}}).sort([("published_at", -1)]).limit(300).to_list(None)
-        return published.alike(title, _read(rows), most)
+        found = await asyncio.gather(*(self._newest_with(word) for word in words[:_ASKED_ALIKE]))
+        headlines = {row["code"]: Headline.model_validate(row) for rows in found for row in rows}
+        return published.alike(title, headlines.values(), most)
+
+    async def _newest_with(self, word: str) -> list[Document]:
+        found = self._published.find({"words": word}, _HEADLINE).sort(_LATEST_FIRST).limit(_NEWEST)
+        rows: list[Document] = await found.to_list(None)
+        return rows
 
 
 def _read(rows: Iterable[Document]) -> list[Published]:

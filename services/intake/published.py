@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -32,22 +32,27 @@ def shows(pack: Pack) -> Shows:
     return Shows(header.publish_titles, header.personal_data, pack.public_contacts, header.sender_names)
 
 
-class Published(BaseModel, frozen=True, extra="ignore"):
-    """A published reply. `title` is absent where the pack shows none, or once it was erased.
+class Headline(BaseModel, frozen=True, extra="ignore"):
+    """What a list of replies says of one. `title` is absent where the pack shows none, or once it was erased."""
 
-    `sender` is the masked name of one who agrees, and `name_keys` are what it is found by.
-    """
-
-    id: str
     code: str
     title: str | None = None
-    category: str
     agency: str
+    published_at: datetime
+
+
+HeadlineT = TypeVar("HeadlineT", bound=Headline)
+
+
+class Published(Headline):
+    """A published reply. `sender` is the masked name of one who agrees, and `name_keys` are what it is found by."""
+
+    id: str
+    category: str
     reply: str
     document_number: str | None = None
     attachments: tuple[Attachment, ...] = ()
     submitted_at: datetime
-    published_at: datetime
     words: tuple[str, ...] = ()
     sender: str | None = None
     name_keys: tuple[str, ...] = ()
@@ -85,7 +90,7 @@ def _title(feedback: Feedback, shows: Shows) -> str:
     return shows.personal_data.hide(feedback.title, shows.public_contacts)
 
 
-def alike(text: str, found: Iterable[Published], most: int) -> list[Published]:
+def alike(text: str, found: Iterable[HeadlineT], most: int) -> list[HeadlineT]:
     """Those of the found whose titles have at least half of the words of a text, the most alike first."""
     asked = set(words_of(text))
     shares = [(len(asked & set(words_of(row.title))) / len(asked), row) for row in found if row.title and asked]

@@ -63,6 +63,7 @@ COUNTED: Final[dict[str, What]] = {
 # What pages count as. Those that need no database are not counted.
 PAGES: Final[dict[str, What]] = {
     "pageSendStep": "submissions",
+    "pageSimilar": "look_ups",
     "pageFollowEnter": "look_ups",
     "pageCase": "look_ups",
     "pageOpen": "look_ups",

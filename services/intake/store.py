@@ -226,7 +226,8 @@ class IntakeStore:
         if topics.MATTERS in erased:
             update["$set"] |= {"title": "", "content": "", "attachments": [], "supplements": [], "appeals": []}
             # An officer's question may repeat what the sender wrote.
-            update["$unset"] = dict.fromkeys(("where", "named_unit", "commune", "question", "remark", "answers"), "")
+            own = ("where", "named_unit", "commune", "area", "square", "question", "remark", "answers")
+            update["$unset"] = dict.fromkeys(own, "")
             # The words by which a published reply is found may be the sender's. Without them it is only looked through.
             await self._published.update_one({"_id": feedback_id}, {"$set": {"words": []}, "$unset": {"title": ""}})
         await self._feedbacks.update_one({"_id": feedback_id}, update)

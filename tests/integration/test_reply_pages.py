@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
+import pytest
+
+from pakn.engine.mongo import Database
 from services.intake.commands import erase_sender
 from services.intake.feedback import Feedback
 from services.intake.publications import Publications
@@ -168,3 +171,11 @@ async def test_an_officer_is_told_of_numbers_in_a_reply_and_decides_whether_they
     await until(is_listed, "the reply has its page")
     assert title in browser.text
     assert reply in browser.text
+
+
+@pytest.mark.parametrize("equal", [[], ["words"], ["agency"], ["category"], ["agency", "category"]])
+async def test_the_latest_replies_come_from_an_index_in_the_whole_order_of_the_list(database: Database, equal: list[str]) -> None:
+    """The order ended in a field that no index had, so the database sorted all replies there were for each page."""
+    await Publications(database, IntakeStore(database), Shows(titles=True)).prepare()
+    indexes = [index["key"] for index in (await database["published"].index_information()).values()]
+    assert [*((name, 1) for name in equal), ("published_at", -1), ("code", -1)] in indexes

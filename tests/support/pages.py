@@ -5,6 +5,7 @@ from typing import Self
 import httpx
 
 from pakn.demo.browser import Browser as DemoBrowser
+from pakn.demo.browser import Form
 from tests.support.outside_world import until
 from tests.support.system import System
 
@@ -41,6 +42,11 @@ class Browser(DemoBrowser):
     async def __aexit__(self, *_: object) -> None:
         # The transport is another's.
         self._http.cookies.clear()
+
+    @property
+    def form_address(self) -> str:
+        """Where the form of the page goes."""
+        return Form(self.page.text).action
 
 
 async def sent(browser: Browser, **more: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from litestar.response import Stream
 
 from pakn import links
 from pakn.engine.problems import AnyRequest
+from pakn.legal_time import LegalTime
 from services.intake import published
 from services.intake.doors.downloads import download
 from services.intake.doors.pages import choices
@@ -56,8 +57,9 @@ class Asked(NamedTuple):
 class Replies:
     """The pages of published replies."""
 
-    def __init__(self, site: Site, publications: Publications, files: FileStore) -> None:
+    def __init__(self, site: Site, publications: Publications, files: FileStore, time: LegalTime) -> None:
         self._site = site
+        self._time = time
         self._publications = publications
         self._files = files
         self._zone = ZoneInfo(site.pack.header.timezone)
@@ -76,7 +78,7 @@ class Replies:
         """The latest replies that fit, a page of them."""
         said = self._site.words(request)
         asked = Asked(q[:200], name[:200], category[:100], agency[:100], since[:10], until[:10], _page(page))
-        found = await self._publications.find(self._wanted(asked), (asked.page - 1) * _A_PAGE, _A_PAGE + 1)
+        found = await self._publications.find(self._wanted(asked), (asked.page - 1) * _A_PAGE, _A_PAGE + 1, self._time.now())
         return self._site.page(
             request,
             "replies",
@@ -114,7 +116,7 @@ class Replies:
         """The latest replies that fit, as a feed (RFC 4287)."""
         said = self._site.words(request)
         asked = Asked(q[:200], name[:200], category[:100], agency[:100], "", "", 1)
-        rows = await self._publications.find(self._wanted(asked), 0, _A_PAGE)
+        rows = await self._publications.find(self._wanted(asked), 0, _A_PAGE, self._time.now())
         address = f"{self._site.public_url}/published"
         values: Mapping[str, Any] = {
             "asked": asked,

@@ -11,6 +11,7 @@ from litestar.types import ControllerRouterHandler
 from pakn.engine.problems import Problem
 from pakn.engine.process import NO_DATABASE
 from services.intake.doors import bodies
+from services.intake.doors.pages.alike import Alike
 from services.intake.doors.pages.case import CasePages
 from services.intake.doors.pages.follow import Follow
 from services.intake.doors.pages.home import Home
@@ -24,7 +25,14 @@ _CASE: Final = "/follow/{code:str}"
 
 
 def pages(
-    site: Site, home: Home, send: Send, follow: Follow, case: CasePages, replies: Replies, suspect: Callable[[Exception], None]
+    site: Site,
+    home: Home,
+    send: Send,
+    alike: Alike,
+    follow: Follow,
+    case: CasePages,
+    replies: Replies,
+    suspect: Callable[[Exception], None],
 ) -> list[ControllerRouterHandler]:
     """The routes of the pages; `suspect` is told of errors that may mean that a server is away."""
     files = site.pack.header.attachments
@@ -39,6 +47,7 @@ def pages(
         get("/send", operation_id="pageSend", **alone)(send.empty),
         get("/send/{draft:str}", operation_id="pageSendAgain", **alone)(send.again),
         post("/send/{draft:str}", operation_id="pageSendStep", status_code=200, **with_files)(send.step),
+        post("/send/{draft:str}/similar", operation_id="pageSimilar", status_code=200, **shared)(alike.typed),
         get("/follow", operation_id="pageFollow", **alone)(follow.ask),
         post("/follow", operation_id="pageFollowEnter", status_code=200, **shared)(follow.enter),
         get(_CASE, operation_id="pageCase", **shared)(follow.show),

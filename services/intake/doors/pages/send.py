@@ -19,6 +19,7 @@ from schemas.values import Fault
 from services.intake import answers, domain
 from services.intake.domain import Arrival, Draft, File
 from services.intake.doors.pages import choices, drafts, faults, forms, questions
+from services.intake.doors.pages.alike import Alike
 from services.intake.doors.pages.drafts import Drafts
 from services.intake.doors.pages.faults import Shown
 from services.intake.doors.pages.opened import Opened
@@ -28,7 +29,6 @@ from services.intake.doors.pages.words import Words
 from services.intake.doors.uploads import Uploads
 from services.intake.feedback import Feedback
 from services.intake.look_up import LookUp
-from services.intake.publications import Publications
 from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
 
@@ -36,7 +36,6 @@ FIELDS: Final = (
     "category", "submitter_type", "name", "address", "phone", "email", "addressed_to", "unit", "province", "commune", "place",
     "latitude", "longitude", "title", "content", "publish_name",
 )  # fmt: skip
-_MOST_SIMILAR: Final = 5
 _SENDER: Final = ("name", "address", "phone", "email")
 _OPTIONAL: Final = ("category", "title", "content", "addressed_to", "unit", "province", "commune")
 
@@ -62,7 +61,7 @@ class Send:
         reception: Reception,
         uploads: Uploads,
         drafts: Drafts,
-        publications: Publications,
+        alike: Alike,
         look_ups: LookUp,
         opened: Opened,
         legal_time: LegalTime,
@@ -74,7 +73,7 @@ class Send:
         self._reception = reception
         self._uploads = uploads
         self._drafts = drafts
-        self._publications = publications
+        self._alike = alike
         self._look_ups = look_ups
         self._opened = opened
         self._time = legal_time
@@ -202,15 +201,14 @@ class Send:
         return self._show(request, said, form, "send", 422 if form.faults else 200, {})
 
     async def _review(self, request: AnyRequest, said: Words, form: Form, draft: Draft) -> Response[str]:
-        """The whole before it is sent, with replies that were published to what looks like the same."""
+        """The whole before it is sent, with what looks like the same."""
         recorded = answers.recorded(draft.category, draft.submission.answers, draft.language)
         more = {
             "category": draft.category,
             "pack_language": self._site.pack_language(said),
             "answers": questions.told(said, recorded),
             "shown_name": self._site.masked(draft.submission.sender.name) if draft.submission.publish_name else "",
-            "similar": await self._publications.alike(draft.submission.title, _MOST_SIMILAR),
-        }
+        } | await self._alike.at_review(said, draft.submission, draft.category.id)
         return self._show(request, said, form, "review", 200, more)
 
     def _show(

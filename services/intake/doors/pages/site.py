@@ -26,8 +26,8 @@ BROWSER_COOKIE: Final = "pakn_browser"
 _YEAR_SECONDS: Final = 365 * 24 * 3600
 # Everything comes from here, nothing runs inside a page, and no other site shows a page in a frame.
 _POLICY: Final = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 _KEPT_HEADERS: Final = {"retry-after", "connection"}
 _TYPES: Final = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}

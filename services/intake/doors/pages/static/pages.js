@@ -39,4 +39,35 @@ for (const button of document.querySelectorAll("[data-locate]")) {
   });
 }
 
+for (const box of document.querySelectorAll("[data-similar]")) {
+  const form = box.closest("form");
+  const told = ["token", "issued", "category", "title", "province", "commune", "latitude", "longitude"];
+  let left = 12, asked = "", waits, running;
+  const ask = async () => {
+    const typed = new FormData(form);
+    const body = new URLSearchParams(told.map((name) => [name, typed.get(name) ?? ""]));
+    const words = typed.get("title").trim().split(/\s+/).length;
+    if (left < 1 || words < 3 || !typed.get("category") || asked === body.toString()) return;
+    left -= 1;
+    asked = body.toString();
+    running?.abort();
+    running = new AbortController();
+    try {
+      const answer = await fetch(box.dataset.similar, { method: "POST", body, signal: running.signal });
+      box.innerHTML = answer.ok ? await answer.text() : "";
+      box.hidden = !box.firstElementChild;
+    } catch { /* It is shown again at review. */ }
+  };
+  form.addEventListener("input", ({ target }) => {
+    if (!told.includes(target.name)) return;
+    clearTimeout(waits);
+    waits = setTimeout(ask, 700);
+  });
+  box.addEventListener("click", ({ target }) => {
+    if (!target.closest("[data-different]")) return;
+    left = 0;
+    box.hidden = true;
+  });
+}
+
 document.getElementById("faults")?.focus();
