@@ -49,13 +49,14 @@ class Publications:
         """Make the documents of these feedbacks anew. May be repeated."""
         if not feedback_ids:
             return
-        writes: list[Any] = []
-        for id, feedback in (await self._store.load(feedback_ids)).items():
-            row = published.published(feedback, titles=self._titles)
-            document = {**row.model_dump(exclude={"id"}), "words": list(row.words)} if row else None
-            writes.append(ReplaceOne({"_id": id}, document, upsert=True) if document else DeleteOne({"_id": id}))
-        if writes:
-            await self._published.bulk_write(writes, ordered=False)
+        for group in await self._store.groups(feedback_ids):
+            writes: list[Any] = []
+            for id, feedback in (await self._store.load(group)).items():
+                row = published.published(feedback, titles=self._titles)
+                document = {**row.model_dump(exclude={"id"}), "words": list(row.words)} if row else None
+                writes.append(ReplaceOne({"_id": id}, document, upsert=True) if document else DeleteOne({"_id": id}))
+            if writes:
+                await self._published.bulk_write(writes, ordered=False)
 
     async def build(self) -> int:
         """Make the documents of what was published before there were any; returns how many. Does nothing the second time."""
