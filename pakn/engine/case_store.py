@@ -25,7 +25,8 @@ MOST_REFUSALS = 100
 WITHOUT_FACTS: Mapping[str, int] = {"history.facts": 0, "refusals.facts": 0, "timed.facts": 0}
 """What is left out of documents to decide on: the texts of former facts are most of them, and only a repetition needs those."""
 _LIGHT_BYTES = 32 * 1024
-_MOST_BYTES = 8 * 1024 * 1024
+HELD_BYTES = 8 * 1024 * 1024
+"""What may be held at once of documents that are known to be large."""
 
 
 @dataclass(slots=True)
@@ -81,6 +82,23 @@ def facts_of(case_id: str, entry: Document) -> list[Fact]:
     ]
 
 
+async def groups(collection: Collection, case_ids: Iterable[str]) -> list[list[str]]:
+    """These documents in groups that can be held at once, by their `used_bytes`: a batch may name hundreds of large ones."""
+    left = dict.fromkeys(case_ids)
+    query = {"_id": {"$in": list(left)}, "used_bytes": {"$gt": _LIGHT_BYTES}}
+    heavy = await collection.find(query, {"used_bytes": 1}).to_list(None)
+    found: list[list[str]] = []
+    used = HELD_BYTES
+    for row in heavy:
+        del left[row["_id"]]
+        if used + row["used_bytes"] > HELD_BYTES:
+            found.append([])
+            used = 0
+        found[-1].append(row["_id"])
+        used += row["used_bytes"]
+    return [*([[*left]] if left else []), *found]
+
+
 class CaseStore:
     """The cases of one service."""
 
@@ -89,19 +107,7 @@ class CaseStore:
 
     async def groups(self, case_ids: Iterable[str]) -> list[list[str]]:
         """These cases in groups that can be held at once: agencies fill cases with megabytes, and a batch may name hundreds."""
-        left = dict.fromkeys(case_ids)
-        query = {"_id": {"$in": list(left)}, "used_bytes": {"$gt": _LIGHT_BYTES}}
-        heavy = await self.collection.find(query, {"used_bytes": 1}).to_list(None)
-        groups: list[list[str]] = []
-        used = _MOST_BYTES
-        for row in heavy:
-            del left[row["_id"]]
-            if used + row["used_bytes"] > _MOST_BYTES:
-                groups.append([])
-                used = 0
-            groups[-1].append(row["_id"])
-            used += row["used_bytes"]
-        return [*([[*left]] if left else []), *groups]
+        return await groups(self.collection, case_ids)
 
     async def load(self, case_ids: Iterable[str]) -> dict[str, Document]:
         """The documents of these cases without their facts, by id; cases that do not exist are left out. One query."""

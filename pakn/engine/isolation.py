@@ -85,10 +85,10 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
     async def put_off(self, message: KafkaMessage, records: Sequence[Record]) -> None:
         """Read these of a batch again after a pause, and nothing of their partitions before; others go on. Raises KafkaError."""
         partitions = {partition_of(record) for record in records} & self._assigned
-        self._put_off.add(partitions)
+        seconds = self._put_off.add(partitions)
         self._subscriber.consumer.pause(*partitions)
         await kafka.put_back(part_of(message, records), partitions, PUT_OFF)
-        log.warning("partitions_put_off", topics=sorted(partition.topic for partition in partitions), seconds=_PUT_OFF_SECONDS)
+        log.warning("partitions_put_off", topics=sorted(partition.topic for partition in partitions), seconds=round(seconds))
 
     def blame(self, error: BaseException | None = None) -> None:
         """Leave this process's notes at its end, unless `error` explains it, so that the next owner blames the records in hand.
@@ -264,6 +264,7 @@ class Isolation(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _handle(self, message: KafkaMessage) -> None:
         async with self._turn:
             self._handling = True
+            self._put_off.batch_begins()
             await self._hand_on_or_end(message)
             self._handling = False
 

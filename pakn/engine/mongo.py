@@ -4,10 +4,13 @@ Reads that decide use the majority read concern and writes wait for a majority a
 decision stood on can roll back.
 """
 
-from collections.abc import AsyncGenerator
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final, TypeVar
 
+import pymongo.lock
 from pymongo import AsyncMongoClient
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
@@ -21,7 +24,42 @@ Document = dict[str, Any]
 Database = Any
 Collection = Any
 Client = Any
+T = TypeVar("T")
 _DUPLICATE_KEY = 11000
+# The operations whose caller has given up: the loop itself holds no task.
+_going_on: Final[set[asyncio.Future[Any]]] = set()
+
+
+async def _wait_inside(waiting: Coroutine[Any, Any, T], seconds: float | None) -> T:
+    """`asyncio.wait_for` as Python 3.12 has it, without a task of its own."""
+    async with asyncio.timeout(seconds):
+        return await waiting
+
+
+# Before Python 3.12 the driver waits for a free connection in a second task, which may be left behind, and then takes the lock
+# of the pool for ever: whoever is cancelled just after his wait has timed out locks all others out, and itself too.
+if sys.version_info < (3, 12):
+    pymongo.lock.wait_for = _wait_inside  # type: ignore[attr-defined,assignment]
+
+
+async def whole(operation: Awaitable[T], seconds: float | None = None) -> T:
+    """The result of an operation, which goes on to its own end where its caller is cancelled or `seconds` are over.
+
+    The driver closes the connection of an operation that is cancelled. Hundreds of them at once leave nobody a connection.
+    Raises TimeoutError.
+    """
+    going_on = asyncio.ensure_future(operation)
+    _going_on.add(going_on)
+    going_on.add_done_callback(_ended)
+    async with asyncio.timeout(seconds):
+        return await asyncio.shield(going_on)
+
+
+def _ended(operation: asyncio.Future[Any]) -> None:
+    _going_on.discard(operation)
+    if not operation.cancelled():
+        # What nobody waits for any more is not to be logged as an error that nobody looked at.
+        operation.exception()
 
 
 def make_client(settings: MongoSettings, seconds: float | None = None) -> Client:

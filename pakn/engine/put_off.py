@@ -14,6 +14,11 @@ PUT_OFF = "put off"
 """What a commit of such a partition says of itself, so that whoever waits for its records knows that they are not handled soon."""
 
 
+# A batch whose parties had their shares may take minutes: so many times as long they rest, and so long at most.
+_TIMES_AS_LONG = 3.0
+_LONGEST_SECONDS = 120.0
+
+
 class PutOff:
     """The partitions that were put off. `now` gives seconds that only grow."""
 
@@ -21,6 +26,7 @@ class PutOff:
         self._pause_seconds = pause_seconds
         self._now = now
         self._until: dict[TopicPartition, float] = {}
+        self._batch_began = now()
 
     @property
     def pausing(self) -> frozenset[TopicPartition]:
@@ -33,10 +39,17 @@ class PutOff:
         """Those that have not gone on yet, in a pause or tried again at this moment."""
         return frozenset(self._until)
 
-    def add(self, partitions: Iterable[TopicPartition]) -> None:
-        """Begin a pause of these."""
-        self._until |= dict.fromkeys(partitions, self._now() + self._pause_seconds)
+    def batch_begins(self) -> None:
+        """From now on a batch is handled, which may put off some of its partitions."""
+        self._batch_began = self._now()
+
+    def add(self, partitions: Iterable[TopicPartition]) -> float:
+        """Begin a pause of these, and return its seconds: one party alone takes a quarter of the time, however slow its files."""
+        now = self._now()
+        seconds = max(self._pause_seconds, min((now - self._batch_began) * _TIMES_AS_LONG, _LONGEST_SECONDS))
+        self._until |= dict.fromkeys(partitions, now + seconds)
         self._show()
+        return seconds
 
     def went_on(self, partitions: Iterable[TopicPartition]) -> None:
         """Records of these were handled; those that were put off in the same batch stay so."""

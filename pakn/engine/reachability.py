@@ -94,7 +94,7 @@ class Reachability:
         asking = kafka_ping.Ping(settings.kafka, seconds / 2, self.look_soon)
 
         async def ping() -> None:
-            await client.admin.command("ping")
+            await mongo.whole(client.admin.command("ping"))
 
         # The client ends a question by itself; the bound here is for what it does beside it.
         database = Server("mongodb", mongo_hosts(settings.mongo.uri.get_secret_value()), ping, seconds + 1)

@@ -10,6 +10,7 @@ class Shares:
 
     def __init__(self, seconds: float, now: Callable[[], float]) -> None:
         self._seconds = seconds
+        self._of: dict[Hashable, float] = {}
         self._now = now
         self._taken: defaultdict[Hashable, float] = defaultdict(float)
         # When the block began that counts for a party now.
@@ -31,4 +32,10 @@ class Shares:
     def left(self, party: Hashable) -> float:
         """The seconds that are left of this party's share, also in the midst of what counts for it; below 0 it has had more."""
         running = self._now() - self._began[party] if party in self._began else 0.0
-        return self._seconds - self._taken[party] - running
+        return self._of.get(party, self._seconds) - self._taken[party] - running
+
+    def rest(self) -> "Shares":
+        """The shares as they are left, for work of another kind. Its first piece does not wait either, so that it goes on."""
+        rest = Shares(self._seconds, self._now)
+        rest._of = {party: max(self.left(party), 0.0) for party in self._taken}
+        return rest

@@ -98,7 +98,7 @@ def build_app(
     explains = service.reachability.explains
     outbox = Outbox(store, service.publish, time, instance or str(uuid.uuid4()), explains)
     registrar = Registrar(store, pack, secret_key)
-    reception = Reception(pack, inspection.inspect, files.keep, registrar.register, store.load)
+    reception = Reception(pack, inspection.inspect, files.keep, registrar.register, store.glance)
     portal_acts = PortalActs(pack.header, store, inspection, files, time)
     takes = dict.fromkeys(PORTAL_ACTS, portal_acts.take) | {REPLY_FILE: AgencyFiles(store, inspection, files, time).take}
     publications = Publications(service.database, store, shows(pack))
@@ -119,7 +119,7 @@ def build_app(
         pack=pack,
         store=asked_store,
         look_ups=LookUp(asked_store, pack.header.code_prefix, secret_key),
-        reception=Reception(pack, asked_inspection.inspect, asked_files.keep, group_commit.register, asked_store.load),
+        reception=Reception(pack, asked_inspection.inspect, asked_files.keep, group_commit.register, asked_store.glance),
         acts=SenderActs(asked_store, outbox, time),
         inspection=asked_inspection,
         files=asked_files,

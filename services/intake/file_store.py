@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from pakn.engine import mongo
 from pakn.engine.mongo import Database
 from services.intake.domain import HEAD_BYTES, File
 
@@ -145,7 +146,8 @@ class FileStore:
     async def _read_pieces(self, file_id: str, count: int) -> AsyncIterator[bytes]:
         # The driver's own stream asks for many pieces at once, up to 16 MB of them.
         for number in range(count):
-            piece = await self._pieces.find_one({"files_id": file_id, "n": number})
+            # A reader who goes away cancels this again and again.
+            piece = await mongo.whole(self._pieces.find_one({"files_id": file_id, "n": number}))
             if piece is None:
                 raise LookupError(f"piece {number} of file {file_id} is not there any more")
             yield bytes(piece["data"])

@@ -65,16 +65,16 @@ class Publications:
         What a sender takes back, or an operator erases, while a document is made would stand in it for ever: so a feedback that
         has changed meanwhile is taken once more.
         """
-        stale = {*feedback_ids}
-        while stale:
-            made = await self._store.load(stale)
-            writes = [self._write(feedback) for feedback in made.values()]
-            if not writes:
-                return
-            await self._published.bulk_write(writes, ordered=False)
-            query = {"_id": {"$in": [*made]}}
-            now = {row["_id"]: row["version"] for row in await self._feedbacks.find(query, {"version": 1}).to_list(None)}
-            stale = {id for id, feedback in made.items() if now.get(id) != feedback.version}
+        for group in await self._store.groups(feedback_ids) if feedback_ids else ():
+            stale = {*group}
+            while stale:
+                made = await self._store.load(stale)
+                if not made:
+                    break
+                await self._published.bulk_write([self._write(feedback) for feedback in made.values()], ordered=False)
+                query = {"_id": {"$in": [*made]}}
+                now = {row["_id"]: row["version"] for row in await self._feedbacks.find(query, {"version": 1}).to_list(None)}
+                stale = {id for id, feedback in made.items() if now.get(id) != feedback.version}
 
     def _write(self, feedback: Feedback) -> ReplaceOne[Document] | DeleteOne:
         row = published.published(feedback, self._shows)

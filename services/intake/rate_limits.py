@@ -8,7 +8,6 @@ look-up without a secret, before anything is looked up, and whatever turns out w
 secret, submits or asks for a list goes on. A secret has 96 bits: that a right one is answered helps nobody to guess it.
 """
 
-import asyncio
 import hashlib
 import hmac
 from collections.abc import Callable, Collection
@@ -24,6 +23,7 @@ from litestar.types import Scope
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from pakn import metrics
+from pakn.engine import mongo
 from pakn.engine.mongo import Database
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.settings import IntakeSettings, networks
@@ -31,8 +31,7 @@ from pakn.settings import IntakeSettings, networks
 Network = IPv4Network | IPv6Network
 What = Literal["submissions", "look_ups", "wrong"]
 _HOUR: Final = timedelta(hours=1)
-# The driver looks for its server twice a second. A patience that ends together with such a look can be lost in it
-# (Python 3.11), and the request then waits for as long as the driver does.
+# So long a request waits until it is counted.
 _PATIENCE_SECONDS: Final = 0.7
 # What the operations of the API count as. An agency's look is counted too: its tokens could be guessed.
 COUNTED: Final[dict[str, What]] = {
@@ -200,16 +199,19 @@ class RateLimits:
         wanted = {"_id": f"{digest}/{_end(now):%Y%m%d%H}"}
         update = {"$inc": {what: 1}, "$setOnInsert": {"expires_at": _end(now)}}
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                for _ in range(2):
-                    try:
-                        row = await self._counts.find_one_and_update(wanted, update, upsert=True, return_document=True)
-                    except DuplicateKeyError:
-                        continue  # Another instance made it at the same moment: now it is there.
-                    return dict(row or {})
+            return await mongo.whole(self._counted(wanted, update), _PATIENCE_SECONDS)
         except (PyMongoError, TimeoutError) as error:
             metrics.rate_limits_blind.inc()
             self._suspect(error)
+        return {}
+
+    async def _counted(self, wanted: mongo.Document, update: mongo.Document) -> dict[str, int]:
+        for _ in range(2):
+            try:
+                row = await self._counts.find_one_and_update(wanted, update, upsert=True, return_document=True)
+            except DuplicateKeyError:
+                continue  # Another instance made it at the same moment: now it is there.
+            return dict(row or {})
         return {}
 
 

@@ -35,7 +35,7 @@ Inspect = Callable[[Sequence[File], str, str, Left], Awaitable[Inspected]]
 # `FileStore.keep`: stores a file of the feedback with this id.
 Keep = Callable[[File, str], Awaitable[None]]
 
-# `IntakeStore.load`: the feedbacks with these ids.
+# `IntakeStore.glance`: the feedbacks with these ids, without what was added to them later.
 Load = Callable[[Iterable[str]], Awaitable[dict[str, Feedback]]]
 
 
@@ -62,7 +62,7 @@ class Waits:
 
 
 SHARE_SECONDS = 10.0
-"""What the submissions of one portal may take of a batch, and what all else that a portal or an agency posts may take of it."""
+"""What all that one portal or agency posts may take of a batch."""
 Answer = Registration | Refused | Failed | Waits
 
 
@@ -86,10 +86,11 @@ class Reception:
         self._register = register
         self._load = load
 
-    async def receive(self, arrivals: Sequence[Arrival], left: Left | None = None) -> list[Answer]:
+    async def receive(self, arrivals: Sequence[Arrival], left: Left | None = None, shares: Shares | None = None) -> list[Answer]:
         """The answer to each arrival, in order. May be repeated: what was registered under its cause is found again.
 
         `left` are the seconds for looking into files; without it each portal has its share of them, and what is beyond waits.
+        `shares` are those of a batch that holds more than these arrivals.
 
         Files are kept before the feedback that names them is. Raises PyMongoError and TryAgain when nothing is known to be
         registered, and the same arrivals are to be given once more.
@@ -97,7 +98,7 @@ class Reception:
         prepared: list[Draft | Refused | Failed | Waits] = []
         # What a portal sends keeps its order; other portals go on.
         waiting: dict[str | None, Waits] = {}
-        shares = Shares(SHARE_SECONDS, self._seconds)
+        shares = shares or Shares(SHARE_SECONDS, self._seconds)
         for arrival in arrivals:
             with shares.taking(arrival.portal):
                 of_portal = left or partial(shares.left, arrival.portal)

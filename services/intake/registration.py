@@ -24,7 +24,7 @@ _PLACED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """The stored feedback, and whether it was there before."""
+    """The stored feedback, and whether it was there before: then it comes without its facts and what was added later."""
 
     feedback: Feedback
     repeated: bool
@@ -44,7 +44,7 @@ class Registrar:
         `place` is the outbox place of the first draft; without it the caller's Kafka offset brings the group again.
         Raises TryAgain when another instance took the same numbers; doing it again finds what is stored and takes new ones.
         """
-        known = await self._store.load({draft.arrival.feedback_id for draft in drafts})
+        known = await self._store.glance({draft.arrival.feedback_id for draft in drafts})
         fresh: dict[str, Draft] = {}
         for draft in drafts:
             if draft.arrival.feedback_id not in known:
@@ -54,7 +54,7 @@ class Registrar:
         new = {feedback.id for feedback in made} - there_already
         known |= {feedback.id: feedback for feedback in made if feedback.id in new}
         if there_already:
-            known |= await self._store.load(there_already)
+            known |= await self._store.glance(there_already)
             if there_already - known.keys():
                 raise TryAgain("a code was given to another submission at the same moment")
         result: list[Registration] = []
@@ -66,6 +66,10 @@ class Registrar:
             outcome = "repeated" if repeated else ("accepted" if feedback.accepted else "not_accepted")
             metrics.submissions.labels(draft.arrival.channel, outcome).inc()
         return result
+
+    async def load(self, feedback_id: str) -> Feedback:
+        """A registered feedback with all that is known of it, which a repeated `Registration` has not."""
+        return (await self._store.load([feedback_id]))[feedback_id]
 
     async def place_again(self, feedback: Feedback, place: OutboxPlace) -> bool:
         """Let `place` stand for a feedback that was registered before; false when it has a newer one."""
@@ -154,7 +158,7 @@ class GroupCommit:
                 facts += feedback.facts
             elif feedback.id not in self._placed:
                 if await self._registrar.place_again(feedback, OutboxPlace(self._outbox.instance, last)):
-                    facts += feedback.unshown_facts
+                    facts += (await self._registrar.load(feedback.id)).unshown_facts
                 last -= 1
             self._placed[feedback.id] = None
         while len(self._placed) > _PLACED:

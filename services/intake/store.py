@@ -5,11 +5,13 @@ Uses only what PyMongo's async driver and Motor share; the contract tests run on
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from pakn.engine import case_store
 from pakn.engine.case_store import facts_of, history_entry
 from pakn.engine.mongo import Database, Document, duplicates
 from pakn.errors import TryAgain
@@ -79,11 +81,22 @@ def _values(fields: Mapping[str, Any]) -> Document:
 
 def _write(feedback: Feedback) -> Document:
     fields = feedback.model_dump(exclude={"id", "history"}, exclude_none=True)
-    return {"_id": feedback.id, **fields, "history": [history_entry(row.cause, row.facts) for row in feedback.history]}
+    history = [history_entry(row.cause, row.facts) for row in feedback.history]
+    return {"_id": feedback.id, **fields, "history": history, "used_bytes": _used_bytes(feedback)}
+
+
+def _used_bytes(feedback: Feedback) -> int:
+    """About how many bytes a document's facts are, and what its sender wrote."""
+    later = (*(row.content for row in feedback.supplements), *(row.content for row in feedback.appeals))
+    facts = (fact for recorded in feedback.history for fact in recorded.facts)
+    return sum(len(text.encode()) for text in (feedback.content, *later)) + sum(len(fact.data) for fact in facts)
 
 
 def _read(document: Document) -> Feedback:
-    history = [Recorded(cause=row["cause"], facts=tuple(facts_of(document["_id"], row))) for row in document["history"]]
+    history = [
+        Recorded(cause=row["cause"], facts=tuple(facts_of(document["_id"], row)) if "facts" in row else ())
+        for row in document["history"]
+    ]
     return Feedback.model_validate({**document, "id": document["_id"], "history": history})
 
 
@@ -121,8 +134,18 @@ class IntakeStore:
         return int(row["last"]) - count + 1
 
     async def load(self, feedback_ids: Iterable[str]) -> dict[str, Feedback]:
-        """The feedbacks with these ids; those that do not exist are left out. One query."""
+        """The feedbacks with these ids; those that do not exist are left out. One query. Each may have a megabyte and more."""
         found = await self._feedbacks.find({"_id": {"$in": list(feedback_ids)}}).to_list(None)
+        return {document["_id"]: _read(document) for document in found}
+
+    async def groups(self, feedback_ids: Iterable[str]) -> list[list[str]]:
+        """These feedbacks in groups that can be held at once."""
+        return await case_store.groups(self._feedbacks, feedback_ids)
+
+    async def glance(self, feedback_ids: Iterable[str]) -> dict[str, Feedback]:
+        """As `load`, without the facts, and without what the senders wrote later: for hundreds at once."""
+        without = {"history.facts": 0, "supplements": 0, "appeals": 0}
+        found = await self._feedbacks.find({"_id": {"$in": list(feedback_ids)}}, without).to_list(None)
         return {document["_id"]: _read(document) for document in found}
 
     async def by_code(self, code: str) -> Feedback | None:
@@ -183,10 +206,16 @@ class IntakeStore:
             await self._feedbacks.bulk_write(writes, ordered=False)
 
     async def placed_after(self, instance: str, seq: int, up_to: int | None, limit: int) -> list[tuple[int, list[Fact]]]:
-        """What `instance` placed above `seq` (and not above `up_to`), in order: each place and what may not be published yet."""
+        """What `instance` placed above `seq` (and not above `up_to`), in order: each place and what may not be published yet.
+
+        `limit` documents at most, and fewer of large ones.
+        """
         bounds = {"$gt": seq} | ({"$lte": up_to} if up_to is not None else {})
         query = {"place.instance": instance, "place.seq": bounds}
-        found = await self._feedbacks.find(query).sort("place.seq", 1).limit(limit).to_list(None)
+        rows = await self._feedbacks.find(query, {"used_bytes": 1}).sort("place.seq", 1).limit(limit).to_list(None)
+        sizes = accumulate(row.get("used_bytes", 0) for row in rows)
+        at_once = max(sum(size <= case_store.HELD_BYTES for size in sizes), 1)
+        found = await self._feedbacks.find(query).sort("place.seq", 1).limit(at_once).to_list(None)
         return [(document["place"]["seq"], _read(document).facts) for document in found]
 
     async def heartbeat(self, instance: str, now: datetime) -> None:
@@ -265,5 +294,7 @@ class IntakeStore:
         """
         guard = {"_id": feedback.id, "version": feedback.version, "state": feedback.state}
         values = _values(fields) | {"version": feedback.version + 1} | ({"place": place._asdict()} if place else {})
+        grown = feedback.model_copy(update={**fields, "history": (*feedback.history, recorded)})
+        values["used_bytes"] = _used_bytes(grown)
         update = {"$set": values, "$push": {"history": history_entry(recorded.cause, recorded.facts)}}
         return bool((await self._feedbacks.update_one(guard, update)).matched_count)

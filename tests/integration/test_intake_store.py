@@ -10,7 +10,7 @@ import stamina
 from pakn.engine import mongo
 from pakn.errors import TryAgain
 from schemas.values import Attachment
-from services.intake.feedback import Due, Feedback, Recorded, SenderDetails, Step
+from services.intake.feedback import Due, Feedback, Recorded, SenderDetails, Step, Supplemented
 from services.intake.store import IntakeStore, OutboxPlace, Projection
 from tests.integration.test_stores import MANY, NOW, rated
 
@@ -167,3 +167,41 @@ async def test_a_step_that_the_timeline_no_longer_keeps_is_gone_from_it(intake: 
     assert (await intake.known([case_id(1)]))[case_id(1)].steps == dict.fromkeys(["e0", "e1", "e2"], "DeadlineMoved")
     await intake.project([Projection(case_id(1), {}, steps[3:], dropped=["e0", "e1"])])
     assert [step.id for step in (await intake.load([case_id(1)]))[case_id(1)].timeline] == ["e2", "e3"]
+
+
+async def test_large_feedbacks_are_taken_a_few_at_a_time(intake: IntakeStore) -> None:
+    """A portal repeated five hundred submissions in one batch, and all that their senders had written since was held at once."""
+    large = [feedback(number).model_copy(update={"content": "Ổ gà " * 400_000}) for number in range(5)]
+    await intake.insert([*large, feedback(8), feedback(9)], OutboxPlace("one", 1))
+    groups = await intake.groups([case_id(number) for number in range(10)])
+    assert groups[0] == [case_id(number) for number in (5, 6, 7, 8, 9)], "small ones, and those that nobody knows"
+    assert sorted(len(group) for group in groups[1:]) == [1, 2, 2]
+    seq, sweeps = 0, []
+    while found := await intake.placed_after("one", seq, None, 100):
+        sweeps.append([place for place, _ in found])
+        seq = found[-1][0]
+    assert sweeps == [[1, 2], [3, 4], [5, 6, 7]]
+
+
+async def test_a_glance_at_a_feedback_leaves_out_what_was_added_to_it(intake: IntakeStore) -> None:
+    supplements = (Supplemented(id="s", content="Ở ngõ 2", supplemented_at=NOW),)
+    whole = feedback(1)
+    await intake.insert([whole])
+    said = Recorded(cause="s", facts=(rated(case_id(1), "s"),))
+    assert await intake.amend(whole, {"supplements": supplements}, said)
+    stored, seen = (await intake.load([whole.id]))[whole.id], (await intake.glance([whole.id]))[whole.id]
+    assert (stored.supplements, len(stored.facts)) == (supplements, 3)
+    without = {"supplements": (), "history": tuple(Recorded(cause=row.cause, facts=()) for row in stored.history)}
+    assert seen == stored.model_copy(update=without)
+
+
+async def test_what_a_sender_adds_counts_for_how_large_his_feedback_is(intake: IntakeStore, database: mongo.Database) -> None:
+    whole = feedback(1)
+    await intake.insert([whole])
+    before = (await database["feedbacks"].find_one({"_id": whole.id}))["used_bytes"]
+    supplements = tuple(Supplemented(id=f"s{number}", content="x" * 10_000, supplemented_at=NOW) for number in range(5))
+    assert await intake.amend(whole, {"supplements": supplements}, Recorded(cause="s", facts=()))
+    after = (await database["feedbacks"].find_one({"_id": whole.id}))["used_bytes"]
+    assert after == before + 50_000
+    assert await intake.groups([whole.id]) == [[whole.id]]
+    assert (await intake.load([whole.id]))[whole.id].supplements == supplements

@@ -5,7 +5,7 @@ What a portal sent wrongly is answered in its own topic with every fault.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from time import monotonic
@@ -85,8 +85,11 @@ class IntakeHandler:
         await self._tell(await self._project([received for received in batch if received.envelope.name in shown.SHOWN]))
         outcome = Outcome()
         posted = [received for received in batch if isinstance(received.event, PortalSubmission)]
-        told_again: set[str] = set()
-        for received, answer in zip(posted, await self._reception.receive([self._read(row) for row in posted]), strict=True):
+        made: set[str] = set()
+        again: set[str] = set()
+        shares = Shares(reception.SHARE_SECONDS, self._seconds)
+        answers = await self._reception.receive([self._read(row) for row in posted], shares=shares)
+        for received, answer in zip(posted, answers, strict=True):
             match answer:
                 case Refused(faults, code):
                     outcome.given_up.append((received, GiveUp("invalid", faults=faults, code=code)))
@@ -96,26 +99,35 @@ class IntakeHandler:
                     outcome.waiting.append(received)
                 case Registration():
                     outcome.repeated += answer.repeated
-                    if not answer.repeated:
+                    if answer.repeated:
+                        again.add(answer.feedback.id)
+                    else:
+                        made.add(answer.feedback.id)
                         outcome.facts += answer.feedback.facts
-                    elif answer.feedback.id not in told_again:
-                        # Once a batch: a record of 200 bytes may bring megabytes of what its sender has written since.
-                        told_again.add(answer.feedback.id)
-                        outcome.facts += answer.feedback.facts_to_repeat
             # Requests have their turn.
             await asyncio.sleep(0)
-        # A share of their own: submissions come first here, also those that were posted behind an act, and come again with it.
-        shares = Shares(reception.SHARE_SECONDS, self._seconds)
+        if again := again - made:
+            await self._repeat(again)
+        # Submissions come first here, also those that were posted behind an act, and come again with it. So one act is taken
+        # also where they have used up the share.
+        shares = shares.rest()
         for received in batch:
             if take := self._takes.get(received.envelope.name):
                 waits = any(row.topic == received.topic and row.offset < received.offset for row in outcome.waiting)
                 # What a party sends keeps its order.
-                if waits or shares.is_used_up(received.topic):
+                party = _party(received)
+                if waits or shares.is_used_up(party):
                     outcome.waiting.append(received)
                     continue
-                with shares.taking(received.topic):
-                    await self._take(partial(take, received, partial(shares.left, received.topic)), received, outcome)
+                with shares.taking(party):
+                    await self._take(partial(take, received, partial(shares.left, party)), received, outcome)
         return outcome
+
+    async def _repeat(self, feedback_ids: Iterable[str]) -> None:
+        """Publish again what these led to, once a batch and a few at a time: a record of 200 bytes may bring megabytes."""
+        for group in await self._store.groups(feedback_ids):
+            known = await self._store.load(group)
+            await self._publish([fact for feedback in known.values() for fact in feedback.facts_to_repeat])
 
     async def _tell(self, told: Sequence[Fact]) -> None:
         """Publish what portals hear, once for the tries of one batch: a try that fails later would tell them again each time."""
@@ -253,6 +265,12 @@ def _projection(case_id: str, events: Sequence[Received], stored: Known) -> Proj
         agency = getattr(received.event, "agency", None)
         steps.append(Step(id=envelope.id, type=envelope.name, at=envelope.time, agency=agency))
     return Projection(case_id, fields, steps, shown.dropped(known), max(news, default=None))
+
+
+def _party(received: Received) -> str:
+    """Whose share a record takes: a portal's own, as of its submissions, or that of an agency, which may have the same id."""
+    topic = received.topic
+    return topic.party if topic.family == topics.INBOX else topic.topic
 
 
 def _cause(portal: str, own_id: str, record: Record) -> str:

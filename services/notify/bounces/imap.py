@@ -10,6 +10,9 @@ from pakn.mailboxes import ImapFolder
 from services.notify.bounces.mailbox import MAX_BYTES, MAX_LOOK, MAX_MESSAGES, Fate, Look, Message, Position, settled, taken
 
 _TIMEOUT_SECONDS = 30.0
+# The numbers of all unseen messages come in one line: here of a million of them, while the library takes 1 MB.
+_MAX_LINE = 12 * 1024 * 1024
+imaplib._MAXLINE = _MAX_LINE  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)

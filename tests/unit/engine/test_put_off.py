@@ -36,6 +36,22 @@ def shown() -> set[str]:
     return {sample.labels["topic"] for family in metrics.waiting_partitions.collect() for sample in family.samples}
 
 
+def test_the_longer_a_batch_took_the_longer_its_parties_rest() -> None:
+    """After eighteen seconds of its slow files a party rested for thirty: it had three eighths of intake's time."""
+    now = [0.0]
+    put_off = PutOff(30, lambda: now[0])
+    for took, rests in ((5, 30), (18, 54), (1000, 120)):
+        now[0] += 1000
+        put_off.batch_begins()
+        now[0] += took
+        assert put_off.add([A]) == rests
+        now[0] += rests - 1
+        assert put_off.pausing == {A}
+        now[0] += 1
+        assert not put_off.pausing
+    put_off.clear()
+
+
 def test_a_partition_rests_and_is_tried_again_until_one_of_its_records_is_handled() -> None:
     put_off = PutOff(30, lambda: Time.now)
     put_off.add([A])

@@ -155,6 +155,16 @@ async def test_on_imap_only_bounces_are_marked_and_each_message_is_read_once(cer
 
 
 @needs_certificate
+async def test_a_folder_with_hundreds_of_thousands_of_messages_is_read(certificate: ssl.SSLContext) -> None:
+    """Their numbers come in one line, and one longer than the library takes kept every bounce from being read, for good."""
+    server = ImapServer(dict.fromkeys(range(100_000, 500_000), other(1)))
+    async with server.listening(certificate) as port:
+        reader = Reader(ImapMailbox(ImapFolder("localhost", port, "a", SecretStr("b"), "INBOX")))
+        assert await asyncio.to_thread(reader.look) == 200
+    assert reader.position.number == 100_199
+
+
+@needs_certificate
 async def test_on_imap_what_was_not_read_is_looked_at_again(certificate: ssl.SSLContext) -> None:
     server = ImapServer({1: other(1), 2: bounce("a@example.org", LETTER), 3: other(3), 4: bounce("b@example.org", LETTER)})
     async with server.listening(certificate) as port:

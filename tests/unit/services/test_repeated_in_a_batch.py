@@ -1,6 +1,6 @@
 """A portal repeats a submission many times within one batch: each repetition is known, and the answer goes out once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import Mock
@@ -32,11 +32,18 @@ class Known:
     def __init__(self) -> None:
         self.feedbacks = [Mock(id=str(number), facts_to_repeat=[Mock()]) for number in range(2)]
 
-    async def receive(self, arrivals: Sequence[Any]) -> list[Any]:
+    async def receive(self, arrivals: Sequence[Any], **_shares: Any) -> list[Any]:
         return [Registration(self.feedbacks[index % 2], repeated=True) for index, _ in enumerate(arrivals)]
 
     async def known(self, _ids: object) -> dict[str, Any]:
         return {}
+
+    async def groups(self, ids: Iterable[str]) -> list[list[str]]:
+        return [[id] for id in sorted(ids)]
+
+    async def load(self, ids: Iterable[str]) -> dict[str, Any]:
+        (wanted,) = ids
+        return {wanted: self.feedbacks[int(wanted)]}
 
     async def project(self, projections: Sequence[Any]) -> None:
         assert not projections
@@ -45,11 +52,13 @@ class Known:
 async def test_a_submission_that_comes_again_and_again_is_answered_once_a_batch() -> None:
     """150 repetitions of one, 31 KB in all, brought 300 MB of what its sender had written since, and ended the process."""
     known: Any = Known()
+    published: list[list[Any]] = []
 
-    async def nothing_to_tell(facts: Sequence[Any]) -> None:
-        assert not facts
+    async def publish(facts: Sequence[Any]) -> None:
+        published.append([*facts])
 
-    handler = IntakeHandler(VN, known, known, {}, nothing_to_tell, make_legal_time(None))
+    handler = IntakeHandler(VN, known, known, {}, publish, make_legal_time(None))
     outcome = await handler.handle([posted(offset) for offset in range(150)])
     assert outcome.repeated == 150
-    assert outcome.facts == [fact for feedback in known.feedbacks for fact in feedback.facts_to_repeat]
+    assert published == [feedback.facts_to_repeat for feedback in known.feedbacks], "a few feedbacks at a time"
+    assert outcome.facts == []

@@ -47,7 +47,7 @@ class World:
     async def note(self, facts: Sequence[Fact]) -> None:
         self.order += [f"note {fact.name}" for fact in facts]
 
-    async def receive(self, arrivals: Sequence[Any]) -> list[Any]:
+    async def receive(self, arrivals: Sequence[Any], **_shares: Any) -> list[Any]:
         assert not arrivals
         if self._failures:
             self._failures -= 1
