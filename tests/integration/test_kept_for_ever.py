@@ -19,10 +19,11 @@ from tests.support.system import BUILDERS, START, System
 SAID = {"title": "Tieu de mot", "content": "Noi dung hai", "unit": "To dan pho ba", "place": {"description": "Ngo bon"}}
 WORDS = ("Tieu de mot", "Noi dung hai", "To dan pho ba", "Ngo bon")
 BY_HTTP, BY_PORTAL = (*WORDS, "tep-nam.pdf", "Bo sung sau", "tep-bay.pdf"), (*WORDS, "tep-tam.pdf", "Bo sung chin", "tep-muoi.pdf")
-TEXTS = {*BY_HTTP, *BY_PORTAL, *SENDER.values()}
+OBJECTION = "Phan doi muoi mot"
+TEXTS = {*BY_HTTP, *BY_PORTAL, OBJECTION, *SENDER.values()}
 PORTAL = "danang-1022"
-# What a corrected law, the mail server and an agency that was never in charge bring about: no sender's word is near it. Of an
-# objection, which comes by the pages alone, test_case_pages.py looks for the words.
+# What a corrected law, the mail server and an agency that was never in charge bring about: no sender's word is near it. An
+# objection is refused by this pack; test_case_pages.py looks for the words of one that is not.
 OF_NO_PARTY = {
     "DeadlineMoved",
     "OverdueWithdrawn",
@@ -57,7 +58,8 @@ async def live_by_portal(system: System) -> None:
     ):
         await system.post.act("gia-lai", case, action, actor, **more)
     await told(system, "ReplyPublished", code=code)
-    for kind, act in (("PortalSupplement", supplement), ("PortalRating", {"satisfied": False})):
+    acts = {"PortalSupplement": supplement, "PortalRating": {"satisfied": False}, "PortalObjection": {"content": OBJECTION}}
+    for kind, act in acts.items():
         await system.post.sender_act(PORTAL, kind, code=code, **act)
         refused = await system.post.sender_act("cdvcqg", kind, code=code, **act)
         await system.observer.wait("SenderActRefused", topic="outbox.cdvcqg", act_id=refused)
