@@ -13,6 +13,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "up": ("pakn.local.commands:up", "Run the four services in the foreground, with Kafka and MongoDB where no address is set."),
     "demo": ("pakn.demo.commands:demo", "Play weeks of requests through the four services and count what came of them."),
     "provision": ("pakn.operations.commands:provision", "Create the topics that the pack's agencies and portals need."),
+    "access": (
+        "pakn.operations.access_commands:cli",
+        "Who may connect to Kafka, for an operator: list, apply, print, issue, revoke.",
+    ),
     "quarantine": (
         "pakn.operations.quarantine:cli",
         "Records that end a process again and again: list, release, skip.",

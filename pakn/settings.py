@@ -17,32 +17,11 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pakn.gateways import SmsSettings, is_this_machine
+from pakn.logins import AccessSettings, KafkaSettings
 from pakn.mailboxes import ImapFolder, MboxFile, parse_mailbox
 from schemas.topics import ServiceName
 
 DEFAULT_PORTS: dict[ServiceName, int] = {"intake": 8001, "routing": 8002, "deadlines": 8003, "notify": 8004}
-
-
-class KafkaSettings(BaseModel):
-    """Where Kafka is, and how topics are made."""
-
-    bootstrap: str = "localhost:9092"
-    partitions: int = Field(default=6, ge=1, description="of the topics of the lifecycle, the contacts and the matters")
-    replication_factor: int = Field(default=1, ge=1)
-    security_protocol: Literal["PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"
-    username: str | None = None
-    password: SecretStr | None = None
-    max_records: int = Field(default=500, ge=1, le=5000, description="records in one turn")
-    erased_seconds: int = Field(
-        default=24 * 60 * 60,
-        ge=1,
-        description="after which Kafka forgets what was erased: segments of contacts and matters last so long",
-    )
-    session_seconds: float = Field(
-        default=10,
-        ge=1,
-        description="after which others get the partitions of a process that was killed; the broker may want six or more",
-    )
 
 
 class MongoSettings(BaseModel):
@@ -233,6 +212,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     fuse: FuseSettings = FuseSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
+    access: AccessSettings = AccessSettings()
 
     def port(self, service: ServiceName) -> int:
         """The HTTP port of `service` in this process."""

@@ -28,6 +28,14 @@ READS: Mapping[ServiceName, tuple[str, ...]] = {
 """The families that each service consumes, in a group of its own. A service commits a record only after Kafka has acknowledged
 every fact that follows from it, so committed offsets tell how far a service has come: deadlines relies on this for actions."""
 
+WRITES: Mapping[ServiceName, tuple[str, ...]] = {
+    "intake": (FEEDBACK, CONTACTS, MATTERS, OUTBOX, ASSIGNMENTS),
+    "routing": (FEEDBACK, ASSIGNMENTS),
+    "deadlines": (FEEDBACK, ASSIGNMENTS),
+    "notify": (FEEDBACK,),
+}
+"""The families that each service publishes to, beside the dead letters of its own."""
+
 
 class TopicName(NamedTuple):
     """The parts of a topic's name in Kafka; `party` is the portal, agency or service of a topic that has one, otherwise empty."""

@@ -14,7 +14,7 @@ from structlog.dev import plain_traceback
 
 from pakn.engine import mongo
 from pakn.local.launcher import Servers
-from pakn.settings import KafkaSettings, MongoSettings, Settings
+from pakn.settings import MongoSettings, Settings
 from tests.support.node_packages import NodeIsMissing, NodePackages, fetch_packages
 
 # How long an example takes says nothing of whether the code is right, and a busy machine would make good tests fail.
@@ -66,7 +66,7 @@ def settings(servers: Servers, namespace: str) -> Settings:
     """Settings for one test on the shared servers, with short waits."""
     return Settings(
         namespace=namespace,
-        kafka=KafkaSettings(bootstrap=servers.kafka_bootstrap, partitions=3),
+        kafka=servers.kafka(partitions=3),
         mongo=MongoSettings.model_validate({"uri": servers.mongo_uri}),
         gauge_seconds=1,
     )

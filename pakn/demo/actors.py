@@ -18,7 +18,8 @@ from pakn.demo.mailbox import Mailbox
 from pakn.demo.observer import Observer
 from pakn.demo.requests import SENDER_STEPS, Act, DemoRequest
 from pakn.demo.timekeeper import Timekeeper
-from pakn.engine.kafka import MAX_RECORD_BYTES, client_options, topic_name
+from pakn.engine.kafka import MAX_RECORD_BYTES, topic_name
+from pakn.engine.kafka_login import client_options
 from pakn.settings import Settings
 from schemas import derived_id
 from schemas.envelope import binary_headers

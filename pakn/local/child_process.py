@@ -110,6 +110,11 @@ class ServerProcess(abc.ABC):
 
     @property
     @abc.abstractmethod
+    def environment(self) -> dict[str, str]:
+        """The variables by which PAKN reaches the server that was started last, with all rights."""
+
+    @property
+    @abc.abstractmethod
     def description(self) -> str:
         """Which server this is, for people."""
 

@@ -44,6 +44,11 @@ class MongoServer(child_process.ServerProcess):
         return f"mongodb://127.0.0.1:{self._port}/?directConnection=true&w=majority&journal=true{retry}"
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The settings by which others reach it."""
+        return {"PAKN_MONGO__URI": self.address}
+
+    @property
     def description(self) -> str:
         stand_in = "" if self.name == "mongod" else " (stands in for MongoDB, development only)"
         return f"{self.name}{stand_in} started on 127.0.0.1:{self._port}"

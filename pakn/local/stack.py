@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import secrets
 import shlex
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -21,9 +20,11 @@ from aiokafka.errors import (
 
 from pakn.engine import kafka
 from pakn.local.child_process import CannotStart, free_ports, require_free
+from pakn.local.kept_secrets import kept_secret
 from pakn.local.launcher import KAFKA, MONGO, Servers
 from pakn.local.supervisor import Supervisor
 from pakn.operations import topics
+from pakn.operations.rights import Login
 from pakn.settings import Settings
 from schemas.topics import SERVICES, ServiceName
 
@@ -43,14 +44,7 @@ class Stack:
 
 def secret_key(folder: Path) -> str:
     """The secret key of a local installation: from the environment, or made once and kept in `folder`."""
-    if from_environment := os.environ.get("PAKN_INTAKE__SECRET_KEY"):
-        return from_environment
-    file = folder / "secret.key"
-    if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_hex(32))
-    return file.read_text()
+    return os.environ.get("PAKN_INTAKE__SECRET_KEY") or kept_secret(folder / "secret.key")
 
 
 @contextlib.asynccontextmanager
@@ -63,35 +57,44 @@ async def running(
 ) -> AsyncIterator[Stack]:
     """Make the topics and run the four services until the block ends, on `ports` or on any free ones.
 
-    `environment` is what the processes get on top of this one's. Raises CannotStart when Kafka refuses or does not answer.
+    `environment` is what the processes get on top of this one's. On a Kafka that was started here each service logs in as
+    itself. Raises CannotStart when Kafka refuses or does not answer.
     """
     ports = ports or dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
+    passwords = {name: kept_secret(folder / "logins" / name) for name in SERVICES} if KAFKA in servers.own else {}
     shared = {
-        KAFKA: servers.kafka_bootstrap,
-        MONGO: servers.mongo_uri,
+        **servers.environment,
         "PAKN_INTAKE__SECRET_KEY": secret_key(folder),
         "PAKN_INTAKE__PUBLIC_URL": f"http://127.0.0.1:{ports['intake']}",
         **environment,
     }
     # The settings of this process are those of its children, so that what it reads from outside has the same names.
-    with _environment(shared):
+    with _environment(shared | {f"PAKN_ACCESS__{name.upper()}": password for name, password in passwords.items()}):
         settings = Settings()
     try:
         await topics.provision(settings)
         await _wait_for_coordinators(settings)
     except (KafkaError, OSError) as error:
         raise CannotStart(f"The Kafka at {settings.kafka.bootstrap} (PAKN_KAFKA__BOOTSTRAP) does not work: {error}") from error
-    # `env` sets what differs between the four: their ports.
-    commands: dict[str, list[str]] = {
-        name: ["/usr/bin/env", f"PAKN_HTTP__PORT={port}", sys.executable, "-m", "pakn", "run", name] for name, port in ports.items()
+    commands: dict[str, list[str]] = {name: [sys.executable, "-m", "pakn", "run", name] for name in ports}
+    own: dict[str, dict[str, str]] = {
+        name: {"PAKN_HTTP__PORT": str(port)} | _login(settings, name, passwords) for name, port in ports.items()
     }
-    supervisor = Supervisor(commands, shared, logs=logs)
+    supervisor = Supervisor(commands, shared, own_env=own, logs=logs)
     await supervisor.start()
     try:
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         yield Stack(settings, {**os.environ, **shared}, urls, supervisor)
     finally:
         await supervisor.stop()
+
+
+def _login(settings: Settings, service: ServiceName, passwords: Mapping[ServiceName, str]) -> dict[str, str]:
+    if service not in passwords:
+        return {}
+    user = Login("service", service).name(settings.namespace)
+    login = {"MECHANISM": "SCRAM-SHA-512", "USERNAME": user, "PASSWORD": passwords[service]}
+    return {f"PAKN_KAFKA__{name}": value for name, value in login.items()}
 
 
 async def _wait_for_coordinators(settings: Settings) -> None:

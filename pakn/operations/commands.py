@@ -13,7 +13,7 @@ from pakn.packs.load import PackError
 
 
 def provision() -> None:
-    """Create the topics that the pack's agencies and portals need; what exists is left as it is."""
+    """Create the topics that the pack's agencies and portals need, and the logins of the services; what exists is left as it is."""
     settings = settings_or_stop()
     # Each attempt would be two lines of the libraries'.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

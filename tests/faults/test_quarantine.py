@@ -18,7 +18,7 @@ from pakn.operations import quarantine
 from pakn.settings import Settings
 from tests.support.deadly_service import HANDLED, UNPACKED
 from tests.support.outside_world import GOOD, until
-from tests.support.system import SECRET_KEY, World, make_settings
+from tests.support.system import SECRET_KEY, World, make_settings, server_environment
 
 BAD, OTHERS = "cdvcqg", ("gialai-dvc", "hcm-1022", "danang-1022")
 
@@ -27,8 +27,7 @@ def make_environment(settings: Settings, port: int) -> dict[str, str]:
     return {
         "PAKN_NAMESPACE": settings.namespace,
         "PAKN_PACK": settings.pack,
-        "PAKN_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
-        "PAKN_MONGO__URI": settings.mongo.uri.get_secret_value(),
+        **server_environment(settings),
         "PAKN_LEGAL_TIME__FILE": str(settings.legal_time.file),
         "PAKN_INTAKE__SECRET_KEY": SECRET_KEY,
         "PAKN_HTTP__PORT": str(port),

@@ -6,6 +6,7 @@ import uuid
 from aiokafka import AIOKafkaProducer
 
 from pakn.engine.kafka import MAX_RECORD_BYTES
+from pakn.engine.kafka_login import client_options
 from tests.support.outside_world import GOOD, lines
 from tests.support.raw_batches import ZSTD, NotUtf8, RawSender, batch
 from tests.support.system import System
@@ -48,7 +49,7 @@ async def test_a_dead_letter_that_the_broker_finds_too_large_is_named_and_those_
 async def test_what_a_producer_takes_back_never_happened(system: System) -> None:
     """A portal's aborted transaction was registered, and its sender was written to."""
     topic, mark = f"{system.settings.namespace}.inbox.cdvcqg", uuid.uuid4().hex[:6]
-    options = {"bootstrap_servers": system.settings.kafka.bootstrap, "transactional_id": mark}
+    options = client_options(system.settings.kafka) | {"transactional_id": mark}
     async with AIOKafkaProducer(**options) as producer:
         for own_id, kept in ((f"{mark}-aborted", False), (f"{mark}-kept", True)):
             await producer.begin_transaction()

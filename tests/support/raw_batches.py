@@ -11,6 +11,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.record.util import calc_crc32c, encode_varint
 
+from pakn.engine.kafka_login import client_options
 from tests.support.system import World
 
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
@@ -109,7 +110,7 @@ class RawSender:
 
     def __init__(self, world: World) -> None:
         self._namespace = world.settings.namespace
-        self._client = AIOKafkaClient(bootstrap_servers=world.settings.kafka.bootstrap)
+        self._client = AIOKafkaClient(**client_options(world.settings.kafka))
 
     async def __aenter__(self) -> "RawSender":
         await self._client.bootstrap()

@@ -21,21 +21,15 @@ from pymongo.errors import AutoReconnect
 from uvicorn.lifespan.on import LifespanOn
 
 from pakn.engine import mongo
+from pakn.engine.kafka_login import client_options
 from pakn.engine.process import Role, Service
 from pakn.legal_time import from_now_on
 from pakn.local.launcher import Servers
+from pakn.logins import AccessSettings
 from pakn.operations.evidence import letters_waiting
 from pakn.operations.topics import provision
 from pakn.packs.load import load_pack
-from pakn.settings import (
-    DeadlinesSettings,
-    IntakeSettings,
-    KafkaSettings,
-    LegalTimeSettings,
-    MongoSettings,
-    NotifySettings,
-    Settings,
-)
+from pakn.settings import DeadlinesSettings, IntakeSettings, LegalTimeSettings, MongoSettings, NotifySettings, Settings
 from schemas import topics
 from tests.support import packs
 from tests.support.outside_world import GOOD, MAX_BYTES, Observer, Poster, until, until_empty
@@ -56,13 +50,36 @@ def make_settings(servers: Servers, namespace: str, clock_file: Path, **more: An
         pack=str(packs.FOLDER),
         retry_seconds=30,
         gauge_seconds=2,
-        kafka=KafkaSettings(bootstrap=servers.kafka_bootstrap, partitions=3, session_seconds=3),
+        kafka=servers.kafka(partitions=3, session_seconds=3),
+        access=AccessSettings.model_validate(dict.fromkeys(AccessSettings.model_fields, "a password of the tests")),
         mongo=MongoSettings.model_validate({"uri": servers.mongo_uri}),
         legal_time=LegalTimeSettings(file=clock_file),
         intake=IntakeSettings.model_validate({"secret_key": SECRET_KEY, "sweep_seconds": 0.5}),
         deadlines=DeadlinesSettings(tick_seconds=0.1, grace_seconds=0, law_seconds=0.5),
         notify=NotifySettings(tick_seconds=0.1, backoff_seconds=0.2, letters_per_address=0, letters_per_unconfirmed=0),
     ).model_copy(update=more)
+
+
+def server_environment(settings: Settings) -> dict[str, str]:
+    """The variables by which a process reaches the same servers with the same login."""
+    kafka = settings.kafka
+    values = {
+        "KAFKA__BOOTSTRAP": kafka.bootstrap,
+        "KAFKA__SECURITY_PROTOCOL": kafka.security_protocol,
+        "KAFKA__MECHANISM": kafka.mechanism,
+        "MONGO__URI": settings.mongo.uri.get_secret_value(),
+    }
+    if kafka.username and kafka.password:
+        values |= {"KAFKA__USERNAME": kafka.username, "KAFKA__PASSWORD": kafka.password.get_secret_value()}
+    return {f"PAKN_{name}": value for name, value in values.items()}
+
+
+def as_service(settings: Settings, service: str) -> Settings:
+    """The settings with the login of a service, as each has its own; those of a Kafka without logins are left as they are."""
+    if not settings.kafka.security_protocol.startswith("SASL"):
+        return settings
+    login = {"mechanism": "SCRAM-SHA-512", "username": f"{settings.namespace}.{service}", "password": settings.access.intake}
+    return settings.model_copy(update={"kafka": settings.kafka.model_copy(update=login)})
 
 
 class World:
@@ -79,11 +96,11 @@ class World:
         agencies = [agency.id for agency in self.pack.agencies_not_ended(START.date())]
         specs = topics.all_topics(agencies, [portal.id for portal in self.pack.header.portals])
         await provision(self.settings)
-        bootstrap, namespace = self.settings.kafka.bootstrap, self.settings.namespace
-        producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, max_request_size=MAX_BYTES, linger_ms=2)
+        kafka, namespace = self.settings.kafka, self.settings.namespace
+        producer = AIOKafkaProducer(**client_options(kafka), enable_idempotence=True, max_request_size=MAX_BYTES, linger_ms=2)
         self.client = mongo.make_client(self.settings.mongo)
         async with contextlib.AsyncExitStack() as stack:
-            self.observer = await stack.enter_async_context(Observer(bootstrap, namespace, [spec.name for spec in specs]))
+            self.observer = await stack.enter_async_context(Observer(kafka, namespace, [spec.name for spec in specs]))
             self.post = Poster(await stack.enter_async_context(producer), namespace)
             self._stack = stack.pop_all()
         return self
@@ -136,7 +153,7 @@ class System(World):
         started = [f"{name}-worker" if role == "worker" else name for name in names]
         for name, called in zip(started, names, strict=True):
             stack = self._open[name] = contextlib.AsyncExitStack()
-            service = self.services[name] = BUILDERS[called](self.settings, role, **doubles)
+            service = self.services[name] = BUILDERS[called](as_service(self.settings, called), role, **doubles)
             # What the server of a service does, without a socket.
             lifespan = LifespanOn(uvicorn.Config(service.app, lifespan="on", log_config=None))
             await lifespan.startup()

@@ -1,0 +1,51 @@
+"""Logins and rights as Kubernetes resources of Strimzi, whose operator keeps users itself.
+
+The form is that of `KafkaUser` (kafka.strimzi.io/v1): SCRAM-SHA-512, simple authorization.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+from pakn.operations.rights import Login, Right, rights_of
+from schemas.topics import TopicSpec
+
+_TYPES = {"topic": "topic", "group": "group", "transactional-id": "transactionalId", "cluster": "cluster"}
+
+
+def users(namespace: str, logins: Iterable[Login], specs: Iterable[TopicSpec]) -> str:
+    """One document of YAML for each login. `CLUSTER` stands where the name of the Kafka cluster belongs."""
+    known = list(specs)
+    return yaml.safe_dump_all((_user(namespace, login, known) for login in logins), sort_keys=False, allow_unicode=True)
+
+
+def _user(namespace: str, login: Login, specs: list[TopicSpec]) -> dict[str, Any]:
+    # The name of a resource is the user's; Kubernetes takes letters, digits, dots and hyphens, as ids of packs are.
+    name = login.name(namespace)
+    assert re.fullmatch(r"[a-z0-9.-]+", name), name
+    rights: dict[tuple[str, str, str], list[str]] = {}
+    for right in rights_of(login, namespace, specs):
+        rights.setdefault((right.resource, right.name, right.pattern), []).append(_operation(right))
+    acls = [{"resource": _resource(*place), "operations": operations} for place, operations in rights.items()]
+    return {
+        "apiVersion": "kafka.strimzi.io/v1",
+        "kind": "KafkaUser",
+        "metadata": {"name": name, "labels": {"strimzi.io/cluster": "CLUSTER"}},
+        "spec": {
+            "authentication": {"type": "scram-sha-512"},
+            "authorization": {"type": "simple", "acls": acls},
+        },
+    }
+
+
+def _operation(right: Right) -> str:
+    return "".join(part.capitalize() for part in right.operation.split("-"))
+
+
+def _resource(resource: str, name: str, pattern: str) -> dict[str, str]:
+    found = {"type": _TYPES[resource]}
+    return (
+        found if resource == "cluster" else found | {"name": name, "patternType": "prefix" if pattern == "prefixed" else "literal"}
+    )
