@@ -44,8 +44,11 @@ def print_rights(
     settings, parties = _settings_and_parties()
     if format == "kafka-acls":
         typer.echo("\n".join(access.kafka_acls(settings, parties, parties.logins)))
-    else:
+        return
+    try:
         typer.echo(strimzi.users(settings.namespace, parties.logins, parties.specs), nl=False)
+    except ValueError as error:
+        stop(str(error))
 
 
 @cli.command()

@@ -16,15 +16,20 @@ _TYPES = {"topic": "topic", "group": "group", "transactional-id": "transactional
 
 
 def users(namespace: str, logins: Iterable[Login], specs: Iterable[TopicSpec]) -> str:
-    """One document of YAML for each login. `CLUSTER` stands where the name of the Kafka cluster belongs."""
+    """One document of YAML for each login. `CLUSTER` stands where the name of the Kafka cluster belongs.
+
+    Raises ValueError on a name that Kubernetes does not take.
+    """
     known = list(specs)
     return yaml.safe_dump_all((_user(namespace, login, known) for login in logins), sort_keys=False, allow_unicode=True)
 
 
 def _user(namespace: str, login: Login, specs: list[TopicSpec]) -> dict[str, Any]:
-    # The name of a resource is the user's; Kubernetes takes letters, digits, dots and hyphens, as ids of packs are.
     name = login.name(namespace)
-    assert re.fullmatch(r"[a-z0-9.-]+", name), name
+    if not re.fullmatch(r"[a-z0-9.-]+", name):
+        raise ValueError(
+            f"{name}: the name of a user is that of its resource, and Kubernetes takes lower-case letters, digits, . and -"
+        )
     rights: dict[tuple[str, str, str], list[str]] = {}
     for right in rights_of(login, namespace, specs):
         rights.setdefault((right.resource, right.name, right.pattern), []).append(_operation(right))

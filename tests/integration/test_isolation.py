@@ -18,7 +18,7 @@ async def test_a_record_whose_header_has_no_readable_name_costs_nobody_anything_
     """The library's loop was started anew behind it: others' submissions were lost for ever, with lag 0 and nothing logged."""
     seen = len(system.observer.found(topic="dead.intake"))
     mark = uuid.uuid4().hex[:6]
-    async with RawSender(system) as sender:
+    async with RawSender(system.settings) as sender:
         assert await sender.send("inbox.hcm-1022", batch([(b"k", json.dumps(GOOD).encode(), [(NotUtf8("x"), b"1")])])) == 0
     wanted = [(portal, f"{mark}-{portal}-{number}") for number in range(12) for portal in PORTALS]
     for portal, own_id in wanted:
@@ -36,7 +36,7 @@ async def test_a_dead_letter_that_the_broker_finds_too_large_is_named_and_those_
     headers = [(f"h{number}", b"v" * 2000) for number in range(50)]
     wrong = [(b"k", b"%d" % number, lines("PortalSubmission", f"{mark}-{number}")) for number in range(5)]
     wrong[2] = (b"large", b"x" * (MAX_RECORD_BYTES - 300), [*wrong[2][2], *headers])
-    async with RawSender(system) as sender:
+    async with RawSender(system.settings) as sender:
         assert await sender.send("inbox.hcm-1022", batch(wrong, ZSTD)) == 0
     await system.post.portal("hcm-1022", GOOD, f"{mark}-after")
     await system.observer.wait("SubmissionRegistered", topic="outbox.hcm-1022", submission_id=f"{mark}-after")
