@@ -15,7 +15,9 @@ SERVICES: tuple[ServiceName, ...] = get_args(ServiceName)
 FEEDBACK, CONTACTS, MATTERS, INBOX, OUTBOX, ASSIGNMENTS, ACTIONS, FILES, DEAD = (
     "feedback", "contacts", "matters", "inbox", "outbox", "assignments", "actions", "files", "dead",
 )  # fmt: skip
-"""The families of topics. The last six have one topic for each portal, agency or service."""
+"""The families of topics."""
+OF_PARTIES = frozenset({INBOX, OUTBOX, ASSIGNMENTS, ACTIONS, FILES, DEAD})
+"""The families that have a topic for each portal, agency or service."""
 COMPACTED = frozenset({CONTACTS, MATTERS})
 """The families of which the last record of each key is kept, until a record without a value (a tombstone) erases it."""
 

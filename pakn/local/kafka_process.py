@@ -170,6 +170,11 @@ class KafkaServer(child_process.ServerProcess):
             "PAKN_KAFKA__PASSWORD": kept_secret(self.password_file),
         }
 
+    @property
+    def secret_files(self) -> dict[str, Path]:
+        """The super user's password."""
+        return {"PAKN_KAFKA__PASSWORD": self.password_file}
+
     def start(self) -> None:
         """Like every server; the super user of a new broker gets its login by the one that is in the broker's own settings."""
         super().start()

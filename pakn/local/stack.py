@@ -33,11 +33,15 @@ _COORDINATOR_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Four service processes under one supervisor; `urls` are their pages, `settings` what they all share,
-    `environment` what they get (for other commands about the same system)."""
+    """Four service processes under one supervisor; `urls` are their pages, `settings` what they all share.
+
+    `environment` is for other commands about the same system, with all rights in Kafka; `own` is what one service has
+    instead of it: its port and its login.
+    """
 
     settings: Settings
     environment: Mapping[str, str]
+    own: Mapping[str, Mapping[str, str]]
     urls: Mapping[ServiceName, str]
     supervisor: Supervisor
 
@@ -84,7 +88,7 @@ async def running(
     await supervisor.start()
     try:
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-        yield Stack(settings, {**os.environ, **shared}, urls, supervisor)
+        yield Stack(settings, {**os.environ, **shared}, own, urls, supervisor)
     finally:
         await supervisor.stop()
 
@@ -143,6 +147,9 @@ async def run_until_signal(folder: Path, settings: Settings) -> None:
     local = settings.local
     own = {KAFKA: f"127.0.0.1:{local.kafka_port}", MONGO: f"mongodb://127.0.0.1:{local.mongo_port}/"}
     given = {name: value for name, value in os.environ.items() if value.partition("?")[0] != own.get(name)}
+    if KAFKA not in given:
+        # A shell that was told of our own Kafka has its login too.
+        given = {name: value for name, value in given.items() if not name.startswith("PAKN_KAFKA__")}
     ports = service_ports(settings)
     wanted: dict[str, Mapping[str, int]] = {
         "PAKN_HTTP__PORT (intake's; the others have the three after it)": dict[str, int](ports.items())
@@ -161,6 +168,9 @@ async def run_until_signal(folder: Path, settings: Settings) -> None:
                 print(f"{name:<9} {url}", flush=True)
             print("Other commands (.venv/bin/pakn letters, ... token, ...) need these in their terminal; they stay the same:")
             print("\n".join(f"  export {line}" for line in _exports(servers, folder)), flush=True)
+            if KAFKA in servers.own:
+                print("A portal or an agency logs in as itself; this gives it a new password, which is shown once:")
+                print("  .venv/bin/pakn access issue NAME   (.venv/bin/pakn access list names everybody)", flush=True)
             keeper = asyncio.create_task(servers.keep_running(lambda line: print(f"servers    | {line}", flush=True)))
             try:
                 await stack.supervisor.run_until_signal()
@@ -175,7 +185,9 @@ def service_ports(settings: Settings) -> dict[ServiceName, int]:
 
 def _exports(servers: Servers, folder: Path) -> Iterator[str]:
     """What another terminal must set, as a shell reads it; what was set by hand is known to whoever did, and may be secret."""
-    for name, server in servers.own.items():
-        yield f"{name}={shlex.quote(server.address)}"
+    for server in servers.own.values():
+        for name, value in server.environment.items():
+            kept = server.secret_files.get(name)
+            yield f'{name}="$(cat {shlex.quote(str(kept.absolute()))})"' if kept else f"{name}={shlex.quote(value)}"
     if "PAKN_INTAKE__SECRET_KEY" not in os.environ:
         yield f'PAKN_INTAKE__SECRET_KEY="$(cat {shlex.quote(str((folder / "secret.key").absolute()))})"'

@@ -58,18 +58,18 @@ def apply(settings: Settings, parties: Parties) -> int:
     with KafkaAccess(settings.kafka) as kafka:
         kafka.give_passwords(given)
         known = kafka.users() | given.keys()
-        wanted = {login.name(namespace): rights_of(login, namespace, parties.specs) for login in parties.logins}
+        wanted = {login.name(namespace): rights_of(login, namespace) for login in parties.logins}
         # Portals and agencies that the pack no longer has keep their logins without any right.
         gone = {user: list[Right]() for user in known if user.startswith(f"{namespace}.") and user not in wanted}
         return kafka.set_rights({user: rights for user, rights in wanted.items() if user in known} | gone)
 
 
-def issue(settings: Settings, parties: Parties, login: Login) -> str:
+def issue(settings: Settings, login: Login) -> str:
     """A new password for a login, which has its rights from now on; a former password ends. Raises AccessFailed."""
     user, password = login.name(settings.namespace), secrets.token_urlsafe(32)
     with KafkaAccess(settings.kafka) as kafka:
         kafka.give_passwords({user: password})
-        kafka.set_rights({user: rights_of(login, settings.namespace, parties.specs)})
+        kafka.set_rights({user: rights_of(login, settings.namespace)})
     return password
 
 
@@ -86,21 +86,21 @@ def differences(settings: Settings, parties: Parties) -> list[tuple[Login, str]]
         known = kafka.users()
         for login in parties.logins:
             user = login.name(settings.namespace)
-            wanted = set(rights_of(login, settings.namespace, parties.specs)) if user in known else set[Right]()
+            wanted = set(rights_of(login, settings.namespace)) if user in known else set[Right]()
             differing = len(wanted ^ kafka.rights(user))
             said = f"{differing} rights differ; run `pakn access apply`" if differing else "as the pack says"
             rows.append((login, said if differing or user in known else "no login"))
     return rows
 
 
-def kafka_acls(settings: Settings, parties: Parties, chosen: Iterable[Login]) -> list[str]:
+def kafka_acls(namespace: str, chosen: Iterable[Login]) -> list[str]:
     """The commands of Kafka's own tool that give these logins their rights."""
     lines = []
     for login in chosen:
-        for right in rights_of(login, settings.namespace, parties.specs):
+        for right in rights_of(login, namespace):
             place = "--cluster" if right.resource == "cluster" else f"--{right.resource} '{right.name}'"
             pattern = " --resource-pattern-type prefixed" if right.pattern == "prefixed" else ""
             operation = "".join(part.capitalize() for part in right.operation.split("-"))
-            who = f"--allow-principal 'User:{login.name(settings.namespace)}'"
+            who = f"--allow-principal 'User:{login.name(namespace)}'"
             lines.append(f"kafka-acls.sh --bootstrap-server BOOTSTRAP --add {who} --operation {operation} {place}{pattern}")
     return lines

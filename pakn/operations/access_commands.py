@@ -43,10 +43,10 @@ def print_rights(
     """Print all rights for those who keep users elsewhere; nothing is changed, and no Kafka is asked."""
     settings, parties = _settings_and_parties()
     if format == "kafka-acls":
-        typer.echo("\n".join(access.kafka_acls(settings, parties, parties.logins)))
+        typer.echo("\n".join(access.kafka_acls(settings.namespace, parties.logins)))
         return
     try:
-        typer.echo(strimzi.users(settings.namespace, parties.logins, parties.specs), nl=False)
+        typer.echo(strimzi.users(settings.namespace, parties.logins), nl=False)
     except ValueError as error:
         stop(str(error))
 
@@ -56,7 +56,7 @@ def issue(name: Name) -> None:
     """Give a login a new password and its rights. The password is shown once; a former one ends."""
     settings, parties = _settings_and_parties()
     login = _or_stop(settings, lambda: access.find(settings, parties, name))
-    password = _or_stop(settings, lambda: access.issue(settings, parties, login))
+    password = _or_stop(settings, lambda: access.issue(settings, login))
     user = login.name(settings.namespace)
     typer.echo(f"{user} may log in from now on. Hand over the last line; it is kept nowhere else.", err=True)
     typer.echo(f"SCRAM-SHA-512, user {user}, consumer groups begin with {user}. (with the dot), password:", err=True)

@@ -49,55 +49,56 @@ def logins(agencies: Iterable[str], portals: Iterable[str]) -> list[Login]:
     return [*OWN, *(Login("portal", id) for id in portals), *(Login("agency", id) for id in agencies)]
 
 
-def rights_of(login: Login, namespace: str, specs: Iterable[topics.TopicSpec]) -> list[Right]:
-    """What a login may do in a deployment with these topics: nothing that is not listed, sorted."""
-    rights = set(_RIGHTS[login.kind](login, namespace, list(specs)))
-    # Who may read or write may describe; Kafka implies it, and saying it twice would differ from what it lists.
-    return sorted(rights)
+def rights_of(login: Login, namespace: str) -> list[Right]:
+    """What a login may do: nothing that is not listed, sorted. Who may read or write a topic may describe it."""
+    return sorted(set(_RIGHTS[login.kind](login, namespace)))
 
 
-def _topic(namespace: str, topic: str, *operations: Operation) -> list[Right]:
-    return [Right("topic", f"{namespace}.{topic}", operation) for operation in operations]
+def _topic(namespace: str, topic: str, operation: Operation) -> Right:
+    return Right("topic", f"{namespace}.{topic}", operation)
 
 
-def _families(namespace: str, specs: list[topics.TopicSpec], families: Iterable[str], operation: Operation) -> list[Right]:
-    wanted = frozenset(families)
-    return [Right("topic", f"{namespace}.{spec.name}", operation) for spec in specs if spec.name.partition(".")[0] in wanted]
+def _family(namespace: str, family: str, operation: Operation) -> Right:
+    if family in topics.OF_PARTIES:
+        # The dot ends the name of the family, so that no other begins with it.
+        return Right("topic", f"{namespace}.{family}.", operation, "prefixed")
+    return _topic(namespace, family, operation)
 
 
-def _service(login: Login, namespace: str, specs: list[topics.TopicSpec]) -> list[Right]:
+def _service(login: Login, namespace: str) -> list[Right]:
     service: ServiceName = login.id  # type: ignore[assignment]
-    rights = _families(namespace, specs, topics.READS[service], "read")
-    rights += _families(namespace, specs, topics.WRITES[service], "write")
-    rights += _topic(namespace, topics.dead(service), "write")
-    rights.append(Right("group", group_name(namespace, service), "read"))
+    rights = [_family(namespace, family, "read") for family in topics.READS[service]]
+    rights += [_family(namespace, family, "write") for family in topics.WRITES[service]]
+    rights += [_topic(namespace, topics.dead(service), "write"), Right("group", group_name(namespace, service), "read")]
     if service == "deadlines":
         # Timers wait for what routing has not handled of an agency's actions. Whether anything but the mark of a transaction is
         # left there shows only when it is read.
-        rights += _families(namespace, specs, [topics.ACTIONS], "read")
-        rights.append(Right("group", group_name(namespace, "routing"), "describe"))
+        rights += [_family(namespace, topics.ACTIONS, "read"), Right("group", group_name(namespace, "routing"), "describe")]
     return rights
 
 
-def _outsider(login: Login, namespace: str, reads: Iterable[str], writes: Iterable[str]) -> list[Right]:
-    rights = [right for topic in reads for right in _topic(namespace, topic, "read")]
-    rights += [right for topic in writes for right in _topic(namespace, topic, "write")]
+def _outsider(login: Login, namespace: str, reads: str, *writes: str) -> list[Right]:
     # With the dot: without it an agency `an` would have the groups of an agency `an-khe`.
     own = f"{login.name(namespace)}."
-    # Who writes in transactions must read the state of its own.
-    rights += [Right("transactional-id", own, operation, "prefixed") for operation in ("write", "describe")]
-    return [*rights, Right("group", own, "read", "prefixed")]
+    return [
+        _topic(namespace, reads, "read"),
+        *(_topic(namespace, topic, "write") for topic in writes),
+        Right("group", own, "read", "prefixed"),
+        # Who writes in transactions must learn the state of its own.
+        Right("transactional-id", own, "write", "prefixed"),
+        Right("transactional-id", own, "describe", "prefixed"),
+    ]
 
 
-def _portal(login: Login, namespace: str, _specs: list[topics.TopicSpec]) -> list[Right]:
-    return _outsider(login, namespace, [topics.outbox(login.id)], [topics.inbox(login.id)])
+def _portal(login: Login, namespace: str) -> list[Right]:
+    return _outsider(login, namespace, topics.outbox(login.id), topics.inbox(login.id))
 
 
-def _agency(login: Login, namespace: str, _specs: list[topics.TopicSpec]) -> list[Right]:
-    return _outsider(login, namespace, [topics.assignments(login.id)], [topics.actions(login.id), topics.files(login.id)])
+def _agency(login: Login, namespace: str) -> list[Right]:
+    return _outsider(login, namespace, topics.assignments(login.id), topics.actions(login.id), topics.files(login.id))
 
 
-def _exporter(_login: Login, namespace: str, _specs: list[topics.TopicSpec]) -> list[Right]:
+def _exporter(_login: Login, namespace: str) -> list[Right]:
     return [
         Right("cluster", _CLUSTER, "describe"),
         Right("topic", f"{namespace}.", "describe", "prefixed"),
@@ -105,15 +106,14 @@ def _exporter(_login: Login, namespace: str, _specs: list[topics.TopicSpec]) -> 
     ]
 
 
-def _operator(login: Login, namespace: str, specs: list[topics.TopicSpec]) -> list[Right]:
-    own = f"{login.name(namespace)}."
+def _operator(login: Login, namespace: str) -> list[Right]:
     return [
         Right("topic", f"{namespace}.", "read", "prefixed"),
         Right("topic", f"{namespace}.", "describe-configs", "prefixed"),
         # Records that are skipped go to the dead letters, and the place behind them is committed for the service.
-        *_families(namespace, specs, [topics.DEAD], "write"),
+        _family(namespace, topics.DEAD, "write"),
         *(Right("group", group_name(namespace, service), "read") for service in SERVICES),
-        Right("group", own, "read", "prefixed"),
+        Right("group", f"{login.name(namespace)}.", "read", "prefixed"),
     ]
 
 

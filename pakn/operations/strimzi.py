@@ -10,28 +10,26 @@ from typing import Any
 import yaml
 
 from pakn.operations.rights import Login, Right, rights_of
-from schemas.topics import TopicSpec
 
 _TYPES = {"topic": "topic", "group": "group", "transactional-id": "transactionalId", "cluster": "cluster"}
 
 
-def users(namespace: str, logins: Iterable[Login], specs: Iterable[TopicSpec]) -> str:
+def users(namespace: str, logins: Iterable[Login]) -> str:
     """One document of YAML for each login. `CLUSTER` stands where the name of the Kafka cluster belongs.
 
     Raises ValueError on a name that Kubernetes does not take.
     """
-    known = list(specs)
-    return yaml.safe_dump_all((_user(namespace, login, known) for login in logins), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump_all((_user(namespace, login) for login in logins), sort_keys=False, allow_unicode=True)
 
 
-def _user(namespace: str, login: Login, specs: list[TopicSpec]) -> dict[str, Any]:
+def _user(namespace: str, login: Login) -> dict[str, Any]:
     name = login.name(namespace)
     if not re.fullmatch(r"[a-z0-9.-]+", name):
         raise ValueError(
             f"{name}: the name of a user is that of its resource, and Kubernetes takes lower-case letters, digits, . and -"
         )
     rights: dict[tuple[str, str, str], list[str]] = {}
-    for right in rights_of(login, namespace, specs):
+    for right in rights_of(login, namespace):
         rights.setdefault((right.resource, right.name, right.pattern), []).append(_operation(right))
     acls = [{"resource": _resource(*place), "operations": operations} for place, operations in rights.items()]
     return {

@@ -70,7 +70,7 @@ async def logged_in(system: System) -> dict[Login, Settings]:
     parties = access.parties_of(system.settings)
 
     def issued(login: Login) -> Settings:
-        password = access.issue(system.settings, parties, login)
+        password = access.issue(system.settings, login)
         return _as(system.settings, login.name(system.settings.namespace), password)
 
     # The services run, and keep the passwords that they have.
@@ -137,7 +137,7 @@ async def test_a_login_that_is_revoked_does_nothing_more_even_on_an_open_connect
     """Kafka leaves open connections of a user that is deleted as they are."""
     login = Login("agency", OTHER_AGENCY)
     parties = access.parties_of(system.settings)
-    password = await asyncio.to_thread(access.issue, system.settings, parties, login)
+    password = await asyncio.to_thread(access.issue, system.settings, login)
     settings = _as(system.settings, login.name(system.settings.namespace), password)
     async with RawSender(settings) as client:
         assert await client.send(f"actions.{OTHER_AGENCY}", RECORD) == 0
