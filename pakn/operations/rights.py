@@ -112,6 +112,8 @@ def _operator(login: Login, namespace: str) -> list[Right]:
         Right("topic", f"{namespace}.", "describe-configs", "prefixed"),
         # Records that are skipped go to the dead letters, and the place behind them is committed for the service.
         _family(namespace, topics.DEAD, "write"),
+        # Dead letters are posted again where they came from.
+        *(_family(namespace, family, "write") for family in (topics.FEEDBACK, topics.INBOX, topics.ACTIONS, topics.FILES)),
         *(Right("group", group_name(namespace, service), "read") for service in SERVICES),
         Right("group", f"{login.name(namespace)}.", "read", "prefixed"),
     ]
