@@ -184,6 +184,18 @@ class QuarantineSettings(BaseModel):
     ends: int = Field(default=3, ge=1, description="unexplained ends with the same record in hand, after which it is set aside")
 
 
+def _names(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class DoctorSettings(BaseModel):
+    """What `pakn doctor` finds that the operator has looked at and lives with."""
+
+    accepted: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
+        default=(), description="names of findings, separated by commas"
+    )
+
+
 class LogSettings(BaseModel):
     """Logs are JSON lines on standard output."""
 
@@ -197,6 +209,9 @@ class Settings(BaseSettings):
 
     namespace: str = Field(default="pakn", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
     pack: str = "vn"
+    profile: Literal["development", "production"] = Field(
+        default="development", description="in production a process with weak settings does not start"
+    )
     retry_seconds: float = Field(default=60, gt=0, description="how long a turn is tried again before the process gives up")
     gauge_seconds: float = Field(default=15, gt=0, description="how often counts of cases, clocks and letters are read")
     kafka: KafkaSettings = KafkaSettings()
@@ -213,6 +228,7 @@ class Settings(BaseSettings):
     fuse: FuseSettings = FuseSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
     access: AccessSettings = AccessSettings()
+    doctor: DoctorSettings = DoctorSettings()
 
     def port(self, service: ServiceName) -> int:
         """The HTTP port of `service` in this process."""
