@@ -10,9 +10,19 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -25,9 +35,14 @@ DEFAULT_PORTS: dict[ServiceName, int] = {"intake": 8001, "routing": 8002, "deadl
 
 
 class MongoSettings(BaseModel):
-    """Where MongoDB is. `motor` is for those who already run it and have its package; it is past its end of life."""
+    """Where MongoDB is, and who this process is there. `motor` is for those who already run it; it is past its end of life.
+
+    A login stands in `username` and `password`, so that the address holds no secret; one in the address works too.
+    """
 
     uri: SecretStr = SecretStr("mongodb://localhost:27017/?w=majority&journal=true")
+    username: str | None = None
+    password: SecretStr | None = None
     driver: Literal["pymongo", "motor"] = "pymongo"
     answer_seconds: float = Field(
         default=3, gt=0, le=60, description="without an answer to a request's question after which the database is away"
@@ -39,6 +54,13 @@ class MongoSettings(BaseModel):
         if driver == "motor" and find_spec("motor") is None:
             raise ValueError("Motor is not installed here: install pakn[motor], or use pymongo")
         return driver
+
+    @model_validator(mode="after")
+    def _has_a_whole_login(self) -> Self:
+        # Compose hands on an empty variable for one that is not set.
+        if bool(self.username) != bool(self.password and self.password.get_secret_value()):
+            raise ValueError("username and password go together")
+        return self
 
 
 def mongo_hosts(uri: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 from pakn.local import child_process, kafka_process, mongo_process
 from pakn.logins import KafkaSettings
-from pakn.settings import mongo_hosts
+from pakn.settings import MongoSettings, mongo_hosts
 
 # The settings that name the servers of somebody else.
 KAFKA, MONGO = "PAKN_KAFKA__BOOTSTRAP", "PAKN_MONGO__URI"
@@ -83,10 +83,15 @@ class Servers:
             yield cls(own, environment, f"; data in {os.path.relpath(folder)}")
 
     def kafka(self, **more: Any) -> KafkaSettings:
-        """Settings of a client with all rights, changed by `more`."""
-        prefix = _SERVERS[0]
-        found = {name.removeprefix(prefix).lower(): value for name, value in self.environment.items() if name.startswith(prefix)}
-        return KafkaSettings.model_validate(found | more)
+        """Settings of a client of Kafka with all rights, changed by `more`."""
+        return KafkaSettings.model_validate(self._found("PAKN_KAFKA__") | more)
+
+    def mongo(self, **more: Any) -> MongoSettings:
+        """Settings of a client of the database with all rights, changed by `more`."""
+        return MongoSettings.model_validate(self._found("PAKN_MONGO__") | more)
+
+    def _found(self, prefix: str) -> dict[str, Any]:
+        return {name.removeprefix(prefix).lower(): value for name, value in self.environment.items() if name.startswith(prefix)}
 
     async def keep_running(self, say: Callable[[str], None]) -> None:
         """Start each server of ours that has ended again, on its port and data, until this is cancelled.

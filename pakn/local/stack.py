@@ -5,7 +5,7 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +17,14 @@ from aiokafka.errors import (
     NotCoordinatorForGroupError,
     for_code,
 )
+from pymongo.errors import PyMongoError
 
 from pakn.engine import kafka
 from pakn.local.child_process import CannotStart, free_ports, require_free
 from pakn.local.kept_secrets import kept_secret
 from pakn.local.launcher import KAFKA, MONGO, Servers
 from pakn.local.supervisor import Supervisor
-from pakn.operations import topics
+from pakn.operations import mongo_access, topics
 from pakn.operations.rights import Login
 from pakn.settings import Settings
 from schemas.topics import SERVICES, ServiceName
@@ -35,8 +36,8 @@ _COORDINATOR_SECONDS = 60.0
 class Stack:
     """Four service processes under one supervisor; `urls` are their pages, `settings` what they all share.
 
-    `environment` is for other commands about the same system, with all rights in Kafka; `own` is what one service has
-    instead of it: its port and its login.
+    `environment` is for other commands about the same system, with all rights on both servers; `own` is what one service has
+    instead of it: its port and its logins.
     """
 
     settings: Settings
@@ -61,29 +62,35 @@ async def running(
 ) -> AsyncIterator[Stack]:
     """Make the topics and run the four services until the block ends, on `ports` or on any free ones.
 
-    `environment` is what the processes get on top of this one's. On a Kafka that was started here each service logs in as
-    itself. Raises CannotStart when Kafka refuses or does not answer.
+    `environment` is what the processes get on top of this one's. On servers that were started here each service logs in as
+    itself. Raises CannotStart when a server refuses or does not answer.
     """
     ports = ports or dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
-    passwords = {name: kept_secret(folder / "logins" / name) for name in SERVICES} if KAFKA in servers.own else {}
+    passwords = {name: kept_secret(folder / "logins" / name) for name in SERVICES} if servers.own else {}
     shared = {
         **servers.environment,
         "PAKN_INTAKE__SECRET_KEY": secret_key(folder),
         "PAKN_INTAKE__PUBLIC_URL": f"http://127.0.0.1:{ports['intake']}",
         **environment,
     }
+    given = {f"PAKN_ACCESS__{name.upper()}": password for name, password in passwords.items()} if KAFKA in servers.own else {}
     # The settings of this process are those of its children, so that what it reads from outside has the same names.
-    with _environment(shared | {f"PAKN_ACCESS__{name.upper()}": password for name, password in passwords.items()}):
+    with _environment(shared | given):
         settings = Settings()
+    logins = {name: _login(settings, name, passwords.get(name, ""), servers.own) for name in SERVICES}
     try:
         await topics.provision(settings)
         await _wait_for_coordinators(settings)
     except (KafkaError, OSError) as error:
         raise CannotStart(f"The Kafka at {settings.kafka.bootstrap} (PAKN_KAFKA__BOOTSTRAP) does not work: {error}") from error
+    if MONGO in servers.own:
+        users = {Login("service", name).name(settings.namespace): password for name, password in passwords.items()}
+        try:
+            await mongo_access.give_users(settings, users)
+        except PyMongoError as error:
+            raise CannotStart(f"The {servers.own[MONGO].name} that was started does not work: {error}") from error
     commands: dict[str, list[str]] = {name: [sys.executable, "-m", "pakn", "run", name] for name in ports}
-    own: dict[str, dict[str, str]] = {
-        name: {"PAKN_HTTP__PORT": str(port)} | _login(settings, name, passwords) for name, port in ports.items()
-    }
+    own: dict[str, dict[str, str]] = {name: {"PAKN_HTTP__PORT": str(port)} | logins[name] for name, port in ports.items()}
     supervisor = Supervisor(commands, shared, own_env=own, logs=logs)
     await supervisor.start()
     try:
@@ -93,12 +100,13 @@ async def running(
         await supervisor.stop()
 
 
-def _login(settings: Settings, service: ServiceName, passwords: Mapping[ServiceName, str]) -> dict[str, str]:
-    if service not in passwords:
-        return {}
-    user = Login("service", service).name(settings.namespace)
-    login = {"MECHANISM": "SCRAM-SHA-512", "USERNAME": user, "PASSWORD": passwords[service]}
-    return {f"PAKN_KAFKA__{name}": value for name, value in login.items()}
+def _login(settings: Settings, service: ServiceName, password: str, own: Container[str]) -> dict[str, str]:
+    login = {"USERNAME": Login("service", service).name(settings.namespace), "PASSWORD": password}
+    kafka_login = {"MECHANISM": "SCRAM-SHA-512"} | login if KAFKA in own else {}
+    mongo_login = login if MONGO in own else {}
+    return {f"PAKN_KAFKA__{name}": value for name, value in kafka_login.items()} | {
+        f"PAKN_MONGO__{name}": value for name, value in mongo_login.items()
+    }
 
 
 async def _wait_for_coordinators(settings: Settings) -> None:

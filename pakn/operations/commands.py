@@ -8,8 +8,8 @@ import stamina.instrumentation
 import typer
 from aiokafka.errors import KafkaError
 
-from pakn.engine.command_line import settings_or_stop, stop
-from pakn.operations import topics
+from pakn.engine.command_line import run_on_database, settings_or_stop, stop
+from pakn.operations import access, mongo_access, topics
 from pakn.operations.doctor import findings
 from pakn.operations.kafka_access import AccessFailed
 from pakn.packs.load import PackError
@@ -37,7 +37,10 @@ def doctor(
 
 
 def provision() -> None:
-    """Create the topics that the pack's agencies and portals need, and the logins of the services; what exists is left as it is."""
+    """Create the topics that the pack's agencies and portals need; what exists is left as it is.
+
+    With PAKN_ACCESS__... also the logins of your own programs in Kafka and MongoDB, by these passwords from now on.
+    """
     settings = settings_or_stop()
     # Each attempt would be two lines of the libraries'.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -50,3 +53,10 @@ def provision() -> None:
     except (KafkaError, AccessFailed, OSError) as error:
         stop(f"The topics could not be made on the Kafka at {settings.kafka.bootstrap} (PAKN_KAFKA__BOOTSTRAP): {error}")
     typer.echo(f"{len(created)} topics created in namespace {settings.namespace!r}")
+    if given := access.passwords(settings):
+        try:
+            made = run_on_database(mongo_access.give_users(settings, given))
+        except mongo_access.MayMakeNoUsers as error:
+            typer.echo(str(error), err=True)
+        else:
+            typer.echo(f"{made} users made in MongoDB; those that there were have the passwords and rights of the settings")

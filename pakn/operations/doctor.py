@@ -21,7 +21,7 @@ _WORDS = {
     "no-login-kafka": ("nobody logs in to Kafka: whoever reaches it may be anybody", "set PAKN_KAFKA__SECURITY_PROTOCOL"),
     "plain-text-kafka": ("what goes to Kafka at {} can be read on the way", "use SASL_SSL or SSL"),
     "one-replica": ("each topic is kept once: a lost disk loses facts for ever", "set PAKN_KAFKA__REPLICATION_FACTOR=3"),
-    "no-login-mongo": ("nobody logs in to MongoDB: whoever reaches it reads everything", "put a user in PAKN_MONGO__URI"),
+    "no-login-mongo": ("nobody logs in to MongoDB: whoever reaches it reads everything", "set PAKN_MONGO__USERNAME"),
     "plain-text-mongo": ("what goes to MongoDB at {} can be read on the way", "add tls=true to PAKN_MONGO__URI"),
     "unsafe-writes": ("MongoDB may forget what it has acknowledged", "keep w=majority&journal=true in PAKN_MONGO__URI"),
     "no-https": ("letters lead people to {}", "set PAKN_INTAKE__PUBLIC_URL to your https address"),
@@ -102,7 +102,7 @@ def _of_mongo(settings: Settings) -> Iterator[Finding]:
     uri = settings.mongo.uri.get_secret_value()
     hosts = mongo_hosts(uri)
     options = {name.lower(): values[-1].lower() for name, values in parse_qs(urlsplit(uri).query).items()}
-    if "@" not in uri:
+    if "@" not in uri and not settings.mongo.username:
         yield _found("no-login-mongo")
     encrypted = uri.startswith("mongodb+srv:") or "true" in (options.get("tls"), options.get("ssl"))
     if not encrypted and not all(map(_is_here, hosts.split(","))):

@@ -24,6 +24,7 @@ from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from pakn.engine import mongo
 from pakn.engine.kafka_login import client_options
 from pakn.settings import Settings
 
@@ -145,7 +146,7 @@ async def main(process: str, operations: Operations, old: str, new: str, setting
         return new + name.removeprefix(old)
 
     concerns = {"read_concern": ReadConcern("majority"), "write_concern": WriteConcern(w="majority", j=True)}
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(settings.mongo.uri.get_secret_value(), tz_aware=True)
+    client: AsyncMongoClient[dict[str, Any]] = mongo.make_client(settings.mongo)
     producer = AIOKafkaProducer(**client_options(settings.kafka), acks="all", enable_idempotence=True, max_request_size=_MAX_BYTES)
     consumer = AIOKafkaConsumer(
         *{rename(topic) for row in operations if row["kind"] == "read" for topic in row["topics"]},

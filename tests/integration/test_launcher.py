@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import NewTopic
 from pymongo import AsyncMongoClient
 
-from pakn.engine import kafka
+from pakn.engine import kafka, mongo
 from pakn.engine.kafka_login import client_options
 from pakn.local import child_process, kafka_process, launcher
 from pakn.logins import KafkaSettings
@@ -29,6 +29,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def servers(folder: Path) -> Iterator[launcher.Servers]:
     with launcher.Servers.start(folder, fresh=True, environment=OWN) as started:
         yield started
+
+
+def client_of(servers: launcher.Servers) -> Client:
+    client: Client = mongo.make_client(servers.mongo())
+    return client
 
 
 async def create_topic(settings: KafkaSettings, topic: str) -> None:
@@ -53,7 +58,7 @@ async def test_what_servers_acknowledged_outlives_them_where_they_are_kept_runni
     await produce(servers.kafka(), "outlives", b"before")
     assert await consume(servers.kafka(), "outlives", 1) == [b"before"]
     said: asyncio.Queue[str] = asyncio.Queue()
-    async with Client(servers.mongo_uri) as client:
+    async with client_of(servers) as client:
         cases = client.launcher_test.cases
         await cases.insert_one({"_id": "before"})
         keeper = asyncio.create_task(servers.keep_running(said.put_nowait))
@@ -109,11 +114,11 @@ async def test_data_of_a_former_run_is_there_again_on_the_same_ports_unless_it_i
         assert f"//127.0.0.1:{mongo_port}/" in servers.own[launcher.MONGO].address
         await create_topic(servers.kafka(), "kept")
         await produce(servers.kafka(), "kept", b"record")
-        async with Client(servers.mongo_uri) as client:
+        async with client_of(servers) as client:
             await client.launcher_test.kept.insert_one({"_id": 1})
     for fresh, kept in ((False, 1), (True, 0)):
         with start(fresh=fresh) as servers:
             if kept:
                 assert await consume(servers.kafka(), "kept", 1) == [b"record"]
-            async with Client(servers.mongo_uri) as client:
+            async with client_of(servers) as client:
                 assert await client.launcher_test.kept.count_documents({}) == kept

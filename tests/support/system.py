@@ -26,10 +26,12 @@ from pakn.engine.process import Role, Service
 from pakn.legal_time import from_now_on
 from pakn.local.launcher import Servers
 from pakn.logins import AccessSettings
+from pakn.operations import access
 from pakn.operations.evidence import letters_waiting
+from pakn.operations.mongo_access import give_users
 from pakn.operations.topics import provision
 from pakn.packs.load import load_pack
-from pakn.settings import DeadlinesSettings, IntakeSettings, LegalTimeSettings, MongoSettings, NotifySettings, Settings
+from pakn.settings import DeadlinesSettings, IntakeSettings, LegalTimeSettings, NotifySettings, Settings
 from schemas import topics
 from tests.support import packs
 from tests.support.outside_world import GOOD, MAX_BYTES, Observer, Poster, until, until_empty
@@ -52,7 +54,7 @@ def make_settings(servers: Servers, namespace: str, clock_file: Path, **more: An
         gauge_seconds=2,
         kafka=servers.kafka(partitions=3, session_seconds=3),
         access=AccessSettings.model_validate(dict.fromkeys(AccessSettings.model_fields, "a password of the tests")),
-        mongo=MongoSettings.model_validate({"uri": servers.mongo_uri}),
+        mongo=servers.mongo(),
         legal_time=LegalTimeSettings(file=clock_file),
         intake=IntakeSettings.model_validate({"secret_key": SECRET_KEY, "sweep_seconds": 0.5}),
         deadlines=DeadlinesSettings(tick_seconds=0.1, grace_seconds=0, law_seconds=0.5),
@@ -61,25 +63,30 @@ def make_settings(servers: Servers, namespace: str, clock_file: Path, **more: An
 
 
 def server_environment(settings: Settings) -> dict[str, str]:
-    """The variables by which a process reaches the same servers with the same login."""
-    kafka = settings.kafka
+    """The variables by which a process reaches the same servers with the same logins."""
+    kafka, database = settings.kafka, settings.mongo
     values = {
         "KAFKA__BOOTSTRAP": kafka.bootstrap,
         "KAFKA__SECURITY_PROTOCOL": kafka.security_protocol,
         "KAFKA__MECHANISM": kafka.mechanism,
-        "MONGO__URI": settings.mongo.uri.get_secret_value(),
+        "MONGO__URI": database.uri.get_secret_value(),
     }
+    if database.username and database.password:
+        values |= {"MONGO__USERNAME": database.username, "MONGO__PASSWORD": database.password.get_secret_value()}
     if kafka.username and kafka.password:
         values |= {"KAFKA__USERNAME": kafka.username, "KAFKA__PASSWORD": kafka.password.get_secret_value()}
     return {f"PAKN_{name}": value for name, value in values.items()}
 
 
 def as_service(settings: Settings, service: str) -> Settings:
-    """The settings with the login of a service, as each has its own; those of a Kafka without logins are left as they are."""
-    if not settings.kafka.security_protocol.startswith("SASL"):
-        return settings
-    login = {"mechanism": "SCRAM-SHA-512", "username": f"{settings.namespace}.{service}", "password": settings.access.intake}
-    return settings.model_copy(update={"kafka": settings.kafka.model_copy(update=login)})
+    """The settings with the logins of a service, as each has its own; servers without logins are reached as before."""
+    login = {"username": f"{settings.namespace}.{service}", "password": getattr(settings.access, service)}
+    kafka, database = settings.kafka, settings.mongo
+    if kafka.security_protocol.startswith("SASL"):
+        kafka = kafka.model_copy(update=login | {"mechanism": "SCRAM-SHA-512"})
+    if database.username:
+        database = database.model_copy(update=login)
+    return settings.model_copy(update={"kafka": kafka, "mongo": database})
 
 
 class World:
@@ -96,6 +103,8 @@ class World:
         agencies = [agency.id for agency in self.pack.agencies_not_ended(START.date())]
         specs = topics.all_topics(agencies, [portal.id for portal in self.pack.header.portals])
         await provision(self.settings)
+        if self.settings.mongo.username:
+            await give_users(self.settings, access.passwords(self.settings))
         kafka, namespace = self.settings.kafka, self.settings.namespace
         producer = AIOKafkaProducer(**client_options(kafka), enable_idempotence=True, max_request_size=MAX_BYTES, linger_ms=2)
         self.client = mongo.make_client(self.settings.mongo)

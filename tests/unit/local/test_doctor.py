@@ -48,6 +48,8 @@ def made(changes: dict[str, object]) -> Settings:
 
 def test_nothing_is_found_of_settings_that_are_strong() -> None:
     assert findings(made({})) == []
+    login = {"username": "pakn.intake", "password": "0f1e2d3c4b5a69788796a5b4c3d2e1f0"}
+    assert findings(made({"mongo": login | {"uri": "mongodb://m.example/?tls=true&w=majority&journal=true"}})) == []
 
 
 @pytest.mark.parametrize("name", WEAK)
