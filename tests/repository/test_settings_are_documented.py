@@ -28,7 +28,7 @@ def settings() -> Iterator[tuple[str, str]]:
         elif isinstance(default, bool):
             yield variable, str(default).lower()
         else:
-            yield variable, "" if default is None else str(default)
+            yield variable, str(default) if default not in (None, ()) else ""
 
 
 def documented() -> dict[str, str]:
