@@ -51,6 +51,21 @@ class KafkaSettings(BaseModel):
         return self.username, self.password.get_secret_value()
 
 
+class SigningKey(BaseModel, frozen=True):
+    """A key that signs, by its id."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    secret: SecretStr = Field(min_length=32)
+
+
+def signing_keys(value: object) -> object:
+    """The keys of a list such as `2027:...,2026:...`, for pydantic; whatever is no text is left as it is."""
+    if not isinstance(value, str):
+        return value
+    pairs = (part.strip().partition(":") for part in value.split(",") if part.strip())
+    return tuple({"id": id, "secret": secret} for id, _, secret in pairs)
+
+
 class AccessSettings(BaseModel):
     """The passwords that `pakn provision` gives to the logins of this deployment's own programs; without one it gives none."""
 

@@ -27,7 +27,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pakn.gateways import SmsSettings, is_this_machine
-from pakn.logins import AccessSettings, KafkaSettings
+from pakn.logins import AccessSettings, KafkaSettings, SigningKey, signing_keys
 from pakn.mailboxes import ImapFolder, MboxFile, parse_mailbox
 from schemas.topics import ServiceName
 
@@ -140,7 +140,10 @@ class IntakeSettings(BaseModel):
     """Group commit, secrets and links of the citizens' side."""
 
     secret_key: SecretStr = Field(
-        default=SecretStr(""), description="signs look-up secrets and agency tokens; at least 32 characters"
+        default=SecretStr(""), description="signs look-up secrets and the forms of the pages; at least 32 characters"
+    )
+    token_keys: Annotated[tuple[SigningKey, ...], NoDecode, BeforeValidator(signing_keys)] = Field(
+        default=(), description="sign the tokens of agencies and portals: ID:KEY, separated by commas; the first signs"
     )
     flush_milliseconds: float = Field(default=4, ge=0, le=1000)
     flush_documents: int = Field(default=200, ge=1, le=2000)

@@ -70,6 +70,7 @@ async def running(
     shared = {
         **servers.environment,
         "PAKN_INTAKE__SECRET_KEY": secret_key(folder),
+        "PAKN_INTAKE__TOKEN_KEYS": os.environ.get("PAKN_INTAKE__TOKEN_KEYS") or f"local:{kept_secret(folder / 'token.key')}",
         "PAKN_INTAKE__PUBLIC_URL": f"http://127.0.0.1:{ports['intake']}",
         **environment,
     }
@@ -199,3 +200,5 @@ def _exports(servers: Servers, folder: Path) -> Iterator[str]:
             yield f'{name}="$(cat {shlex.quote(str(kept.absolute()))})"' if kept else f"{name}={shlex.quote(value)}"
     if "PAKN_INTAKE__SECRET_KEY" not in os.environ:
         yield f'PAKN_INTAKE__SECRET_KEY="$(cat {shlex.quote(str((folder / "secret.key").absolute()))})"'
+    if "PAKN_INTAKE__TOKEN_KEYS" not in os.environ:
+        yield f'PAKN_INTAKE__TOKEN_KEYS="local:$(cat {shlex.quote(str((folder / "token.key").absolute()))})"'

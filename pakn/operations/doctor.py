@@ -74,6 +74,7 @@ def _of_profile(settings: Settings) -> Iterator[Finding]:
 def _of_secrets(settings: Settings) -> Iterator[Finding]:
     given = {f"PAKN_ACCESS__{name.upper()}": getattr(settings.access, name) for name in AccessSettings.model_fields}
     given["PAKN_INTAKE__SECRET_KEY"] = settings.intake.secret_key
+    given |= {f"PAKN_INTAKE__TOKEN_KEYS ({key.id})": key.secret for key in settings.intake.token_keys}
     secrets = {name: secret.get_secret_value() for name, secret in given.items() if secret}
     for name, value in secrets.items():
         if len(value) < _FEWEST_SIGNS or len(set(value)) < _FEWEST_DIFFERENT:

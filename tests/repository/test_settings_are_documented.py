@@ -35,7 +35,7 @@ def settings() -> Iterator[tuple[str, str]]:
         elif isinstance(default, bool):
             yield variable, str(default).lower()
         else:
-            yield variable, "" if default in (None, ()) else str(default)
+            yield variable, str(default) if default not in (None, ()) else ""
 
 
 def documented() -> dict[str, str]:

@@ -7,7 +7,7 @@ run real processes instead.
 import asyncio
 import contextlib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -17,15 +17,16 @@ import httpx
 import stamina
 import uvicorn
 from aiokafka import AIOKafkaProducer
+from pydantic import SecretStr
 from pymongo.errors import AutoReconnect
 from uvicorn.lifespan.on import LifespanOn
 
 from pakn.engine import mongo
 from pakn.engine.kafka_login import client_options
 from pakn.engine.process import Role, Service
-from pakn.legal_time import from_now_on
+from pakn.legal_time import from_now_on, machine_now
 from pakn.local.launcher import Servers
-from pakn.logins import AccessSettings
+from pakn.logins import AccessSettings, SigningKey
 from pakn.operations import access
 from pakn.operations.evidence import letters_waiting
 from pakn.operations.mongo_access import give_users
@@ -33,10 +34,13 @@ from pakn.operations.topics import provision
 from pakn.packs.load import load_pack
 from pakn.settings import DeadlinesSettings, IntakeSettings, LegalTimeSettings, NotifySettings, Settings
 from schemas import topics
+from services.intake.doors.tokens import SCOPES, Bearer, Kind, Scope, sign
 from tests.support import packs
 from tests.support.outside_world import GOOD, MAX_BYTES, Observer, Poster, until, until_empty
 
 SECRET_KEY = "a secret key of the tests, longer than 32 characters"
+TOKEN_KEY = SigningKey(id="new", secret=SecretStr("a key of the tests that signs tokens today"))
+OLD_TOKEN_KEY = SigningKey(id="old", secret=SecretStr("a key of the tests that signed tokens before"))
 # A Monday without days off around it; long before the packs' calendars end.
 START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
@@ -56,7 +60,9 @@ def make_settings(servers: Servers, namespace: str, clock_file: Path, **more: An
         access=AccessSettings.model_validate(dict.fromkeys(AccessSettings.model_fields, "a password of the tests")),
         mongo=servers.mongo(),
         legal_time=LegalTimeSettings(file=clock_file),
-        intake=IntakeSettings.model_validate({"secret_key": SECRET_KEY, "sweep_seconds": 0.5}),
+        intake=IntakeSettings.model_validate(
+            {"secret_key": SECRET_KEY, "token_keys": (TOKEN_KEY, OLD_TOKEN_KEY), "sweep_seconds": 0.5}
+        ),
         deadlines=DeadlinesSettings(tick_seconds=0.1, grace_seconds=0, law_seconds=0.5),
         notify=NotifySettings(tick_seconds=0.1, backoff_seconds=0.2, letters_per_address=0, letters_per_unconfirmed=0),
     ).model_copy(update=more)
@@ -130,6 +136,12 @@ class World:
     def documents(self, service: str) -> Any:
         """The database of a service, to look into."""
         return mongo.database(self.client, self.settings.namespace, service)
+
+
+def bearer(kind: Kind, party: str, *scopes: Scope, days: float = 1, key: SigningKey = TOKEN_KEY, token_id: str = "token-1") -> str:
+    """A token that an agency or a portal sends, for everything by default."""
+    now = machine_now()
+    return sign(key, Bearer(kind, party, token_id, now), now + timedelta(days=days), scopes or SCOPES[kind])
 
 
 async def owns(http: httpx.AsyncClient, url: str = "") -> bool:

@@ -25,12 +25,13 @@ from pakn.packs.load import Pack
 from pakn.packs.open311 import Open311
 from services.intake import domain
 from services.intake.domain import Arrival
-from services.intake.doors import http, openapi, tokens
+from services.intake.doors import http, openapi
 from services.intake.doors.lists import FRESH_SECONDS
 from services.intake.doors.open311 import answers, formats, queries, services, submission, words
 from services.intake.doors.open311.answers import Discovery, Endpoint, Error, PostedRequest, RequestOfToken
 from services.intake.doors.open311.forms import PostedForm
 from services.intake.doors.openapi import Key
+from services.intake.doors.tokens import Bearer, Tokens
 from services.intake.doors.uploads import Uploads
 from services.intake.listing import Listing, PublicCase
 from services.intake.reception import Failed, Reception, Refused, Waits
@@ -54,7 +55,7 @@ class GeoReport:
     reception: Reception
     uploads: Uploads
     time: LegalTime
-    secret_key: str
+    tokens: Tokens
     public_url: str
     new_id: Callable[[], str]
     suspect: Callable[[Exception], None]
@@ -130,21 +131,24 @@ class GeoReport:
     async def submit(self, request: AnyRequest, key: Key = None) -> Response[bytes]:
         """Register a submission by the standard's form, with files as `media`; with `api_key` as the portal that it belongs to."""
         own_id = http.checked_key(key) if key is not None else self.new_id()
-        portals: list[str | None] = []
+        bearers: list[Bearer] = []
 
         def cause() -> str:
-            portal = portals[0] if portals else None
+            portal = bearers[0].party if bearers else None
             return schemas.derived_id(portal or "idempotency-key", own_id) if portal or key is not None else own_id
 
         def identify(api_key: str | None) -> str:
-            portals.append(self._portal(api_key) if api_key else None)
+            if api_key:
+                bearers.append(self._portal(api_key))
             return domain.feedback_id(cause())
 
         form, language = PostedForm(identify), self._language(request)
         async with self.uploads.receiving(request, domain.feedback_id(own_id), read=form.read) as upload:
             self._check_jurisdiction(form.values)
+            if bearers:
+                await self.tokens.check(bearers[0])
             document, faults = submission.submission(self.pack, form.values, form.attributes, language)
-            portal = portals[0]
+            portal = bearers[0].party if bearers else None
             arrival = Arrival(
                 document,
                 channel="portal" if portal else "api",
@@ -225,12 +229,12 @@ class GeoReport:
             detail = f"jurisdiction_id: this is {self.about.jurisdiction_id}, and no other is served here."
             raise Problem(404, "unknown-jurisdiction", detail)
 
-    def _portal(self, api_key: str) -> str:
+    def _portal(self, api_key: str) -> Bearer:
         """Which portal a key belongs to. Raises Problem."""
-        portal = str(tokens.claims(f"Bearer {api_key}", self.secret_key, "portal")["sub"])
-        if self.pack.portal(portal) is None:
+        bearer = self.tokens.read(f"Bearer {api_key}", "portal", "send")
+        if self.pack.portal(bearer.party) is None:
             raise Problem(401, "token-refused", "The pack has no such portal any more.")
-        return portal
+        return bearer
 
 
 def _without_form(name: str) -> str:
