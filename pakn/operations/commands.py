@@ -59,4 +59,4 @@ def provision() -> None:
         except mongo_access.MayMakeNoUsers as error:
             typer.echo(str(error), err=True)
         else:
-            typer.echo(f"{made} users made in MongoDB; those that there were have the passwords and rights of the settings")
+            typer.echo(f"{made} users made in MongoDB; those that it had may log in by the passwords of the settings from now on")

@@ -1,20 +1,39 @@
 """Passwords and keys are changed while the services run, as docs/operating.md says."""
 
+import asyncio
+import os
+import subprocess
+import sys
+from subprocess import PIPE, STDOUT
+
 import pytest
 from aiokafka.errors import KafkaError
 from pymongo.errors import OperationFailure
 
 from pakn.engine import kafka, mongo
 from pakn.logins import AccessSettings
-from pakn.operations import access
-from pakn.operations.mongo_access import give_users
-from pakn.operations.topics import provision
 from pakn.settings import Settings
 from tests.integration.conftest import MakeSystem
-from tests.support.system import as_service
+from tests.support.system import as_service, server_environment
 
 SERVICE = "routing"
 NEW = "another password of the tests"
+
+
+async def provision(settings: Settings) -> str:
+    """What `pakn provision` says with these settings."""
+    given = {name: secret.get_secret_value() for name, secret in settings.access if secret}
+    environment = os.environ | {
+        "PAKN_NAMESPACE": settings.namespace,
+        "PAKN_PACK": settings.pack,
+        **server_environment(settings),
+        **{f"PAKN_ACCESS__{name.upper()}": password for name, password in given.items()},
+    }
+    command = [sys.executable, "-m", "pakn", "provision"]
+    ran = await asyncio.to_thread(subprocess.run, command, env=environment, stdout=PIPE, stderr=STDOUT, text=True)
+    assert ran.returncode == 0, ran.stdout
+    assert not any(password in ran.stdout for password in given.values())
+    return str(ran.stdout)
 
 
 async def in_kafka(settings: Settings) -> bool:
@@ -52,8 +71,7 @@ async def test_a_service_goes_on_while_its_password_is_changed_and_is_started_ag
         assert await in_mongo(before)
         renewed = AccessSettings.model_validate(before.access.model_dump() | {SERVICE: NEW})
         system.settings = before.model_copy(update={"access": renewed})
-        await provision(system.settings)
-        await give_users(system.settings, access.passwords(system.settings))
+        assert "0 users made in MongoDB" in await provision(system.settings)
         # By the connections that it has.
         await system.assigned()
         assert await in_kafka(system.settings)

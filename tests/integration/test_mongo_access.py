@@ -1,7 +1,13 @@
 """MongoDB lets each service do everything in its own database and nothing elsewhere; whoever does not log in gets nothing."""
 
+import asyncio
 import contextlib
+import os
+import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from subprocess import PIPE, STDOUT
 from typing import Any
 
 import pytest
@@ -146,6 +152,17 @@ async def test_an_operator_works_in_the_four_databases_and_makes_no_user(logins:
     with pytest.raises(MayMakeNoUsers, match="left as they are"):
         await give_users(settings, {f"{settings.namespace}.intake": "another word"})
     assert await logins.database(logins.client("intake"), "intake").things.find_one({}) is None
+
+
+async def test_a_command_of_another_services_database_says_that_it_was_refused(logins: Logins) -> None:
+    """It said that the database did not answer, and its operator looked at the network."""
+    login = {"USERNAME": f"{logins.settings.namespace}.routing", "PASSWORD": "word-of-routing"}
+    environment = os.environ | {f"PAKN_MONGO__{name}": value for name, value in login.items()}
+    environment |= {"PAKN_MONGO__URI": logins.settings.mongo.uri.get_secret_value(), "PAKN_NAMESPACE": logins.settings.namespace}
+    command = [sys.executable, "-m", "pakn", "letters", "list"]
+    ran = await asyncio.to_thread(subprocess.run, command, env=environment, stdout=PIPE, stderr=STDOUT, text=True)
+    assert ran.returncode == 2
+    assert re.fullmatch(r"The database at PAKN_MONGO__URI refuses: not authorized on \w+_notify [^{]*\n", ran.stdout), ran.stdout
 
 
 async def test_only_who_works_with_documents_has_a_user(logins: Logins) -> None:

@@ -49,7 +49,7 @@ def test_each_service_has_a_secret_of_its_own_and_no_others() -> None:
         assert container(workload)["envFrom"] == [{"configMapRef": {"name": "pakn"}}, {"secretRef": {"name": own}}]
         assert "env" not in container(workload)
         assert own in TEXT.partition("apiVersion")[0], "the head of the file says which Secrets to make"
-    assert not re.search(r"://[^/\s]*@", TEXT)
+    assert not re.search(r"://[^/\n]*@", TEXT)
     assert not [name for name in named("ConfigMap")["pakn"]["data"] if re.search("PASSWORD|USERNAME|SECRET|ACCESS", name)]
 
 
