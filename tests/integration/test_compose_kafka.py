@@ -22,6 +22,7 @@ from pakn.operations.topics import provision
 from pakn.settings import Settings
 from tests.repository.test_compose import SERVICES
 from tests.support import packs
+from tests.support.outside_world import until
 
 WORD = "a password of the tests"
 # What the image reads itself and makes no setting of Kafka's of.
@@ -78,6 +79,15 @@ def login(broker: ComposeKafka, user: str, mechanism: str, password: str = WORD,
     )
 
 
+async def lets_in(settings: KafkaSettings) -> bool:
+    """Whether the broker knows the login by now; it makes the topics first."""
+    try:
+        async with kafka.administering(settings):
+            return True
+    except KafkaConnectionError:
+        return False
+
+
 async def write(settings: KafkaSettings, topic: str) -> None:
     async with AIOKafkaProducer(**client_options(settings), acks="all") as producer:
         await producer.send_and_wait(topic, b"{}")
@@ -92,6 +102,7 @@ async def test_provision_lets_the_services_in_by_the_super_users_login_and_nobod
         access=AccessSettings.model_validate(dict.fromkeys(AccessSettings.model_fields, WORD)),
     )
     assert len(await provision(settings)) > 10
+    await until(lambda: lets_in(login(broker, "compose.routing", "SCRAM-SHA-512")), "the broker knows the logins")
     for address in (broker.address, broker.host):
         await write(login(broker, "compose.intake", "SCRAM-SHA-512", address=address), "compose.contacts")
         with pytest.raises(TopicAuthorizationFailedError):
@@ -111,7 +122,11 @@ async def test_a_mistyped_topic_is_not_made(broker: ComposeKafka) -> None:
     settings = login(broker, "admin", "PLAIN", kept_secret(broker.password_file))
     async with kafka.administering(settings) as admin:
         await admin.create_topics([NewTopic("there", 1, 1)])
-        assert "there" in await admin.list_topics()
+
+        async def is_there() -> bool:
+            return "there" in await admin.list_topics()
+
+        await until(is_there, "the topic is there")
     async with AIOKafkaProducer(**client_options(settings), request_timeout_ms=2000) as producer:
         with pytest.raises(Exception, match="ther"):
             await producer.partitions_for("ther")
