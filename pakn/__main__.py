@@ -13,11 +13,16 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "up": ("pakn.local.commands:up", "Run the four services in the foreground, with Kafka and MongoDB where no address is set."),
     "demo": ("pakn.demo.commands:demo", "Play weeks of requests through the four services and count what came of them."),
     "provision": ("pakn.operations.commands:provision", "Create the topics that the pack's agencies and portals need."),
+    "doctor": ("pakn.operations.commands:doctor", "Say which settings are weak or only for trying out."),
+    "access": (
+        "pakn.operations.access_commands:cli",
+        "Who may connect to Kafka, for an operator: list, apply, print, issue, revoke.",
+    ),
     "quarantine": (
         "pakn.operations.quarantine:cli",
         "Records that end a process again and again: list, release, skip.",
     ),
-    "token": ("services.intake.commands:token", "Sign a token by which an agency may read the senders of its own cases."),
+    "token": ("services.intake.token_commands:cli", "Tokens of agencies and portals, for an operator: issue, deny, denied."),
     "erase": ("services.intake.commands:erase", "Erase name, address, phone and email of a feedback's sender for good."),
     "letters": ("services.notify.commands:cli", "Letters that need a person: list them, settle them."),
     "due": ("services.deadlines.commands:due", "Say when a limit ends, by which law, and why: every counted and skipped day."),
@@ -81,6 +86,7 @@ def run(
     """Run one service in this process until a signal."""
     from pakn import logs
     from pakn.engine.command_line import settings_or_stop, stop
+    from pakn.operations.doctor import refused
     from pakn.packs.load import PackError
     from schemas.topics import SERVICES
 
@@ -89,6 +95,9 @@ def run(
     if role not in ("", "web", "worker"):
         stop(f"There is no role {role!r}; it is web or worker, and without --role the whole service runs.")
     settings = settings_or_stop()
+    if weak := refused(settings, service):
+        head = "PAKN_PROFILE=production does not start with these (PAKN_DOCTOR__ACCEPTED names those you live with):"
+        stop("\n".join([head, *(f"  {finding}" for finding in weak)]))
     logs.configure(service, settings.log.level)
     try:
         # Imported by name, so that a process loads only the service that it runs.

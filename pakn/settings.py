@@ -11,45 +11,39 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pakn.gateways import SmsSettings, is_this_machine
+from pakn.logins import AccessSettings, KafkaSettings, SigningKey, signing_keys
 from pakn.mailboxes import ImapFolder, MboxFile, parse_mailbox
 from schemas.topics import ServiceName
 
 DEFAULT_PORTS: dict[ServiceName, int] = {"intake": 8001, "routing": 8002, "deadlines": 8003, "notify": 8004}
 
 
-class KafkaSettings(BaseModel):
-    """Where Kafka is, and how topics are made."""
-
-    bootstrap: str = "localhost:9092"
-    partitions: int = Field(default=6, ge=1, description="of the topics of the lifecycle, the contacts and the matters")
-    replication_factor: int = Field(default=1, ge=1)
-    security_protocol: Literal["PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"
-    username: str | None = None
-    password: SecretStr | None = None
-    max_records: int = Field(default=500, ge=1, le=5000, description="records in one turn")
-    erased_seconds: int = Field(
-        default=24 * 60 * 60,
-        ge=1,
-        description="after which Kafka forgets what was erased: segments of contacts and matters last so long",
-    )
-    session_seconds: float = Field(
-        default=10,
-        ge=1,
-        description="after which others get the partitions of a process that was killed; the broker may want six or more",
-    )
-
-
 class MongoSettings(BaseModel):
-    """Where MongoDB is. `motor` is for those who already run it and have its package; it is past its end of life."""
+    """Where MongoDB is, and who this process is there. `motor` is for those who already run it; it is past its end of life.
+
+    A login stands in `username` and `password`, so that the address holds no secret; one in the address works too.
+    """
 
     uri: SecretStr = SecretStr("mongodb://localhost:27017/?w=majority&journal=true")
+    username: str | None = None
+    password: SecretStr | None = None
     driver: Literal["pymongo", "motor"] = "pymongo"
     answer_seconds: float = Field(
         default=3, gt=0, le=60, description="without an answer to a request's question after which the database is away"
@@ -61,6 +55,13 @@ class MongoSettings(BaseModel):
         if driver == "motor" and find_spec("motor") is None:
             raise ValueError("Motor is not installed here: install pakn[motor], or use pymongo")
         return driver
+
+    @model_validator(mode="after")
+    def _has_a_whole_login(self) -> Self:
+        # Compose hands on an empty variable for one that is not set.
+        if bool(self.username) != bool(self.password and self.password.get_secret_value()):
+            raise ValueError("username and password go together")
+        return self
 
 
 def mongo_hosts(uri: str) -> str:
@@ -156,7 +157,10 @@ class IntakeSettings(BaseModel):
     """Group commit, secrets and links of the citizens' side."""
 
     secret_key: SecretStr = Field(
-        default=SecretStr(""), description="signs look-up secrets and agency tokens; at least 32 characters"
+        default=SecretStr(""), description="signs look-up secrets and the forms of the pages; at least 32 characters"
+    )
+    token_keys: Annotated[tuple[SigningKey, ...], NoDecode, BeforeValidator(signing_keys)] = Field(
+        default=(), description="sign the tokens of agencies and portals: ID:KEY, separated by commas; the first signs"
     )
     flush_milliseconds: float = Field(default=4, ge=0, le=1000)
     flush_documents: int = Field(default=200, ge=1, le=2000)
@@ -224,6 +228,18 @@ class QuarantineSettings(BaseModel):
     ends: int = Field(default=3, ge=1, description="unexplained ends with the same record in hand, after which it is set aside")
 
 
+def _names(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class DoctorSettings(BaseModel):
+    """What `pakn doctor` finds that the operator has looked at and lives with."""
+
+    accepted: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
+        default=(), description="names of findings, separated by commas"
+    )
+
+
 class LogSettings(BaseModel):
     """Logs are JSON lines on standard output."""
 
@@ -237,6 +253,9 @@ class Settings(BaseSettings):
 
     namespace: str = Field(default="pakn", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
     pack: str = "vn"
+    profile: Literal["development", "production"] = Field(
+        default="development", description="in production a process with weak settings does not start"
+    )
     retry_seconds: float = Field(default=60, gt=0, description="how long a turn is tried again before the process gives up")
     gauge_seconds: float = Field(default=15, gt=0, description="how often counts of cases, clocks and letters are read")
     kafka: KafkaSettings = KafkaSettings()
@@ -252,6 +271,8 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     fuse: FuseSettings = FuseSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
+    access: AccessSettings = AccessSettings()
+    doctor: DoctorSettings = DoctorSettings()
 
     def port(self, service: ServiceName) -> int:
         """The HTTP port of `service` in this process."""

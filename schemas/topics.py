@@ -15,9 +15,16 @@ SERVICES: tuple[ServiceName, ...] = get_args(ServiceName)
 FEEDBACK, CONTACTS, MATTERS, INBOX, OUTBOX, ASSIGNMENTS, ACTIONS, FILES, DEAD = (
     "feedback", "contacts", "matters", "inbox", "outbox", "assignments", "actions", "files", "dead",
 )  # fmt: skip
-"""The families of topics. The last six have one topic for each portal, agency or service."""
+"""The families of topics."""
+OF_PARTIES = frozenset({INBOX, OUTBOX, ASSIGNMENTS, ACTIONS, FILES, DEAD})
+"""The families that have a topic for each portal, agency or service."""
 COMPACTED = frozenset({CONTACTS, MATTERS})
 """The families of which the last record of each key is kept, until a record without a value (a tombstone) erases it."""
+
+BROKER_TIMED = frozenset({INBOX, ACTIONS, FILES})
+"""The families whose records have the broker's time: nobody can send an answer "yesterday"."""
+BROKER_TIME = "message.timestamp.type=LogAppendTime"
+"""The configuration of their topics that makes it so."""
 
 READS: Mapping[ServiceName, tuple[str, ...]] = {
     "intake": (FEEDBACK, INBOX, FILES),
@@ -27,6 +34,14 @@ READS: Mapping[ServiceName, tuple[str, ...]] = {
 }
 """The families that each service consumes, in a group of its own. A service commits a record only after Kafka has acknowledged
 every fact that follows from it, so committed offsets tell how far a service has come: deadlines relies on this for actions."""
+
+WRITES: Mapping[ServiceName, tuple[str, ...]] = {
+    "intake": (FEEDBACK, CONTACTS, MATTERS, INBOX, OUTBOX, ASSIGNMENTS),
+    "routing": (FEEDBACK, ASSIGNMENTS),
+    "deadlines": (FEEDBACK, ASSIGNMENTS),
+    "notify": (FEEDBACK,),
+}
+"""The families that each service publishes to, beside the dead letters of its own. Intake posts for the portals that it asks."""
 
 
 class TopicName(NamedTuple):
@@ -59,7 +74,6 @@ class TopicSpec:
     spread: bool = False
     retention_ms: int = 90 * _DAY_MS
     compacted: bool = False
-    broker_time: bool = False
     max_bytes: int = MOST_RECORD_BYTES
 
     def config(self, erased_ms: int = _DAY_MS) -> dict[str, str]:
@@ -75,9 +89,9 @@ class TopicSpec:
             config |= {"segment.ms": str(erased_ms), "max.compaction.lag.ms": str(erased_ms)}
             # A service that was away for so long still learns what was erased.
             config["delete.retention.ms"] = str(90 * _DAY_MS)
-        if self.broker_time:
-            # The broker's clock says when a message came in: nobody can send an answer "yesterday".
-            config["message.timestamp.type"] = "LogAppendTime"
+        if self.name.partition(".")[0] in BROKER_TIMED:
+            name, _, value = BROKER_TIME.partition("=")
+            config[name] = value
         return config
 
 
@@ -197,12 +211,12 @@ def all_topics(agencies: Iterable[str], portals: Iterable[str]) -> list[TopicSpe
         ),
     ]
     for portal in portals:
-        specs.append(TopicSpec(inbox(portal), EVENTS[INBOX], f"What the portal {portal} posts.", broker_time=True))
+        specs.append(TopicSpec(inbox(portal), EVENTS[INBOX], f"What the portal {portal} posts."))
         specs.append(TopicSpec(outbox(portal), EVENTS[OUTBOX], f"What the portal {portal} must know of its own cases."))
     for agency in agencies:
         specs.append(TopicSpec(assignments(agency), EVENTS[ASSIGNMENTS], f"What the agency {agency} must know."))
-        specs.append(TopicSpec(actions(agency), EVENTS[ACTIONS], f"What the agency {agency} does.", broker_time=True))
-        specs.append(TopicSpec(files(agency), EVENTS[FILES], f"The files for replies of the agency {agency}.", broker_time=True))
+        specs.append(TopicSpec(actions(agency), EVENTS[ACTIONS], f"What the agency {agency} does."))
+        specs.append(TopicSpec(files(agency), EVENTS[FILES], f"The files for replies of the agency {agency}."))
     specs += [
         TopicSpec(
             dead(service),

@@ -14,7 +14,7 @@ from structlog.dev import plain_traceback
 
 from pakn.engine import mongo
 from pakn.local.launcher import Servers
-from pakn.settings import KafkaSettings, MongoSettings, Settings
+from pakn.settings import Settings
 from tests.support.node_packages import NodeIsMissing, NodePackages, fetch_packages
 
 # How long an example takes says nothing of whether the code is right, and a busy machine would make good tests fail.
@@ -66,8 +66,8 @@ def settings(servers: Servers, namespace: str) -> Settings:
     """Settings for one test on the shared servers, with short waits."""
     return Settings(
         namespace=namespace,
-        kafka=KafkaSettings(bootstrap=servers.kafka_bootstrap, partitions=3),
-        mongo=MongoSettings.model_validate({"uri": servers.mongo_uri}),
+        kafka=servers.kafka(partitions=3),
+        mongo=servers.mongo(),
         gauge_seconds=1,
     )
 
@@ -75,7 +75,7 @@ def settings(servers: Servers, namespace: str) -> Settings:
 @pytest.fixture(params=["pymongo", "motor"])
 async def database(request: pytest.FixtureRequest, servers: Servers, namespace: str) -> AsyncIterator[mongo.Database]:
     """An empty database, once by each driver."""
-    client = mongo.make_client(MongoSettings.model_validate({"uri": servers.mongo_uri, "driver": request.param}))
+    client = mongo.make_client(servers.mongo(driver=request.param))
     yield mongo.database(client, namespace, "store")
     await client.drop_database(f"{namespace}_store")
     await mongo.close(client)

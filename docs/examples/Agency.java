@@ -14,18 +14,16 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ExecutionException;
-import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.DescribeTopicsOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
@@ -33,9 +31,23 @@ import org.apache.kafka.common.serialization.StringSerializer;
 class Agency {
     static final String KAFKA = System.getenv().getOrDefault("KAFKA", "localhost:9092");
     static final String NAMESPACE = System.getenv().getOrDefault("NAMESPACE", "pakn");
+    static final String PASSWORD = System.getenv().getOrDefault("KAFKA_PASSWORD", "");
+    static final String CA = System.getenv().getOrDefault("KAFKA_CA", "");
     static final ObjectMapper JSON = new ObjectMapper();
     static final Path FILE = Path.of("agency.txt");
     static final Set<String> handled = new HashSet<>();
+
+    /** How a client connects: by a password, and over TLS where KAFKA_CA names the file of Kafka's CA. */
+    static Map<String, Object> login(String user) {
+        String module = "org.apache.kafka.common.security.scram.ScramLoginModule required";
+        return new HashMap<>(Map.of(
+                "bootstrap.servers", KAFKA,
+                "security.protocol", CA.isEmpty() ? "SASL_PLAINTEXT" : "SASL_SSL",
+                "ssl.truststore.type", "PEM",
+                "ssl.truststore.location", CA,
+                "sasl.mechanism", "SCRAM-SHA-512",
+                "sasl.jaas.config", module + " username=\"" + user + "\" password=\"" + PASSWORD + "\";"));
+    }
 
     /** Post an action. Its id follows from the fact's id: an action that is posted twice is one action. */
     static void accept(KafkaProducer<String, CloudEvent> producer, String agency, String factId, String feedbackId)
@@ -94,29 +106,31 @@ class Agency {
         if (arguments.length != 1) {
             exit("An agency accepts each case that is assigned to it, until Ctrl-C: java -cp 'jars/*' Agency.java AGENCY");
         }
+        String user = NAMESPACE + ".agency." + arguments[0];
+        if (PASSWORD.isEmpty()) {
+            exit("Set KAFKA_PASSWORD to the password of " + user + " (pakn access issue " + user + ").");
+        }
         if (Files.exists(FILE)) {
             handled.addAll(Files.readAllLines(FILE));
             handled.remove("");
         }
         String agency = arguments[0], topic = NAMESPACE + ".assignments." + agency;
-        Map<String, Object> reading = Map.of(
-                "bootstrap.servers", KAFKA,
-                "group.id", agency + ".files",
+        Map<String, Object> reading = login(user), writing = login(user);
+        reading.putAll(Map.of(
+                "group.id", user + ".files",
                 "auto.offset.reset", "earliest",
                 "enable.auto.commit", false,
                 "isolation.level", "read_committed",
-                "allow.auto.create.topics", false);
-        try (Admin admin = Admin.create(Map.of("bootstrap.servers", KAFKA))) {
-            admin.describeTopics(List.of(topic), new DescribeTopicsOptions().timeoutMs(10_000)).allTopicNames().get();
-        } catch (ExecutionException error) {
-            boolean missing = error.getCause() instanceof UnknownTopicOrPartitionException;
-            exit(missing
-                    ? "There is no topic " + topic + ": name an agency of the pack (packs/vn/agencies.csv)."
-                    : "Kafka at " + KAFKA + " does not answer (set KAFKA): " + error.getCause().getMessage());
-        }
-        Map<String, Object> writing = Map.of("bootstrap.servers", KAFKA, "acks", "all", "enable.idempotence", true);
+                "allow.auto.create.topics", false));
+        writing.putAll(Map.of("acks", "all", "enable.idempotence", true));
         var consumer = new KafkaConsumer<>(reading, new StringDeserializer(), new CloudEventDeserializer());
         var producer = new KafkaProducer<>(writing, new StringSerializer(), new CloudEventSerializer());
+        try {
+            consumer.partitionsFor(topic, Duration.ofSeconds(10));
+        } catch (KafkaException error) {
+            exit("Kafka at " + KAFKA + " refuses " + user + " or does not answer (" + error.getMessage()
+                    + "): set KAFKA and KAFKA_PASSWORD, name an agency of packs/vn/agencies.csv.");
+        }
         Thread main = Thread.currentThread();
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(consumer, main)));
         try (consumer; producer) {

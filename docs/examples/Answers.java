@@ -11,26 +11,38 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ExecutionException;
 import java.util.stream.Stream;
-import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.DescribeTopicsOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
 class Answers {
     static final String KAFKA = System.getenv().getOrDefault("KAFKA", "localhost:9092");
     static final String NAMESPACE = System.getenv().getOrDefault("NAMESPACE", "pakn");
+    static final String PASSWORD = System.getenv().getOrDefault("KAFKA_PASSWORD", "");
+    static final String CA = System.getenv().getOrDefault("KAFKA_CA", "");
     static final ObjectMapper JSON = new ObjectMapper();
     static final Path FILE = Path.of("answers.jsonl");
     static final Set<String> kept = new HashSet<>();
+
+    /** How a client connects: by a password, and over TLS where KAFKA_CA names the file of Kafka's CA. */
+    static Map<String, Object> login(String user) {
+        String module = "org.apache.kafka.common.security.scram.ScramLoginModule required";
+        return new HashMap<>(Map.of(
+                "bootstrap.servers", KAFKA,
+                "security.protocol", CA.isEmpty() ? "SASL_PLAINTEXT" : "SASL_SSL",
+                "ssl.truststore.type", "PEM",
+                "ssl.truststore.location", CA,
+                "sasl.mechanism", "SCRAM-SHA-512",
+                "sasl.jaas.config", module + " username=\"" + user + "\" password=\"" + PASSWORD + "\";"));
+    }
 
     /** What an answer says; null for a type that this program does not know. */
     static String line(String type, JsonNode answer) {
@@ -94,24 +106,26 @@ class Answers {
         if (arguments.length != 1) {
             exit("A portal keeps the answers to its submissions until Ctrl-C: java -cp 'jars/*' Answers.java PORTAL");
         }
+        String user = NAMESPACE + ".portal." + arguments[0];
+        if (PASSWORD.isEmpty()) {
+            exit("Set KAFKA_PASSWORD to the password of " + user + " (pakn access issue " + user + ").");
+        }
         load();
         String topic = NAMESPACE + ".outbox." + arguments[0];
-        Map<String, Object> settings = Map.of(
-                "bootstrap.servers", KAFKA,
-                "group.id", arguments[0] + ".answers",
+        Map<String, Object> settings = login(user);
+        settings.putAll(Map.of(
+                "group.id", user + ".answers",
                 "auto.offset.reset", "earliest",
                 "enable.auto.commit", false,
                 "isolation.level", "read_committed",
-                "allow.auto.create.topics", false);
-        try (Admin admin = Admin.create(Map.of("bootstrap.servers", KAFKA))) {
-            admin.describeTopics(List.of(topic), new DescribeTopicsOptions().timeoutMs(10_000)).allTopicNames().get();
-        } catch (ExecutionException error) {
-            boolean missing = error.getCause() instanceof UnknownTopicOrPartitionException;
-            exit(missing
-                    ? "There is no topic " + topic + ": name a portal of the pack (packs/vn/pack.yaml)."
-                    : "Kafka at " + KAFKA + " does not answer (set KAFKA): " + error.getCause().getMessage());
-        }
+                "allow.auto.create.topics", false));
         var consumer = new KafkaConsumer<>(settings, new StringDeserializer(), new CloudEventDeserializer());
+        try {
+            consumer.partitionsFor(topic, Duration.ofSeconds(10));
+        } catch (KafkaException error) {
+            exit("Kafka at " + KAFKA + " refuses " + user + " or does not answer (" + error.getMessage()
+                    + "): set KAFKA and KAFKA_PASSWORD, name a portal of packs/vn/pack.yaml.");
+        }
         Thread main = Thread.currentThread();
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(consumer, main)));
         try (consumer) {

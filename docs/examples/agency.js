@@ -6,7 +6,19 @@ const { Kafka, KafkaJSError, Partitioners, logLevel } = require("kafkajs");
 
 const KAFKA = process.env.KAFKA || "localhost:9092";
 const NAMESPACE = process.env.NAMESPACE || "pakn";
+const { KAFKA_PASSWORD: PASSWORD, KAFKA_CA: CA } = process.env;
 const FILE = "agency.txt";
+
+/** A client that logs in by a password, over TLS where KAFKA_CA names the file of Kafka's CA. */
+function client(user) {
+  return new Kafka({
+    brokers: [KAFKA],
+    ssl: CA ? { ca: fs.readFileSync(CA) } : false,
+    sasl: { mechanism: "scram-sha-512", username: user, password: PASSWORD },
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 3 },
+  });
+}
 
 /** Post an action. Its id follows from the fact's id: an action that is posted twice is one action. */
 async function accept(producer, agency, fact) {
@@ -33,12 +45,11 @@ function said(data) {
 }
 
 /** Act on each new fact, keep its id, then commit its offset: in this order nothing is lost. */
-async function work(agency, stopped) {
+async function work(user, agency, stopped) {
   const handled = new Set(fs.existsSync(FILE) ? fs.readFileSync(FILE, "utf8").split("\n").filter(Boolean) : []);
-  const kafka = new Kafka({ brokers: [KAFKA], logLevel: logLevel.NOTHING, retry: { retries: 3 } });
+  const kafka = client(user);
   const topic = `${NAMESPACE}.assignments.${agency}`;
-  const admin = kafka.admin();
-  const consumer = kafka.consumer({ groupId: `${agency}.files`, allowAutoTopicCreation: false, readUncommitted: false });
+  const consumer = kafka.consumer({ groupId: `${user}.files`, allowAutoTopicCreation: false, readUncommitted: false });
   const producer = kafka.producer({
     idempotent: true,
     allowAutoTopicCreation: false,
@@ -48,10 +59,6 @@ async function work(agency, stopped) {
     consumer.on(consumer.events.CRASH, ({ payload }) => payload.restart || reject(payload.error));
   });
   try {
-    await admin.connect();
-    if (!(await admin.listTopics()).includes(topic)) {
-      return `There is no topic ${topic}: name an agency of the pack (packs/vn/agencies.csv).`;
-    }
     await Promise.all([consumer.connect(), producer.connect()]);
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
     await consumer.run({
@@ -71,7 +78,7 @@ async function work(agency, stopped) {
     await Promise.race([stopped, failed]);
     console.log(`Stopped; facts handled, with their ids in ${FILE}: ${handled.size}`);
   } finally {
-    await Promise.all([admin.disconnect(), consumer.disconnect(), producer.disconnect()]);
+    await Promise.all([consumer.disconnect(), producer.disconnect()]);
   }
 }
 
@@ -79,11 +86,16 @@ async function main([agency, ...more]) {
   if (!agency || more.length) {
     return "An agency accepts each case that is assigned to it, until Ctrl-C: node agency.js AGENCY";
   }
+  const user = `${NAMESPACE}.agency.${agency}`;
+  if (!PASSWORD) {
+    return `Set KAFKA_PASSWORD to the password of ${user} (pakn access issue ${user}).`;
+  }
   try {
-    return await work(agency, new Promise((resolve) => process.once("SIGINT", resolve)));
+    await work(user, agency, new Promise((resolve) => process.once("SIGINT", resolve)));
   } catch (error) {
     if (!(error instanceof KafkaJSError)) throw error;
-    return `Kafka at ${KAFKA} does not answer (set KAFKA): ${error.message}`;
+    const what = "set KAFKA and KAFKA_PASSWORD, name an agency of packs/vn/agencies.csv";
+    return `Kafka at ${KAFKA} refuses ${user} or does not answer (${error.message}): ${what}.`;
   }
 }
 

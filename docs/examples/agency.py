@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sqlite3
+import ssl
 import sys
 import uuid
 from datetime import UTC, datetime
@@ -13,6 +14,19 @@ from aiokafka.errors import KafkaConnectionError
 
 KAFKA = os.environ.get("KAFKA", "localhost:9092")
 NAMESPACE = os.environ.get("NAMESPACE", "pakn")
+PASSWORD, CA = os.environ.get("KAFKA_PASSWORD"), os.environ.get("KAFKA_CA")
+
+
+def login(user: str) -> dict:
+    """How a client of aiokafka connects: by a password, and over TLS where KAFKA_CA names the file of Kafka's CA."""
+    return {
+        "bootstrap_servers": KAFKA,
+        "security_protocol": "SASL_SSL" if CA else "SASL_PLAINTEXT",
+        "ssl_context": ssl.create_default_context(cafile=CA) if CA else None,
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": user,
+        "sasl_plain_password": PASSWORD,
+    }
 
 
 async def accept(producer: AIOKafkaProducer, agency: str, fact_id: str, feedback_id: str) -> None:
@@ -31,21 +45,19 @@ async def accept(producer: AIOKafkaProducer, agency: str, fact_id: str, feedback
     await producer.send_and_wait(topic, json.dumps(action).encode(), headers=encoded)
 
 
-async def work(agency: str, database: sqlite3.Connection) -> None:
+async def work(user: str, agency: str, database: sqlite3.Connection) -> None:
     """Act on each new fact, keep its id, then commit its offset: in this order nothing is lost."""
     topic = f"{NAMESPACE}.assignments.{agency}"
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=KAFKA,
-        group_id=f"{agency}.files",
+        **login(user),
+        group_id=f"{user}.files",
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         isolation_level="read_committed",
     )
-    producer = AIOKafkaProducer(bootstrap_servers=KAFKA, acks="all", enable_idempotence=True)
+    producer = AIOKafkaProducer(**login(user), acks="all", enable_idempotence=True)
     try:
         await asyncio.gather(consumer.start(), producer.start())
-        if topic not in await consumer.topics():
-            sys.exit(f"There is no topic {topic}: name an agency of the pack (packs/vn/agencies.csv).")
         consumer.subscribe([topic])
         async for record in consumer:
             ce, fact = {name: text.decode() for name, text in record.headers}, json.loads(record.value)
@@ -64,12 +76,16 @@ async def work(agency: str, database: sqlite3.Connection) -> None:
 
 if len(sys.argv) != 2:
     sys.exit(__doc__)
+user = f"{NAMESPACE}.agency.{sys.argv[1]}"
+if not PASSWORD:
+    sys.exit(f"Set KAFKA_PASSWORD to the password of {user} (pakn access issue {user}).")
 kept = sqlite3.connect("agency.db")
 kept.execute("CREATE TABLE IF NOT EXISTS handled (id TEXT PRIMARY KEY)")
 try:
-    asyncio.run(work(sys.argv[1], kept))
+    asyncio.run(work(user, sys.argv[1], kept))
 except KeyboardInterrupt:
     count = kept.execute("SELECT count(*) FROM handled").fetchone()[0]
     print(f"Stopped; facts handled, with their ids in agency.db: {count}")
-except KafkaConnectionError as error:
-    sys.exit(f"Kafka at {KAFKA} does not answer (set KAFKA): {error}")
+except KafkaConnectionError:
+    what = "set KAFKA and KAFKA_PASSWORD, name an agency of packs/vn/agencies.csv"
+    sys.exit(f"Kafka at {KAFKA} refuses {user} or does not answer: {what}.")

@@ -6,7 +6,19 @@ const { Kafka, KafkaJSError, logLevel } = require("kafkajs");
 
 const KAFKA = process.env.KAFKA || "localhost:9092";
 const NAMESPACE = process.env.NAMESPACE || "pakn";
+const { KAFKA_PASSWORD: PASSWORD, KAFKA_CA: CA } = process.env;
 const FILE = "answers.jsonl";
+
+/** A client that logs in by a password, over TLS where KAFKA_CA names the file of Kafka's CA. */
+function client(user) {
+  return new Kafka({
+    brokers: [KAFKA],
+    ssl: CA ? { ca: fs.readFileSync(CA) } : false,
+    sasl: { mechanism: "scram-sha-512", username: user, password: PASSWORD },
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 3 },
+  });
+}
 
 /** What an answer says; undefined for a type that this program does not know. */
 function line(type, answer) {
@@ -44,20 +56,15 @@ function keep({ id, type, data }) {
 }
 
 /** Keep each answer once, then commit its offset: after a crash the answer comes again and changes nothing. */
-async function answers(portal, stopped) {
+async function answers(user, portal, stopped) {
   const kept = load();
-  const kafka = new Kafka({ brokers: [KAFKA], logLevel: logLevel.NOTHING, retry: { retries: 3 } });
+  const kafka = client(user);
   const topic = `${NAMESPACE}.outbox.${portal}`;
-  const admin = kafka.admin();
-  const consumer = kafka.consumer({ groupId: `${portal}.answers`, allowAutoTopicCreation: false, readUncommitted: false });
+  const consumer = kafka.consumer({ groupId: `${user}.answers`, allowAutoTopicCreation: false, readUncommitted: false });
   const failed = new Promise((_, reject) => {
     consumer.on(consumer.events.CRASH, ({ payload }) => payload.restart || reject(payload.error));
   });
   try {
-    await admin.connect();
-    if (!(await admin.listTopics()).includes(topic)) {
-      return `There is no topic ${topic}: name a portal of the pack (packs/vn/pack.yaml).`;
-    }
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
     await consumer.run({
@@ -79,7 +86,7 @@ async function answers(portal, stopped) {
     await Promise.race([stopped, failed]);
     console.log(`Stopped; answers kept in ${FILE}: ${kept.size}`);
   } finally {
-    await Promise.all([admin.disconnect(), consumer.disconnect()]);
+    await consumer.disconnect();
   }
 }
 
@@ -87,11 +94,16 @@ async function main([portal, ...more]) {
   if (!portal || more.length) {
     return "A portal reads the answers to its submissions until Ctrl-C: node answers.js PORTAL";
   }
+  const user = `${NAMESPACE}.portal.${portal}`;
+  if (!PASSWORD) {
+    return `Set KAFKA_PASSWORD to the password of ${user} (pakn access issue ${user}).`;
+  }
   try {
-    return await answers(portal, new Promise((resolve) => process.once("SIGINT", resolve)));
+    await answers(user, portal, new Promise((resolve) => process.once("SIGINT", resolve)));
   } catch (error) {
     if (!(error instanceof KafkaJSError)) throw error;
-    return `Kafka at ${KAFKA} does not answer (set KAFKA): ${error.message}`;
+    const what = "set KAFKA and KAFKA_PASSWORD, name a portal of packs/vn/pack.yaml";
+    return `Kafka at ${KAFKA} refuses ${user} or does not answer (${error.message}): ${what}.`;
   }
 }
 

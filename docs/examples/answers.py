@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sqlite3
+import ssl
 import sys
 
 from aiokafka import AIOKafkaConsumer
@@ -11,6 +12,19 @@ from aiokafka.errors import KafkaConnectionError
 
 KAFKA = os.environ.get("KAFKA", "localhost:9092")
 NAMESPACE = os.environ.get("NAMESPACE", "pakn")
+PASSWORD, CA = os.environ.get("KAFKA_PASSWORD"), os.environ.get("KAFKA_CA")
+
+
+def login(user: str) -> dict:
+    """How a client of aiokafka connects: by a password, and over TLS where KAFKA_CA names the file of Kafka's CA."""
+    return {
+        "bootstrap_servers": KAFKA,
+        "security_protocol": "SASL_SSL" if CA else "SASL_PLAINTEXT",
+        "ssl_context": ssl.create_default_context(cafile=CA) if CA else None,
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": user,
+        "sasl_plain_password": PASSWORD,
+    }
 
 
 def line(type: str, answer: dict) -> str | None:
@@ -29,20 +43,18 @@ def line(type: str, answer: dict) -> str | None:
     return None
 
 
-async def answers(portal: str, database: sqlite3.Connection) -> None:
+async def answers(user: str, portal: str, database: sqlite3.Connection) -> None:
     """Keep each answer once, then commit its offset: after a crash the answer comes again and changes nothing."""
     topic = f"{NAMESPACE}.outbox.{portal}"
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=KAFKA,
-        group_id=f"{portal}.answers",
+        **login(user),
+        group_id=f"{user}.answers",
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         isolation_level="read_committed",
     )
     try:
         await consumer.start()
-        if topic not in await consumer.topics():
-            sys.exit(f"There is no topic {topic}: name a portal of the pack (packs/vn/pack.yaml).")
         consumer.subscribe([topic])
         async for record in consumer:
             ce = {name: text.decode() for name, text in record.headers}
@@ -62,12 +74,16 @@ async def answers(portal: str, database: sqlite3.Connection) -> None:
 
 if len(sys.argv) != 2:
     sys.exit(__doc__)
+user = f"{NAMESPACE}.portal.{sys.argv[1]}"
+if not PASSWORD:
+    sys.exit(f"Set KAFKA_PASSWORD to the password of {user} (pakn access issue {user}).")
 kept = sqlite3.connect("answers.db")
 kept.execute("CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, type TEXT, answer TEXT)")
 try:
-    asyncio.run(answers(sys.argv[1], kept))
+    asyncio.run(answers(user, sys.argv[1], kept))
 except KeyboardInterrupt:
     count = kept.execute("SELECT count(*) FROM answers").fetchone()[0]
     print(f"Stopped; answers kept in answers.db: {count}")
-except KafkaConnectionError as error:
-    sys.exit(f"Kafka at {KAFKA} does not answer (set KAFKA): {error}")
+except KafkaConnectionError:
+    what = "set KAFKA and KAFKA_PASSWORD, name a portal of packs/vn/pack.yaml"
+    sys.exit(f"Kafka at {KAFKA} refuses {user} or does not answer: {what}.")

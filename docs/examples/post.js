@@ -6,22 +6,29 @@ const { Kafka, KafkaJSError, Partitioners, logLevel } = require("kafkajs");
 
 const KAFKA = process.env.KAFKA || "localhost:9092";
 const NAMESPACE = process.env.NAMESPACE || "pakn";
+const { KAFKA_PASSWORD: PASSWORD, KAFKA_CA: CA } = process.env;
+
+/** A client that logs in by a password, over TLS where KAFKA_CA names the file of Kafka's CA. */
+function client(user) {
+  return new Kafka({
+    brokers: [KAFKA],
+    ssl: CA ? { ca: fs.readFileSync(CA) } : false,
+    sasl: { mechanism: "scram-sha-512", username: user, password: PASSWORD },
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 3 },
+  });
+}
 
 /** Send the submission and return when Kafka has it on disk. */
-async function post(portal, ownId, submission) {
-  const kafka = new Kafka({ brokers: [KAFKA], logLevel: logLevel.NOTHING, retry: { retries: 3 } });
+async function post(user, portal, ownId, submission) {
+  const kafka = client(user);
   const topic = `${NAMESPACE}.inbox.${portal}`;
-  const admin = kafka.admin();
   const producer = kafka.producer({
     idempotent: true,
     allowAutoTopicCreation: false,
     createPartitioner: Partitioners.DefaultPartitioner,
   });
   try {
-    await admin.connect();
-    if (!(await admin.listTopics()).includes(topic)) {
-      return `There is no topic ${topic}: name a portal of the pack (packs/vn/pack.yaml).`;
-    }
     await producer.connect();
     const event = new CloudEvent({
       id: ownId,
@@ -33,7 +40,7 @@ async function post(portal, ownId, submission) {
     const [kept] = await producer.send({ topic, acks: -1, messages: [binding.structured(event)] });
     console.log(`${ownId} is in ${kept.topicName}, partition ${kept.partition}, offset ${kept.baseOffset}`);
   } finally {
-    await Promise.all([admin.disconnect(), producer.disconnect()]);
+    await producer.disconnect();
   }
 }
 
@@ -41,11 +48,16 @@ async function main([portal, ownId, file, ...more]) {
   if (!file || more.length || !fs.existsSync(file)) {
     return "A portal posts one submission: node post.js PORTAL OWN_ID FILE.json";
   }
+  const user = `${NAMESPACE}.portal.${portal}`;
+  if (!PASSWORD) {
+    return `Set KAFKA_PASSWORD to the password of ${user} (pakn access issue ${user}).`;
+  }
   try {
-    return await post(portal, ownId, JSON.parse(fs.readFileSync(file, "utf8")));
+    await post(user, portal, ownId, JSON.parse(fs.readFileSync(file, "utf8")));
   } catch (error) {
     if (!(error instanceof KafkaJSError)) throw error;
-    return `Kafka at ${KAFKA} does not answer (set KAFKA): ${error.message}`;
+    const what = "set KAFKA and KAFKA_PASSWORD, name a portal of packs/vn/pack.yaml";
+    return `Kafka at ${KAFKA} refuses ${user} or does not answer (${error.message}): ${what}.`;
   }
 }
 

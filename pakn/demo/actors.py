@@ -19,7 +19,8 @@ from pakn.demo.patience import TRIES, TRY_AGAIN_SECONDS, Patience
 from pakn.demo.requests import SENDER_STEPS, Act, DemoRequest
 from pakn.demo.timekeeper import Timekeeper
 from pakn.demo.visitors import Visitor
-from pakn.engine.kafka import MAX_RECORD_BYTES, client_options, topic_name
+from pakn.engine.kafka import MAX_RECORD_BYTES, topic_name
+from pakn.engine.kafka_login import client_options
 from pakn.settings import Settings
 from schemas import derived_id
 from schemas.envelope import binary_headers

@@ -10,7 +10,8 @@ from typing import Any
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from pakn.engine.kafka import assign_paused, client_options, make_consumer
+from pakn.engine.kafka import assign_paused, make_consumer
+from pakn.engine.kafka_login import client_options
 from pakn.engine.topic_reader import all_handled, partitions_of
 from pakn.settings import Settings
 from schemas import parse_envelope, topics

@@ -7,7 +7,6 @@ every subscriber.
 import asyncio
 import contextlib
 import copy
-import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,12 +18,12 @@ from aiokafka.errors import IllegalStateError
 from aiokafka.structs import OffsetAndMetadata
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
-from faststream.security import BaseSecurity, SASLPlaintext
 
 from pakn import metrics
-from pakn.engine import tolerant_records, turns_of_partitions
+from pakn.engine import kafka_login, tolerant_records, turns_of_partitions
 from pakn.errors import describe
-from pakn.settings import KafkaSettings, Settings
+from pakn.logins import KafkaSettings
+from pakn.settings import Settings
 from schemas import Fact
 from schemas.topics import ServiceName
 
@@ -51,14 +50,6 @@ def group_name(namespace: str, service: ServiceName) -> str:
     return f"{namespace}.{service}"
 
 
-def _security(settings: KafkaSettings) -> BaseSecurity | None:
-    use_ssl = settings.security_protocol.endswith("SSL")
-    context = ssl.create_default_context() if use_ssl else None
-    if settings.username and settings.password:
-        return SASLPlaintext(settings.username, settings.password.get_secret_value(), ssl_context=context, use_ssl=use_ssl)
-    return BaseSecurity(ssl_context=context, use_ssl=use_ssl) if use_ssl else None
-
-
 def make_broker(settings: Settings, service: ServiceName) -> KafkaBroker:
     """A broker that is not connected yet. Its producer is idempotent, so retries inside the client keep the order."""
     tolerant_records.install()
@@ -73,7 +64,8 @@ def make_broker(settings: Settings, service: ServiceName) -> KafkaBroker:
         request_timeout_ms=20_000,
         # Longer than the longest turn: a cancelled handler would leave a batch half done for the next owner.
         graceful_timeout=settings.retry_seconds + 5,
-        security=_security(settings.kafka),
+        security=kafka_login.security(settings.kafka),
+        sasl_oauth_token_provider=kafka_login.token_provider(settings.kafka),
         # The library would send a header `correlation_id` with each record, another one at each repetition.
         id_generator=str,
         logger=None,
@@ -265,7 +257,7 @@ async def check_topics(settings: Settings, topics: Iterable[str]) -> None:
 @asynccontextmanager
 async def administering(settings: KafkaSettings) -> AsyncGenerator[AIOKafkaAdminClient, None]:
     """A connected admin client until the block ends. Raises KafkaError."""
-    admin = AIOKafkaAdminClient(**client_options(settings))
+    admin = AIOKafkaAdminClient(**kafka_login.client_options(settings))
     await admin.start()
     try:
         yield admin
@@ -281,18 +273,4 @@ def make_consumer(settings: KafkaSettings, **options: Any) -> AIOKafkaConsumer:
     tolerant_records.install()
     turns_of_partitions.install()
     safe = {"auto_offset_reset": "earliest", "enable_auto_commit": False, "isolation_level": "read_committed"}
-    return AIOKafkaConsumer(**client_options(settings) | safe | options)
-
-
-def client_options(settings: KafkaSettings) -> dict[str, Any]:
-    """Addresses and log-in of a plain aiokafka client."""
-    options: dict[str, Any] = {"bootstrap_servers": settings.bootstrap, "security_protocol": settings.security_protocol}
-    if settings.security_protocol.endswith("SSL"):
-        options["ssl_context"] = ssl.create_default_context()
-    if settings.username and settings.password:
-        options |= {
-            "sasl_mechanism": "PLAIN",
-            "sasl_plain_username": settings.username,
-            "sasl_plain_password": settings.password.get_secret_value(),
-        }
-    return options
+    return AIOKafkaConsumer(**kafka_login.client_options(settings) | safe | options)

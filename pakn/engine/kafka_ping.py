@@ -7,8 +7,8 @@ from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import ApiVersionRequest
 
-from pakn.engine.kafka import client_options
-from pakn.settings import KafkaSettings
+from pakn.engine.kafka_login import client_options
+from pakn.logins import KafkaSettings
 
 
 class Ping:

@@ -72,6 +72,8 @@ def make_client(settings: MongoSettings, seconds: float | None = None) -> Client
     options |= {"serverSelectionTimeoutMS": 5000, "connectTimeoutMS": 5000}
     if seconds is not None:
         options["timeoutMS"] = int(seconds * 1000)
+    if settings.username and settings.password:
+        options |= {"username": settings.username, "password": settings.password.get_secret_value()}
     uri = settings.uri.get_secret_value()
     if settings.driver == "motor":
         # Imported only here, so that a deployment on the default driver never loads the one past its end of life.
@@ -81,10 +83,15 @@ def make_client(settings: MongoSettings, seconds: float | None = None) -> Client
     return AsyncMongoClient(uri, **options)
 
 
+def database_name(namespace: str, service: str) -> str:
+    """The name of the database that belongs to `service`."""
+    return f"{namespace}_{service}"
+
+
 def database(client: Client, namespace: str, service: ServiceName) -> Database:
     """The database that `service` alone reads and writes."""
     return client.get_database(
-        f"{namespace}_{service}", read_concern=ReadConcern("majority"), write_concern=WriteConcern(w="majority", j=True)
+        database_name(namespace, service), read_concern=ReadConcern("majority"), write_concern=WriteConcern(w="majority", j=True)
     )
 
 

@@ -31,6 +31,7 @@ from schemas.topics import TopicName
 from schemas.values import faults_of
 
 log = logger(__name__)
+_BROKERS_TIME = 1
 SHARE_SECONDS = 2.0
 """Processor seconds for reading one partition's records in a batch; the rest of the partition is put off."""
 
@@ -207,6 +208,9 @@ class Turn:
             return None
         if envelope.type not in self._readers:
             raise GiveUp("unknown_schema", f"ce_type {envelope.type!r} is not one that this release reads: {sorted(self._readers)}")
+        if topic.family in topics.BROKER_TIMED and record.timestamp_type != _BROKERS_TIME:
+            # Whoever could change the topic so would date an agency's acts back.
+            raise GiveUp("invalid", f"the time of this record is its sender's: {topic.topic} must have {topics.BROKER_TIME}")
         model = self._readers[envelope.type]
         try:
             # Some programs of Windows write a byte order mark before their JSON.

@@ -126,6 +126,16 @@ class ServerProcess(abc.ABC):
 
     @property
     @abc.abstractmethod
+    def environment(self) -> dict[str, str]:
+        """The variables by which PAKN reaches the server that was started last, with all rights."""
+
+    @property
+    def secret_files(self) -> Mapping[str, Path]:
+        """Where the values of `environment` are kept that are to be shown to nobody."""
+        return {}
+
+    @property
+    @abc.abstractmethod
     def description(self) -> str:
         """Which server this is, for people."""
 

@@ -14,17 +14,35 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from pakn.local import child_process
+from pakn.local.kept_secrets import kept_secret
+from pakn.logins import KafkaSettings
+from pakn.operations.kafka_access import AccessFailed, KafkaAccess
 
 PROJECT = Path(__file__).resolve().parents[2]
 _CLUSTER_ID = "UEFLTi1sb2NhbC1rYWZrYQ"
 _OLDEST_JAVA = 17
 _FETCH_SECONDS, _FORMAT_SECONDS = 600, 60
 _SAY_SECONDS = 5.0  # Between two lines about a fetch that is under way.
+ADMIN = "admin"
+"""The super user of a broker that is started here; all other users are made by `pakn provision`."""
 SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "CLIENT",
+    "listener.security.protocol.map": "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
+    # Whoever has no right has none; a client without a login is not let in at all.
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow.everyone.if.no.acl.found": "false",
+    "super.users": f"User:{ADMIN}",
+    "sasl.mechanism.inter.broker.protocol": "PLAIN",
+    "sasl.mechanism.controller.protocol": "PLAIN",
+    "listener.name.client.sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
+    "listener.name.client.scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+    "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
     "auto.create.topics.enable": "false",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
@@ -145,6 +163,7 @@ class KafkaServer(child_process.ServerProcess):
         super().__init__("Kafka", folder / "logs" / "kafka-1.log")
         java, self._java_source = find_java()
         self._home, self._wanted_port, self._port = folder / "kafka-1-of-1", port, 0
+        self.password_file = folder / "kafka-admin.password"
         tiers = [] if speed else ["-XX:TieredStopAtLevel=1"]  # The quick compiler alone.
         options = ["-Xmx384m", "-XX:+UseSerialGC", *tiers, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
         self._run = [java, *options, "-cp", class_path(jars)]
@@ -157,6 +176,38 @@ class KafkaServer(child_process.ServerProcess):
     def description(self) -> str:
         return f"Apache Kafka {locked_jars()['kafka_2.13'][0]} ({self._java_source}) started on {self.address}"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The super user's settings; the password was made at the first start and is kept beside the data."""
+        return {
+            "PAKN_KAFKA__BOOTSTRAP": self.address,
+            "PAKN_KAFKA__SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+            "PAKN_KAFKA__MECHANISM": "SCRAM-SHA-512",
+            "PAKN_KAFKA__USERNAME": ADMIN,
+            "PAKN_KAFKA__PASSWORD": kept_secret(self.password_file),
+        }
+
+    @property
+    def secret_files(self) -> dict[str, Path]:
+        """The super user's password."""
+        return {"PAKN_KAFKA__PASSWORD": self.password_file}
+
+    def start(self) -> None:
+        """Like every server; the super user of a new broker gets its login by the one that is in the broker's own settings."""
+        super().start()
+        kafka = KafkaSettings(
+            bootstrap=self.address,
+            security_protocol="SASL_PLAINTEXT",
+            mechanism="PLAIN",
+            username=ADMIN,
+            password=SecretStr(kept_secret(self.password_file)),
+        )
+        try:
+            with KafkaAccess(kafka) as access:
+                access.give_passwords({ADMIN: kept_secret(self.password_file)})
+        except AccessFailed as error:
+            raise child_process.CannotStart(str(error)) from error
+
     def prepare(self) -> list[str]:
         self._port, controller = child_process.free_ports(2)
         self._port = self._wanted_port or self._port
@@ -164,9 +215,12 @@ class KafkaServer(child_process.ServerProcess):
         self._home.mkdir(parents=True, exist_ok=True)
         own = {
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller}",
+            "listeners": f"CLIENT://{self.address},CONTROLLER://127.0.0.1:{controller}",
             "log.dirs": data.as_posix(),
+            # One user by a plain password, so that nothing has to be told to Kafka's tools on a command line, which others see.
+            **{f"listener.name.{listener}.plain.sasl.jaas.config": self._plain_login() for listener in ("client", "controller")},
         }
+        settings.touch(mode=0o600)
         settings.write_text("".join(f"{key}={value}\n" for key, value in (SETTINGS | own).items()))
         if not (data / "meta.properties").exists():
             tool = [*self._run, "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(settings)]
@@ -174,6 +228,11 @@ class KafkaServer(child_process.ServerProcess):
             if done.returncode:
                 raise child_process.CannotStart(f"Kafka's storage could not be formatted:\n{(done.stdout + done.stderr)[-2000:]}")
         return [*self._run, "kafka.Kafka", str(settings)]
+
+    def _plain_login(self) -> str:
+        password = kept_secret(self.password_file)
+        who = f'username="{ADMIN}" password="{password}" user_{ADMIN}="{password}"'
+        return f"org.apache.kafka.common.security.plain.PlainLoginModule required {who};"
 
     def answers(self) -> bool:
         return answers(self._port)

@@ -14,12 +14,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pakn.local import child_process, kafka_process, mongo_process
-from pakn.settings import mongo_hosts
+from pakn.logins import KafkaSettings
+from pakn.settings import MongoSettings, mongo_hosts
 
 # The settings that name the servers of somebody else.
 KAFKA, MONGO = "PAKN_KAFKA__BOOTSTRAP", "PAKN_MONGO__URI"
+_SERVERS = ("PAKN_KAFKA__", "PAKN_MONGO__")
 TOOLS = kafka_process.PROJECT / ".tools"
 _LOOK_SECONDS, _LONGEST_DELAY = 0.5, 30.0
 
@@ -29,7 +32,10 @@ class Servers:
 
     def __init__(self, own: Mapping[str, child_process.ServerProcess], given: Mapping[str, str], where: str) -> None:
         self.own = own
-        self.kafka_bootstrap, self.mongo_uri = (own[name].address if name in own else given[name] for name in (KAFKA, MONGO))
+        # How others reach both with all rights: those that were started here, and the others as the environment says.
+        found = {name: value for name, value in given.items() if name.startswith(_SERVERS)}
+        self.environment = found | {name: value for server in own.values() for name, value in server.environment.items()}
+        self.kafka_bootstrap, self.mongo_uri = self.environment[KAFKA], self.environment[MONGO]
         hosts = mongo_hosts(self.mongo_uri)
         kafka = own[KAFKA].description if KAFKA in own else f"Kafka at {self.kafka_bootstrap} ({KAFKA})"
         self.description = f"{kafka}; {own[MONGO].description if MONGO in own else f'MongoDB at {hosts} ({MONGO})'}{where}"
@@ -75,6 +81,17 @@ class Servers:
             list(together.map(lambda server: server.start(), own.values()))
             undo.enter_context(_left_by_exception_on_sigterm())
             yield cls(own, environment, f"; data in {os.path.relpath(folder)}")
+
+    def kafka(self, **more: Any) -> KafkaSettings:
+        """Settings of a client of Kafka with all rights, changed by `more`."""
+        return KafkaSettings.model_validate(self._found("PAKN_KAFKA__") | more)
+
+    def mongo(self, **more: Any) -> MongoSettings:
+        """Settings of a client of the database with all rights, changed by `more`."""
+        return MongoSettings.model_validate(self._found("PAKN_MONGO__") | more)
+
+    def _found(self, prefix: str) -> dict[str, Any]:
+        return {name.removeprefix(prefix).lower(): value for name, value in self.environment.items() if name.startswith(prefix)}
 
     async def keep_running(self, say: Callable[[str], None]) -> None:
         """Start each server of ours that has ended again, on its port and data, until this is cancelled.

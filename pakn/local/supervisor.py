@@ -8,6 +8,7 @@ import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from pakn.local import child_process
 
@@ -23,18 +24,21 @@ class Supervisor:
         commands: Mapping[str, Sequence[str]],
         env: Mapping[str, str],
         *,
+        own_env: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
         on_line: Callable[[str], None] = lambda line: print(line, flush=True),
         logs: Path | None = None,
         first_delay: float = 0.5,
         grace: float = 20,
     ) -> None:
-        """`env` is added to this process's environment. `on_line` gets each line, as `name | text`; with `logs` the children
-        write to `NAME.log` in that folder instead and only the supervisor's own lines come through. A child that ends is
-        started again after `first_delay` seconds, which double to half a minute and begin anew after a life of a minute; one that
-        is asked to end is killed after `grace` seconds.
+        """`env` is added to this process's environment, and for each child what `own_env` has under its name.
+
+        `on_line` gets each line, as `name | text`; with `logs` the children write to `NAME.log` in that folder instead and only
+        the supervisor's own lines come through. A child that ends is started again after `first_delay` seconds, which double to
+        half a minute and begin anew after a life of a minute; one that is asked to end is killed after `grace` seconds.
         """
         self._commands = {name: list(command) for name, command in commands.items()}
-        self._env = {**os.environ, "PYTHONUNBUFFERED": "1", **env}
+        common = {**os.environ, "PYTHONUNBUFFERED": "1", **env}
+        self._env = {name: {**common, **own_env.get(name, {})} for name in commands}
         self._on_line, self._logs = on_line, logs
         if logs:
             logs.mkdir(parents=True, exist_ok=True)
@@ -109,7 +113,7 @@ class Supervisor:
         with (self._logs / f"{name}.log").open("ab") if self._logs else contextlib.nullcontext(PIPE) as output:
             self._processes[name] = await asyncio.create_subprocess_exec(
                 *self._commands[name],
-                env=self._env,
+                env=self._env[name],
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=STDOUT,

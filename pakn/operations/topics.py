@@ -1,12 +1,15 @@
-"""Creates the topics of a deployment."""
+"""Creates the topics of a deployment, and the logins of its own programs."""
+
+import asyncio
 
 import stamina
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from pakn.engine.kafka import client_options, topic_name
-from pakn.legal_time import make_legal_time
-from pakn.packs.load import load_pack
+from pakn.engine.kafka import topic_name
+from pakn.engine.kafka_login import client_options
+from pakn.operations import access
+from pakn.operations.access import parties_of
 from pakn.settings import Settings
 from schemas import topics
 
@@ -16,11 +19,12 @@ _KAFKA_WAIT_SECONDS = 60.0
 async def provision(settings: Settings) -> list[str]:
     """Create the topics that the pack's agencies and portals lack, and return their names in Kafka.
 
-    Waits up to a minute for Kafka. Raises PackError; KafkaError where Kafka refuses a topic or does not answer.
+    Where `settings.access` holds passwords, those programs may log in by them from then on, and everybody who may log in has
+    the rights of `rights`. Waits up to a minute for Kafka. Raises PackError; KafkaError where Kafka refuses a topic or does
+    not answer; AccessFailed where it refuses logins.
     """
-    pack = load_pack(settings.pack)
-    today = make_legal_time(settings.legal_time.file).now().date()
-    specs = topics.all_topics([agency.id for agency in pack.agencies_not_ended(today)], [p.id for p in pack.header.portals])
+    parties = parties_of(settings)
+    specs = parties.specs
     admin = AIOKafkaAdminClient(**client_options(settings.kafka))
     async for attempt in stamina.retry_context(on=(KafkaError, OSError), attempts=None, timeout=_KAFKA_WAIT_SECONDS, wait_max=3.0):
         with attempt:
@@ -34,9 +38,11 @@ async def provision(settings: Settings) -> list[str]:
             # Another instance may have created it in the meantime, which is as good.
             if code and error is not TopicAlreadyExistsError:
                 raise error(f"topic {name} could not be created: {message}")
-        return [topic.name for topic in new]
     finally:
         await admin.close()
+    if access.passwords(settings):
+        await asyncio.to_thread(access.apply, settings, parties)
+    return [topic.name for topic in new]
 
 
 def _new_topic(settings: Settings, spec: topics.TopicSpec) -> NewTopic:

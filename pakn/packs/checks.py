@@ -40,6 +40,7 @@ def cross_faults(documents: Documents) -> Iterator[PackFault]:
     What would be compared with a file that could not be read at all is passed over: that file is the fault.
     """
     yield from _duplicates(documents)
+    yield from _ids_within_ids(documents)
     yield from _unknown_references(documents)
     yield from _header_faults(documents.pack)
     yield from _untranslated(documents)
@@ -75,6 +76,18 @@ def _duplicates(documents: Documents) -> Iterator[PackFault]:
                 line = document.line(first[value])
                 yield document.fault(place, f"`{value}` is listed twice (first in line {line}); remove or rename one")
             first.setdefault(value, place)
+
+
+def _ids_within_ids(documents: Documents) -> Iterator[PackFault]:
+    """The consumer groups of a login begin with its name and a dot: those of `bo.y-te` would be those of `bo` too."""
+    for document, pattern in ((documents.pack, ("portals", ANY, "id")), (documents.agencies, (ANY, "id"))):
+        rows = list(document.each(str, *pattern))
+        ids = {value for _, value in rows}
+        for place, value in rows:
+            parts = value.split(".")
+            shorter = next((found for end in range(1, len(parts)) if (found := ".".join(parts[:end])) in ids), None)
+            if shorter is not None:
+                yield document.fault(place, f"`{value}` continues `{shorter}` with a dot; write another sign for the dot")
 
 
 def _unknown_references(documents: Documents) -> Iterator[PackFault]:

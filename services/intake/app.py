@@ -16,6 +16,7 @@ from pakn.legal_time import LegalTime, make_legal_time
 from pakn.packs.load import Pack, load_pack
 from pakn.settings import Settings, networks
 from schemas import topics
+from services.intake.denied_tokens import DeniedTokens
 from services.intake.doors import openapi, routes
 from services.intake.doors.agency_files import NAME as REPLY_FILE
 from services.intake.doors.agency_files import AgencyFiles
@@ -38,6 +39,7 @@ from services.intake.doors.pages.site import Site
 from services.intake.doors.portal_acts import NAMES as PORTAL_ACTS
 from services.intake.doors.portal_acts import PortalActs
 from services.intake.doors.portals import WANTED, IntakeHandler
+from services.intake.doors.tokens import Tokens
 from services.intake.doors.uploads import UploadLimits, Uploads
 from services.intake.erasing import Erasing
 from services.intake.file_store import FileStore
@@ -115,6 +117,7 @@ def build_app(
         settings.intake.flush_milliseconds / 1000,
         settings.intake.flush_documents,
     )
+    tokens = Tokens(intake.token_keys, DeniedTokens(service.http_database).is_denied)
     api = Api(
         pack=pack,
         store=asked_store,
@@ -125,6 +128,7 @@ def build_app(
         files=asked_files,
         uploads=Uploads(asked_files, pack.header.attachments, limits, _new_id),
         time=time,
+        tokens=tokens,
         secret_key=secret_key,
         public_url=settings.intake.public_url,
         new_id=_new_id,
@@ -140,7 +144,7 @@ def build_app(
             reception=api.reception,
             uploads=api.uploads,
             time=time,
-            secret_key=secret_key,
+            tokens=tokens,
             public_url=settings.intake.public_url,
             new_id=_new_id,
             suspect=service.reachability.suspect,
@@ -218,7 +222,7 @@ def build_app(
         jobs += [partial(service.every, _SWEEP_FILES_SECONDS, sweep_files)]
         # Each portal has turns of its own: one that is away lets nobody wait.
         jobs += [partial(take_turns, turn) for turn in remotes.turns]
-    for_programs = [*routes.reference(Lists(pack, settings, secret_key)), *api_pages.pages(), openapi.asyncapi]
+    for_programs = [*routes.reference(Lists(pack, settings, tokens)), *api_pages.pages(), openapi.asyncapi]
     service.build(
         prepare,
         jobs,

@@ -1,7 +1,5 @@
-"""The commands about senders: who may read their details, and erasing them."""
+"""The command that erases a sender."""
 
-import uuid
-from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -10,35 +8,12 @@ from pakn import links
 from pakn.engine import mongo
 from pakn.engine.command_line import run_on_database, settings_or_stop, stop
 from pakn.legal_time import machine_now
-from pakn.packs.load import PackError, load_pack
 from pakn.settings import Settings
 from schemas import topics
-from services.intake.doors import tokens
 from services.intake.file_store import FileStore
 from services.intake.publications import Publications
 from services.intake.published import Shows
 from services.intake.store import IntakeStore
-
-
-def token(
-    party: str,
-    days: Annotated[int, typer.Option(min=1, max=3650)] = 90,
-    portal: Annotated[bool, typer.Option("--portal", help="PARTY is a portal, which says by the token who it is")] = False,
-) -> None:
-    """Sign a token by which an agency may read the senders of its own cases, or by which a portal says who it is."""
-    settings = settings_or_stop()
-    secret_key = settings.intake.secret_key.get_secret_value()
-    if len(secret_key) < 32:
-        stop("PAKN_INTAKE__SECRET_KEY must be the one that intake runs with; `pakn up` keeps its own in .pakn/secret.key")
-    try:
-        pack = load_pack(settings.pack)
-    except PackError as error:
-        stop(str(error))
-    kind: tokens.Kind = "portal" if portal else "agency"
-    if party not in {row.id for row in (pack.header.portals if portal else pack.agencies)}:
-        stop(f"Pack {pack.id} has no {kind} {party!r}.")
-    expires_at = machine_now() + timedelta(days=days)
-    typer.echo(tokens.sign(secret_key, kind, party, str(uuid.uuid4()), expires_at))
 
 
 def erase(

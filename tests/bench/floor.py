@@ -5,6 +5,7 @@ floor is Kafka and MongoDB alone.
 """
 
 import asyncio
+import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,7 @@ from pakn.settings import Settings
 from schemas.topics import ServiceName
 from tests.bench import usage
 from tests.bench.engine import LETTERS, bound
+from tests.support.system import server_environment
 
 _START_SECONDS = 120.0
 _SHARE = 0.98
@@ -31,9 +33,9 @@ async def run(recordings: Iterable[Path], old: str, settings: Settings, cases: i
     processes: dict[str, Process] = {}
     try:
         for file in recordings:
-            address = (settings.kafka.bootstrap, settings.mongo.uri.get_secret_value())
-            command = (sys.executable, "-m", "tests.bench.replay", str(file), old, settings.namespace, *address)
-            processes[file.stem] = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+            command = (sys.executable, "-m", "tests.bench.replay", str(file), old, settings.namespace)
+            environment = os.environ | server_environment(settings)
+            processes[file.stem] = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment)
         await _lines(processes, _START_SECONDS)
         meter = usage.Meter({name: process.pid for name, process in processes.items()})
         for process in processes.values():

@@ -22,6 +22,7 @@ import schemas
 from pakn.engine import mongo
 from pakn.engine.case_store import Change, history_entry
 from pakn.engine.kafka import topic_name
+from pakn.engine.kafka_login import client_options
 from pakn.legal_time import from_now_on
 from pakn.local import stack
 from pakn.local.child_process import CannotStart
@@ -95,8 +96,7 @@ async def floor(settings: Settings, database: mongo.Database, law: Law, now: dat
     parts = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
     batches = [([row["_id"] for row in part], *_decided(part, corrected, now, settings)) for part in parts]
     del rows, parts
-    bootstrap = settings.kafka.bootstrap
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=5) as producer:
+    async with AIOKafkaProducer(**client_options(settings.kafka), acks="all", enable_idempotence=True, linger_ms=5) as producer:
         began = time.perf_counter()
         for ids, records, writes in batches:
             await cases.find({"_id": {"$in": ids}}).to_list(None)

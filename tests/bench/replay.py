@@ -24,6 +24,10 @@ from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from pakn.engine import mongo
+from pakn.engine.kafka_login import client_options
+from pakn.settings import Settings
+
 _MAX_BYTES = 8 * 1024 * 1024
 _READ_WAIT_MS = 20
 Call = Callable[[], Awaitable[Any]]
@@ -135,18 +139,18 @@ async def read(consumer: AIOKafkaConsumer, operations: Operations) -> None:
                 await consumer.commit(None if commits[-1] else read_up_to)
 
 
-async def main(process: str, operations: Operations, old: str, new: str, bootstrap: str, uri: str) -> None:
+async def main(process: str, operations: Operations, old: str, new: str, settings: Settings) -> None:
     """Prepare, wait for the word, do it all, say so."""
 
     def rename(name: str) -> str:
         return new + name.removeprefix(old)
 
     concerns = {"read_concern": ReadConcern("majority"), "write_concern": WriteConcern(w="majority", j=True)}
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(uri, tz_aware=True)
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_request_size=_MAX_BYTES)
+    client: AsyncMongoClient[dict[str, Any]] = mongo.make_client(settings.mongo)
+    producer = AIOKafkaProducer(**client_options(settings.kafka), acks="all", enable_idempotence=True, max_request_size=_MAX_BYTES)
     consumer = AIOKafkaConsumer(
         *{rename(topic) for row in operations if row["kind"] == "read" for topic in row["topics"]},
-        bootstrap_servers=bootstrap,
+        **client_options(settings.kafka),
         group_id=f"{new}.{process}",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -169,4 +173,4 @@ async def main(process: str, operations: Operations, old: str, new: str, bootstr
 
 if __name__ == "__main__":
     recording = Path(sys.argv[1])
-    uvloop.run(main(recording.stem, bson.decode_all(recording.read_bytes()), *sys.argv[2:]))
+    uvloop.run(main(recording.stem, bson.decode_all(recording.read_bytes()), *sys.argv[2:], Settings()))

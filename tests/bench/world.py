@@ -17,6 +17,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from pakn.engine.kafka import topic_name
+from pakn.engine.kafka_login import client_options
 from pakn.settings import Settings
 from schemas import derived_id
 from schemas.envelope import binary_headers
@@ -35,9 +36,9 @@ class World:
         self._port = intake_port
         self._bodies = bodies
         self._portals = portals
-        self._producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, acks="all", enable_idempotence=True)
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka.bootstrap)
-        self._watcher = AIOKafkaConsumer(bootstrap_servers=settings.kafka.bootstrap)
+        self._producer = AIOKafkaProducer(**client_options(settings.kafka), acks="all", enable_idempotence=True)
+        self._consumer = AIOKafkaConsumer(**client_options(settings.kafka))
+        self._watcher = AIOKafkaConsumer(**client_options(settings.kafka))
         self._window = asyncio.Semaphore(_PORTAL_WINDOW)
         self._prefix = len(settings.namespace) + 1
         self._action_ids = itertools.count()

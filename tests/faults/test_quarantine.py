@@ -18,7 +18,7 @@ from pakn.operations import quarantine
 from pakn.settings import Settings
 from tests.support.deadly_service import HANDLED, UNPACKED
 from tests.support.outside_world import GOOD, until
-from tests.support.system import SECRET_KEY, World, make_settings
+from tests.support.system import SECRET_KEY, World, as_service, make_settings, server_environment
 
 BAD, OTHERS = "cdvcqg", ("gialai-dvc", "hcm-1022", "danang-1022")
 
@@ -27,8 +27,7 @@ def make_environment(settings: Settings, port: int) -> dict[str, str]:
     return {
         "PAKN_NAMESPACE": settings.namespace,
         "PAKN_PACK": settings.pack,
-        "PAKN_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
-        "PAKN_MONGO__URI": settings.mongo.uri.get_secret_value(),
+        **server_environment(settings),
         "PAKN_LEGAL_TIME__FILE": str(settings.legal_time.file),
         "PAKN_INTAKE__SECRET_KEY": SECRET_KEY,
         "PAKN_HTTP__PORT": str(port),
@@ -64,7 +63,8 @@ async def test_a_record_that_ends_its_process_costs_its_own_partition_only_until
 ) -> None:
     settings = make_settings(servers, f"t{uuid.uuid4().hex[:10]}", tmp_path / "clock")
     port = free_ports(1)[0]
-    environment = make_environment(settings, port)
+    environment = make_environment(as_service(settings, "intake"), port)
+    operator = make_environment(as_service(settings, "operator"), port)
     command = [sys.executable, "-m", "tests.support.deadly_service", "intake"]
     supervisor = Supervisor({"intake": command}, environment, logs=tmp_path / "logs", first_delay=0.1)
     async with World(settings) as world:
@@ -86,11 +86,11 @@ async def test_a_record_that_ends_its_process_costs_its_own_partition_only_until
                 shown = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
             assert f'pakn_quarantined_partitions{{partition="0",topic="{row.partition.topic}"}} 1.0' in shown
 
-            assert (await pakn(environment, "quarantine", "list")).startswith(f"{place}  intake  2 ends  since ")
-            assert "Missing option '--why'" in await pakn(environment, "quarantine", "skip", place)
+            assert (await pakn(operator, "quarantine", "list")).startswith(f"{place}  intake  2 ends  since ")
+            assert "Missing option '--why'" in await pakn(operator, "quarantine", "skip", place)
             other = place.rpartition("/")[0] + "/0"
-            assert "is not in quarantine" in await pakn(environment, "quarantine", "skip", other, "--why", "no")
-            said = await pakn(environment, "quarantine", "skip", place, "--why", "it is broken")
+            assert "is not in quarantine" in await pakn(operator, "quarantine", "skip", other, "--why", "no")
+            said = await pakn(operator, "quarantine", "skip", place, "--why", "it is broken")
             assert said == f"intake goes on behind {place}; dead.intake keeps the record.\n"
             await registered(world, behind + await post(world, [BAD], "later"))
             assert supervisor.restarts("intake") == ended

@@ -48,7 +48,7 @@ async def test_a_record_that_unfolds_costs_nobody_but_its_sender(deployment: Dep
     batches = unfolds_to(kind)
     portals = ("hcm-1022", "cdvcqg", "danang-1022")
     await asyncio.gather(*(deployment.post.portal(portal, GOOD, f"{mark}-{portal}-before") for portal in portals))
-    async with RawSender(deployment) as sender:
+    async with RawSender(deployment.settings) as sender:
         for raw in batches:
             assert await sender.send("inbox.hcm-1022", raw) == 0
     await asyncio.gather(*(deployment.post.portal(portal, GOOD, f"{mark}-{portal}-after") for portal in portals))

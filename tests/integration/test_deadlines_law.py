@@ -20,7 +20,7 @@ from services.deadlines.replay import from_topic
 from services.deadlines.store import DeadlinesStore
 from tests.support.clock_story import with_days
 from tests.support.outside_world import until
-from tests.support.system import START, System
+from tests.support.system import START, System, as_service, server_environment
 
 # Sent on 2 March 2026: the reply is due at the end of the 23rd.
 AFTER_DUE = datetime(2026, 3, 24, 3, 0, tzinfo=UTC)
@@ -162,8 +162,8 @@ async def test_an_operator_applies_a_calendar_and_replays_the_clocks(own: System
     environment = os.environ | {
         "PAKN_NAMESPACE": settings.namespace,
         "PAKN_PACK": settings.pack,
-        "PAKN_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
-        "PAKN_MONGO__URI": settings.mongo.uri.get_secret_value(),
+        # As in the container of deadlines.
+        **server_environment(as_service(settings, "deadlines")),
         "PAKN_LEGAL_TIME__FILE": str(own.clock_file),
         "PAKN_DEADLINES__LAW_SECONDS": str(settings.deadlines.law_seconds),
     }

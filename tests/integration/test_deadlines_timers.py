@@ -9,6 +9,7 @@ from aiokafka.admin import RecordsToDelete
 
 from pakn import metrics
 from pakn.engine import kafka
+from pakn.engine.kafka_login import client_options
 from services.deadlines import calendar_change
 from services.deadlines.replay import from_topic
 from tests.support.outside_world import Poster, until
@@ -95,8 +96,8 @@ async def test_a_reply_is_judged_by_when_it_was_sent_whoever_was_down_then(own: 
 async def test_the_end_of_a_transaction_or_removed_records_in_one_agencys_topic_hold_no_timer_back(own: System) -> None:
     """Both leave offsets that nobody ever commits; the timers of all agencies once waited for them for ever."""
     await own.timed()
-    bootstrap, topic = own.settings.kafka.bootstrap, f"{own.settings.namespace}.actions.da-nang"
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=topic)
+    topic = f"{own.settings.namespace}.actions.da-nang"
+    producer = AIOKafkaProducer(**client_options(own.settings.kafka), transactional_id=topic)
     async with producer, producer.transaction():
         await producer.send_and_wait(topic, b"not an action")
     await own.observer.wait("ActionRefused", topic="assignments.da-nang")
@@ -117,7 +118,7 @@ async def test_the_end_of_a_transaction_or_removed_records_in_one_agencys_topic_
 async def test_a_reply_in_an_open_transaction_is_not_overtaken_and_other_agencies_timers_go_on(own: System) -> None:
     """Readers see nothing of a transaction until it ends: the sender was told twice of a reply that was overdue, and in time."""
     replied, other = await own.timed(), await own.timed("da-nang", province="da-nang")
-    producer = AIOKafkaProducer(bootstrap_servers=own.settings.kafka.bootstrap, transactional_id=own.settings.namespace)
+    producer = AIOKafkaProducer(**client_options(own.settings.kafka), transactional_id=own.settings.namespace)
     async with producer, producer.transaction():
         await Poster(producer, own.settings.namespace).act("gia-lai", replied["feedback_id"], "reply", reply="Đã sửa")
         own.set_clock(SECOND_PROGRESS)

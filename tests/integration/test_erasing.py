@@ -8,7 +8,6 @@ import pytest
 
 from pakn.local import kafka_process
 from pakn.local.launcher import Servers
-from pakn.settings import KafkaSettings
 from schemas import topics
 from services.intake import commands
 from tests.integration.conftest import MakeSystem
@@ -114,7 +113,7 @@ async def test_kafka_has_no_byte_of_what_was_erased_though_nobody_writes_to_it_a
     monkeypatch.setitem(kafka_process.SETTINGS, "log.cleaner.backoff.ms", "500")
     monkeypatch.setitem(kafka_process.SETTINGS, "log.segment.delete.delay.ms", "0")
     with Servers.start(tmp_path / "servers", fresh=True, environment={}) as servers:
-        kafka = KafkaSettings(bootstrap=servers.kafka_bootstrap, partitions=2, session_seconds=3, erased_seconds=2)
+        kafka = servers.kafka(partitions=2, session_seconds=3, erased_seconds=2)
         async with System(make_settings(servers, "erased", tmp_path / "clock", kafka=kafka)) as system:
             await system.start("intake", "routing", "notify")
             body, other = await system.assigned(**SAID), await system.assigned(title="Bleibt", content="Bleibt auch")

@@ -66,7 +66,7 @@ async def some_cases(deployment: Deployment, count: int) -> list[tuple[str, str]
 async def send_all(deployment: Deployment, made: OddRecords) -> Sent:
     """Send until `RECORDS` records have been taken or refused, with ordinary producers' records between."""
     sent, number = Sent(), 0
-    async with RawSender(deployment) as sender:
+    async with RawSender(deployment.settings) as sender:
         while number < RECORDS:
             batch = made.batch()
             number += len(batch.records) or 1

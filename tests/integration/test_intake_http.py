@@ -3,18 +3,17 @@
 import asyncio
 import json
 import uuid
-from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from pakn.engine.problems import ProblemDocument
-from pakn.legal_time import machine_now
+from pakn.logins import SigningKey
 from schemas.fault_codes import FAULT_CODES
-from services.intake.doors import tokens
 from services.intake.files import names
 from tests.support.outside_world import GOOD, SENDER, until
-from tests.support.system import SECRET_KEY, System
+from tests.support.system import TOKEN_KEY, System, bearer
 
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
 # As it is written anew, so it comes back as it was sent.
@@ -36,8 +35,8 @@ def faults(answer: Any) -> list[str]:
     return sorted(fault.field for fault in errors)
 
 
-def token(agency: str, days: int = 1, key: str = SECRET_KEY) -> dict[str, str]:
-    return {"Authorization": f"Bearer {tokens.sign(key, 'agency', agency, 'token-1', machine_now() + timedelta(days=days))}"}
+def token(agency: str, days: int = 1, key: SigningKey = TOKEN_KEY) -> dict[str, str]:
+    return {"Authorization": f"Bearer {bearer('agency', agency, days=days, key=key)}"}
 
 
 async def test_a_form_with_files_keeps_every_byte(system: System) -> None:
@@ -249,7 +248,12 @@ async def test_an_agency_reads_the_sender_of_its_own_case_and_the_look_is_record
     for headers, status in (
         (token("da-nang"), 403),
         (token("gia-lai", days=-1), 401),
-        (token("gia-lai", key="another key that is longer than 32 characters"), 401),
+        (
+            token(
+                "gia-lai", key=TOKEN_KEY.model_copy(update={"secret": SecretStr("another key that is longer than 32 characters")})
+            ),
+            401,
+        ),
         ({"Authorization": "Bearer nonsense"}, 401),
         ({}, 401),
         ({"X-Lookup-Secret": body["lookup_secret"]}, 401),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from pakn.engine.kafka_login import client_options
 from services.intake.domain import lookup_secret
 from tests.integration.test_intake_http import PDF, PNG
 from tests.support.outside_world import GOOD, SENDER, Seen, lines, until
@@ -164,8 +165,8 @@ async def test_a_record_as_large_as_its_topic_takes_is_a_dead_letter_too(system:
 
 
 async def test_a_compressed_record_that_unfolds_beyond_the_limit_is_named_without_its_value(system: System) -> None:
-    bootstrap, topic = system.settings.kafka.bootstrap, f"{system.settings.namespace}.inbox.danang-1022"
-    packed = AIOKafkaProducer(bootstrap_servers=bootstrap, compression_type="gzip", max_request_size=32 * 1024 * 1024)
+    topic = f"{system.settings.namespace}.inbox.danang-1022"
+    packed = AIOKafkaProducer(**client_options(system.settings.kafka), compression_type="gzip", max_request_size=32 * 1024 * 1024)
     async with packed:
         await packed.send_and_wait(topic, b"x" * 12_000_000, b"packed", headers=headers())
     await registered(system, await system.post.portal("danang-1022", GOOD), "danang-1022")

@@ -6,6 +6,7 @@ import uuid
 from aiokafka import AIOKafkaProducer
 
 from pakn.engine.kafka import MAX_RECORD_BYTES
+from pakn.engine.kafka_login import client_options
 from tests.support.outside_world import GOOD, lines
 from tests.support.raw_batches import ZSTD, NotUtf8, RawSender, batch
 from tests.support.system import System
@@ -17,7 +18,7 @@ async def test_a_record_whose_header_has_no_readable_name_costs_nobody_anything_
     """The library's loop was started anew behind it: others' submissions were lost for ever, with lag 0 and nothing logged."""
     seen = len(system.observer.found(topic="dead.intake"))
     mark = uuid.uuid4().hex[:6]
-    async with RawSender(system) as sender:
+    async with RawSender(system.settings) as sender:
         assert await sender.send("inbox.hcm-1022", batch([(b"k", json.dumps(GOOD).encode(), [(NotUtf8("x"), b"1")])])) == 0
     wanted = [(portal, f"{mark}-{portal}-{number}") for number in range(12) for portal in PORTALS]
     for portal, own_id in wanted:
@@ -35,7 +36,7 @@ async def test_a_dead_letter_that_the_broker_finds_too_large_is_named_and_those_
     headers = [(f"h{number}", b"v" * 2000) for number in range(50)]
     wrong = [(b"k", b"%d" % number, lines("PortalSubmission", f"{mark}-{number}")) for number in range(5)]
     wrong[2] = (b"large", b"x" * (MAX_RECORD_BYTES - 300), [*wrong[2][2], *headers])
-    async with RawSender(system) as sender:
+    async with RawSender(system.settings) as sender:
         assert await sender.send("inbox.hcm-1022", batch(wrong, ZSTD)) == 0
     await system.post.portal("hcm-1022", GOOD, f"{mark}-after")
     await system.observer.wait("SubmissionRegistered", topic="outbox.hcm-1022", submission_id=f"{mark}-after")
@@ -48,7 +49,7 @@ async def test_a_dead_letter_that_the_broker_finds_too_large_is_named_and_those_
 async def test_what_a_producer_takes_back_never_happened(system: System) -> None:
     """A portal's aborted transaction was registered, and its sender was written to."""
     topic, mark = f"{system.settings.namespace}.inbox.cdvcqg", uuid.uuid4().hex[:6]
-    options = {"bootstrap_servers": system.settings.kafka.bootstrap, "transactional_id": mark}
+    options = client_options(system.settings.kafka) | {"transactional_id": mark}
     async with AIOKafkaProducer(**options) as producer:
         for own_id, kept in ((f"{mark}-aborted", False), (f"{mark}-kept", True)):
             await producer.begin_transaction()

@@ -11,9 +11,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import NewTopic
 from pymongo import AsyncMongoClient
 
-from pakn.engine import kafka
+from pakn.engine import kafka, mongo
+from pakn.engine.kafka_login import client_options
 from pakn.local import child_process, kafka_process, launcher
-from pakn.settings import KafkaSettings
+from pakn.logins import KafkaSettings
 
 Client = AsyncMongoClient[dict[str, Any]]
 OWN: dict[str, str] = {}  # An environment without addresses: the launcher starts its own, whatever else the tests run on.
@@ -30,29 +31,34 @@ def servers(folder: Path) -> Iterator[launcher.Servers]:
         yield started
 
 
-async def create_topic(bootstrap: str, topic: str) -> None:
-    async with kafka.administering(KafkaSettings(bootstrap=bootstrap)) as admin:
+def client_of(servers: launcher.Servers) -> Client:
+    client: Client = mongo.make_client(servers.mongo())
+    return client
+
+
+async def create_topic(settings: KafkaSettings, topic: str) -> None:
+    async with kafka.administering(settings) as admin:
         await admin.create_topics([NewTopic(topic, 1, 1)])
 
 
-async def produce(bootstrap: str, topic: str, value: bytes) -> None:
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True) as producer:
+async def produce(settings: KafkaSettings, topic: str, value: bytes) -> None:
+    async with AIOKafkaProducer(**client_options(settings), acks="all", enable_idempotence=True) as producer:
         await producer.send_and_wait(topic, value)
 
 
-async def consume(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=f"{topic}-{count}")
+async def consume(settings: KafkaSettings, topic: str, count: int) -> list[bytes | None]:
+    consumer = AIOKafkaConsumer(topic, **client_options(settings), auto_offset_reset="earliest", group_id=f"{topic}-{count}")
     async with consumer, asyncio.timeout(60):
         return [(await consumer.getone()).value for _ in range(count)]
 
 
 async def test_what_servers_acknowledged_outlives_them_where_they_are_kept_running(servers: launcher.Servers) -> None:
     """`pakn up` restarted services for ever against a database that nobody had started again."""
-    await create_topic(servers.kafka_bootstrap, "outlives")
-    await produce(servers.kafka_bootstrap, "outlives", b"before")
-    assert await consume(servers.kafka_bootstrap, "outlives", 1) == [b"before"]
+    await create_topic(servers.kafka(), "outlives")
+    await produce(servers.kafka(), "outlives", b"before")
+    assert await consume(servers.kafka(), "outlives", 1) == [b"before"]
     said: asyncio.Queue[str] = asyncio.Queue()
-    async with Client(servers.mongo_uri) as client:
+    async with client_of(servers) as client:
         cases = client.launcher_test.cases
         await cases.insert_one({"_id": "before"})
         keeper = asyncio.create_task(servers.keep_running(said.put_nowait))
@@ -66,8 +72,8 @@ async def test_what_servers_acknowledged_outlives_them_where_they_are_kept_runni
         assert [line.partition(" ")[2] for line in lines] == ["has ended; starting it again", "started again"] * 2
         await cases.insert_one({"_id": "after"})
         assert [case["_id"] async for case in cases.find().sort("_id")] == ["after", "before"]
-    await produce(servers.kafka_bootstrap, "outlives", b"after")
-    assert await consume(servers.kafka_bootstrap, "outlives", 2) == [b"before", b"after"]
+    await produce(servers.kafka(), "outlives", b"after")
+    assert await consume(servers.kafka(), "outlives", 2) == [b"before", b"after"]
 
 
 def test_a_folder_belongs_to_one_launcher_at_a_time(servers: launcher.Servers, folder: Path) -> None:
@@ -106,13 +112,13 @@ async def test_data_of_a_former_run_is_there_again_on_the_same_ports_unless_it_i
     with start(fresh=True) as servers:
         assert servers.own[launcher.KAFKA].address == f"127.0.0.1:{kafka_port}"
         assert f"//127.0.0.1:{mongo_port}/" in servers.own[launcher.MONGO].address
-        await create_topic(servers.kafka_bootstrap, "kept")
-        await produce(servers.kafka_bootstrap, "kept", b"record")
-        async with Client(servers.mongo_uri) as client:
+        await create_topic(servers.kafka(), "kept")
+        await produce(servers.kafka(), "kept", b"record")
+        async with client_of(servers) as client:
             await client.launcher_test.kept.insert_one({"_id": 1})
     for fresh, kept in ((False, 1), (True, 0)):
         with start(fresh=fresh) as servers:
             if kept:
-                assert await consume(servers.kafka_bootstrap, "kept", 1) == [b"record"]
-            async with Client(servers.mongo_uri) as client:
+                assert await consume(servers.kafka(), "kept", 1) == [b"record"]
+            async with client_of(servers) as client:
                 assert await client.launcher_test.kept.count_documents({}) == kept

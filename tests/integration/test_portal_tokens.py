@@ -1,23 +1,22 @@
 """A portal by HTTP: it says who it is, gives its reference, is answered in its outbox, and asks for lists before it sends."""
 
-from datetime import timedelta
 from typing import Any
 
-from pakn.legal_time import machine_now
-from services.intake.doors import tokens
+from services.intake.doors.tokens import Kind, Scope
+from services.intake.token_commands import deny_tokens
 from tests.integration.test_intake_portals import registered
 from tests.support.outside_world import GOOD
-from tests.support.system import SECRET_KEY, System
+from tests.support.system import OLD_TOKEN_KEY, System, bearer
 
 SENT = GOOD | {"reference": "QG-2026-1", "sent_at": "2026-02-28T10:00:00+07:00"}
 
 
-def bearer(portal: str, kind: tokens.Kind = "portal") -> dict[str, str]:
-    return {"Authorization": f"Bearer {tokens.sign(SECRET_KEY, kind, portal, 'token-1', machine_now() + timedelta(days=1))}"}
+def sent(party: str, kind: Kind = "portal", *scopes: Scope, **more: Any) -> dict[str, str]:
+    return {"Authorization": f"Bearer {bearer(kind, party, *scopes, **more)}"}
 
 
 async def test_what_a_portal_sends_by_http_is_its_own_case_and_is_told_in_its_outbox(system: System) -> None:
-    headers = bearer("cdvcqg") | {"Idempotency-Key": "QG-own-id-0000001"}
+    headers = sent("cdvcqg") | {"Idempotency-Key": "QG-own-id-0000001"}
     made = await system.http.post("/v1/feedback", json=SENT, headers=headers)
     assert made.status_code == 201
     code = made.json()["code"]
@@ -38,14 +37,14 @@ async def test_nobody_else_gives_a_reference_or_a_day_of_sending(system: System)
     assert refused.status_code == 422
     faults = {fault["field"]: fault["code"] for fault in refused.json()["errors"]}
     assert faults == {"reference": "unknown_sender", "sent_at": "unknown_sender"}
-    for wrong in (bearer("gia-lai", "agency"), {"Authorization": "Bearer x"}):
+    for wrong in (sent("gia-lai", "agency"), {"Authorization": "Bearer x"}):
         assert (await system.http.post("/v1/feedback", json=GOOD, headers=wrong)).status_code == 401
 
 
 async def test_lists_and_limits_come_in_each_language_and_are_asked_again_for_nothing(system: System) -> None:
     found: dict[str, Any] = {}
     for path in ("/v1/categories", "/v1/agencies", "/v1/limits", "/v1/portals/me"):
-        headers = bearer("danang-1022") if path.endswith("/me") else {}
+        headers = sent("danang-1022") if path.endswith("/me") else {}
         answer = await system.http.get(path, headers=headers)
         assert answer.status_code == 200
         tag = answer.headers["etag"]
@@ -69,5 +68,24 @@ async def test_lists_and_limits_come_in_each_language_and_are_asked_again_for_no
     assert found["/v1/portals/me"]["gets_lookup_secret"] is True
     assert found["/v1/portals/me"]["outbox"] == f"{system.settings.namespace}.outbox.danang-1022"
     assert (await system.http.get("/v1/portals/me")).status_code == 401
-    assert (await system.http.get("/v1/portals/me", headers=bearer("gone"))).status_code == 404
-    assert (await system.http.post("/v1/feedback", json=GOOD, headers=bearer("gone"))).status_code == 401
+    assert (await system.http.get("/v1/portals/me", headers=sent("gone"))).status_code == 404
+    assert (await system.http.post("/v1/feedback", json=GOOD, headers=sent("gone"))).status_code == 401
+
+
+async def test_a_token_that_was_called_back_or_lacks_the_scope_is_refused_and_two_keys_hold_at_a_time(system: System) -> None:
+    """A token lasts for months; an officer who leaves must not."""
+    path = "/v1/portals/me"
+    assert (await system.http.get(path, headers=sent("cdvcqg", key=OLD_TOKEN_KEY))).status_code == 200
+    lacking = await system.http.get(path, headers=sent("cdvcqg", "portal", "send"))
+    assert (lacking.status_code, lacking.json()["type"]) == (403, "urn:pakn:problem:scope-missing")
+    assert lacking.headers["www-authenticate"] == 'Bearer error="insufficient_scope", scope="read"'
+    assert (await system.http.post("/v1/feedback", json=GOOD, headers=sent("cdvcqg", "portal", "read"))).status_code == 403
+    unknown = OLD_TOKEN_KEY.model_copy(update={"id": "unknown"})
+    assert (await system.http.get(path, headers=sent("cdvcqg", key=unknown))).status_code == 401
+
+    await deny_tokens(system.settings, None, "stolen", "a laptop was stolen")
+    assert (await system.http.get(path, headers=sent("cdvcqg", token_id="stolen"))).status_code == 401
+    assert (await system.http.get(path, headers=sent("cdvcqg", token_id="another"))).status_code == 200
+    await deny_tokens(system.settings, "portal", "hcm-1022", "the portal changes hands")
+    assert (await system.http.get(path, headers=sent("hcm-1022"))).status_code == 401
+    assert (await system.http.get(path, headers=sent("cdvcqg"))).status_code == 200

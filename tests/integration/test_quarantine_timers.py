@@ -6,6 +6,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from pakn.engine import isolation, turn
+from pakn.engine.kafka_login import client_options
 from pakn.engine.quarantine import Standing
 from pakn.engine.quarantine_store import QuarantineStore
 from pakn.operations import quarantine
@@ -70,7 +71,7 @@ async def test_a_transaction_that_was_given_up_holds_up_no_timer_of_its_agency(m
     async with make_system() as system:
         await system.start("intake", "routing", "deadlines")
         body = await system.timed("gia-lai")
-        producer = AIOKafkaProducer(bootstrap_servers=system.settings.kafka.bootstrap, transactional_id="gives-up")
+        producer = AIOKafkaProducer(**client_options(system.settings.kafka), transactional_id="gives-up")
         await producer.start()
         try:
             await producer.begin_transaction()

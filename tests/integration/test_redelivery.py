@@ -70,7 +70,7 @@ async def test_reading_everything_again_changes_nothing(make_system: MakeSystem,
         documents = await system.snapshot()
         letters = dict(mailbox.counts)
 
-        await read_again(system.settings.kafka.bootstrap, system.settings.namespace, BUILDERS)
+        await read_again(system.settings.kafka, system.settings.namespace, BUILDERS)
         count = len(system.observer.records)
         await system.start(*BUILDERS)
         await quiet(system)

@@ -10,9 +10,10 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
 
 from pakn.engine import isolation, kafka, turn
+from pakn.engine.kafka_login import client_options
 from pakn.engine.put_off import PutOff
 from pakn.local.launcher import Servers
-from pakn.settings import KafkaSettings
+from pakn.logins import KafkaSettings
 from services.deadlines.timers.backlog import MOST_UNREAD
 from tests.support.outside_world import GOOD
 from tests.support.system import START, System
@@ -20,19 +21,19 @@ from tests.support.system import START, System
 AT_ONCE = 500
 
 
-async def flood(bootstrap: str, topic: str, number: int) -> None:
+async def flood(settings: KafkaSettings, topic: str, number: int) -> None:
     """So many records of a few bytes each, of which a compressed fetch holds hundreds of thousands."""
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, compression_type="gzip") as producer:
+    async with AIOKafkaProducer(**client_options(settings), compression_type="gzip") as producer:
         await asyncio.gather(*[await producer.send(topic, key=b"k", value=b"x", partition=0) for _ in range(number)])
 
 
 async def test_a_party_with_thousands_of_records_has_no_two_turns_before_the_others_had_theirs(servers: Servers) -> None:
-    settings = KafkaSettings(bootstrap=servers.kafka_bootstrap)
+    settings = servers.kafka()
     names = [f"turns.{party}" for party in "abc"]
     async with kafka.administering(settings) as admin:
         await admin.create_topics([NewTopic(name, 1, 1) for name in names])
     for name, number in zip(names, (5000, 5000, 5), strict=True):
-        await flood(settings.bootstrap, name, number)
+        await flood(settings, name, number)
     turns: list[set[str]] = []
     unread = 10_005
     async with kafka.make_consumer(settings) as consumer:
@@ -50,7 +51,7 @@ async def test_an_agency_with_thousands_of_unread_actions_holds_up_its_own_cases
     case, of_other = {"subject": (await own.timed())["feedback_id"]}, await own.timed("da-nang", province="da-nang")
     other = {"topic": "feedback", "subject": of_other["feedback_id"], "rule": "handle_reply"}
     await own.stop("routing")
-    await flood(own.settings.kafka.bootstrap, kafka.topic_name(own.settings.namespace, "actions.gia-lai"), MOST_UNREAD + 1)
+    await flood(own.settings.kafka, kafka.topic_name(own.settings.namespace, "actions.gia-lai"), MOST_UNREAD + 1)
     own.set_clock(START + timedelta(days=30))
     fired = len(await own.observer.wait("FeedbackOverdue", **other))
     # The next of the other agency's shows that a whole look has passed since.

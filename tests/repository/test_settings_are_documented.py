@@ -17,6 +17,13 @@ COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
 
 # The image sets the address of the pages, the real stack runs on the real clock, and compose has its own servers.
 NOT_PASSED_ON = {"PAKN_HTTP__HOST", "PAKN_HTTP__PORT", "PAKN_LEGAL_TIME__FILE", "PAKN_LOCAL__KAFKA_PORT", "PAKN_LOCAL__MONGO_PORT"}
+# Kinds of login at a Kafka of one's own.
+NOT_PASSED_ON |= {f"PAKN_KAFKA__{name}_FILE" for name in ("TOKEN", "CA", "CERTIFICATE", "KEY")}
+SECRETS = {
+    "PAKN_INTAKE__SECRET_KEY",
+    *(f"PAKN_ACCESS__{name}" for name in ("INTAKE", "ROUTING", "DEADLINES", "NOTIFY", "OPERATOR")),
+    *("KAFKA_ADMIN_PASSWORD", "MONGO_PASSWORD", "MONGO_REPLICA_KEY", "GRAFANA_ADMIN_PASSWORD"),
+}
 
 
 def settings() -> Iterator[tuple[str, str]]:
@@ -28,7 +35,7 @@ def settings() -> Iterator[tuple[str, str]]:
         elif isinstance(default, bool):
             yield variable, str(default).lower()
         else:
-            yield variable, "" if default is None else str(default)
+            yield variable, str(default) if default not in (None, ()) else ""
 
 
 def documented() -> dict[str, str]:
@@ -47,7 +54,7 @@ def test_every_setting_is_documented_with_its_default_and_none_is_invented() -> 
 def test_only_secrets_must_be_filled_in() -> None:
     """Whatever stands uncommented has no value, and everything else has one that works."""
     required = {line.partition("=")[0] for line in EXAMPLE if re.match(r"[A-Z]", line)}
-    assert required == {"PAKN_INTAKE__SECRET_KEY", "MONGO_PASSWORD", "MONGO_REPLICA_KEY", "GRAFANA_ADMIN_PASSWORD"}
+    assert required == SECRETS
     assert all(documented()[name] == "" for name in required)
 
 

@@ -56,7 +56,7 @@ class Deployment(World):
         """Start one more instance of a service and return when it owns partitions."""
         port = free_ports(1)[0]
         log = (self.clock_file.parent / f"{name}-{port}.log").open("ab")
-        environment = self.stack.environment | {"PAKN_HTTP__PORT": str(port)}
+        environment = {**self.stack.environment, **self.stack.own[name], "PAKN_HTTP__PORT": str(port)}
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "pakn", "run", name, env=environment, stdout=log, stderr=log
         )

@@ -92,20 +92,25 @@ def _heeds_ctrl_c() -> None:
 
 
 class Programs:
-    """Runs the programs of one language, each in a process of its own in `folder`, against the system that has these settings."""
+    """Runs the programs of one language, each in a process of its own in `folder`, against the system that has these settings.
 
-    def __init__(self, language: Language, settings: Settings, folder: Path) -> None:
+    `passwords` has those of logins, by what a program is given first: the id of a portal or an agency, the service of `dead`. For
+    whatever is not in it a program gets a wrong one. `more` are further variables.
+    """
+
+    def __init__(self, language: Language, settings: Settings, folder: Path, passwords: Mapping[str, str], **more: str) -> None:
         address = {"KAFKA": settings.kafka.bootstrap, "NAMESPACE": settings.namespace, "PYTHONUNBUFFERED": "1"}
-        self.language, self._folder = language, folder
-        self._environment = {**os.environ, **address, **language.environment}
+        self.language, self._folder, self._passwords = language, folder, passwords
+        self._environment = {**os.environ, **address, **language.environment, **more}
 
     async def _start(self, name: str, *arguments: str) -> Process:
+        password = self._passwords.get("".join(arguments[:1]), "a wrong password")
         # A run of the tests in the background of a shell ignores Ctrl-C, and would pass that on.
         return await asyncio.create_subprocess_exec(
             *self.language.command(name),
             *arguments,
             cwd=self._folder,
-            env=self._environment,
+            env={**self._environment, "KAFKA_PASSWORD": password},
             stdout=PIPE,
             stderr=PIPE,
             preexec_fn=_heeds_ctrl_c,

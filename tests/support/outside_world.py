@@ -19,7 +19,8 @@ from typing import Any, NamedTuple, TypeVar
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from pakn.engine import kafka, tolerant_records
-from pakn.settings import KafkaSettings
+from pakn.engine.kafka_login import client_options
+from pakn.logins import KafkaSettings
 from schemas.envelope import binary_headers
 from schemas.fault_codes import FAULT_CODES
 
@@ -106,12 +107,12 @@ class OneClock(NamedTuple):
 class Observer:
     """Reads all records of the given topics from the beginning on, as they come."""
 
-    def __init__(self, bootstrap: str, namespace: str, topics: Iterable[str]) -> None:
+    def __init__(self, settings: KafkaSettings, namespace: str, topics: Iterable[str]) -> None:
         # It reads what hostile senders post too, and is not to be ended by it.
         tolerant_records.install()
         self._consumer = AIOKafkaConsumer(
             *(f"{namespace}.{topic}" for topic in topics),
-            bootstrap_servers=bootstrap,
+            **client_options(settings),
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=MAX_BYTES,
         )
@@ -225,12 +226,12 @@ class Poster:
         return await self.event(f"actions.{agency}", "AgencyAction", data, event_id, key=feedback_id)
 
 
-async def read_again(bootstrap: str, namespace: str, services: Iterable[str]) -> None:
+async def read_again(settings: KafkaSettings, namespace: str, services: Iterable[str]) -> None:
     """Set the committed offsets of services that do not run back to the beginning, as an operator does with Kafka's tools."""
     for service in services:
         group = f"{namespace}.{service}"
-        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
-        async with kafka.administering(KafkaSettings(bootstrap=bootstrap)) as admin, consumer:
+        consumer = AIOKafkaConsumer(**client_options(settings), group_id=group, enable_auto_commit=False)
+        async with kafka.administering(settings) as admin, consumer:
             committed = await admin.list_consumer_group_offsets(group)
             assert committed, f"{group} has committed nothing yet"
             consumer.assign(list(committed))

@@ -7,15 +7,18 @@ from typing import Any
 import aiokafka.codec as library
 import cramjam
 from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.record.util import calc_crc32c, encode_varint
 
-from tests.support.system import World
+from pakn.engine.kafka_login import client_options
+from pakn.settings import Settings
 
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
 _ATTRIBUTES, _CRC, _LAST_DELTA, _COUNT, _HEADER_BYTES = 21, 17, 23, 57, 61
-_CHUNK = bytes(1024 * 1024)
+_CHUNK_BYTES = 1024 * 1024
+_CHUNK = bytes(_CHUNK_BYTES)
 RawRecord = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
 
 
@@ -105,11 +108,11 @@ def bomb(megabytes: int) -> bytes:
 
 
 class RawSender:
-    """Hands finished batches to the broker; `async with` connects it."""
+    """Hands finished batches to the broker, and asks it for some, past a client's own checks; `async with` connects it."""
 
-    def __init__(self, world: World) -> None:
-        self._namespace = world.settings.namespace
-        self._client = AIOKafkaClient(bootstrap_servers=world.settings.kafka.bootstrap)
+    def __init__(self, settings: Settings) -> None:
+        self._namespace = settings.namespace
+        self._client = AIOKafkaClient(**client_options(settings.kafka))
 
     async def __aenter__(self) -> "RawSender":
         await self._client.bootstrap()
@@ -130,3 +133,11 @@ class RawSender:
         answer = await self._client.send(node, request)
         _, error, first, *_ = answer.topics[0][1][0]
         return int(error), int(first)
+
+    async def fetch(self, topic: str) -> int:
+        """Kafka's error code for a read of the first partition of `topic`, 0 when it may be read."""
+        node = self._client.cluster.brokers().pop().nodeId
+        partitions = [(0, 0, _CHUNK_BYTES)]
+        request = FetchRequest(100, 0, _CHUNK_BYTES, 0, [(f"{self._namespace}.{topic}", partitions)])
+        answer = await self._client.send(node, request)
+        return int(answer.topics[0][1][0][1])

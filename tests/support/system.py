@@ -7,7 +7,7 @@ run real processes instead.
 import asyncio
 import contextlib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -17,30 +17,30 @@ import httpx
 import stamina
 import uvicorn
 from aiokafka import AIOKafkaProducer
+from pydantic import SecretStr
 from pymongo.errors import AutoReconnect
 from uvicorn.lifespan.on import LifespanOn
 
 from pakn.engine import mongo
+from pakn.engine.kafka_login import client_options
 from pakn.engine.process import Role, Service
-from pakn.legal_time import from_now_on
+from pakn.legal_time import from_now_on, machine_now
 from pakn.local.launcher import Servers
+from pakn.logins import AccessSettings, SigningKey
+from pakn.operations import access
 from pakn.operations.evidence import letters_waiting
+from pakn.operations.mongo_access import give_users
 from pakn.operations.topics import provision
 from pakn.packs.load import load_pack
-from pakn.settings import (
-    DeadlinesSettings,
-    IntakeSettings,
-    KafkaSettings,
-    LegalTimeSettings,
-    MongoSettings,
-    NotifySettings,
-    Settings,
-)
+from pakn.settings import DeadlinesSettings, IntakeSettings, LegalTimeSettings, NotifySettings, Settings
 from schemas import topics
+from services.intake.doors.tokens import SCOPES, Bearer, Kind, Scope, sign
 from tests.support import packs
 from tests.support.outside_world import GOOD, MAX_BYTES, Observer, Poster, until, until_empty
 
 SECRET_KEY = "a secret key of the tests, longer than 32 characters"
+TOKEN_KEY = SigningKey(id="new", secret=SecretStr("a key of the tests that signs tokens today"))
+OLD_TOKEN_KEY = SigningKey(id="old", secret=SecretStr("a key of the tests that signed tokens before"))
 # A Monday without days off around it; long before the packs' calendars end.
 START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
@@ -56,13 +56,43 @@ def make_settings(servers: Servers, namespace: str, clock_file: Path, **more: An
         pack=str(packs.FOLDER),
         retry_seconds=30,
         gauge_seconds=2,
-        kafka=KafkaSettings(bootstrap=servers.kafka_bootstrap, partitions=3, session_seconds=3),
-        mongo=MongoSettings.model_validate({"uri": servers.mongo_uri}),
+        kafka=servers.kafka(partitions=3, session_seconds=3),
+        access=AccessSettings.model_validate(dict.fromkeys(AccessSettings.model_fields, "a password of the tests")),
+        mongo=servers.mongo(),
         legal_time=LegalTimeSettings(file=clock_file),
-        intake=IntakeSettings.model_validate({"secret_key": SECRET_KEY, "sweep_seconds": 0.5}),
+        intake=IntakeSettings.model_validate(
+            {"secret_key": SECRET_KEY, "token_keys": (TOKEN_KEY, OLD_TOKEN_KEY), "sweep_seconds": 0.5}
+        ),
         deadlines=DeadlinesSettings(tick_seconds=0.1, grace_seconds=0, law_seconds=0.5),
         notify=NotifySettings(tick_seconds=0.1, backoff_seconds=0.2, letters_per_address=0, letters_per_unconfirmed=0),
     ).model_copy(update=more)
+
+
+def server_environment(settings: Settings) -> dict[str, str]:
+    """The variables by which a process reaches the same servers with the same logins."""
+    kafka, database = settings.kafka, settings.mongo
+    values = {
+        "KAFKA__BOOTSTRAP": kafka.bootstrap,
+        "KAFKA__SECURITY_PROTOCOL": kafka.security_protocol,
+        "KAFKA__MECHANISM": kafka.mechanism,
+        "MONGO__URI": database.uri.get_secret_value(),
+    }
+    if database.username and database.password:
+        values |= {"MONGO__USERNAME": database.username, "MONGO__PASSWORD": database.password.get_secret_value()}
+    if kafka.username and kafka.password:
+        values |= {"KAFKA__USERNAME": kafka.username, "KAFKA__PASSWORD": kafka.password.get_secret_value()}
+    return {f"PAKN_{name}": value for name, value in values.items()}
+
+
+def as_service(settings: Settings, service: str) -> Settings:
+    """The settings with the logins of a service, as each has its own; servers without logins are reached as before."""
+    login = {"username": f"{settings.namespace}.{service}", "password": getattr(settings.access, service)}
+    kafka, database = settings.kafka, settings.mongo
+    if kafka.security_protocol.startswith("SASL"):
+        kafka = kafka.model_copy(update=login | {"mechanism": "SCRAM-SHA-512"})
+    if database.username:
+        database = database.model_copy(update=login)
+    return settings.model_copy(update={"kafka": kafka, "mongo": database})
 
 
 class World:
@@ -79,11 +109,13 @@ class World:
         agencies = [agency.id for agency in self.pack.agencies_not_ended(START.date())]
         specs = topics.all_topics(agencies, [portal.id for portal in self.pack.header.portals])
         await provision(self.settings)
-        bootstrap, namespace = self.settings.kafka.bootstrap, self.settings.namespace
-        producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, max_request_size=MAX_BYTES, linger_ms=2)
+        if self.settings.mongo.username:
+            await give_users(self.settings, access.passwords(self.settings))
+        kafka, namespace = self.settings.kafka, self.settings.namespace
+        producer = AIOKafkaProducer(**client_options(kafka), enable_idempotence=True, max_request_size=MAX_BYTES, linger_ms=2)
         self.client = mongo.make_client(self.settings.mongo)
         async with contextlib.AsyncExitStack() as stack:
-            self.observer = await stack.enter_async_context(Observer(bootstrap, namespace, [spec.name for spec in specs]))
+            self.observer = await stack.enter_async_context(Observer(kafka, namespace, [spec.name for spec in specs]))
             self.post = Poster(await stack.enter_async_context(producer), namespace)
             self._stack = stack.pop_all()
         return self
@@ -104,6 +136,12 @@ class World:
     def documents(self, service: str) -> Any:
         """The database of a service, to look into."""
         return mongo.database(self.client, self.settings.namespace, service)
+
+
+def bearer(kind: Kind, party: str, *scopes: Scope, days: float = 1, key: SigningKey = TOKEN_KEY, token_id: str = "token-1") -> str:
+    """A token that an agency or a portal sends, for everything by default."""
+    now = machine_now()
+    return sign(key, Bearer(kind, party, token_id, now), now + timedelta(days=days), scopes or SCOPES[kind])
 
 
 async def owns(http: httpx.AsyncClient, url: str = "") -> bool:
@@ -136,7 +174,7 @@ class System(World):
         started = [f"{name}-worker" if role == "worker" else name for name in names]
         for name, called in zip(started, names, strict=True):
             stack = self._open[name] = contextlib.AsyncExitStack()
-            service = self.services[name] = BUILDERS[called](self.settings, role, **doubles)
+            service = self.services[name] = BUILDERS[called](as_service(self.settings, called), role, **doubles)
             # What the server of a service does, without a socket.
             lifespan = LifespanOn(uvicorn.Config(service.app, lifespan="on", log_config=None))
             await lifespan.startup()

@@ -12,7 +12,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from pakn.engine import kafka
+from pakn.engine import kafka, kafka_login
 from pakn.engine.put_off import PUT_OFF
 from pakn.engine.quarantine import QUARANTINED
 from pakn.settings import Settings
@@ -134,7 +134,7 @@ class Backlog:
     async def _connected(self) -> tuple[Any, Any, Any]:
         if self._clients is None:
             consumer = kafka.make_consumer(self._settings.kafka)
-            admin = AIOKafkaAdminClient(**kafka.client_options(self._settings.kafka))
+            admin = AIOKafkaAdminClient(**kafka_login.client_options(self._settings.kafka))
             uncommitted = kafka.make_consumer(self._settings.kafka, isolation_level="read_uncommitted")
             self._clients = (consumer, admin, uncommitted)
             try:

@@ -18,10 +18,11 @@ from pakn.packs.load import Pack
 from schemas.values import Fault
 from services.intake import appeals, attachments, domain, fingerprints, sender_acts, shown
 from services.intake.domain import Arrival
-from services.intake.doors import bodies, openapi, outer, submissions, tokens
+from services.intake.doors import bodies, openapi, outer, submissions
 from services.intake.doors.downloads import download
 from services.intake.doors.openapi import AttachmentId, ChannelUsed, Code, Key, Secret, SecretInLink, Token
 from services.intake.doors.submissions import SentId
+from services.intake.doors.tokens import Bearer, Scope, Tokens, portal_of
 from services.intake.doors.uploads import Uploads
 from services.intake.feedback import Feedback
 from services.intake.file_store import FileStore
@@ -54,13 +55,14 @@ class Api:
     files: FileStore
     uploads: Uploads
     time: LegalTime
+    tokens: Tokens
     secret_key: str
     public_url: str
     new_id: Callable[[], str]
 
     async def submit(self, request: AnyRequest, key: Key = None, channel: ChannelUsed = "web") -> Response[Registered]:
         """Register a feedback sent as JSON, or as a form with a part `feedback` (JSON) and files `attachments`."""
-        portal = self._portal(request)
+        portal = await self._portal(request)
         sent = SentId.of(key, self.new_id, portal)
         async with self.uploads.receiving(request, domain.feedback_id(sent.cause)) as upload:
             raw = bodies.parse_object(upload.body.raw or b"", upload.body.faults)
@@ -162,9 +164,9 @@ class Api:
     async def sender(self, request: AnyRequest, code: Code) -> ShownSender:
         """The sender's details, for the agency that the case is assigned to now; the look is recorded first."""
         feedback = await self._find(code)
-        claims = self._agency(request)
-        _check_assigned(feedback, claims, "The sender's details are given")
-        await self.store.record_look(feedback.id, claims["sub"], claims["jti"], self.time.now())
+        agency = await self._agency(request, "senders")
+        _check_assigned(feedback, agency.party, "The sender's details are given")
+        await self.store.record_look(feedback.id, agency.party, agency.token_id, self.time.now())
         return shown.sender_view(feedback)
 
     async def attachment(
@@ -181,22 +183,22 @@ class Api:
         if attachment_id in {row.id for row in allowed}:
             pass  # It is public, whoever asks.
         elif "authorization" in request.headers:
-            agency = self._agency(request)
+            agency = (await self._agency(request, "files")).party
             _check_assigned(feedback, agency, "Files are given")
-            allowed += (*feedback.attachments, *(file for file in feedback.reply_files if file.agency == agency["sub"]))
+            allowed += (*feedback.attachments, *(file for file in feedback.reply_files if file.agency == agency))
         else:
             self._check_secret(feedback, secret, secret_in_link)
             allowed += feedback.attachments
         # The contract says what arrives: bytes.
         return await download(self.files, allowed, attachment_id)  # type: ignore[return-value]
 
-    def _agency(self, request: AnyRequest) -> dict[str, Any]:
-        return tokens.claims(request.headers.get("Authorization", ""), self.secret_key, "agency")
+    async def _agency(self, request: AnyRequest, scope: Scope) -> Bearer:
+        return await self.tokens.bearer(request.headers.get("Authorization", ""), "agency", scope)
 
-    def _portal(self, request: AnyRequest) -> str | None:
+    async def _portal(self, request: AnyRequest) -> str | None:
         """Which portal sends; none without a token. What it sends by HTTP and by Kafka under one id is one submission."""
         given = request.headers.get("authorization")
-        return None if given is None else tokens.portal(given, self.secret_key, self.pack)
+        return None if given is None else portal_of(self.pack, await self.tokens.bearer(given, "portal", "send"))
 
     async def _find(self, code: str) -> Feedback:
         feedback = await self.look_ups.find(code)
@@ -238,6 +240,6 @@ def _not_asked(feedback: Feedback) -> Problem:
     return Problem(409, "nothing-is-asked", sender_acts.why_not_asked(feedback))
 
 
-def _check_assigned(feedback: Feedback, claims: dict[str, Any], what: str) -> None:
-    if feedback.agency != claims["sub"]:
+def _check_assigned(feedback: Feedback, agency: str, what: str) -> None:
+    if feedback.agency != agency:
         raise Problem(403, "not-your-case", f"{what} to the agency that the case is assigned to now.")

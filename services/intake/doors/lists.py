@@ -1,6 +1,6 @@
 """The door by HTTP to what programs may ask before they send: lists and limits, each with an ETag, so that asking again is cheap.
 
-None of it needs the database: it is the pack's, and the same until the process is started anew.
+None of it but who asks needs the database: it is the pack's, and the same until the process is started anew.
 """
 
 import hashlib
@@ -13,8 +13,9 @@ from pakn.engine.problems import AnyRequest, Problem
 from pakn.packs.load import Pack
 from pakn.settings import Settings
 from services.intake import known_values
-from services.intake.doors import bodies, tokens
+from services.intake.doors import bodies
 from services.intake.doors.openapi import KnownTag
+from services.intake.doors.tokens import Tokens
 from services.intake.known_values import Agencies, Categories, Limits, ThisPortal
 
 FRESH_SECONDS: Final = 300
@@ -41,8 +42,8 @@ class Document:
 class Lists:
     """The pack's lists and limits."""
 
-    def __init__(self, pack: Pack, settings: Settings, secret_key: str) -> None:
-        self._secret_key = secret_key
+    def __init__(self, pack: Pack, settings: Settings, tokens: Tokens) -> None:
+        self._tokens = tokens
         self._categories = Document(known_values.categories(pack))
         self._agencies = Document(known_values.agencies(pack))
         self._limits = Document(known_values.limits(pack, settings.intake, bodies.MAX_JSON_BYTES))
@@ -63,8 +64,8 @@ class Lists:
 
     async def this_portal(self, request: AnyRequest, if_none_match: KnownTag = None) -> Response[ThisPortal]:
         """What the system knows of the portal whose token is sent."""
-        claims = tokens.claims(request.headers.get("Authorization", ""), self._secret_key, "portal")
-        found = self._portals.get(claims["sub"])
+        bearer = await self._tokens.bearer(request.headers.get("Authorization", ""), "portal", "read")
+        found = self._portals.get(bearer.party)
         if found is None:
             raise Problem(404, "unknown-portal", "The pack has this portal no more; ask the operator.")
         return found.answer(if_none_match)  # type: ignore[return-value]

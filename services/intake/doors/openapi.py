@@ -177,8 +177,8 @@ _NUMBERS = {"Content-Length", "Retry-After"}
 
 def config() -> OpenAPIConfig:
     """What the document says of the whole; the page is ours, since the library's own load scripts from elsewhere."""
-    token = SecurityScheme(type="http", scheme="bearer", description="an agency's token, from `pakn token AGENCY`")
-    portal = SecurityScheme(type="http", scheme="bearer", description="a portal's token, from `pakn token --portal PORTAL`")
+    token = SecurityScheme(type="http", scheme="bearer", description="an agency's token, from `pakn token issue AGENCY`")
+    portal = SecurityScheme(type="http", scheme="bearer", description="a portal's token, from `pakn token issue --portal PORTAL`")
     return OpenAPIConfig(
         title="PAKN intake",
         version="1.1.0",

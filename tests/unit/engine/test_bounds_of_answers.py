@@ -40,7 +40,7 @@ def structured(event: str, **more: Any) -> bytes:
 
 def answered(topic: str, value: bytes | None, headers: Any, timestamp: int = 0) -> dict[str, Any]:
     """The answer to a record that is wrong, whose bytes are bounded."""
-    record: Any = ConsumerRecord(f"t.{topic}", 3, 99, timestamp, 0, b"k", value, None, 1, len(value or b""), tuple(headers))
+    record: Any = ConsumerRecord(f"t.{topic}", 3, 99, timestamp, 1, b"k", value, None, 1, len(value or b""), tuple(headers))
     with pytest.raises(GiveUp) as caught:
         TURN.parse(record)
     given_up = GivenUp(record, caught.value)
@@ -151,7 +151,7 @@ def test_a_time_beyond_the_calendar_is_a_time_all_the_same(timestamp: int) -> No
 def test_records_of_countless_faults_that_are_given_up_take_little_memory(topic: str, wrong: dict[str, Any]) -> None:
     """The library's error stayed with each of them: 25 MB, of which a batch holds hundreds."""
     value, headers = json.dumps(wrong).encode(), tuple(lines(TOPICS[topic], "x"))
-    record: Any = ConsumerRecord(f"t.{topic}", 3, 99, 0, 0, b"k", value, None, 1, len(value), headers)
+    record: Any = ConsumerRecord(f"t.{topic}", 3, 99, 0, 1, b"k", value, None, 1, len(value), headers)
     tracemalloc.start()
     kept = []
     for _ in range(2):

@@ -27,7 +27,9 @@ def test_a_record_with_one_is_read(topic: str, event: str) -> None:
     headers = tuple((name, text.encode()) for name, text in made.items())
     value = (EXAMPLES / f"{event}.json").read_bytes()
     read = [
-        turn.parse(Mock(topic=f"t.{topic}", partition=0, offset=0, timestamp=0, key=b"k", value=text, headers=headers))
+        turn.parse(
+            Mock(topic=f"t.{topic}", partition=0, offset=0, timestamp=0, timestamp_type=1, key=b"k", value=text, headers=headers)
+        )
         for text in (value, BOM_UTF8 + value)
     ]
     assert read[0] is not None

@@ -83,6 +83,7 @@ def test_ten_different_faults_are_all_reported_with_file_and_line(copy: Path) ->
         ("agencies.csv", "hue,Huế,city,2025-01-01,", "hue,Huế,city,2025-02-01,", "close the gap"),
         ("agencies.csv", "gia-lai,Gia Lai,province,,,,", "gia-lai,Gia Lai,province,,2026-01-01,binh-dinh,", "go in a circle"),
         ("agencies.csv", "gia-lai,Gia Lai", "da-nang,Gia Lai", "`da-nang` is listed twice"),
+        ("agencies.csv", "gia-lai,Gia Lai", "da-nang.x,Gia Lai", "`da-nang.x` continues `da-nang` with a dot"),
         ("agencies.csv", "bo-y-te,Bộ Y tế", "bo-y-te,Bộ Y tế,Hà Nội", "quote a cell that holds a comma"),
         ("routing.yaml", "  - id: mac-dinh\n", "  - id: mac-dinh\n    when: {level: [commune]}\n", "the last rule must match"),
         ("routing.yaml", "when: {category: [giai-phap-sang-kien]}", "when: {}", "never reached"),

@@ -25,7 +25,7 @@ def record_of(topic: str, offset: int, value: bytes | None = None) -> Any:
     """A portal's submission in order, or a record with this value."""
     data = json.dumps(GOOD).encode() if value is None else value
     headers = tuple(lines("PortalSubmission", f"e-{offset}"))
-    return ConsumerRecord(topic, 0, offset, 0, 0, b"k", data, None, 1, len(data), headers)
+    return ConsumerRecord(topic, 0, offset, 0, 1, b"k", data, None, 1, len(data), headers)
 
 
 class Time:

@@ -21,7 +21,7 @@ def parse(value: bytes) -> Any:
     parts: Any = SimpleNamespace()
     turn = Turn(Settings(), "intake", parts, parts, frozenset({"PortalSubmission"}), print)
     headers = tuple(lines("PortalSubmission", "e-1"))
-    return turn.parse(ConsumerRecord("pakn.inbox.cdvcqg", 0, 0, 0, 0, b"k", value, None, 1, len(value), headers))
+    return turn.parse(ConsumerRecord("pakn.inbox.cdvcqg", 0, 0, 0, 1, b"k", value, None, 1, len(value), headers))
 
 
 SHAPES: dict[str, Callable[[int], bytes]] = {

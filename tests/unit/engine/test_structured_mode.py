@@ -39,7 +39,7 @@ def attributes(event: str = "AgencyAction", **more: Any) -> dict[str, Any]:
 
 
 def record(value: bytes | None, headers: Any = STRUCTURED, topic: str = "actions.gia-lai") -> Any:
-    return Mock(topic=f"t.{topic}", partition=3, offset=99, timestamp=0, key=b"k", value=value, headers=headers)
+    return Mock(topic=f"t.{topic}", partition=3, offset=99, timestamp=0, timestamp_type=1, key=b"k", value=value, headers=headers)
 
 
 def refused(of: Any) -> dict[str, Any]:

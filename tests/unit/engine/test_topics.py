@@ -57,7 +57,8 @@ def test_a_topic_carries_its_own_events_and_no_other_whoever_reads_it(family: st
     value = (Path(schemas.__file__).parent / "examples" / f"{event}.json").read_bytes()
     made = binary_headers(id="1", type=type, source="/x", time=datetime(2026, 11, 26, tzinfo=UTC), subject="s")
     headers = tuple((name, text.encode()) for name, text in made.items())
-    record = Mock(topic=f"t.{family}.x", partition=0, offset=0, timestamp=0, key=b"s", value=value, headers=headers)
+    times = {"timestamp": 0, "timestamp_type": 1}
+    record = Mock(topic=f"t.{family}.x", partition=0, offset=0, **times, key=b"s", value=value, headers=headers)
     if event in topics.EVENTS[family]:
         found = turn.parse(record)
         assert found is not None
@@ -66,3 +67,20 @@ def test_a_topic_carries_its_own_events_and_no_other_whoever_reads_it(family: st
         with pytest.raises(GiveUp, match=rf"{type}.* is not one that {family}\.x carries") as caught:
             turn.parse(record)
         assert caught.value.reason == "unknown_type"
+
+
+@pytest.mark.parametrize("family", sorted(topics.BROKER_TIMED))
+def test_a_record_with_its_senders_time_is_refused_where_the_law_counts_from_it(family: str) -> None:
+    """Whoever makes a topic CreateTime could answer yesterday, before the limit ended."""
+    event = topics.EVENTS[family][0]
+    turn = Turn(Settings(namespace="t"), "intake", Mock(), Mock(), frozenset({event}), Mock())
+    value = (Path(schemas.__file__).parent / "examples" / f"{event}.json").read_bytes()
+    made = binary_headers(id="1", type=f"pakn.{event}.v1", source="/x", time=datetime(2026, 11, 26, tzinfo=UTC), subject="s")
+    headers = tuple((name, text.encode()) for name, text in made.items())
+    record = Mock(
+        topic=f"t.{family}.x", partition=0, offset=0, timestamp=0, timestamp_type=0, key=b"s", value=value, headers=headers
+    )
+    with pytest.raises(GiveUp, match="LogAppendTime"):
+        turn.parse(record)
+    record.timestamp_type = 1
+    assert turn.parse(record) is not None

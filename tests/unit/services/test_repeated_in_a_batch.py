@@ -22,7 +22,7 @@ NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 def posted(offset: int) -> Received:
     name = "PortalSubmission"
     envelope = schemas.Envelope("own-1", f"pakn.{name}.v1", name, "/p", NOW, "", "")
-    record = ConsumerRecord("t.inbox.cdvcqg", 0, offset, 0, 0, b"k", b"", None, 1, 0, ())
+    record = ConsumerRecord("t.inbox.cdvcqg", 0, offset, 0, 1, b"k", b"", None, 1, 0, ())
     return Received(envelope, example(name), topics.TopicName.parse(record.topic), 0, offset, NOW, record)
 
 

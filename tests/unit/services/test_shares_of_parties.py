@@ -27,7 +27,7 @@ ACTS = ("PortalSupplement", "PortalRating", "PortalObjection", "ReplyFile")
 
 def act(topic: str, name: str, offset: int) -> Received:
     envelope = schemas.Envelope(f"{topic}-{offset}", f"pakn.{name}.v1", name, "/p", NOW, "", "")
-    record = ConsumerRecord(f"t.{topic}", 0, offset, 0, 0, b"k", b"", None, 1, 0, ())
+    record = ConsumerRecord(f"t.{topic}", 0, offset, 0, 1, b"k", b"", None, 1, 0, ())
     return Received(envelope, Mock(), topics.TopicName.parse(record.topic), 0, offset, NOW, record)
 
 

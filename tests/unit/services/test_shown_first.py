@@ -24,7 +24,7 @@ CASE = PortalCase(schemas.derived_id("f", "feedback"), "PAKN.20260302.0001", "b"
 
 def received(topic: str, name: str, event: Any, offset: int) -> Received:
     envelope = schemas.Envelope(f"{name}-{offset}", f"pakn.{name}.v1", name, "/p", NOW, "f", "")
-    record = ConsumerRecord(f"t.{topic}", 0, offset, 0, 0, b"k", b"", None, 1, 0, ())
+    record = ConsumerRecord(f"t.{topic}", 0, offset, 0, 1, b"k", b"", None, 1, 0, ())
     return Received(envelope, event, topics.TopicName.parse(record.topic), 0, offset, NOW, record)
 
 

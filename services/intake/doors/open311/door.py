@@ -24,13 +24,14 @@ from pakn.packs.load import Pack
 from pakn.packs.open311 import Open311
 from services.intake import domain
 from services.intake.domain import Arrival
-from services.intake.doors import openapi, submissions, tokens
+from services.intake.doors import openapi, submissions
 from services.intake.doors.lists import FRESH_SECONDS
 from services.intake.doors.open311 import answers, formats, queries, services, submission, words
 from services.intake.doors.open311.answers import Discovery, Endpoint, Error, PostedRequest, RequestOfToken
 from services.intake.doors.open311.forms import PostedForm
 from services.intake.doors.openapi import Key
 from services.intake.doors.submissions import SentId
+from services.intake.doors.tokens import Bearer, Tokens, portal_of
 from services.intake.doors.uploads import Uploads
 from services.intake.listing import Listing, PublicCase
 from services.intake.reception import Failed, Reception, Refused
@@ -53,7 +54,7 @@ class GeoReport:
     reception: Reception
     uploads: Uploads
     time: LegalTime
-    secret_key: str
+    tokens: Tokens
     public_url: str
     new_id: Callable[[], str]
     suspect: Callable[[Exception], None]
@@ -129,16 +130,20 @@ class GeoReport:
     async def submit(self, request: AnyRequest, key: Key = None) -> Response[bytes]:
         """Register a submission by the standard's form, with files as `media`; with `api_key` as the portal that it belongs to."""
         sent = SentId.of(key, self.new_id)
+        bearers: list[Bearer] = []
 
         def identify(api_key: str | None) -> str:
             nonlocal sent
-            portal = tokens.portal(f"Bearer {api_key}", self.secret_key, self.pack) if api_key else None
-            sent = sent._replace(portal=portal)
+            if api_key:
+                bearers.append(self.tokens.read(f"Bearer {api_key}", "portal", "send"))
+                sent = sent._replace(portal=portal_of(self.pack, bearers[0]))
             return domain.feedback_id(sent.cause)
 
         form, language = PostedForm(identify), self._language(request)
         async with self.uploads.receiving(request, domain.feedback_id(sent.own), read=form.read) as upload:
             self._check_jurisdiction(form.values)
+            if bearers:
+                await self.tokens.check(bearers[0])
             document, faults = submission.submission(self.pack, form.values, form.attributes, language)
             arrival = Arrival(
                 document,
