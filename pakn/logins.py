@@ -1,9 +1,11 @@
-"""Who this process is at Kafka, and the logins that a deployment gives to its own programs."""
+"""Where Kafka and MongoDB are, who this process is there, and the logins that a deployment gives to its own programs."""
 
+import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 
 class KafkaSettings(BaseModel):
@@ -49,6 +51,40 @@ class KafkaSettings(BaseModel):
         if not (self.username and self.password):
             raise ValueError("no username and password are set for Kafka")
         return self.username, self.password.get_secret_value()
+
+
+class MongoSettings(BaseModel):
+    """Where MongoDB is, and who this process is there. `motor` is for those who already run it; it is past its end of life.
+
+    A login stands in `username` and `password`, so that the address holds no secret; one in the address works too.
+    """
+
+    uri: SecretStr = SecretStr("mongodb://localhost:27017/?w=majority&journal=true")
+    username: str | None = None
+    password: SecretStr | None = None
+    driver: Literal["pymongo", "motor"] = "pymongo"
+    answer_seconds: float = Field(
+        default=3, gt=0, le=60, description="without an answer to a request's question after which the database is away"
+    )
+
+    @field_validator("driver")
+    @classmethod
+    def _is_installed(cls, driver: str) -> str:
+        if driver == "motor" and find_spec("motor") is None:
+            raise ValueError("Motor is not installed here: install pakn[motor], or use pymongo")
+        return driver
+
+    @model_validator(mode="after")
+    def _has_a_whole_login(self) -> Self:
+        # Compose hands on an empty variable for one that is not set.
+        if bool(self.username) != bool(self.password and self.password.get_secret_value()):
+            raise ValueError("username and password go together")
+        return self
+
+
+def mongo_hosts(uri: str) -> str:
+    """The hosts of a MongoDB address, without what may be secret in it."""
+    return re.sub(r"^[^/]*//(?:.*@)?([^/?]*).*$", r"\1", uri)
 
 
 class SigningKey(BaseModel, frozen=True):

@@ -6,12 +6,10 @@
 import difflib
 import json
 import os
-import re
 from collections.abc import Iterator
-from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -22,51 +20,16 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pakn.gateways import SmsSettings, is_this_machine
-from pakn.logins import AccessSettings, KafkaSettings, SigningKey, signing_keys
+from pakn.logins import AccessSettings, KafkaSettings, MongoSettings, SigningKey, signing_keys
 from pakn.mailboxes import ImapFolder, MboxFile, parse_mailbox
 from schemas.topics import ServiceName
 
 DEFAULT_PORTS: dict[ServiceName, int] = {"intake": 8001, "routing": 8002, "deadlines": 8003, "notify": 8004}
-
-
-class MongoSettings(BaseModel):
-    """Where MongoDB is, and who this process is there. `motor` is for those who already run it; it is past its end of life.
-
-    A login stands in `username` and `password`, so that the address holds no secret; one in the address works too.
-    """
-
-    uri: SecretStr = SecretStr("mongodb://localhost:27017/?w=majority&journal=true")
-    username: str | None = None
-    password: SecretStr | None = None
-    driver: Literal["pymongo", "motor"] = "pymongo"
-    answer_seconds: float = Field(
-        default=3, gt=0, le=60, description="without an answer to a request's question after which the database is away"
-    )
-
-    @field_validator("driver")
-    @classmethod
-    def _is_installed(cls, driver: str) -> str:
-        if driver == "motor" and find_spec("motor") is None:
-            raise ValueError("Motor is not installed here: install pakn[motor], or use pymongo")
-        return driver
-
-    @model_validator(mode="after")
-    def _has_a_whole_login(self) -> Self:
-        # Compose hands on an empty variable for one that is not set.
-        if bool(self.username) != bool(self.password and self.password.get_secret_value()):
-            raise ValueError("username and password go together")
-        return self
-
-
-def mongo_hosts(uri: str) -> str:
-    """The hosts of a MongoDB address, without what may be secret in it."""
-    return re.sub(r"^[^/]*//(?:.*@)?([^/?]*).*$", r"\1", uri)
 
 
 def networks(text: str) -> list[IPv4Network | IPv6Network]:

@@ -16,7 +16,8 @@ from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from pakn.settings import MongoSettings, Settings
+from pakn.logins import MongoSettings
+from pakn.settings import Settings
 from schemas.topics import ServiceName
 
 # Documents are plain dictionaries at this edge; each store turns them into its domain's types.

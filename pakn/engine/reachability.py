@@ -16,7 +16,8 @@ from pymongo.errors import ConnectionFailure, PyMongoError
 from pakn import logs, metrics
 from pakn.engine import kafka_ping, mongo
 from pakn.errors import TryAgain, describe
-from pakn.settings import Settings, mongo_hosts
+from pakn.logins import mongo_hosts
+from pakn.settings import Settings
 
 log = logs.logger(__name__)
 ServerName = Literal["mongodb", "kafka"]

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pakn.local import child_process, kafka_process, mongo_process
-from pakn.logins import KafkaSettings
-from pakn.settings import MongoSettings, mongo_hosts
+from pakn.logins import KafkaSettings, MongoSettings, mongo_hosts
 
 # The settings that name the servers of somebody else.
 KAFKA, MONGO = "PAKN_KAFKA__BOOTSTRAP", "PAKN_MONGO__URI"

@@ -5,8 +5,8 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from pakn.gateways import is_this_machine
-from pakn.logins import AccessSettings
-from pakn.settings import Settings, mongo_hosts, networks
+from pakn.logins import AccessSettings, mongo_hosts
+from pakn.settings import Settings, networks
 from schemas.topics import ServiceName
 
 _CATCHERS = ("mailpit", "mailhog")

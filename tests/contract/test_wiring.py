@@ -24,8 +24,8 @@ from pymongo.errors import AutoReconnect
 
 from pakn.contracts import files
 from pakn.engine.process import NO_DATABASE, Role, Service
-from pakn.logins import KafkaSettings
-from pakn.settings import IntakeSettings, MongoSettings, Settings
+from pakn.logins import KafkaSettings, MongoSettings
+from pakn.settings import IntakeSettings, Settings
 from schemas import topics
 from schemas.topics import ServiceName
 from tests.support import packs

@@ -12,7 +12,8 @@ from pymongo.errors import PyMongoError
 
 from pakn.engine import mongo
 from pakn.local.launcher import Servers
-from pakn.settings import IntakeSettings, MongoSettings
+from pakn.logins import MongoSettings
+from pakn.settings import IntakeSettings
 from tests.integration.conftest import MakeSystem
 from tests.support.outside_world import until
 from tests.support.serving import serving

@@ -16,8 +16,9 @@ from pymongo.errors import OperationFailure
 
 from pakn.engine import mongo
 from pakn.local.launcher import Servers
+from pakn.logins import MongoSettings
 from pakn.operations.mongo_access import MayMakeNoUsers, give_users
-from pakn.settings import MongoSettings, Settings
+from pakn.settings import Settings
 from schemas.topics import SERVICES
 
 UNAUTHORIZED, WRONG_PASSWORD = 13, 18

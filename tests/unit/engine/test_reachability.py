@@ -19,8 +19,8 @@ from pakn.engine.reachability import Reachability, Server, is_away
 from pakn.engine.received import Outcome, Received, Tombstone
 from pakn.engine.turn import Turn
 from pakn.errors import TryAgain
-from pakn.logins import KafkaSettings
-from pakn.settings import MongoSettings, Settings, mongo_hosts
+from pakn.logins import KafkaSettings, MongoSettings, mongo_hosts
+from pakn.settings import Settings
 
 
 def failing(*outcomes: Exception | None) -> AsyncMock:

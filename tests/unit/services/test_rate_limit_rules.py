@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from pakn import metrics
 from pakn.engine import mongo
 from pakn.legal_time import machine_now
-from pakn.settings import HttpSettings, IntakeSettings, MongoSettings, networks
+from pakn.logins import MongoSettings
+from pakn.settings import HttpSettings, IntakeSettings, networks
 from services.intake.rate_limits import RateLimits, What, is_over, is_stopped, is_within, network_of
 
 LIMITS: dict[What, int] = {"submissions": 3, "look_ups": 5, "wrong": 2}
