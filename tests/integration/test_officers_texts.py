@@ -40,7 +40,7 @@ def addresses(system: System, service: str, code: str, feedback_id: str, file_id
     """Each address of a service that answers GET, with the code, the id and the file of a case where it has a place for them."""
     found = []
     for route in system.services[service].app.routes:
-        if "GET" not in getattr(route, "http_methods", ()):
+        if "GET" not in getattr(route, "methods", ()):
             continue
         values: dict[str, tuple[str, ...]] = {
             "code": (code,),
