@@ -160,6 +160,10 @@ class IntakeSettings(BaseModel):
     upload_seconds: float = Field(default=300, gt=0, le=1800, description="that the body of one request may take")
     form_seconds: float = Field(default=3, ge=0, le=60, description="that a person needs at least to fill in the form of the pages")
     silent_seconds: float = Field(default=20, gt=0, description="without a byte after which a request is cut")
+    erase_closed_days: int = Field(
+        default=0, ge=0, le=36_500, description="after the end of a case its sender's details are erased; 0: never"
+    )
+    looks_days: int = Field(default=1826, ge=0, le=36_500, description="for which a look at personal data is kept; 0: for good")
 
 
 class DeadlinesSettings(BaseModel):

@@ -78,6 +78,8 @@ class Header(Part):
     sender: SenderFields
     # Whether the title that a sender wrote is shown with the published reply.
     publish_titles: bool = False
+    # Whether a sender who asks who has looked at his data is told the officer's account, and not the agency alone.
+    looks_name_officers: bool = False
     title_max: Positive
     content_max: Positive
     attachments: Attachments

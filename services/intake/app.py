@@ -30,6 +30,7 @@ from services.intake.doors.pages.case import CasePages
 from services.intake.doors.pages.drafts import Drafts
 from services.intake.doors.pages.follow import Follow
 from services.intake.doors.pages.home import Home
+from services.intake.doors.pages.looks import LooksPage
 from services.intake.doors.pages.opened import Opened
 from services.intake.doors.pages.replies import Replies
 from services.intake.doors.pages.send import Send
@@ -39,12 +40,14 @@ from services.intake.doors.portal_acts import PortalActs
 from services.intake.doors.portals import WANTED, IntakeHandler
 from services.intake.doors.uploads import UploadLimits, Uploads
 from services.intake.erasing import Erasing
+from services.intake.erasure import Erasure, Retention
 from services.intake.file_store import FileStore
 from services.intake.files.images import Images
 from services.intake.files.scanner import Scanner
 from services.intake.inspection import Inspection
 from services.intake.listing import Listing
 from services.intake.look_up import LookUp
+from services.intake.looks import Looks
 from services.intake.outbox import Outbox
 from services.intake.publications import Publications
 from services.intake.rate_limits import RateLimits
@@ -108,9 +111,10 @@ def build_app(
         settings.intake.flush_milliseconds / 1000,
         settings.intake.flush_documents,
     )
+    looks = Looks(service.http_database, time, intake.looks_days)
     api = Api(
         pack=pack,
-        store=asked_store,
+        looks=looks,
         look_ups=LookUp(asked_store, pack.header.code_prefix, secret_key),
         reception=Reception(pack, asked_inspection.inspect, asked_files.keep, group_commit.register, asked_store.load),
         acts=SenderActs(asked_store, outbox, time),
@@ -142,6 +146,8 @@ def build_app(
         more_doors += open311.open311(door)
 
     bury = partial(tombstones.publish, service.broker, settings.namespace)
+    kept_looks = Looks(service.database, time, intake.looks_days)
+    retention = Retention(Erasure(service.database, kept_looks, time), time, intake.erase_closed_days)
     erasing = Erasing(store, bury, time.machine, timedelta(seconds=settings.kafka.erased_seconds))
 
     asked_publications = Publications(service.http_database, asked_store, titles=pack.header.publish_titles)
@@ -163,10 +169,13 @@ def build_app(
     case = CasePages(site, api.look_ups, api.uploads, opened, asked_files, api.acts, asked_inspection, secret_key, _new_id, time)
     replies = Replies(site, asked_publications, asked_files)
     follow = Follow(site, api.look_ups, api.uploads, opened, case, rate_limits)
-    people = pages.pages(site, Home(site), send, follow, case, replies, service.reachability.suspect)
+    looks_page = LooksPage(site, api.look_ups, opened, looks)
+    people = pages.pages(site, Home(site), send, follow, case, looks_page, replies, service.reachability.suspect)
 
     async def prepare() -> None:
         await store.prepare()
+        await kept_looks.prepare()
+        await retention.prepare()
         await Listing(service.database).prepare()
         await files.prepare()
         await rate_limits.prepare()
@@ -199,6 +208,7 @@ def build_app(
         # Again and again, since the database may be away at the start; what is built is not built again.
         jobs += [erase, partial(service.every, _SWEEP_FILES_SECONDS, build_publications)]
         jobs += [partial(service.every, _SWEEP_FILES_SECONDS, sweep_files)]
+        jobs += [partial(service.every, _SWEEP_FILES_SECONDS, retention.tick)]
     for_programs = [*routes.reference(Lists(pack, settings, secret_key)), *api_pages.pages(), openapi.asyncapi]
     service.build(
         prepare,

@@ -15,8 +15,8 @@ from pakn import links
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
-from schemas.values import Fault
-from services.intake import attachments, domain, fingerprints, sender_acts, shown
+from schemas.values import Attachment, Fault
+from services.intake import attachments, domain, fingerprints, looks, sender_acts, shown
 from services.intake.domain import Arrival
 from services.intake.doors import bodies, openapi, outer, tokens
 from services.intake.doors.downloads import download
@@ -26,11 +26,11 @@ from services.intake.feedback import Feedback
 from services.intake.file_store import FileStore
 from services.intake.inspection import Inspection
 from services.intake.look_up import LookUp
+from services.intake.looks import Looks, ShownLooks
 from services.intake.reception import Failed, Reception, Refused, Waits
 from services.intake.registration import Registration
 from services.intake.sender_acts import Rating, SenderActs, Supplement, Taken
 from services.intake.shown import AddressConfirmed, RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
-from services.intake.store import IntakeStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Api:
     """Everything that the routes need; `new_id` gives a fresh id."""
 
     pack: Pack
-    store: IntakeStore
+    looks: Looks
     look_ups: LookUp
     reception: Reception
     acts: SenderActs
@@ -144,8 +144,14 @@ class Api:
         feedback = await self._find(code)
         claims = self._agency(request)
         _check_assigned(feedback, claims, "The sender's details are given")
-        await self.store.record_look(feedback.id, claims["sub"], claims["jti"], self.time.now())
+        await self.looks.record([feedback.id], "details", "agency", **_who(claims))
         return shown.sender_view(feedback)
+
+    async def list_looks(self, code: Code, secret: Secret = None) -> ShownLooks:
+        """Who has looked at the sender's data, with the secret."""
+        feedback = await self._find(code)
+        self._check_secret(feedback, secret)
+        return looks.shown(feedback.code, *await self.looks.of(feedback.id), officers=self.pack.header.looks_name_officers)
 
     async def attachment(
         self,
@@ -157,18 +163,25 @@ class Api:
     ) -> Response[bytes]:
         """A file of the feedback, for its sender (secret) or the agency in charge (token); of the published reply, for anybody."""
         feedback = await self._find(code)
-        allowed = feedback.reply_attachments
+        allowed: tuple[Attachment, ...] = feedback.reply_attachments
+        look: dict[str, str | None] | None = None
         if attachment_id in {row.id for row in allowed}:
             pass  # It is public, whoever asks.
         elif "authorization" in request.headers:
             agency = self._agency(request)
             _check_assigned(feedback, agency, "Files are given")
+            if attachment_id in {row.id for row in feedback.attachments}:
+                look = _who(agency)
             allowed += (*feedback.attachments, *(file for file in feedback.reply_files if file.agency == agency["sub"]))
         else:
             self._check_secret(feedback, secret, secret_in_link)
             allowed += feedback.attachments
+        file = await download(self.files, allowed, attachment_id)
+        if look is not None:
+            # Not before it is found, and before any of it goes out.
+            await self.looks.record([feedback.id], "file", "agency", file=attachment_id, **look)
         # The contract says what arrives: bytes.
-        return await download(self.files, allowed, attachment_id)  # type: ignore[return-value]
+        return file  # type: ignore[return-value]
 
     def _agency(self, request: AnyRequest) -> dict[str, Any]:
         return tokens.claims(request.headers.get("Authorization", ""), self.secret_key, "agency")
@@ -216,6 +229,11 @@ def checked_key(key: str) -> str:
         detail = f"The header {openapi.KEY_HEADER} must be {least} to {most} characters that nobody can guess; send a UUID."
         raise Problem(400, "invalid-idempotency-key", detail)
     return key
+
+
+def _who(claims: dict[str, Any]) -> dict[str, str | None]:
+    """Who looks, by a token of an agency: the agency, the token, and the officer where it names one."""
+    return {"agency": claims["sub"], "token_id": claims["jti"], "officer": claims.get("officer")}
 
 
 def _check_id(outcome: Taken) -> None:

@@ -32,6 +32,7 @@ from pakn.engine.problems import ProblemDocument
 from schemas.portal_submission import Submission
 from services.intake.doors.api_pages import pages
 from services.intake.known_values import Agencies, Categories, Limits, ThisPortal
+from services.intake.looks import ShownLooks
 from services.intake.sender_acts import Rating, Supplement
 from services.intake.shown import AddressConfirmed, RatingTaken, Registered, ShownFeedback, ShownSender, SupplementTaken
 
@@ -133,7 +134,7 @@ _SENT = (Submission, Supplement, Rating)
 _FORMS: dict[str, type[BaseModel]] = {"SubmissionForm": Submission, "SupplementForm": Supplement}
 _LISTS = (Categories, Agencies, Limits, ThisPortal)
 _ANSWERS = (
-    AddressConfirmed, Registered, ShownFeedback, SupplementTaken, RatingTaken, ShownSender, ProblemDocument, *_LISTS,
+    AddressConfirmed, Registered, ShownFeedback, SupplementTaken, RatingTaken, ShownSender, ShownLooks, ProblemDocument, *_LISTS,
 )  # fmt: skip
 _ALWAYS = {"Cache-Control": "no-store: answers hold secrets and what citizens wrote"}
 _LOCATION = {"Location": "the path at which the feedback is looked up"}
@@ -166,7 +167,7 @@ def config() -> OpenAPIConfig:
     portal = SecurityScheme(type="http", scheme="bearer", description="a portal's token, from `pakn token --portal PORTAL`")
     return OpenAPIConfig(
         title="PAKN intake",
-        version="1.0.0",
+        version="1.1.0",
         description="Submit a feedback, look it up, answer the agency, rate the reply. Errors are problem documents (RFC 9457).",
         components=Components(security_schemes={"agency": token, "portal": portal}),
         use_handler_docstrings=True,

@@ -11,14 +11,15 @@ Kind = Literal["agency", "portal"]
 _A: Final = {"agency": "an agency", "portal": "a portal"}
 
 
-def sign(secret_key: str, kind: Kind, party: str, token_id: str, expires_at: datetime) -> str:
-    """A bearer token by which its bearer is this agency or this portal until `expires_at`."""
-    claims = {"sub": party, "jti": token_id, "exp": expires_at, "aud": f"pakn-{kind}"}
+def sign(secret_key: str, kind: Kind, party: str, token_id: str, expires_at: datetime, officer: str | None = None) -> str:
+    """A bearer token by which its bearer is this agency, or this `officer` of it, or this portal until `expires_at`."""
+    claims = {"sub": party, "jti": token_id, "exp": expires_at, "aud": f"pakn-{kind}"} | ({"officer": officer} if officer else {})
     return jwt.encode(claims, secret_key, algorithm="HS256")
 
 
 def claims(authorization: str, secret_key: str, kind: Kind) -> dict[str, Any]:
-    """What the token in an `Authorization` header says: `sub` is the agency or the portal, `jti` the token's id.
+    """What the token in an `Authorization` header says: `sub` is the agency or the portal, `jti` the token's id, and
+    `officer` the account of the officer whom an agency's token names.
 
     Raises Problem 401, also for a token of another kind.
     """

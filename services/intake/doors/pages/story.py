@@ -1,11 +1,13 @@
 """What has happened to a feedback, until when who has it and why that day, and what comes next: in words. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from schemas.day_count import DayCount
 from services.intake.doors.pages.words import Words
 from services.intake.feedback import Due
+from services.intake.looks import ShownLook
 from services.intake.shown import ShownFeedback, TimelineEntry
 
 
@@ -26,6 +28,18 @@ def steps(said: Words, case: ShownFeedback, names: dict[str, str]) -> list[Step]
         return _sentence(said.known(f"steps.{step.type}", "steps.other", agency=agency(step.agency)))
 
     return [Step(step.at, text(step)) for step in case.timeline]
+
+
+def looks(said: Words, rows: Sequence[ShownLook], names: dict[str, str]) -> list[Step]:
+    """Who has looked at what, in the order of the rows; `names` are those of the agencies by their ids."""
+
+    def who(row: ShownLook) -> str:
+        if row.agency is None:
+            return said.known(f"looks.{row.by}", "looks.operator")
+        agency = names.get(row.agency, row.agency)
+        return said("looks.officer", agency=agency, officer=row.officer) if row.officer else agency
+
+    return [Step(row.at, _sentence(said.known(f"looks.{row.what}", "looks.other", who=who(row)))) for row in rows]
 
 
 def _sentence(text: str) -> str:
