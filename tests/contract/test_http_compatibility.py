@@ -87,7 +87,7 @@ def test_a_release_holds_the_next_documents_to_it(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(files, "openapi", lambda: first)
     files.release(tmp_path)
     now = changed(lambda paths, _: paths.update({"/v1/more": paths["/v1/limits"]}))
-    minor = int(now["info"]["version"].split(".")[1])
+    minor = 0
     now["info"]["version"] = "1.0.0"
     monkeypatch.setattr(files, "openapi", lambda: now)
     with pytest.raises(files.NotReleasable, match=rf"OpenAPI 1\.{minor} is released with other rules: raise its version"):
