@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
-from typer.testing import CliRunner
 
 from services.intake import commands
 from services.intake.doors import tokens
@@ -105,16 +104,3 @@ async def test_looks_are_forgotten_after_the_days_of_the_setting_and_never_chang
         assert index["expireAfterSeconds"] == 0
         days = (first["expires_at"] - first["_id"].generation_time).days
         assert abs(days - system.settings.intake.looks_days) <= 1
-
-
-def test_the_command_says_who_has_looked_or_that_nobody_has_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    import typer
-
-    async def found(_: object, code: str) -> list[dict[str, Any]] | None:
-        return [{"at": "2026-03-02", "what": "details", "agency": "gia-lai"}] if code.endswith("1") else None
-
-    monkeypatch.setattr(commands, "list_looks", found)
-    app = typer.Typer()
-    app.command()(commands.looks)
-    assert CliRunner().invoke(app, ["PAKN.20260302.0001"]).output == "at=2026-03-02  what=details  agency=gia-lai\n"
-    assert CliRunner().invoke(app, ["PAKN.20260302.0002"]).exit_code == 2
