@@ -223,6 +223,8 @@ def view_changes(name: str, event: BaseModel, files: Iterable[Attachment] = ()) 
         case schemas.FeedbackAssigned():
             # The former agency's day is no longer true, and the new one may still have to be counted.
             changes |= {"agency": event.agency, "unit": event.unit} | ({"due": None} if event.previous_agency else {})
+        case schemas.FeedbackAccepted() if event.unit:
+            changes |= {"unit": event.unit}
         case schemas.FeedbackSupplemented():
             changes |= {"due": None}
         case schemas.MoreRequested():

@@ -149,7 +149,7 @@ async def test_kafka_has_no_byte_of_what_was_erased_though_nobody_writes_to_it_a
             assert left("contacts", "matters") == set(wanted), "it is there, uncompressed"
             looked = await system.http.get(f"/v1/feedback/{body['code']}/sender", headers=token("gia-lai"))
             assert looked.json()["name"] == WHO["name"]
-            (row,) = await commands.find_erasable(system.settings, "", "+84 912 345 678")
+            (row,) = await commands.find_erasable(system.settings, "", "(0912) 345-678")
             assert (row.code, row.has_details, row.has_matter, row.files) == (body["code"], True, True, 1)
             assert await commands.find_erasable(system.settings, "", "dau@EXAMPLE.org") == [row]
             assert await commands.find_erasable(system.settings, "", "au@example.org") == []
