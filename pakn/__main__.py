@@ -23,6 +23,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "Records that end a process again and again: list, release, skip.",
     ),
     "token": ("services.intake.token_commands:cli", "Tokens of agencies and portals, for an operator: issue, deny, denied."),
+    "looks": ("services.intake.commands:looks", "Say who has looked at the personal data of a feedback's sender."),
     "erase": ("services.intake.commands:erase", "Erase name, address, phone and email of a feedback's sender for good."),
     "letters": ("services.notify.commands:cli", "Letters that need a person: list them, settle them."),
     "due": ("services.deadlines.commands:due", "Say when a limit ends, by which law, and why: every counted and skipped day."),

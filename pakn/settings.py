@@ -146,6 +146,10 @@ class IntakeSettings(BaseModel):
     open311_seconds: float = Field(default=300, gt=0, description="between two turns with a portal's Open311 interface")
     open311_keys: Annotated[SecretStr, AfterValidator(_checked_keys)] = SecretStr("")
     silent_seconds: float = Field(default=20, gt=0, description="without a byte after which a request is cut")
+    erase_closed_days: int = Field(
+        default=0, ge=0, le=36_500, description="after the end of a case its sender's details are erased; 0: never"
+    )
+    looks_days: int = Field(default=1826, ge=0, le=36_500, description="for which a look at personal data is kept; 0: for good")
 
 
 class DeadlinesSettings(BaseModel):

@@ -85,6 +85,8 @@ class Header(Part):
     sender_names: SenderNames | None = None
     # Without it nothing is looked for in replies.
     personal_data: PersonalData | None = None
+    # Whether a sender who asks who has looked at his data is told the officer's account, and not the agency alone.
+    looks_name_officers: bool = False
     title_max: Positive
     content_max: Positive
     attachments: Attachments

@@ -32,6 +32,7 @@ from services.intake.doors.pages.case import CasePages
 from services.intake.doors.pages.drafts import Drafts
 from services.intake.doors.pages.follow import Follow
 from services.intake.doors.pages.home import Home
+from services.intake.doors.pages.looks import LooksPage
 from services.intake.doors.pages.opened import Opened
 from services.intake.doors.pages.replies import Replies
 from services.intake.doors.pages.send import Send
@@ -42,12 +43,14 @@ from services.intake.doors.portals import WANTED, IntakeHandler
 from services.intake.doors.tokens import Tokens
 from services.intake.doors.uploads import UploadLimits, Uploads
 from services.intake.erasing import Erasing
+from services.intake.erasure import Erasure, Retention
 from services.intake.file_store import FileStore
 from services.intake.files.images import Images
 from services.intake.files.scanner import Scanner
 from services.intake.inspection import Inspection
 from services.intake.listing import Listing
 from services.intake.look_up import LookUp
+from services.intake.looks import Looks
 from services.intake.outbox import Outbox
 from services.intake.publications import Publications
 from services.intake.published import shows
@@ -118,9 +121,10 @@ def build_app(
         settings.intake.flush_documents,
     )
     tokens = Tokens(intake.token_keys, DeniedTokens(service.http_database).is_denied)
+    looks = Looks(service.http_database, time, intake.looks_days)
     api = Api(
         pack=pack,
-        store=asked_store,
+        looks=looks,
         look_ups=LookUp(asked_store, pack.header.code_prefix, secret_key),
         reception=Reception(pack, asked_inspection.inspect, asked_files.keep, group_commit.register, asked_store.glance),
         acts=SenderActs(asked_store, outbox, time),
@@ -153,6 +157,8 @@ def build_app(
         more_doors += open311.open311(door)
 
     bury = partial(tombstones.publish, service.broker, settings.namespace)
+    kept_looks = Looks(service.database, time, intake.looks_days)
+    retention = Retention(Erasure(service.database, kept_looks, time), time, intake.erase_closed_days)
     erasing = Erasing(store, bury, time.machine, timedelta(seconds=settings.kafka.erased_seconds))
 
     asked_publications = Publications(service.http_database, asked_store, shows(pack))
@@ -176,12 +182,15 @@ def build_app(
     case = CasePages(site, api.look_ups, api.uploads, opened, asked_files, api.acts, asked_inspection, secret_key, _new_id, time)
     replies = Replies(site, asked_publications, asked_files, time)
     follow = Follow(site, api.look_ups, api.uploads, opened, case, rate_limits)
-    people = pages.pages(site, Home(site), send, alike, follow, case, replies, service.reachability.suspect)
+    looks_page = LooksPage(site, api.look_ups, opened, looks)
+    people = pages.pages(site, Home(site), send, alike, follow, case, looks_page, replies, service.reachability.suspect)
 
     remotes = Remotes(pack, settings.intake, RemoteStore(service.database), updates, service.publish, time)
 
     async def prepare() -> None:
         await store.prepare()
+        await kept_looks.prepare()
+        await retention.prepare()
         await Listing(service.database).prepare()
         await Similar(service.database, publications, accepted).prepare()
         await files.prepare()
@@ -220,6 +229,7 @@ def build_app(
         # Again and again, since the database may be away at the start; what is built is not built again.
         jobs += [erase, partial(service.every, _SWEEP_FILES_SECONDS, build_publications)]
         jobs += [partial(service.every, _SWEEP_FILES_SECONDS, sweep_files)]
+        jobs += [partial(service.every, _SWEEP_FILES_SECONDS, retention.tick)]
         # Each portal has turns of its own: one that is away lets nobody wait.
         jobs += [partial(take_turns, turn) for turn in remotes.turns]
     for_programs = [*routes.reference(Lists(pack, settings, tokens)), *api_pages.pages(), openapi.asyncapi]

@@ -26,7 +26,10 @@ _OF_SENDERS: Final[dict[PublicField, tuple[str, ...]]] = {
 
 
 class PublicCase(BaseModel, frozen=True, extra="ignore"):
-    """What anybody may see of a case in a list. `where`, `title` and `content` are absent unless the pack makes them public."""
+    """What anybody may see of a case in a list. `where`, `title` and `content` are absent unless the pack makes them public.
+
+    `reason` and `right_channel` are the pack's, of a class outside the procedure.
+    """
 
     code: str
     state: CaseState
@@ -115,4 +118,6 @@ def _any_of(values: Sequence[str]) -> Any:
 
 
 def _read(row: Document) -> PublicCase:
-    return PublicCase.model_validate(row)
+    case = PublicCase.model_validate(row)
+    # With an agency it is an officer's text, which its sender alone is shown; without one the pack's.
+    return case.model_copy(update={"reason": None, "right_channel": None}) if case.agency else case

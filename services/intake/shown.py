@@ -73,7 +73,7 @@ class ShownSupplement(BaseModel):
 
 
 class ShownFeedback(BaseModel):
-    """What anybody with the code may see; with the secret also what the sender wrote and what is asked of the sender."""
+    """What anybody with the code may see; with the secret also what the sender wrote and what officers wrote to the sender."""
 
     code: FeedbackCode
     state: OpenState
@@ -81,8 +81,10 @@ class ShownFeedback(BaseModel):
     submitted_at: datetime
     agency: str | None = None
     due: Due | None = Field(default=None, description="absent while no agency owes an answer, or no day is counted yet")
-    reason: str | None = None
-    right_channel: str | None = None
+    reason: str | None = Field(
+        default=None, description="why it was not accepted; with the secret, unless its class is outside the procedure"
+    )
+    right_channel: str | None = Field(default=None, description="where to turn instead; shown as `reason` is")
     reply: str | None = None
     document_number: str | None = None
     reply_attachments: list[Attachment] | None = Field(default=None, description="the files of the published reply, for anybody")
@@ -145,6 +147,8 @@ PRIVATE = frozenset(
         *("appeals", "publish_name"),
     }
 )
+# What an officer wrote who refused. Of a class that is outside the procedure the pack says the same to everybody.
+WHY_REFUSED = frozenset({"reason", "right_channel"})
 
 
 def registered(feedback: Feedback, secret: str, public_url: str) -> Registered:
@@ -154,16 +158,25 @@ def registered(feedback: Feedback, secret: str, public_url: str) -> Registered:
         lookup_secret=secret,
         accepted=feedback.accepted,
         links=Links(self=links.feedback(public_url, feedback.code)),
-        **feedback.model_dump(include={"code", "submitted_at", "reason", "right_channel"}),
+        **feedback.model_dump(include={"code", "submitted_at"} | why_not_taken(feedback)),
     )
 
 
+def why_not_taken(feedback: Feedback) -> frozenset[str]:
+    """The fields that say why the feedback's class is outside the procedure; none where it is not, or an officer refused it."""
+    return frozenset() if feedback.accepted else WHY_REFUSED
+
+
 def public_view(feedback: Feedback) -> ShownFeedback:
-    """What anybody with the code may see: the state and the published reply, no personal data, no text of the sender's."""
+    """What anybody with the code may see: the state and the published reply, no personal data, no text of the sender's.
+
+    Of what officers wrote the published reply alone: a reason may name people.
+    """
     seen = private_view(feedback)
+    hidden = PRIVATE | (WHY_REFUSED - why_not_taken(feedback))
     # Whether the sender was satisfied is shown to nobody else, nor that he said so.
     steps = [step for step in seen.timeline if step.type != "FeedbackRated"]
-    return seen.model_copy(update={**dict.fromkeys(PRIVATE), "timeline": steps})
+    return seen.model_copy(update={**dict.fromkeys(hidden), "timeline": steps})
 
 
 def private_view(feedback: Feedback) -> ShownFeedback:
@@ -223,6 +236,8 @@ def view_changes(name: str, event: BaseModel, files: Iterable[Attachment] = ()) 
         case schemas.FeedbackAssigned():
             # The former agency's day is no longer true, and the new one may still have to be counted.
             changes |= {"agency": event.agency, "unit": event.unit} | ({"due": None} if event.previous_agency else {})
+        case schemas.FeedbackAccepted() if event.unit:
+            changes |= {"unit": event.unit}
         case schemas.FeedbackSupplemented():
             changes |= {"due": None}
         case schemas.MoreRequested():

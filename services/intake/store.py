@@ -1,4 +1,4 @@
-"""Intake's documents: feedbacks, the counter of codes, the marks of the outbox, looks at senders' details, erasures.
+"""Intake's documents: feedbacks, the counter of codes, the marks of the outbox, erasures.
 
 Uses only what PyMongo's async driver and Motor share; the contract tests run on both.
 """
@@ -107,7 +107,6 @@ class IntakeStore:
         self._feedbacks = database["feedbacks"]
         self._counters = database["counters"]
         self._marks = database["outbox_marks"]
-        self._looks = database["looks"]
         self._erasures = database["erasures"]
         self._published = database["published"]
 
@@ -116,7 +115,6 @@ class IntakeStore:
         await self._feedbacks.create_index("code", unique=True)
         await self._feedbacks.create_index([("place.instance", 1), ("place.seq", 1)])
         await self._feedbacks.create_index([("portal", 1), ("reference", 1)])
-        await self._looks.create_index("feedback_id")
 
     async def take_numbers(self, day: str, count: int) -> int:
         """Reserve `count` numbers of a day and return the first; gaps stay where a submission was then not stored.
@@ -235,10 +233,6 @@ class IntakeStore:
         """An instance that has stopped and has nothing left to publish needs no mark; one that came back keeps it."""
         await self._marks.delete_one({"_id": mark.instance, "seen_at": mark.seen_at})
 
-    async def record_look(self, feedback_id: str, agency: str, token_id: str, now: datetime) -> None:
-        """Record that an agency read a sender's details."""
-        await self._looks.insert_one({"feedback_id": feedback_id, "agency": agency, "token_id": token_id, "at": now})
-
     async def erase(self, feedback_id: str, erased: Collection[str], now: datetime) -> None:
         """Erase the sender's details of a feedback, and with `topics.MATTERS` in `erased` what he wrote. May be repeated.
 
@@ -248,7 +242,7 @@ class IntakeStore:
         note = {"$set": {"sent": 0, "next_at": now}, "$addToSet": {"topics": {"$each": [*erased]}}}
         await self._erasures.update_one({"_id": feedback_id}, note, upsert=True)
         update: Document = {
-            "$set": {"sender": {}, "publish_name": False},
+            "$set": {"sender": {}, "publish_name": False, "details_erased": True},
             "$pull": {"history.$[].facts": {"type": ContactRecorded.type_name()}},
             "$inc": {"version": 1},
         }

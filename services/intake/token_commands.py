@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -19,6 +19,7 @@ from services.intake.doors.tokens import SCOPES, Bearer, Kind, sign
 Party = Annotated[str, typer.Argument(help="an agency's id, or with --portal a portal's")]
 IsPortal = Annotated[bool, typer.Option("--portal", help="PARTY is a portal, which says by the token who it is")]
 Why = Annotated[str, typer.Option(help="the reason, which is kept")]
+_MOST_OFFICER: Final = 100
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
 
@@ -27,12 +28,15 @@ def issue(
     party: Party,
     days: Annotated[int, typer.Option(min=1, max=3650)] = 90,
     portal: IsPortal = False,
+    officer: Annotated[str, typer.Option(help="the account of the agency's officer who gets it; recorded with each look")] = "",
     scope: Annotated[list[str] | None, typer.Option(help="what it allows; everything by default; may be given twice")] = None,
 ) -> None:
     """Sign a token by which an agency may read the senders and files of its own cases, or a portal says who it is.
 
     The token is the only line on standard output; its id, by which it can be denied, is on standard error.
     """
+    if officer and (portal or len(officer) > _MOST_OFFICER or not officer.isprintable()):
+        stop(f"--officer is an account of at most {_MOST_OFFICER} characters, of an agency.")
     settings = settings_or_stop()
     if not settings.intake.token_keys:
         stop("PAKN_INTAKE__TOKEN_KEYS must be what intake runs with; `pakn up` keeps its own in .pakn/token.key")
@@ -41,7 +45,7 @@ def issue(
     if unknown := set(scope or ()) - set(SCOPES[kind]):
         stop(f"A token of {kind} has no scope {', '.join(sorted(unknown))}; name some of {', '.join(SCOPES[kind])}.")
     now = machine_now()
-    bearer = Bearer(kind, party, str(uuid.uuid4()), now)
+    bearer = Bearer(kind, party, str(uuid.uuid4()), now, officer or None)
     typer.echo(f"The id of this token is {bearer.token_id}; it allows {', '.join(scopes)} for {days} days.", err=True)
     typer.echo(sign(settings.intake.token_keys[0], bearer, now + timedelta(days=days), scopes))
 

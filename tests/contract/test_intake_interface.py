@@ -53,7 +53,19 @@ def test_the_public_sees_every_documented_field_but_the_senders_own(feedback: Fe
     """A field that only the document knows is waited for in vain."""
     public, private = (set(view(feedback).model_dump(exclude_none=True)) for view in (shown.public_view, shown.private_view))
     assert private == set(shown.ShownFeedback.model_fields)
-    assert public == private - shown.PRIVATE
+    assert public == private - shown.PRIVATE - shown.WHY_REFUSED
+
+
+def test_an_officers_reason_is_the_senders_own_and_a_packs_reason_is_everybodys(feedback: Feedback) -> None:
+    """A refusal's reason, with a name and a phone in it, was public by the code alone."""
+    by_officer = feedback.model_copy(update={"state": "not_accepted", "reason": "Bà Mẫu, 0900000000", "right_channel": "Ông Mẫu"})
+    view = shown.public_view(by_officer)
+    assert (view.reason, view.right_channel) == (None, None)
+    assert shown.private_view(by_officer).reason == "Bà Mẫu, 0900000000"
+    of_its_class = shown.public_view(by_officer.model_copy(update={"agency": None}))
+    assert (of_its_class.reason, of_its_class.right_channel) == ("Bà Mẫu, 0900000000", "Ông Mẫu")
+    again = shown.registered(by_officer, "secret", "http://localhost:8001")
+    assert (again.accepted, again.reason) == (True, None), "the same answer as the first time"
 
 
 def test_a_public_view_holds_nothing_that_the_sender_wrote(feedback: Feedback) -> None:
@@ -71,7 +83,7 @@ def test_every_operation_has_a_name_and_describes_its_refusals() -> None:
     operations = [operation for path in files.openapi()["paths"].values() for operation in path.values()]
     assert {operation["operationId"] for operation in operations} == {
         "submitFeedback", "submitFeedbackWithFiles", "lookUpFeedback", "supplementFeedback", "supplementFeedbackWithFiles",
-        "rateReply", "objectToReply", "objectToReplyWithFiles", "readSender", "readAttachment",
+        "rateReply", "objectToReply", "objectToReplyWithFiles", "readSender", "readAttachment", "listLooks",
         "listCategories", "listAgencies", "readLimits", "readPortal",
         "discoverOpen311", "discoverOpen311Above", "listServices", "readService", "listRequests", "readRequest", "readToken",
         "postRequest",

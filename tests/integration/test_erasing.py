@@ -1,20 +1,26 @@
 """What a sender gave is erased for good: at intake, at the services that got it, and in the topics between them."""
 
 import contextlib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pakn.legal_time import make_legal_time
 from pakn.local import kafka_process
 from pakn.local.launcher import Servers
 from schemas import topics
 from services.intake import commands
+from services.intake.erasure import Erasure, Retention
+from services.intake.looks import Looks
 from tests.integration.conftest import MakeSystem
-from tests.integration.test_intake_http import PDF, form
+from tests.integration.test_intake_http import PDF, form, token
 from tests.support.outside_world import GOOD, SENDER, until
-from tests.support.system import System, make_settings
+from tests.support.system import START, System, make_settings
 
+# Of somebody else, who writes his number with points.
+WHO = {"name": "Le Thi Dau", "address": "Ngo 77 duong Dau", "phone": "0912.345.678", "email": "Dau@example.org"}
 SAID = {"title": "Cay do truoc nha", "content": "Toi o nha so 12", "place": {"description": "Ngo 4 phuong Mau"}}
 TEXTS = ("Cay do truoc nha", "Toi o nha so 12", "Ngo 4 phuong Mau", "don-cua-toi.pdf", "So dien thoai 0911")
 
@@ -106,28 +112,91 @@ def on_disk(folder: Path, topic: str) -> bytes:
     return held
 
 
+def on_disk_at_all(folder: Path, namespace: str) -> set[str]:
+    """The topics of a namespace that have files."""
+    found = [path.name for path in folder.glob(f"servers/**/{namespace}.*-*") if path.is_dir()]
+    return {name.removeprefix(f"{namespace}.").rpartition("-")[0] for name in found}
+
+
 async def test_kafka_has_no_byte_of_what_was_erased_though_nobody_writes_to_it_any_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A tombstone in an idle partition erased nothing: the segment that it stands in was never compacted."""
+    """A tombstone in an idle partition erased nothing: the segment that it stands in was never compacted.
+
+    All is searched: every collection of every service, every file of every topic, and what the services logged. What agencies
+    have been handed stays in their own topics for 90 days; `pakn erase` says so.
+    """
     monkeypatch.setitem(kafka_process.SETTINGS, "log.cleaner.backoff.ms", "500")
     monkeypatch.setitem(kafka_process.SETTINGS, "log.segment.delete.delay.ms", "0")
     with Servers.start(tmp_path / "servers", fresh=True, environment={}) as servers:
         kafka = servers.kafka(partitions=2, session_seconds=3, erased_seconds=2)
         async with System(make_settings(servers, "erased", tmp_path / "clock", kafka=kafka)) as system:
             await system.start("intake", "routing", "notify")
-            body, other = await system.assigned(**SAID), await system.assigned(title="Bleibt", content="Bleibt auch")
+            sent = form(GOOD | SAID | {"sender": WHO}, ("don-cua-toi.pdf", PDF))
+            body = (await system.http.post("/v1/feedback", **sent)).json()
+            other = await system.assigned(title="Bleibt", content="Bleibt auch")
+            await system.observer.wait("MatterForwarded", topic="assignments.gia-lai", subject=body["feedback_id"])
             await supplemented(system, body, "So dien thoai 0911")
             await system.settled()
-            wanted = (SENDER["email"], "Cay do truoc nha", "Toi o nha so 12", "So dien thoai 0911")
+            wanted = (*TEXTS, WHO["name"], WHO["address"], WHO["phone"], WHO["email"])
 
-            def left() -> set[str]:
-                """What of these stands in any file of the compacted topics."""
-                held = on_disk(tmp_path, "erased.contacts-*") + on_disk(tmp_path, "erased.matters-*")
+            def left(*names: str) -> set[str]:
+                """What of these stands in any file of these topics."""
+                held = b"".join(on_disk(tmp_path, f"erased.{name}-*") for name in names)
                 return {text for text in wanted if text.encode() in held}
 
-            assert left() == set(wanted), "it is there, uncompressed"
-            for code in (body["code"], other["code"]):
-                assert await commands.erase_sender(system.settings, code, matter=code == body["code"])
-            await until(lambda: not left(), "Kafka has forgotten it", 60)
+            assert left("contacts", "matters") == set(wanted), "it is there, uncompressed"
+            looked = await system.http.get(f"/v1/feedback/{body['code']}/sender", headers=token("gia-lai"))
+            assert looked.json()["name"] == WHO["name"]
+            (row,) = await commands.find_erasable(system.settings, "", "(0912) 345-678")
+            assert (row.code, row.has_details, row.has_matter, row.files) == (body["code"], True, True, 1)
+            assert await commands.find_erasable(system.settings, "", "dau@EXAMPLE.org") == [row]
+            assert await commands.find_erasable(system.settings, "", "au@example.org") == []
+            (proof,) = await commands.erase_found(system.settings, [row], matter=True)
+            assert await commands.erase_sender(system.settings, other["code"])
+            await until(lambda: not left("contacts", "matters"), "Kafka has forgotten it", 60)
             assert b"Bleibt auch" in on_disk(tmp_path, "erased.matters-*"), "and nothing else"
+
+            await system.settled()
+            for collection, documents in (await system.snapshot()).items():
+                assert not [text for text in wanted if text in repr(documents)], collection
+            assert not await system.documents("intake")["fs.chunks"].find({}).to_list(None)
+            assert {name for name in on_disk_at_all(tmp_path, "erased") if left(name)} == {"assignments.gia-lai"}
+            said = capfd.readouterr()
+            assert not [text for text in wanted if text in said.out + said.err]
+
+            rows = await commands.list_looks(system.settings, body["code"])
+            assert rows is not None
+            assert [row["what"] for row in rows if "what" in row] == ["erasure", "search", "search", "details"]
+            assert rows[-1]["proof"] == proof.hash
+            assert not [text for text in wanted if text in repr(rows)]
+
+
+async def test_details_are_erased_some_days_after_the_end_of_a_case_where_the_setting_says_so(make_system: MakeSystem) -> None:
+    async with make_system() as system:
+        await system.start("intake", "routing", "notify")
+        ended, running = await system.assigned(), await system.assigned()
+        await system.post.act("gia-lai", ended["feedback_id"], "refuse", reason="Trùng")
+        await system.shows(ended, "not_accepted")
+        await system.settled()
+
+        async def details(body: dict[str, Any]) -> dict[str, Any]:
+            row = await system.documents("intake")["feedbacks"].find_one({"_id": body["feedback_id"]})
+            found: dict[str, Any] = row["sender"]
+            return found
+
+        time = make_legal_time(system.settings.legal_time.file)
+        database = system.documents("intake")
+        erasing = Erasure(database, Looks(database, time, 0), time)
+        system.set_clock(START + timedelta(days=29))
+        await Retention(erasing, time, 30).tick()
+        system.set_clock(START + timedelta(days=31))
+        await Retention(erasing, time, 0).tick()
+        assert await details(ended) == await details(running) == SENDER
+        await Retention(erasing, time, 30).tick()
+        assert (await details(ended), await details(running)) == ({}, SENDER)
+        assert (await system.view(ended, secret=True))["title"] == GOOD["title"], "the matter stays"
+        await tombstones(system, topics.CONTACTS, ended["feedback_id"])
+        await Retention(erasing, time, 30).tick()
+        assert [row["by"] for row in await erasing.proofs(ended["feedback_id"])] == ["retention"], "once"
+        assert [row.by for row in (await Looks(database, time, 0).of(ended["feedback_id"]))[0]] == ["system"]

@@ -138,10 +138,18 @@ class World:
         return mongo.database(self.client, self.settings.namespace, service)
 
 
-def bearer(kind: Kind, party: str, *scopes: Scope, days: float = 1, key: SigningKey = TOKEN_KEY, token_id: str = "token-1") -> str:
+def bearer(
+    kind: Kind,
+    party: str,
+    *scopes: Scope,
+    days: float = 1,
+    key: SigningKey = TOKEN_KEY,
+    token_id: str = "token-1",
+    officer: str | None = None,
+) -> str:
     """A token that an agency or a portal sends, for everything by default."""
     now = machine_now()
-    return sign(key, Bearer(kind, party, token_id, now), now + timedelta(days=days), scopes or SCOPES[kind])
+    return sign(key, Bearer(kind, party, token_id, now, officer), now + timedelta(days=days), scopes or SCOPES[kind])
 
 
 async def owns(http: httpx.AsyncClient, url: str = "") -> bool:

@@ -15,8 +15,8 @@ from pakn import links
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
-from schemas.values import Fault
-from services.intake import appeals, attachments, domain, fingerprints, sender_acts, shown
+from schemas.values import Attachment, Fault
+from services.intake import appeals, attachments, domain, fingerprints, looks, sender_acts, shown
 from services.intake.domain import Arrival
 from services.intake.doors import bodies, openapi, outer, submissions
 from services.intake.doors.downloads import download
@@ -28,6 +28,7 @@ from services.intake.feedback import Feedback
 from services.intake.file_store import FileStore
 from services.intake.inspection import Inspection
 from services.intake.look_up import LookUp
+from services.intake.looks import Looks, ShownLooks
 from services.intake.reception import Failed, Reception, Refused
 from services.intake.sender_acts import Objection, Rating, SenderActs, Supplement, Taken
 from services.intake.shown import (
@@ -39,7 +40,6 @@ from services.intake.shown import (
     ShownSender,
     SupplementTaken,
 )
-from services.intake.store import IntakeStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Api:
     """Everything that the routes need; `new_id` gives a fresh id."""
 
     pack: Pack
-    store: IntakeStore
+    looks: Looks
     look_ups: LookUp
     reception: Reception
     acts: SenderActs
@@ -166,8 +166,14 @@ class Api:
         feedback = await self._find(code)
         agency = await self._agency(request, "senders")
         _check_assigned(feedback, agency.party, "The sender's details are given")
-        await self.store.record_look(feedback.id, agency.party, agency.token_id, self.time.now())
+        await self.looks.record([feedback.id], "details", "agency", **_who(agency))
         return shown.sender_view(feedback)
+
+    async def list_looks(self, code: Code, secret: Secret = None) -> ShownLooks:
+        """Who has looked at the sender's data, with the secret."""
+        feedback = await self._find(code)
+        self._check_secret(feedback, secret)
+        return looks.shown(feedback.code, *await self.looks.of(feedback.id), officers=self.pack.header.looks_name_officers)
 
     async def attachment(
         self,
@@ -179,18 +185,25 @@ class Api:
     ) -> Response[bytes]:
         """A file of the feedback, for its sender (secret) or the agency in charge (token); of the published reply, for anybody."""
         feedback = await self._find(code)
-        allowed = feedback.reply_attachments
+        allowed: tuple[Attachment, ...] = feedback.reply_attachments
+        look: dict[str, str | None] | None = None
         if attachment_id in {row.id for row in allowed}:
             pass  # It is public, whoever asks.
         elif "authorization" in request.headers:
-            agency = (await self._agency(request, "files")).party
-            _check_assigned(feedback, agency, "Files are given")
-            allowed += (*feedback.attachments, *(file for file in feedback.reply_files if file.agency == agency))
+            bearer = await self._agency(request, "files")
+            _check_assigned(feedback, bearer.party, "Files are given")
+            if attachment_id in {row.id for row in feedback.attachments}:
+                look = _who(bearer)
+            allowed += (*feedback.attachments, *(file for file in feedback.reply_files if file.agency == bearer.party))
         else:
             self._check_secret(feedback, secret, secret_in_link)
             allowed += feedback.attachments
+        file = await download(self.files, allowed, attachment_id)
+        if look is not None:
+            # Not before it is found, and before any of it goes out.
+            await self.looks.record([feedback.id], "file", "agency", file=attachment_id, **look)
         # The contract says what arrives: bytes.
-        return await download(self.files, allowed, attachment_id)  # type: ignore[return-value]
+        return file  # type: ignore[return-value]
 
     async def _agency(self, request: AnyRequest, scope: Scope) -> Bearer:
         return await self.tokens.bearer(request.headers.get("Authorization", ""), "agency", scope)
@@ -228,6 +241,11 @@ def _of_portals(raw: dict[str, Any]) -> list[Fault]:
     message = "is taken from portals only: send a portal's token, or leave it out"
     given = (name for name in ("reference", "sent_at") if raw.get(name) is not None)
     return [Fault(field=name, code="unknown_sender", message=message) for name in given]
+
+
+def _who(bearer: Bearer) -> dict[str, str | None]:
+    """Who looks, by a token of an agency: the agency, the token, and the officer where it names one."""
+    return {"agency": bearer.party, "token_id": bearer.token_id, "officer": bearer.officer}
 
 
 def _check_id(outcome: Taken) -> None:

@@ -32,6 +32,7 @@ from pakn.engine.problems import ProblemDocument
 from schemas.portal_submission import Submission
 from services.intake.doors.api_pages import pages
 from services.intake.known_values import Agencies, Categories, Limits, ThisPortal
+from services.intake.looks import ShownLooks
 from services.intake.sender_acts import Objection, Rating, Supplement
 from services.intake.shown import (
     AddressConfirmed,
@@ -147,8 +148,8 @@ _FORMS: dict[str, type[BaseModel]] = {
 }
 _LISTS = (Categories, Agencies, Limits, ThisPortal)
 _ANSWERS = (
-    AddressConfirmed, Registered, ShownFeedback, SupplementTaken, RatingTaken, ObjectionTaken, ShownSender, ProblemDocument,
-    *_LISTS,
+    AddressConfirmed, Registered, ShownFeedback, SupplementTaken, RatingTaken, ObjectionTaken, ShownSender, ShownLooks,
+    ProblemDocument, *_LISTS,
 )  # fmt: skip
 _ALWAYS = {"Cache-Control": "no-store: answers hold secrets and what citizens wrote"}
 _LOCATION = {"Location": "the path at which the feedback is looked up"}

@@ -89,11 +89,19 @@ def feedback(api: Api) -> list[ControllerRouterHandler]:
         responses=openapi.problems(401, 403, 404),
         **shared,
     )
+    looks = get(
+        f"{one}/looks",
+        operation_id="listLooks",
+        summary="Who has looked",
+        response_description="Each look at the sender's data by others, the latest first",
+        responses=openapi.problems(403, 404),
+        **shared,
+    )
     # The link of a letter, and no interface for programs.
     confirm = get(f"{one}/confirmation", operation_id="confirmAddress", include_in_schema=False)
     forms = [submit_with_files(api.submit), supplement_with_files(api.supplement), object_with_files(api.object)]
     routes = [submit(api.submit), look_up(api.look_up), supplement(api.supplement), rate(api.rate), object_(api.object), *forms]
-    return [*routes, confirm(api.confirm), sender(api.sender), attachment(api.attachment)]
+    return [*routes, confirm(api.confirm), sender(api.sender), attachment(api.attachment), looks(api.list_looks)]
 
 
 def reference(lists: Lists) -> list[ControllerRouterHandler]:

@@ -22,12 +22,16 @@ _REQUIRED: Final = ["sub", "jti", "iat", "exp", "scope"]
 
 
 class Bearer(NamedTuple):
-    """Who sends a token. `party` is the agency or the portal, `token_id` the token's own id, and `issued_at` when it was made."""
+    """Who sends a token. `party` is the agency or the portal, `token_id` the token's own id, `issued_at` when it was made.
+
+    `officer` is the account of the officer whom an agency's token names.
+    """
 
     kind: Kind
     party: str
     token_id: str
     issued_at: datetime
+    officer: str | None = None
 
 
 IsDenied = Callable[[Bearer], Awaitable[bool]]
@@ -63,7 +67,8 @@ class Tokens:
         if scope not in str(found["scope"]).split():
             challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
             raise Problem(403, "scope-missing", f"The token does not allow {scope!r}; ask the operator for one.", headers=challenge)
-        return Bearer(kind, str(found["sub"]), str(found["jti"]), datetime.fromtimestamp(int(found["iat"]), UTC))
+        issued_at = datetime.fromtimestamp(int(found["iat"]), UTC)
+        return Bearer(kind, str(found["sub"]), str(found["jti"]), issued_at, found.get("officer"))
 
     async def check(self, bearer: Bearer) -> None:
         """Raises Problem 401 where the token was called back, PyMongoError."""
@@ -89,7 +94,7 @@ def sign(key: SigningKey, bearer: Bearer, expires_at: datetime, scopes: Sequence
         "aud": f"pakn-{bearer.kind}",
         # In the form of RFC 8693, section 4.2.
         "scope": " ".join(scopes),
-    }
+    } | ({"officer": bearer.officer} if bearer.officer else {})
     return jwt.encode(claims, key.secret.get_secret_value(), algorithm="HS256", headers={"kid": key.id})
 
 

@@ -22,7 +22,7 @@ from pakn.engine.problems import AnyRequest, Problem
 from pakn.legal_time import LegalTime
 from pakn.packs.load import Pack
 from pakn.packs.open311 import Open311
-from services.intake import domain
+from services.intake import domain, shown
 from services.intake.domain import Arrival
 from services.intake.doors import openapi, submissions
 from services.intake.doors.lists import FRESH_SECONDS
@@ -165,7 +165,9 @@ class GeoReport:
             case Failed(error):
                 raise error
         feedback = answer.feedback
-        notice = " ".join(filter(None, (feedback.reason, feedback.right_channel))) or None
+        # The same for the same submission again, though an officer has refused it since.
+        why = shown.why_not_taken(feedback)
+        notice = " ".join(filter(None, (getattr(feedback, name) for name in sorted(why)))) or None
         posted = PostedRequest(service_request_id=feedback.code, service_notice=notice)
         return self._answer(request, "service_requests", [posted], status=200 if answer.repeated else 201)
 

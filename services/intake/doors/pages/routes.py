@@ -15,6 +15,7 @@ from services.intake.doors.pages.alike import Alike
 from services.intake.doors.pages.case import CasePages
 from services.intake.doors.pages.follow import Follow
 from services.intake.doors.pages.home import Home
+from services.intake.doors.pages.looks import LooksPage
 from services.intake.doors.pages.replies import Replies
 from services.intake.doors.pages.send import Send
 from services.intake.doors.pages.site import Site
@@ -31,6 +32,7 @@ def pages(
     alike: Alike,
     follow: Follow,
     case: CasePages,
+    looks: LooksPage,
     replies: Replies,
     suspect: Callable[[Exception], None],
 ) -> list[ControllerRouterHandler]:
@@ -53,6 +55,7 @@ def pages(
         get(_CASE, operation_id="pageCase", **shared)(follow.show),
         get(f"{_CASE}/open", operation_id="pageOpen", **shared)(follow.open),
         get(f"{_CASE}/sent", operation_id="pageSent", **shared)(case.sent),
+        get(f"{_CASE}/looks", operation_id="pageLooks", **shared)(looks.show),
         post(f"{_CASE}/close", operation_id="pageClose", status_code=200, **shared)(case.close),
         get(f"{_CASE}/confirm", operation_id="pageConfirm", **shared)(case.confirm),
         post(f"{_CASE}/answer", operation_id="pageAnswer", status_code=200, **with_files)(case.answer),

@@ -1,5 +1,6 @@
 """What has happened to a feedback, until when who has it and why that day, and what comes next: in words. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -7,6 +8,7 @@ from schemas.day_count import DayCount
 from schemas.values import Attachment
 from services.intake.doors.pages.words import Words
 from services.intake.feedback import Due
+from services.intake.looks import ShownLook
 from services.intake.shown import ShownFeedback, ShownSupplement, TimelineEntry
 
 _ANSWERED: Final = "FeedbackSupplemented"
@@ -47,6 +49,18 @@ def first_files(case: ShownFeedback) -> list[Attachment]:
     """The sender's files but for those that a step of the way shows."""
     later = {file.id for row in case.supplements or () for file in row.attachments}
     return [file for file in case.attachments or () if file.id not in later]
+
+
+def looks(said: Words, rows: Sequence[ShownLook], names: dict[str, str]) -> list[Step]:
+    """Who has looked at what, in the order of the rows; `names` are those of the agencies by their ids."""
+
+    def who(row: ShownLook) -> str:
+        if row.agency is None:
+            return said.known(f"looks.{row.by}", "looks.operator")
+        agency = names.get(row.agency, row.agency)
+        return said("looks.officer", agency=agency, officer=row.officer) if row.officer else agency
+
+    return [Step(row.at, _sentence(said.known(f"looks.{row.what}", "looks.other", who=who(row)))) for row in rows]
 
 
 def _sentence(text: str) -> str:
