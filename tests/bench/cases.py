@@ -18,6 +18,7 @@ from services.intake.domain import Arrival, Draft
 from services.intake.feedback import Feedback, Step
 from services.intake.listing import Listing
 from services.intake.publications import Publications
+from services.intake.published import shows
 from services.intake.similar import Similar
 from services.intake.store import IntakeStore
 from tests.bench.engine import bodies
@@ -119,7 +120,7 @@ def _groups(pack: Pack, count: int) -> Iterator[list[Feedback]]:
 async def fill(database: Database, pack: Pack, count: int) -> list[Feedback]:
     """Store so many cases and their published replies, with indexes. Returns some of the published ones, spread over all."""
     store = IntakeStore(database)
-    publications = Publications(database, store, titles=pack.header.publish_titles)
+    publications = Publications(database, store, shows(pack))
     some: list[Feedback] = []
     began = told = time.perf_counter()
     for number, group in enumerate(_groups(pack, count)):

@@ -22,16 +22,8 @@ BY_HTTP, BY_PORTAL = (*WORDS, "tep-nam.pdf", "Bo sung sau", "tep-bay.pdf"), (*WO
 OBJECTION = "Phan doi muoi mot"
 TEXTS = {*BY_HTTP, *BY_PORTAL, OBJECTION, *SENDER.values()}
 PORTAL = "danang-1022"
-# What a corrected law, the mail server and an agency that was never in charge bring about: no sender's word is near it. An
-# objection is refused by this pack; test_case_pages.py looks for the words of one that is not.
-OF_NO_PARTY = {
-    "DeadlineMoved",
-    "OverdueWithdrawn",
-    "NotificationSent",
-    "NotificationFailed",
-    "FeedbackReturned",
-    "FeedbackAppealed",
-}
+# What a corrected law, the mail server and an agency that was never in charge bring about: no sender's word is near it.
+OF_NO_PARTY = {"DeadlineMoved", "OverdueWithdrawn", "NotificationSent", "NotificationFailed", "FeedbackReturned"}
 
 
 async def live_by_portal(system: System) -> None:

@@ -9,6 +9,7 @@ from pakn.engine.mongo import Database
 from schemas.values import Place
 from services.intake import nearby
 from services.intake.publications import Publications
+from services.intake.published import Shows
 from services.intake.similar import Asked, Similar
 from services.intake.store import IntakeStore
 from tests.support.outside_world import until
@@ -36,13 +37,13 @@ def case(number: int, **more: Any) -> dict[str, Any]:
 
 
 def similar(database: Database, public: Any = ()) -> Similar:
-    return Similar(database, Publications(database, IntakeStore(database), titles=True), ["khac", "road"], public)
+    return Similar(database, Publications(database, IntakeStore(database), Shows(titles=True)), ["khac", "road"], public)
 
 
 @pytest.fixture
 async def cases(database: Database) -> Database:
     await similar(database).prepare()
-    await Publications(database, IntakeStore(database), titles=True).prepare()
+    await Publications(database, IntakeStore(database), Shows(titles=True)).prepare()
     away = nearby.area("hue", "Phường Mẫu")
     rows = [
         case(1),

@@ -69,10 +69,10 @@ async def test_records_that_take_long_to_refuse_have_a_share_of_the_time(own: Sy
     waited: list[str] = []
 
     class Counted(PutOff):
-        def add(self, partitions: Iterable[TopicPartition]) -> None:
+        def add(self, partitions: Iterable[TopicPartition]) -> float:
             partitions = set(partitions)
             waited.extend(partition.topic.partition(".")[2] for partition in partitions)
-            super().add(partitions)
+            return super().add(partitions)
 
     # Whatever is read uses up the share: of each partition one record is handled, and the others wait.
     monkeypatch.setattr(turn, "SHARE_SECONDS", 0)

@@ -23,7 +23,7 @@ _SCHEMAS: Final = {schema["$id"]: schema for schema in map(files.schema_of, sche
 _OF_OTHERS: Final = (f"{topics.INBOX}.", f"{topics.ACTIONS}.", f"{topics.FILES}.")
 # What a sender does by HTTP or a portal: the cause is the id under which intake has the request or the record.
 _OF_SENDERS: Final = {"FeedbackSubmitted", "FeedbackNotAccepted", "FeedbackSupplemented", "FeedbackRated", "ContactRecorded"}
-_OF_SENDERS |= {"MatterRecorded", "SubmissionRegistered", "SubmissionRefused"}
+_OF_SENDERS |= {"FeedbackAppealed", "MatterRecorded", "SubmissionRegistered", "SubmissionRefused"}
 # What time alone brings about, or a corrected calendar or rule set: the cause is the clock.
 _OF_CLOCKS: Final = {"DeadlineWarning", "FeedbackOverdue", "DeadlineMoved", "OverdueWithdrawn", "DeadlinesChanged"}
 
