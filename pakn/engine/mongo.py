@@ -52,8 +52,12 @@ async def whole(operation: Awaitable[T], seconds: float | None = None) -> T:
     going_on = asyncio.ensure_future(operation)
     _going_on.add(going_on)
     going_on.add_done_callback(_ended)
-    async with asyncio.timeout(seconds):
-        return await asyncio.shield(going_on)
+    # In two halves: a busy process may find the answer and the end of a wait at the same moment, and the answer is worth more.
+    for _ in range(2):
+        await asyncio.wait({going_on}, timeout=seconds and seconds / 2)
+    if not going_on.done():
+        raise TimeoutError
+    return going_on.result()
 
 
 def _ended(operation: asyncio.Future[Any]) -> None:
