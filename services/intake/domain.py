@@ -110,9 +110,10 @@ def draft(pack: Pack, arrival: Arrival, submission: Submission, files: tuple[Att
     return Draft(arrival, submission, category, submission.language or pack.header.default_language, files, submitted_at)
 
 
-def lookup_secret(key: str, feedback_id: str) -> str:
-    """The secret that opens a feedback's details: derived, so it is stored nowhere and can be given again."""
-    return hmac.new(key.encode(), f"lookup/{feedback_id}".encode(), hashlib.sha256).hexdigest()[:24]
+def lookup_secret(key: str, feedback_id: str, number: int = 0) -> str:
+    """The secret that opens a feedback's details, the sender's new one of this `number`: derived, so it is stored nowhere."""
+    named = f"lookup/{feedback_id}/{number}" if number else f"lookup/{feedback_id}"
+    return hmac.new(key.encode(), named.encode(), hashlib.sha256).hexdigest()[:24]
 
 
 def confirmation_token(key: str, feedback_id: str) -> str:

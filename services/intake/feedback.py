@@ -103,6 +103,7 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     `publish_name` is whether the sender agrees that the masked name stands beside the published reply, and `title_as_written`
     whether an officer decided that the title is published with what looks like personal data in it.
     `reply_files` are stored for a reply, `reply_attachments` those of the published one.
+    `secret_number` counts how often the sender has taken a new look-up secret.
     `listed_as` is none for a class outside the procedure, which no public list has. `updated_at` is the time of the last fact
     that changed what anybody may see. `area` and `square` are keys of where it is (`nearby.py`), absent in cases of a release
     before them. Once the matter is erased, title and content are empty.
@@ -151,6 +152,8 @@ class Feedback(BaseModel, frozen=True, extra="ignore"):
     updated_at: datetime | None = None
     portal_acts: tuple[PortalsAct, ...] = ()
     remark: str | None = None
+    secret_number: int = 0
+    details_erased: bool = False
     appeals: tuple[Appealed, ...] = ()
     last_said: Said | None = None
     timeline: tuple[Step, ...] = ()

@@ -22,12 +22,12 @@ class LookUp:
 
     def opens(self, feedback: Feedback | None, secret: str) -> bool:
         """Whether the secret is that of the feedback. It takes as long for a feedback that does not exist."""
-        wanted = domain.lookup_secret(self._secret_key, feedback.id if feedback else "none")
+        wanted = domain.lookup_secret(self._secret_key, *((feedback.id, feedback.secret_number) if feedback else ("none",)))
         return hmac.compare_digest(secret.encode("utf-8", "replace"), wanted.encode()) and feedback is not None
 
     def secret_of(self, feedback: Feedback) -> str:
         """The secret that opens it."""
-        return domain.lookup_secret(self._secret_key, feedback.id)
+        return domain.lookup_secret(self._secret_key, feedback.id, feedback.secret_number)
 
     def confirms(self, feedback: Feedback, token: str) -> bool:
         """Whether the token is the one of the letter to the feedback's address."""

@@ -100,23 +100,41 @@ class SenderActs:
 
         The contact is published anew, since its topic keeps only the last record of a feedback. What has been erased stays so.
         """
-        act_id = schemas.derived_id(feedback.id, "confirmation")
+        act_id = _confirmation(feedback)
         if not feedback.sender.email:
             return "not_now"
         if feedback.has_recorded(act_id):
             return "taken"
+        made = self._contact(feedback, secret_key, act_id, confirmed=True, number=feedback.secret_number)
+        # An act of the sender's or of an officer's at this moment gives way: following the link again does it.
+        return await self._amend(feedback, act_id, made)
+
+    async def renew(self, feedback: Feedback, secret_key: str) -> Taken:
+        """Give the sender a new look-up secret; the former one opens nothing from then on.
+
+        Later letters lead there by the new one. Not possible once the details are erased: the contact, which is published anew
+        for those letters, stays erased.
+        """
+        if feedback.details_erased:
+            return "not_now"
+        number = feedback.secret_number + 1
+        act_id = schemas.derived_id(feedback.id, f"secret/{number}")
+        made = self._contact(feedback, secret_key, act_id, confirmed=_is_confirmed(feedback), number=number)
+        return await self._amend(feedback, act_id, made._replace(fields={"secret_number": number}))
+
+    def _contact(self, feedback: Feedback, secret_key: str, act_id: str, *, confirmed: bool, number: int) -> Amendment:
         now = self._time.now()
         contact = schemas.ContactRecorded(
             feedback_id=feedback.id,
             code=feedback.code,
             title=feedback.title or None,
             language=feedback.language,
-            lookup_secret=domain.lookup_secret(secret_key, feedback.id),
-            email_confirmed=True,
+            lookup_secret=domain.lookup_secret(secret_key, feedback.id, number),
+            email_confirmed=confirmed,
+            email_confirmation_token=None if confirmed else domain.confirmation_token(secret_key, feedback.id),
             **feedback.sender.model_dump(),
         )
-        # An act of the sender's or of an officer's at this moment gives way: following the link again does it.
-        return await self._amend(feedback, act_id, Amendment(_fact(feedback, act_id, contact, now, topics.CONTACTS), {}))
+        return Amendment(_fact(feedback, act_id, contact, now, topics.CONTACTS), {})
 
     async def _amend(self, feedback: Feedback, act_id: str, made: Amendment) -> Taken:
         seq = self._outbox.take_places(1)
@@ -131,6 +149,16 @@ class SenderActs:
         # routing had not read it. The sweep, which cannot know, publishes all of a document.
         self._outbox.offer(Placed(seq, seq, made.facts(feedback) if done else []))
         return "taken" if done else "not_now"
+
+
+def _confirmation(feedback: Feedback) -> str:
+    return schemas.derived_id(feedback.id, "confirmation")
+
+
+def _is_confirmed(feedback: Feedback) -> bool:
+    """Whether the address is the sender's, as the last contact said: by its portal, or since the link of a letter was followed."""
+    facts = [fact for recorded in feedback.history for fact in recorded.facts if fact.type == schemas.ContactRecorded.type_name()]
+    return bool(facts) and schemas.ContactRecorded.model_validate_json(facts[-1].data).email_confirmed
 
 
 def supplement(feedback: Feedback, act_id: str, content: str, files: tuple[Attachment, ...], now: datetime) -> Amendment:

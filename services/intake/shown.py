@@ -135,6 +135,13 @@ class RatingTaken(BaseModel):
     satisfied: bool
 
 
+class RenewedSecret(BaseModel):
+    """The new look-up secret, by which all later letters lead to the feedback."""
+
+    code: FeedbackCode
+    lookup_secret: str = Field(examples=["0f1e2d3c4b5a69788796a5b4"])
+
+
 class AddressConfirmed(BaseModel):
     """The address is the sender's: the next letters carry names and texts."""
 

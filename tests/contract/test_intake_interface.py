@@ -83,7 +83,7 @@ def test_every_operation_has_a_name_and_describes_its_refusals() -> None:
     operations = [operation for path in files.openapi()["paths"].values() for operation in path.values()]
     assert {operation["operationId"] for operation in operations} == {
         "submitFeedback", "submitFeedbackWithFiles", "lookUpFeedback", "supplementFeedback", "supplementFeedbackWithFiles",
-        "rateReply", "objectToReply", "objectToReplyWithFiles", "readSender", "readAttachment", "listLooks",
+        "rateReply", "objectToReply", "objectToReplyWithFiles", "readSender", "readAttachment", "listLooks", "renewSecret",
         "listCategories", "listAgencies", "readLimits", "readPortal",
         "discoverOpen311", "discoverOpen311Above", "listServices", "readService", "listRequests", "readRequest", "readToken",
         "postRequest",

@@ -145,3 +145,21 @@ async def test_an_act_without_the_opened_page_is_refused(people: System, browser
     answer = await people.http.post(f"/follow/{code}/rating", data={"satisfied": "yes"})
     assert answer.status_code == 403
     assert answer.headers["content-type"].startswith("text/html")
+
+
+async def test_a_new_secret_closes_the_feedback_in_all_other_browsers(people: System, browser: Browser) -> None:
+    code, former = await sent(browser)
+    async with Browser(people.http) as other:
+        await other.get(f"/follow/{code}/open?secret={former}")
+        assert FILLED["content"].partition("\n")[0] in other.text
+        await browser.get(f"/follow/{code}/sent")
+        await browser.post(to="/secret")
+        assert "Đã đổi mã bí mật." in browser.text
+        (again, new) = browser.codes
+        assert (again, new != former) == (code, True)
+        await other.get(f"/follow/{code}")
+        assert FILLED["content"].partition("\n")[0] not in other.text
+        await other.get(f"/follow/{code}/open?secret={former}")
+        assert other.page.status_code == 404
+        await other.get(f"/follow/{code}/open?secret={new}")
+        assert FILLED["content"].partition("\n")[0] in other.text

@@ -3,7 +3,9 @@
 from typing import Any
 
 from services.intake import commands
+from services.intake.commands import erase_sender
 from services.intake.domain import confirmation_token
+from tests.support.outside_world import GOOD, SENDER
 from tests.support.system import SECRET_KEY, System
 
 
@@ -35,3 +37,21 @@ async def test_the_link_of_a_letter_confirms_the_address_for_its_feedback_only(s
 
     assert await commands.erase_sender(system.settings, first["code"])
     assert await confirm(system, first) == 409, "what was erased stays so"
+
+
+async def test_a_new_secret_opens_the_feedback_and_the_former_one_nothing_more(system: System) -> None:
+    """Who has shown the secret to somebody could only give up the feedback."""
+    body = await system.submit()
+    path, former = f"/v1/feedback/{body['code']}", {"X-Lookup-Secret": body["lookup_secret"]}
+    answer = await system.http.post(f"{path}/secret", headers=former)
+    assert answer.status_code == 200, answer.text
+    new = {"X-Lookup-Secret": answer.json()["lookup_secret"]}
+    assert new != former
+    assert (await system.http.get(path, headers=former)).status_code == 403
+    assert (await system.http.post(f"{path}/secret", headers=former)).status_code == 403
+    assert (await system.http.get(path, headers=new)).json()["content"] == GOOD["content"]
+    (_, last) = await system.observer.wait("ContactRecorded", topic="contacts", subject=body["feedback_id"], count=2)
+    assert (last.data["lookup_secret"], last.data["email_confirmed"]) == (new["X-Lookup-Secret"], False)
+    assert last.data["name"] == SENDER["name"]
+    assert await erase_sender(system.settings, body["code"])
+    assert (await system.http.post(f"{path}/secret", headers=new)).status_code == 409

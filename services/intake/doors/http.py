@@ -36,6 +36,7 @@ from services.intake.shown import (
     ObjectionTaken,
     RatingTaken,
     Registered,
+    RenewedSecret,
     ShownFeedback,
     ShownSender,
     SupplementTaken,
@@ -168,6 +169,16 @@ class Api:
         _check_assigned(feedback, agency.party, "The sender's details are given")
         await self.looks.record([feedback.id], "details", "agency", **_who(agency))
         return shown.sender_view(feedback)
+
+    async def renew_secret(self, code: Code, secret: Secret = None) -> RenewedSecret:
+        """A new look-up secret; the one that was sent opens nothing from then on."""
+        feedback = await self._find(code)
+        self._check_secret(feedback, secret)
+        if await self.acts.renew(feedback, self.secret_key) == "not_now":
+            detail = "The feedback changed at this moment, or its sender's details are erased; look it up, then try again."
+            raise Problem(409, "cannot-be-renewed", detail)
+        renewed = feedback.model_copy(update={"secret_number": feedback.secret_number + 1})
+        return RenewedSecret(code=feedback.code, lookup_secret=self.look_ups.secret_of(renewed))
 
     async def list_looks(self, code: Code, secret: Secret = None) -> ShownLooks:
         """Who has looked at the sender's data, with the secret."""

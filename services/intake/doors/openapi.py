@@ -39,6 +39,7 @@ from services.intake.shown import (
     ObjectionTaken,
     RatingTaken,
     Registered,
+    RenewedSecret,
     ShownFeedback,
     ShownSender,
     SupplementTaken,
@@ -149,7 +150,7 @@ _FORMS: dict[str, type[BaseModel]] = {
 _LISTS = (Categories, Agencies, Limits, ThisPortal)
 _ANSWERS = (
     AddressConfirmed, Registered, ShownFeedback, SupplementTaken, RatingTaken, ObjectionTaken, ShownSender, ShownLooks,
-    ProblemDocument, *_LISTS,
+    RenewedSecret, ProblemDocument, *_LISTS,
 )  # fmt: skip
 _ALWAYS = {"Cache-Control": "no-store: answers hold secrets and what citizens wrote"}
 _LOCATION = {"Location": "the path at which the feedback is looked up"}

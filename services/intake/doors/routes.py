@@ -97,11 +97,27 @@ def feedback(api: Api) -> list[ControllerRouterHandler]:
         responses=openapi.problems(403, 404),
         **shared,
     )
+    renew = post(
+        f"{one}/secret",
+        operation_id="renewSecret",
+        summary="Take a new secret",
+        status_code=200,
+        response_description="The new one; the former one opens nothing any more",
+        responses=openapi.problems(403, 404, 409),
+        **shared,
+    )
     # The link of a letter, and no interface for programs.
     confirm = get(f"{one}/confirmation", operation_id="confirmAddress", include_in_schema=False)
     forms = [submit_with_files(api.submit), supplement_with_files(api.supplement), object_with_files(api.object)]
     routes = [submit(api.submit), look_up(api.look_up), supplement(api.supplement), rate(api.rate), object_(api.object), *forms]
-    return [*routes, confirm(api.confirm), sender(api.sender), attachment(api.attachment), looks(api.list_looks)]
+    return [
+        *routes,
+        confirm(api.confirm),
+        sender(api.sender),
+        attachment(api.attachment),
+        looks(api.list_looks),
+        renew(api.renew_secret),
+    ]
 
 
 def reference(lists: Lists) -> list[ControllerRouterHandler]:

@@ -20,7 +20,7 @@ from services.intake.domain import File
 from services.intake.doors.downloads import download
 from services.intake.doors.pages import choices, faults, forms, questions, story
 from services.intake.doors.pages.opened import Opened
-from services.intake.doors.pages.parameters import AttachmentId, Code, GivenToken
+from services.intake.doors.pages.parameters import AttachmentId, Code, Done, GivenToken
 from services.intake.doors.pages.site import Site
 from services.intake.doors.pages.words import Words
 from services.intake.doors.uploads import Uploads
@@ -110,24 +110,39 @@ class CasePages:
             shown_name=self._site.masked(feedback.sender.name) if case.publish_name else "",
         )
 
-    async def sent(self, request: AnyRequest, code: Code) -> Response[str] | Redirect:
+    async def sent(self, request: AnyRequest, code: Code, done: Done = "") -> Response[str] | Redirect:
         """Code and secret to keep, for the browser that has sent or opened the feedback."""
         feedback = await self._look_ups.find(code)
         if feedback is None or not self._opened.is_open(request, feedback):
             return Redirect(f"{self._site.root}/follow?code={quote(code)}", status_code=303)
         said = self._site.words(request)
+        browser, cookies = self._site.browser(request)
         address = f"{self._site.public_url}/follow/{feedback.code}"
         picture = segno.make_qr(address, error="m").svg_inline(scale=1, border=2, omitsize=True, svgclass=None, lineclass=None)
         return self._site.page(
             request,
             "sent",
             said,
+            cookies=cookies,
             case=feedback,
+            own=f"{self._site.root}/follow/{feedback.code}",
+            token=self._site.token(browser, f"case/{feedback.id}"),
+            renewed=done == "renewed",
             secret=self._look_ups.secret_of(feedback),
             public_url=self._site.public_url,
             # The library writes a drawing of its own, and nothing of the address into it.
             qr=Markup(picture),
         )
+
+    async def renew(self, request: AnyRequest, code: Code) -> Response[Any] | Redirect:
+        """Give a new secret, which closes the feedback in all other browsers, and show it to keep."""
+        feedback = await self._find_opened(request, code)
+        await self._fields(request, feedback)
+        if await self._acts.renew(feedback, self._secret_key) == "not_now":
+            return await self._changed(request, self._site.words(request), feedback)
+        renewed = feedback.model_copy(update={"secret_number": feedback.secret_number + 1})
+        address = f"{self._site.root}/follow/{feedback.code}/sent?done=renewed"
+        return Redirect(address, status_code=303, cookies=[self._opened.cookie(renewed)])
 
     async def file(self, request: AnyRequest, code: Code, attachment_id: AttachmentId) -> Stream:
         """A file of the published reply, for anybody; one of the sender's, for who has opened the feedback."""

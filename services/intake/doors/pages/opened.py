@@ -35,7 +35,12 @@ class Opened:
         until, _, signature = request.cookies.get("pakn_open", "").partition(".")
         if not (until.isascii() and until.isdecimal() and len(until) < 15):
             return False
-        return int(until) > self._now().timestamp() and self._site.is_signed(f"open/{feedback.id}/{until}", signature)
+        return int(until) > self._now().timestamp() and self._site.is_signed(_opens(feedback, int(until)), signature)
 
     def _signature(self, feedback: Feedback, until: int) -> str:
-        return self._site.signed(f"open/{feedback.id}/{until}")
+        return self._site.signed(_opens(feedback, until))
+
+
+def _opens(feedback: Feedback, until: int) -> str:
+    # A new secret closes the feedback in all browsers that opened it by a former one.
+    return f"open/{feedback.id}/{feedback.secret_number}/{until}"

@@ -54,6 +54,7 @@ def pages(
         post("/follow", operation_id="pageFollowEnter", status_code=200, **shared)(follow.enter),
         get(_CASE, operation_id="pageCase", **shared)(follow.show),
         get(f"{_CASE}/open", operation_id="pageOpen", **shared)(follow.open),
+        post(f"{_CASE}/secret", operation_id="pageRenew", status_code=200, **shared)(case.renew),
         get(f"{_CASE}/sent", operation_id="pageSent", **shared)(case.sent),
         get(f"{_CASE}/looks", operation_id="pageLooks", **shared)(looks.show),
         post(f"{_CASE}/close", operation_id="pageClose", status_code=200, **shared)(case.close),
