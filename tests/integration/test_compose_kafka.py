@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
-from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError, UnsupportedSaslMechanismError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    UnsupportedSaslMechanismError,
+)
 from pydantic import SecretStr
 
 from pakn.engine import kafka
@@ -90,7 +95,7 @@ async def lets_in(settings: KafkaSettings) -> bool:
 
 async def write(settings: KafkaSettings, topic: str) -> None:
     async with AIOKafkaProducer(**client_options(settings), acks="all") as producer:
-        await producer.send_and_wait(topic, b"{}")
+        await producer.send_and_wait(topic, b"{}", key=b"a case")
 
 
 async def test_provision_lets_the_services_in_by_the_super_users_login_and_nobody_without_one(broker: ComposeKafka) -> None:
@@ -128,8 +133,10 @@ async def test_a_mistyped_topic_is_not_made(broker: ComposeKafka) -> None:
 
         await until(is_there, "the topic is there")
     async with AIOKafkaProducer(**client_options(settings), request_timeout_ms=2000) as producer:
-        with pytest.raises(Exception, match="ther"):
+        with pytest.raises(UnknownTopicOrPartitionError):
             await producer.partitions_for("ther")
+    async with kafka.administering(settings) as admin:
+        assert "ther" not in await admin.list_topics()
 
 
 def test_the_health_check_asks_the_broker_without_a_login(broker: ComposeKafka) -> None:
