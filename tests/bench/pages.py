@@ -190,7 +190,11 @@ async def run(count: int, runs: int, folder: Path, report: Path | None) -> bool:
                 f"load average {machine['load_before']}; ms: median (lowest .. highest), p99, floor, its commands; weight",
                 flush=True,
             )
-            client: Any = pymongo.MongoClient(servers.mongo_uri, tz_aware=True)
+            login = servers.mongo()
+            password = login.password.get_secret_value() if login.password else None
+            client: Any = pymongo.MongoClient(
+                login.uri.get_secret_value(), username=login.username, password=password, tz_aware=True
+            )
             async with serving(system.services["intake"].app) as url:
                 rows = await asyncio.to_thread(measure, url, client, rehearsal, some, runs)
             client.close()

@@ -12,7 +12,6 @@ from pymongo.errors import PyMongoError
 
 from pakn.engine import mongo
 from pakn.local.launcher import Servers
-from pakn.logins import MongoSettings
 from pakn.settings import IntakeSettings
 from tests.integration.conftest import MakeSystem
 from tests.support.outside_world import until
@@ -28,7 +27,7 @@ async def test_callers_who_give_up_while_they_wait_for_a_connection_lock_nobody_
 ) -> None:
     """Before Python 3.12 a wait that timed out, and was cancelled at that moment, left the lock of the pool held."""
     uri = f"{servers.mongo_uri}&maxPoolSize=4"
-    client = mongo.make_client(MongoSettings.model_validate({"uri": uri, "driver": driver}), 0.3)
+    client = mongo.make_client(servers.mongo(uri=uri, driver=driver), 0.3)
     counts = mongo.database(client, namespace, "intake")["counts"]
     end = time.monotonic() + _SECONDS
     chance = random.Random(1)

@@ -28,7 +28,7 @@ WRITTEN: dict[tuple[str, str], str] = {
 }
 FILE, ACTOR = "Mark11.pdf", "Mark12"
 MARKS = tuple(f"Mark{number:02}" for number in range(1, 13))
-CHOSEN = {"feedback_id", "actor", "action", "to_agency", "attachments"}
+CHOSEN = {"feedback_id", "actor", "action", "to_agency", "attachments", "as_written"}
 
 
 def fields(action: str) -> dict[str, str]:

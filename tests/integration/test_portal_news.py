@@ -5,7 +5,7 @@ from typing import Any
 from services.intake.domain import lookup_secret
 from tests.integration.test_intake_http import PDF
 from tests.integration.test_intake_portals import inline, registered
-from tests.integration.test_portal_tokens import bearer
+from tests.integration.test_portal_tokens import sent as token_of
 from tests.support.outside_world import GOOD, Seen
 from tests.support.system import SECRET_KEY, System
 
@@ -83,7 +83,7 @@ async def test_no_portal_hears_of_or_acts_in_another_ones_case(system: System) -
 
 async def test_what_a_portal_sent_by_http_it_names_by_its_own_id_too(system: System) -> None:
     for headers in ({"Idempotency-Key": "a-key-of-the-portal-1"}, {}):
-        sent = await system.http.post("/v1/feedback", json=GOOD, headers=bearer(PORTAL) | headers)
+        sent = await system.http.post("/v1/feedback", json=GOOD, headers=token_of(PORTAL) | headers)
         own_id = (await told(system, "FeedbackAssigned", code=sent.json()["code"])).data["submission_id"]
         act_id = await system.post.sender_act(PORTAL, "PortalRating", submission_id=own_id, satisfied=True)
         assert (await refused(system, act_id)).data["faults"][0]["code"] == "not_in_this_state", "it was found"
