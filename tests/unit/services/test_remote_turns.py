@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pakn import metrics
 from pakn.legal_time import LegalTime
 from pakn.packs.models import Portal
 from pakn.packs.open311 import Remote
@@ -139,6 +140,36 @@ async def test_more_than_can_be_listed_is_asked_for_in_shorter_spans() -> None:
         assert turns.kept.cursor.known_until == NOW, "it may be that not all was seen"
         assert turns.kept.cursor.span < timedelta(hours=1)
         assert len(turns.posted) == 3 * count
+
+
+async def test_a_list_that_is_cut_off_and_comes_again_as_every_page_is_asked_for_in_shorter_spans() -> None:
+    city = OddCity()
+    made = {f"made-{each}": NOW + timedelta(hours=each) for each in range(100)}
+
+    def capped(asked: Asked) -> tuple[int, bytes]:
+        first, last = (datetime.fromisoformat(asked.values[name]) for name in ("start_date", "end_date"))
+        return listed(*[row(id) for id, at in made.items() if first <= at <= last][-30:])
+
+    city.answer = capped
+    async with city.listening() as url:
+        turns = Turns(url)
+        turns.now += timedelta(days=7)
+        for _ in range(3):
+            await turns.poll()
+        assert set(turns.ids) == made.keys()
+        assert turns.kept.cursor.known_until == turns.now
+
+
+async def test_what_the_shortest_span_cannot_list_is_counted() -> None:
+    city = OddCity()
+    city.rows = [row(f"many-{each}") for each in range(30)]
+    async with city.listening() as url:
+        turns = Turns(url)
+        turns.kept.cursor, turns.now = Cursor(NOW, reading.SHORTEST), NOW + timedelta(seconds=30)
+        count = metrics.open311_polls.labels(PORTAL, "cut_off")
+        before = count._value.get()
+        await turns.poll()
+        assert count._value.get() == before + 1
 
 
 @pytest.mark.parametrize(
