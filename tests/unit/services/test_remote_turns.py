@@ -36,15 +36,17 @@ class Remembered:
         self.ids: set[str] = set()
         self.steps = {update.id: update for update in waiting}
         self.given_up: list[str] = []
+        self.told_from = NOW
 
-    async def take_turn(self, _portal: str, _at: datetime, _now: datetime, _seconds: float) -> Cursor:
-        return self.cursor
+    async def take_turn(self, turn: str, _at: datetime, now: datetime, _seconds: float) -> Cursor | None:
+        return None if turn.endswith("/tell") and now < self.told_from else self.cursor
 
     async def move(self, _portal: str, cursor: Cursor, _now: datetime) -> None:
         self.cursor = cursor
 
-    async def release(self, _portal: str, _at: datetime) -> None:
-        pass
+    async def release(self, turn: str, at: datetime) -> None:
+        if turn.endswith("/tell"):
+            self.told_from = at
 
     async def good_at(self, _portal: str) -> None:
         return None
@@ -55,8 +57,9 @@ class Remembered:
     async def note_taken(self, _portal: str, ids: Collection[str]) -> None:
         self.ids |= set(ids)
 
-    async def waiting(self, _portal: str) -> list[Update]:
-        return list(self.steps.values())
+    async def waiting(self, _portal: str, now: datetime) -> list[Update]:
+        held = {update.told["service_request_id"] for update in self.steps.values() if update.next_at > now}
+        return [update for update in self.steps.values() if update.told["service_request_id"] not in held]
 
     async def settle(self, id: str, *, was_sent: bool) -> None:
         del self.steps[id]
@@ -201,8 +204,8 @@ async def test_a_server_that_is_silent_or_gone_is_away() -> None:
         await hasty.requests({})
 
 
-def step(id: str) -> Update:
-    return Update(id, {"update_id": id, "description": "đã sửa"}, 0, NOW, NOW)
+def step(id: str, case: str = "own-1") -> Update:
+    return Update(id, {"update_id": id, "service_request_id": case, "description": "đã sửa"}, 0, NOW, NOW)
 
 
 async def test_steps_are_told_in_order_and_those_behind_one_that_is_tried_again_wait() -> None:
@@ -232,6 +235,41 @@ async def test_a_step_that_is_refused_five_times_is_given_up_and_the_next_one_go
             turns.now += timedelta(hours=1)
         assert [each.values["update_id"] for each in city.asked] == [*"11111", "2"]
         assert turns.kept.given_up == ["1"]
+
+
+async def test_a_step_that_is_refused_holds_back_its_own_case_alone() -> None:
+    city = OddCity()
+    city.answer = lambda asked: (400 if asked.values["update_id"] == "1" else 201, b"[]")
+    async with city.listening() as url:
+        turns = Turns(url, [step("1"), step("2"), step("3", "own-2")])
+        await turns.tell()
+        await turns.tell()
+        assert [each.values["update_id"] for each in city.asked] == ["1", "3"]
+
+
+async def test_a_server_that_is_away_hears_of_no_other_case_before_it_is_tried_again() -> None:
+    city = OddCity()
+    city.answer = lambda _: (503, b"")
+    async with city.listening() as url:
+        turns = Turns(url, [step("1"), step("2", "own-2")])
+        await turns.tell()
+        await turns.tell()
+        assert [each.values["update_id"] for each in city.asked] == ["1"]
+
+
+@pytest.mark.parametrize("status", [401, 403, 405])
+async def test_a_wrong_key_gives_no_step_up_before_days(status: int) -> None:
+    city = OddCity()
+    city.answer = lambda _: (status, b"[]")
+    async with city.listening() as url:
+        turns = Turns(url, [step("1")])
+        for _ in range(8):
+            await turns.tell()
+            turns.now += timedelta(hours=1)
+        assert turns.kept.given_up == []
+        city.answer = lambda _: (200, b"[]")
+        await turns.tell()
+        assert (turns.kept.steps, turns.kept.given_up) == ({}, [])
 
 
 def told(name: str, *, tell: bool = True, **changes: Any) -> dict[str, str] | None:
