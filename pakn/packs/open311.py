@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, model_validator
 
+from pakn.gateways import is_this_machine
 from pakn.packs.part import Id, Part, Phrase, Translated
 
 PublicField = Literal["place", "address", "title", "content"]
@@ -36,6 +37,8 @@ def _address(text: str) -> str:
         is_one = False
     if not is_one or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("must be an address such as https://311.example.org/open311/v2")
+    if parts.scheme == "http" and not is_this_machine(parts.hostname or ""):
+        raise ValueError("the key and names would cross the network in clear: use https://")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must hold no user, no question and no fragment; a key goes into the settings")
     return text

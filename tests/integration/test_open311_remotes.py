@@ -128,7 +128,7 @@ ODD: dict[str, tuple[Callable[[OddCity], object], str]] = {
     "no JSON": (lambda city: setattr(city, "answer", lambda _: (200, b"<html>Maintenance</html>")), "strange"),
     "more than can be read": (lambda city: setattr(city, "answer", lambda _: (200, b"[" + b" " * 5_000_000)), "strange"),
     "elsewhere": (lambda city: (setattr(city, "answer", lambda _: (302, b"")), setattr(city, "headers", MOVED)), "strange"),
-    "a key that is wrong": (lambda city: setattr(city, "answer", lambda _: (403, b"[]")), "refused"),
+    "a key that is wrong": (lambda city: setattr(city, "answer", lambda _: (403, b"[]")), "away"),
     "a fault of its own": (lambda city: setattr(city, "answer", lambda _: (500, b"")), "away"),
 }  # fmt: skip
 

@@ -15,6 +15,8 @@ SECONDS: Final = 30.0
 """For one exchange, however slowly the answer drips."""
 # The answer as it is, without a compression that would have to be bounded too.
 _HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "PAKN"}
+# What is wrong with the key or the interface, not with one request, and what asks for patience.
+_AWAY: Final = (401, 403, 405, 408, 425, 429)
 Why = Literal["away", "refused", "strange"]
 
 
@@ -65,7 +67,7 @@ class RemoteClient:
                         raise Unanswered("strange", f"{status}, more than {self._most_bytes} bytes")
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise Unanswered("away", type(error).__name__) from None
-        if status >= 500 or status in (408, 425, 429):
+        if status >= 500 or status in _AWAY:
             raise Unanswered("away", str(status))
         if status >= 400:
             raise Unanswered("refused", str(status))

@@ -24,6 +24,9 @@ _PAGE_ROWS: Final = 100
 _MOST_PAGES: Final = 20
 # The standard's bound on an answer: one so long may have been cut off.
 _CUT_OFF_ROWS: Final = 1000
+# No server is expected to list fewer by default. A longer list that comes again as the second page is from a server that knows no
+# pages, and may have been cut off anywhere.
+_LEAST_BOUND_ROWS: Final = 20
 # Questions of one turn, after which the next turn goes on.
 _MOST_WINDOWS: Final = 10
 # For which others leave a portal alone; a turn that takes longer is repeated without effect.
@@ -79,6 +82,7 @@ class Poller:
             # The shortest span cannot be asked for in parts.
             known = was_whole or cursor.span <= reading.SHORTEST
             if known and not was_whole:
+                metrics.open311_polls.labels(self._portal.id, "cut_off").inc()
                 log.warning("open311_more_than_can_be_asked_for", portal=self._portal.id, until=until.isoformat())
             span = reading.next_span(cursor.span, was_whole=was_whole)
             cursor = Cursor(max(until, cursor.known_until) if known else cursor.known_until, span)
@@ -102,7 +106,8 @@ class Poller:
                 metrics.open311_requests.labels(self._portal.id, "unreadable").inc(found.unreadable)
                 log.warning("open311_requests_unreadable", portal=self._portal.id, count=found.unreadable)
             if not new:
-                return longest < _CUT_OFF_ROWS
+                repeats_first = page == 2 and bool(found.requests)
+                return longest < (_LEAST_BOUND_ROWS if repeats_first else _CUT_OFF_ROWS)
             seen |= new.keys()
             await self._take(Read(new, found.unreadable))
         return False

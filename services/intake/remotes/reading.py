@@ -27,6 +27,7 @@ SHORTEST: Final = timedelta(minutes=1)
 _LONGEST_ID: Final = 200
 # What a header of a record must not hold.
 _CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_REFERENCE: Final = re.compile(rb"&#(?:x([0-9a-fA-F]+)|([0-9]+));")
 # The fields of a request by which a submission is made, and what the standard's form calls them.
 _FIELDS: Final = {
     "address": "address_string",
@@ -66,7 +67,11 @@ def _rows_of_json(body: bytes) -> Sequence[Any]:
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise Strange("no JSON") from None
+        # The stricter reader refuses a whole list for half a surrogate pair in one text.
+        try:
+            found = json.loads(body.decode())
+        except (ValueError, RecursionError):
+            raise Strange("no JSON") from None
     if isinstance(found, dict):  # As some servers name their list.
         found = found.get("service_requests", found.get("requests"))
     if not isinstance(found, list):
@@ -76,10 +81,10 @@ def _rows_of_json(body: bytes) -> Sequence[Any]:
 
 def _rows_of_xml(body: bytes) -> Sequence[Any]:
     # A document type may define entities that unfold to gigabytes, and no answer of the standard has one.
-    if b"<!DOCTYPE" in body or b"<!ENTITY" in body or body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if b"<!DOCTYPE" in body or b"<!ENTITY" in body or b"\0" in body or body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise Strange("a document type, or no UTF-8")
     try:
-        root = ElementTree.fromstring(body)
+        root = ElementTree.fromstring(_REFERENCE.sub(_legal, body))
     except (ElementTree.ParseError, LookupError, ValueError):
         raise Strange("no XML") from None
     if root.tag not in ("service_requests", "requests"):
@@ -87,11 +92,20 @@ def _rows_of_xml(body: bytes) -> Sequence[Any]:
     return [{field.tag: field.text for field in row} for row in root]
 
 
+def _legal(reference: re.Match[bytes]) -> bytes:
+    """A character reference as it is, or nothing where XML 1.0 has no such character."""
+    hexadecimal, decimal = reference.groups()
+    digits = (hexadecimal or decimal).lstrip(b"0") or b"0"
+    number = int(digits, 16 if hexadecimal else 10) if len(digits) <= 7 else -1
+    is_one = number in (9, 10, 13) or 0x20 <= number <= 0xD7FF or 0xE000 <= number <= 0xFFFD or 0x10000 <= number <= 0x10FFFF
+    return reference.group() if is_one else b""
+
+
 def _text(value: Any) -> str:
     """A field as text; what is neither text nor number is as good as none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    return str(value).strip()
+    return str(value).encode("utf-8", "replace").decode().strip()
 
 
 def is_open(request: Mapping[str, str]) -> bool:

@@ -1,4 +1,6 @@
-"""Tells a portal's Open311 interface of each step of its cases: once a fact, in order, tried again within bounds.
+"""Tells a portal's Open311 interface of each step of its cases: at least once, each case's in order.
+
+A step has the same update_id at each try; tries end within bounds.
 
 The request is that of FixMyStreet's extension of GeoReport v2 (POST servicerequestupdates). Steps wait in the database, each
 portal's for itself, so that one that is away stops nobody else.
@@ -40,6 +42,13 @@ class Update(NamedTuple):
     since: datetime
 
 
+class Later(NamedTuple):
+    """Why a step was not taken, and when it is tried again (machine time)."""
+
+    why: Why
+    next_at: datetime
+
+
 class Updates:
     """The steps that wait, in one database. Every method may raise PyMongoError."""
 
@@ -63,9 +72,13 @@ class Updates:
                 row = {"portal": portal, "waits": True, "at": fact.time, "told": fields, "tries": 0, "next_at": now, "since": now}
                 await self._updates.update_one({"_id": fact.id}, {"$setOnInsert": row}, upsert=True)
 
-    async def waiting(self, portal: str) -> list[Update]:
-        """The first steps that wait for a portal, in order."""
-        found = self._updates.find({"portal": portal, "waits": True}).sort([("at", 1), ("_id", 1)]).limit(_AT_ONCE)
+    async def waiting(self, portal: str, now: datetime) -> list[Update]:
+        """The first steps that may be told to a portal, in order; none of a case that has a step to be tried later than `now`."""
+        waits = {"portal": portal, "waits": True}
+        held = await self._updates.distinct("told.service_request_id", waits | {"next_at": {"$gt": now}})
+        found = (
+            self._updates.find(waits | {"told.service_request_id": {"$nin": held}}).sort([("at", 1), ("_id", 1)]).limit(_AT_ONCE)
+        )
         return [Update(row["_id"], row["told"], row["tries"], row["next_at"], row["since"]) for row in await found.to_list(None)]
 
     async def settle(self, id: str, *, was_sent: bool) -> None:
@@ -96,16 +109,23 @@ class Teller:
         turn, now = f"{self._portal}/tell", self._time.machine()
         if await self._store.take_turn(turn, self._time.now(), now, _TURN_SECONDS) is None:
             return
+        held: set[str] = set()
+        free_at: datetime | None = None
         try:
-            for update in await self._updates.waiting(self._portal):
-                # What stands behind one that is tried again waits too: the other side hears everything in order.
-                if update.next_at > self._time.machine() or not await self._tell(update):
+            for update in await self._updates.waiting(self._portal, now):
+                case = update.told["service_request_id"]
+                # What stands behind a step that is tried again waits too: the other side hears of each case in order.
+                if case in held or (later := await self._tell(update)) is None:
+                    continue
+                if later.why == "away":
+                    free_at = later.next_at
                     break
+                held.add(case)
         finally:
-            await self._store.release(turn, self._time.machine())
+            await self._store.release(turn, free_at or self._time.machine())
 
-    async def _tell(self, update: Update) -> bool:
-        """Whether the next one may go."""
+    async def _tell(self, update: Update) -> Later | None:
+        """When a step that was not taken is tried again; none where the next one of its case may go."""
         try:
             await self._client.update(update.told)
         except Unanswered as error:
@@ -114,14 +134,14 @@ class Teller:
             next_at = tried_again(update, error.why, self._time.machine(), self._seconds)
             if next_at is not None:
                 await self._updates.put_off(update, next_at)
-                return False
+                return Later(error.why, next_at)
             metrics.open311_updates.labels(self._portal, "given_up").inc()
             log.error("open311_update_given_up", portal=self._portal, update=update.id)
             await self._updates.settle(update.id, was_sent=False)
-            return True
+            return None
         metrics.open311_updates.labels(self._portal, "sent").inc()
         await self._updates.settle(update.id, was_sent=True)
-        return True
+        return None
 
 
 def told(pack: Pack, fact: Fact) -> tuple[str, dict[str, str]] | None:

@@ -67,11 +67,31 @@ def test_the_same_in_xml() -> None:
         ("json", b"\xff"),
         ("xml", b""), ("xml", b"<errors/>"), ("xml", b"<service_requests>"), ("xml", b"<?xml version='1.0' encoding='x'?><a/>"),
         ("xml", b"<!DOCTYPE a [<!ENTITY b 'c'>]><service_requests/>"), ("xml", "<service_requests/>".encode("utf-16")),
+        ("xml", "<!DOCTYPE a [<!ENTITY b 'c'>]><service_requests/>".encode("utf-16-le")),
+        ("xml", "<service_requests/>".encode("utf-16-be")),
     ],
 )  # fmt: skip
 def test_what_is_no_list_is_called_strange(form: str, body: bytes) -> None:
     with pytest.raises(reading.Strange):
         reading.read(body, form)
+
+
+@pytest.mark.parametrize(
+    ("form", "body"),
+    [
+        ("json", b'[{"service_request_id": "1", "description": "a\\ud83d b"}, {"service_request_id": "2"}]'),
+        (
+            "xml",
+            b"<service_requests><request><service_request_id>1</service_request_id><description>a&#11;&#xFFFF; b&#65;</description>"
+            b"</request><request><service_request_id>2</service_request_id></request></service_requests>",
+        ),
+    ],
+)
+def test_a_character_that_is_none_makes_no_list_unreadable(form: str, body: bytes) -> None:
+    found = reading.read(body, form)
+    assert list(found.requests) == ["1", "2"]
+    assert found.requests["1"]["description"] == {"json": "a? b", "xml": "a bA"}[form]
+    assert found.unreadable == 0
 
 
 @pytest.mark.parametrize("id", [None, "", " ", "a\nb", "a\x00", "x" * 201, {"a": 1}, True, ["1"]])
@@ -99,10 +119,21 @@ def test_each_question_overlaps_the_last_and_never_asks_for_the_future() -> None
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://a/b", "//a", "http://", "https://u:p@a/v2", "https://a/v2?key=1", "https://a/#x", "https://a:b/", "http://a b/", 7],
+    [
+        "ftp://a/b",
+        "//a",
+        "http://",
+        "https://u:p@a/v2",
+        "https://a/v2?key=1",
+        "https://a/#x",
+        "https://a:b/",
+        "http://a b/",
+        "http://311.example.org/v2",
+        7,
+    ],
 )
 def test_an_address_that_cannot_be_asked_is_a_fault_of_the_pack(url: object) -> None:
-    with pytest.raises(ValueError, match=r"must be an address|must hold no|valid string"):
+    with pytest.raises(ValueError, match=r"must be an address|must hold no|in clear|valid string"):
         Remote.model_validate({"url": url})
     assert Remote.model_validate("https://311.example.org:8443/v2").poll
 

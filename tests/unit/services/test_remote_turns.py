@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pakn import metrics
 from pakn.legal_time import LegalTime
 from pakn.packs.models import Portal
 from pakn.packs.open311 import Remote
@@ -35,15 +36,17 @@ class Remembered:
         self.ids: set[str] = set()
         self.steps = {update.id: update for update in waiting}
         self.given_up: list[str] = []
+        self.told_from = NOW
 
-    async def take_turn(self, _portal: str, _at: datetime, _now: datetime, _seconds: float) -> Cursor:
-        return self.cursor
+    async def take_turn(self, turn: str, _at: datetime, now: datetime, _seconds: float) -> Cursor | None:
+        return None if turn.endswith("/tell") and now < self.told_from else self.cursor
 
     async def move(self, _portal: str, cursor: Cursor, _now: datetime) -> None:
         self.cursor = cursor
 
-    async def release(self, _portal: str, _at: datetime) -> None:
-        pass
+    async def release(self, turn: str, at: datetime) -> None:
+        if turn.endswith("/tell"):
+            self.told_from = at
 
     async def good_at(self, _portal: str) -> None:
         return None
@@ -54,8 +57,9 @@ class Remembered:
     async def note_taken(self, _portal: str, ids: Collection[str]) -> None:
         self.ids |= set(ids)
 
-    async def waiting(self, _portal: str) -> list[Update]:
-        return list(self.steps.values())
+    async def waiting(self, _portal: str, now: datetime) -> list[Update]:
+        held = {update.told["service_request_id"] for update in self.steps.values() if update.next_at > now}
+        return [update for update in self.steps.values() if update.told["service_request_id"] not in held]
 
     async def settle(self, id: str, *, was_sent: bool) -> None:
         del self.steps[id]
@@ -141,6 +145,36 @@ async def test_more_than_can_be_listed_is_asked_for_in_shorter_spans() -> None:
         assert len(turns.posted) == 3 * count
 
 
+async def test_a_list_that_is_cut_off_and_comes_again_as_every_page_is_asked_for_in_shorter_spans() -> None:
+    city = OddCity()
+    made = {f"made-{each}": NOW + timedelta(hours=each) for each in range(100)}
+
+    def capped(asked: Asked) -> tuple[int, bytes]:
+        first, last = (datetime.fromisoformat(asked.values[name]) for name in ("start_date", "end_date"))
+        return listed(*[row(id) for id, at in made.items() if first <= at <= last][-30:])
+
+    city.answer = capped
+    async with city.listening() as url:
+        turns = Turns(url)
+        turns.now += timedelta(days=7)
+        for _ in range(3):
+            await turns.poll()
+        assert set(turns.ids) == made.keys()
+        assert turns.kept.cursor.known_until == turns.now
+
+
+async def test_what_the_shortest_span_cannot_list_is_counted() -> None:
+    city = OddCity()
+    city.rows = [row(f"many-{each}") for each in range(30)]
+    async with city.listening() as url:
+        turns = Turns(url)
+        turns.kept.cursor, turns.now = Cursor(NOW, reading.SHORTEST), NOW + timedelta(seconds=30)
+        count = metrics.open311_polls.labels(PORTAL, "cut_off")
+        before = count._value.get()
+        await turns.poll()
+        assert count._value.get() == before + 1
+
+
 @pytest.mark.parametrize(
     "answer", [(200, b"<html>"), (302, b""), (403, b"[]"), (500, b""), (200, b"[" + b" " * client.MOST_BYTES), (200, b'{"a":' * 9)]
 )
@@ -170,8 +204,8 @@ async def test_a_server_that_is_silent_or_gone_is_away() -> None:
         await hasty.requests({})
 
 
-def step(id: str) -> Update:
-    return Update(id, {"update_id": id, "description": "đã sửa"}, 0, NOW, NOW)
+def step(id: str, case: str = "own-1") -> Update:
+    return Update(id, {"update_id": id, "service_request_id": case, "description": "đã sửa"}, 0, NOW, NOW)
 
 
 async def test_steps_are_told_in_order_and_those_behind_one_that_is_tried_again_wait() -> None:
@@ -201,6 +235,41 @@ async def test_a_step_that_is_refused_five_times_is_given_up_and_the_next_one_go
             turns.now += timedelta(hours=1)
         assert [each.values["update_id"] for each in city.asked] == [*"11111", "2"]
         assert turns.kept.given_up == ["1"]
+
+
+async def test_a_step_that_is_refused_holds_back_its_own_case_alone() -> None:
+    city = OddCity()
+    city.answer = lambda asked: (400 if asked.values["update_id"] == "1" else 201, b"[]")
+    async with city.listening() as url:
+        turns = Turns(url, [step("1"), step("2"), step("3", "own-2")])
+        await turns.tell()
+        await turns.tell()
+        assert [each.values["update_id"] for each in city.asked] == ["1", "3"]
+
+
+async def test_a_server_that_is_away_hears_of_no_other_case_before_it_is_tried_again() -> None:
+    city = OddCity()
+    city.answer = lambda _: (503, b"")
+    async with city.listening() as url:
+        turns = Turns(url, [step("1"), step("2", "own-2")])
+        await turns.tell()
+        await turns.tell()
+        assert [each.values["update_id"] for each in city.asked] == ["1"]
+
+
+@pytest.mark.parametrize("status", [401, 403, 405])
+async def test_a_wrong_key_gives_no_step_up_before_days(status: int) -> None:
+    city = OddCity()
+    city.answer = lambda _: (status, b"[]")
+    async with city.listening() as url:
+        turns = Turns(url, [step("1")])
+        for _ in range(8):
+            await turns.tell()
+            turns.now += timedelta(hours=1)
+        assert turns.kept.given_up == []
+        city.answer = lambda _: (200, b"[]")
+        await turns.tell()
+        assert (turns.kept.steps, turns.kept.given_up) == ({}, [])
 
 
 def told(name: str, *, tell: bool = True, **changes: Any) -> dict[str, str] | None:
