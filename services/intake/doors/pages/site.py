@@ -17,6 +17,7 @@ from pakn.engine import problems
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.packs.load import Pack
 from services.intake import known_values, names
+from services.intake.doors import languages
 from services.intake.doors.pages import words
 from services.intake.doors.pages.words import Words
 
@@ -64,10 +65,10 @@ class Site:
 
     def words(self, request: AnyRequest, chosen: str | None = None) -> Words:
         """The words of the language that was chosen: now, before (a cookie), or in the browser's settings."""
-        for language in (chosen, request.cookies.get(LANGUAGE_COOKIE), *_accepted(request.headers.get("Accept-Language", ""))):
+        for language in (chosen, request.cookies.get(LANGUAGE_COOKIE)):
             if language in self._words:
                 return self._words[language]
-        return self._words[self._default()]
+        return self._words[languages.asked_for(request.headers.get("Accept-Language", ""), self._words, self._default())]
 
     def _default(self) -> str:
         default = self.pack.header.default_language
@@ -215,16 +216,3 @@ class StaticFile:
 def not_found() -> Problem:
     """Nothing is at this address."""
     return Problem(404, "not-found", "Nothing is at this address.")
-
-
-def _accepted(header: str) -> list[str]:
-    """The languages that a browser asks for, the dearest first (RFC 9110, section 12.5.4)."""
-    wanted: list[tuple[float, str]] = []
-    for part in header[:500].split(","):
-        tag, _, weight = part.strip().partition(";")
-        try:
-            quality = float(weight.strip().removeprefix("q=") or 1)
-        except ValueError:
-            quality = 0.0
-        wanted.append((-quality, tag.strip().lower().partition("-")[0]))
-    return [tag for _, tag in sorted(wanted, key=lambda row: row[0])]
