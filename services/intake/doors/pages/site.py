@@ -18,6 +18,7 @@ from pakn.engine.problems import AnyRequest, Problem
 from pakn.packs.load import Pack
 from services.intake import known_values, names
 from services.intake.doors import languages
+from services.intake.doors.open311.formats import NOT_IN_XML
 from services.intake.doors.pages import words
 from services.intake.doors.pages.words import Words
 
@@ -114,12 +115,12 @@ class Site:
         return Response(html, status_code=status, media_type="text/html", headers=bound, cookies=[*cookies])
 
     def document(self, template: str, said: Words, media_type: str, values: Mapping[str, Any]) -> Response[str]:
-        """A document that is no page, such as a feed."""
+        """A document of XML that is no page, such as a feed. What XML cannot hold is replaced."""
         shared = {"t": said, "language": said.language, "system": self.pack.header.name[self.pack_language(said)]}
         shared |= {"agency_name": lambda id: self.agency_name(id, said, formal=True)}
         text = self._templates.get_template(f"{template}.j2").render(shared | dict(values))
         headers = {"Cache-Control": "public, max-age=300", "Vary": "Accept-Language, Cookie", "X-Content-Type-Options": "nosniff"}
-        return Response(text, media_type=media_type, headers=headers)
+        return Response(NOT_IN_XML.sub("\ufffd", text), media_type=media_type, headers=headers)
 
     def agency_name(self, id: str, said: Words, *, formal: bool = False) -> str:
         """The name of an agency in the language of the page, `formal` as in letters; its id where an earlier pack had it."""
