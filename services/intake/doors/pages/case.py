@@ -101,7 +101,8 @@ class CasePages:
             is_asked=is_open and feedback.is_asked,
             can_be_rated=is_open and feedback.can_be_rated,
             objects_to=self._ground(feedback) if is_open else None,
-            done=done if done in _DONE else "",
+            # Any link can say what was done. That an address is confirmed is told in whatever browser its reader has.
+            done=done if done in _DONE and (is_open or done == "confirmed") else "",
             told=told,
             errors=dict.fromkeys(("content", "attachments", "satisfied", "remark")) | {row.field: row.text for row in told},
             typed=typed,
