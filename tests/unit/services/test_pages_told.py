@@ -56,3 +56,11 @@ def test_a_feed_stays_readable_whatever_a_title_holds() -> None:
     feed = site.document("replies.atom", Words("vi", UTC), "application/atom+xml", values)
     root = ElementTree.fromstring(feed.content)
     assert root.findtext("{*}entry/{*}title") == "Đèn\ufffd hỏng\ufffd\ufffd"
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_what_is_open_nearby_is_told_in_one_sentence(language: str) -> None:
+    """The place stood after a sentence that had not ended, and other languages put it elsewhere."""
+    said = Words(language, UTC)("similar.open", state="S", day="D", where="W")
+    assert "W" in said
+    assert said.endswith(".")
