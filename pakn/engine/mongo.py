@@ -27,8 +27,12 @@ Collection = Any
 Client = Any
 T = TypeVar("T")
 _DUPLICATE_KEY = 11000
-# The operations whose caller has given up: the loop itself holds no task.
+# The loop itself holds no task.
 _going_on: Final[set[asyncio.Future[Any]]] = set()
+# The operations whose caller has given up, the oldest first.
+_left: Final[dict[asyncio.Future[Any], None]] = {}
+MOST_LEFT: Final = 1000
+"""So many operations go on that nobody waits for. While the database is away they do not end, and requests bring more of them."""
 
 
 async def _wait_inside(waiting: Coroutine[Any, Any, T], seconds: float | None) -> T:
@@ -47,21 +51,34 @@ async def whole(operation: Awaitable[T], seconds: float | None = None) -> T:
     """The result of an operation, which goes on to its own end where its caller is cancelled or `seconds` are over.
 
     The driver closes the connection of an operation that is cancelled. Hundreds of them at once leave nobody a connection.
-    Raises TimeoutError.
+    Above `MOST_LEFT` operations that nobody waits for, the oldest is cancelled, one for each that comes. Raises TimeoutError.
     """
     going_on = asyncio.ensure_future(operation)
     _going_on.add(going_on)
     going_on.add_done_callback(_ended)
     # In two halves: a busy process may find the answer and the end of a wait at the same moment, and the answer is worth more.
-    for _ in range(2):
-        await asyncio.wait({going_on}, timeout=seconds and seconds / 2)
+    try:
+        for _ in range(2):
+            await asyncio.wait({going_on}, timeout=seconds and seconds / 2)
+    finally:
+        if not going_on.done():
+            _leave(going_on)
     if not going_on.done():
         raise TimeoutError
     return going_on.result()
 
 
+def _leave(operation: asyncio.Future[Any]) -> None:
+    _left[operation] = None
+    if len(_left) > MOST_LEFT:
+        oldest = next(iter(_left))
+        del _left[oldest]
+        oldest.cancel()
+
+
 def _ended(operation: asyncio.Future[Any]) -> None:
     _going_on.discard(operation)
+    _left.pop(operation, None)
     if not operation.cancelled():
         # What nobody waits for any more is not to be logged as an error that nobody looked at.
         operation.exception()

@@ -183,7 +183,7 @@ def build_app(
     replies = Replies(site, asked_publications, asked_files, time)
     follow = Follow(site, api.look_ups, api.uploads, opened, case, rate_limits)
     looks_page = LooksPage(site, api.look_ups, opened, looks)
-    people = pages.pages(site, Home(site), send, alike, follow, case, looks_page, replies, service.reachability.suspect)
+    people = pages.pages(site, Home(site, time), send, alike, follow, case, looks_page, replies, service.reachability.suspect)
 
     remotes = Remotes(pack, settings.intake, RemoteStore(service.database), updates, service.publish, time)
 

@@ -70,12 +70,10 @@ def _named(row: int, column: int) -> str:
 
 
 def compared_words(title: str) -> set[str]:
-    """The words of a title by which cases are compared: no names, which are written with capital letters, and no numbers."""
-    first, *rest = title.split() or [""]
-    plain = [word for word in rest if not _is_name(word)]
-    # The first word of a sentence is a name where the second is one.
-    if rest and not _is_name(rest[0]):
-        plain.append(first)
+    """The words of a title by which cases are compared: no names, which are written with capital letters, no first word, whose
+    capital letter does not tell whether it is a name, and no numbers. A title all in capital letters is read in small ones."""
+    read = title if any(map(str.islower, title)) else title.lower()
+    plain = [word for word in read.split()[1:] if not _is_name(word)]
     return {word for word in words_of(" ".join(plain)) if not any(map(str.isdigit, word))}
 
 

@@ -17,7 +17,7 @@ from services.intake.feedback import Feedback
 from services.intake.published import Headline, Published, Shows
 from services.intake.store import IntakeStore
 
-_BUILT: Final = "published/built"
+_BUILT: Final = "published/shown"
 _VERSION: Final = 2  # Of the documents; a higher one makes them anew.
 _AT_ONCE: Final = 200
 _SPANS: Final = (timedelta(days=21), timedelta(days=120))
@@ -51,11 +51,15 @@ class Publications:
         self._counters = database["counters"]
         self._store = store
         self._shows = shows
+        # Each document has this mark of the release and the pack that it was made by.
+        self._mark = hashlib.sha256(repr((_VERSION, shows)).encode()).hexdigest()
+        self._has_built = False
 
     async def prepare(self) -> None:
         """Create the indexes that are missing. Each ends in the whole order of the list: with a part of it the database would
         read and sort all that fits, to show the latest twenty."""
         await self._published.create_index("code", unique=True)
+        await self._published.create_index("shown")
         for equal in ((), ("words",), ("name_keys",), ("agency",), ("category",), ("agency", "category")):
             await self._published.create_index([*((name, 1) for name in equal), *_LATEST_FIRST])
 
@@ -81,12 +85,21 @@ class Publications:
         if row is None:
             return DeleteOne({"_id": feedback.id})
         lists = {"words": list(row.words), "name_keys": list(row.name_keys)}
-        return ReplaceOne({"_id": feedback.id}, {**row.model_dump(exclude={"id"}), **lists}, upsert=True)
+        return ReplaceOne({"_id": feedback.id}, {**row.model_dump(exclude={"id"}), **lists, "shown": self._mark}, upsert=True)
 
     async def build(self) -> int:
-        """Make the documents of all that was published, and return how many; nothing to do until the pack shows less or more."""
-        shown = hashlib.sha256(repr((_VERSION, self._shows)).encode()).hexdigest()
-        if await self._counters.find_one({"_id": _BUILT, "shown": shown}):
+        """Make the documents of all that was published, and return how many; nothing to do until the pack shows less or more.
+
+        While a release or a pack replaces another, processes of both run, and would turn back each other's documents. So a
+        process that was the newest once does nothing after another has followed it; that one makes anew what it still writes.
+        """
+        built = await self._counters.find_one({"_id": _BUILT})
+        if built and built["shown"] == self._mark:
+            self._has_built = True
+            rows = await self._published.find({"shown": {"$in": built["before"]}}, {"_id": 1}).limit(_AT_ONCE).to_list(None)
+            await self.refresh([row["_id"] for row in rows])
+            return len(rows)
+        if self._has_built:
             return 0
         last, count = "", 0
         while True:
@@ -97,7 +110,10 @@ class Publications:
             ids = [row["_id"] for row in rows]
             await self.refresh(ids)
             last, count = ids[-1], count + len(ids)
-        await self._counters.update_one({"_id": _BUILT}, {"$set": {"count": count, "shown": shown}}, upsert=True)
+        before = [built["shown"] if built else None]
+        done = {"count": count, "shown": self._mark, "before": before}
+        await self._counters.update_one({"_id": _BUILT}, {"$set": done}, upsert=True)
+        self._has_built = True
         return count
 
     async def find(self, wanted: Wanted, skip: int, limit: int, now: datetime) -> list[Published]:

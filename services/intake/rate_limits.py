@@ -74,6 +74,7 @@ PAGES: Final[dict[str, What]] = {
     "pageClose": "look_ups",
     "pageFile": "look_ups",
     "pageConfirm": "look_ups",
+    "pageConfirmed": "look_ups",
     "pageAnswer": "submissions",
     "pageRate": "look_ups",
     "pageHideName": "look_ups",

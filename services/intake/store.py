@@ -254,6 +254,9 @@ class IntakeStore:
             # The words by which a published reply is found may be the sender's. Without them it is only looked through.
             await self._published.update_one({"_id": feedback_id}, {"$set": {"words": []}, "$unset": {"title": ""}})
         await self._feedbacks.update_one({"_id": feedback_id}, update)
+        if topics.MATTERS in erased:
+            # So may the reason of an agency. That of a class outside the procedure, which no agency has, is the pack's.
+            await self._feedbacks.update_one({"_id": feedback_id, "agency": {"$ne": None}}, {"$unset": {"reason": ""}})
         await self._hide_name(feedback_id)
 
     async def hide_name(self, feedback_id: str) -> None:

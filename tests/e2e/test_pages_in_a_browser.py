@@ -3,12 +3,14 @@
 `make screenshots` runs it too, with the pack of Vietnam, and keeps a picture of each page.
 """
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Error, Page, Route
 
 from pakn.local.launcher import Servers
 from pakn.settings import IntakeSettings
@@ -202,6 +204,37 @@ async def test_a_person_sends_follows_answers_and_judges(
     assert words["content"].partition("\n")[0] in await page.inner_text("main")
     await context.close()
     await other.close()
+
+
+@pytest.mark.parametrize("language", ["vi"])
+async def test_who_has_said_that_his_matter_is_another_is_not_asked_again(address: str, browser: Browser, language: str) -> None:
+    """An answer that was still on its way showed the box anew."""
+    page = await (await browser.new_context(locale="vi-VN")).new_page()
+    asked, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    questions = list[str]()
+
+    async def answer(route: Route) -> None:
+        questions.append(route.request.url)
+        if len(questions) > 1:
+            asked.set()
+            await go_on.wait()
+        with contextlib.suppress(Error):  # The browser may have given up this one.
+            await route.fulfill(content_type="text/html", body='<p><a href="#title" data-different>Khác</a></p>')
+        if len(questions) > 1:
+            ended.set()
+
+    await page.route("**/similar", answer)
+    await page.goto(f"{address}/send")
+    await fill(page, WORDS[language])
+    box = page.locator("[data-similar]")
+    await box.locator("[data-different]").wait_for()
+    await page.fill("#title", WORDS[language]["title"] + " hôm nay")
+    await asyncio.wait_for(asked.wait(), 10)
+    await box.locator("[data-different]").click()
+    go_on.set()
+    await asyncio.wait_for(ended.wait(), 10)
+    await page.evaluate("() => fetch(location.href)")
+    assert await box.is_hidden()
 
 
 async def fill(page: Page, words: dict[str, str]) -> None:

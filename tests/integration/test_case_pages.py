@@ -17,6 +17,9 @@ async def test_the_code_shows_what_is_public_and_the_secret_opens_the_rest_in_th
         assert FILLED["content"].partition("\n")[0] not in other.text
         assert other.page.status_code == 200
         assert "noindex" in other.page.text
+        for done in ("objected", "answered", "rated", "name_hidden"):
+            await other.get(f"/follow/{code}?done={done}")
+            assert 'role="status"' not in other.page.text, "any link could tell anybody that something was done"
         await other.get(f"/follow/{code}/sent")
         assert other.path == "/follow"
         assert secret not in other.page.text

@@ -6,12 +6,30 @@ from services.intake import commands
 from services.intake.commands import erase_sender
 from services.intake.domain import confirmation_token
 from tests.support.outside_world import GOOD, SENDER
+from tests.support.pages import Browser
 from tests.support.system import SECRET_KEY, System
 
 
 async def confirm(system: System, body: dict[str, Any], token: str | None = None) -> int:
     params = {"token": token or confirmation_token(SECRET_KEY, body["feedback_id"])}
     return int((await system.http.get(f"/v1/feedback/{body['code']}/confirmation", params=params)).status_code)
+
+
+async def test_the_link_of_a_letter_leads_to_a_button_and_confirms_nothing_by_itself(people: System, browser: Browser) -> None:
+    """What looks for harm in a stranger's letters follows every link, and would confirm his address."""
+    body = await people.submit()
+    address = f"/follow/{body['code']}/confirm"
+    assert (await browser.get(f"{address}?token=x")).page.status_code == 404
+    token = confirmation_token(SECRET_KEY, body["feedback_id"])
+    await browser.get(f"{address}?token={token}")
+    await people.observer.wait("ContactRecorded", topic="contacts", subject=body["feedback_id"])
+    assert (await people.http.post(address, data={"confirmation": token})).status_code == 403, "a form of another site"
+    assert await contacts(people, body) == [False]
+    await browser.post()
+    assert "Địa chỉ thư điện tử đã được xác nhận." in browser.text
+    assert "token" not in str(browser.page.url)
+    await people.observer.wait("ContactRecorded", topic="contacts", subject=body["feedback_id"], email_confirmed=True)
+    assert await contacts(people, body) == [False, True]
 
 
 async def contacts(system: System, body: dict[str, Any]) -> list[bool]:

@@ -66,6 +66,18 @@ async def test_a_feedback_comes_back_as_it_was_stored(intake: IntakeStore) -> No
     assert (erased.title, erased.content, erased.where, erased.attachments, erased.supplements) == ("", "", None, (), ())
 
 
+async def test_what_an_agency_gave_as_a_reason_goes_with_the_matter_and_what_the_pack_says_stays(intake: IntakeStore) -> None:
+    """An officer's reason may repeat what the sender wrote."""
+    refused = {"state": "not_accepted", "reason": "Việc của ông Mẫu đã được giải quyết."}
+    await intake.insert([feedback(1, agency="a", **refused), feedback(2, **refused)])
+    for number in (1, 2):
+        await intake.erase(case_id(number), ("contacts",), NOW)
+        assert (await intake.load([case_id(number)]))[case_id(number)].reason == refused["reason"]
+        await intake.erase(case_id(number), ("contacts", "matters"), NOW)
+    erased = await intake.load([case_id(1), case_id(2)])
+    assert [erased[case_id(number)].reason for number in (1, 2)] == [None, refused["reason"]]
+
+
 async def test_numbers_are_never_given_twice(intake: IntakeStore) -> None:
     """Two feedbacks with one code would be one to every citizen who looks up."""
 

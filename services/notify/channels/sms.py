@@ -61,7 +61,8 @@ class Sms:
         return self._settings.texts_per_number
 
     def compose(self, letter: Letter, case: Case, _now: datetime) -> Message:
-        """The text in UTF-8 with its number of parts. Raises CannotCompose, also for a text of too many parts."""
+        """The text in UTF-8 with its number of parts. Raises CannotCompose, also for a text of too many parts, and for one of which
+        the settings make no request."""
         number = self.address(case.contact) if case.contact else None
         if number is None:
             raise CannotCompose("no mobile number")
@@ -69,16 +70,17 @@ class Sms:
         charged = parts.count(text)
         if charged > self._settings.parts_max:
             raise CannotCompose(f"{letter.moment}.sms: {charged} parts, {self._settings.parts_max} are allowed")
-        return Message(letter.id, number, text.encode(), charged)
+        message = Message(letter.id, number, text.encode(), charged)
+        try:
+            self._request(message)
+        except Exception as error:  # A template of the settings may fail for a text unlike the one tried at start.
+            # Here and not at the hand-over, where it would count as an answer of the gateway, and the other texts would wait.
+            raise CannotCompose(f"request: {type(error).__name__}") from error
+        return message
 
     async def hand_over(self, message: Message) -> Attempt:
         """One request. What happens before it goes out leaves the text unsent; after that only the answer tells."""
-        text = message.content.decode()
-        values = {"to": message.recipient, "national": phones.national_form(message.recipient), "text": text, "id": message.id}
-        try:
-            request = self._gateway.request(values | {"parts": message.parts, "unicode": not parts.is_gsm_7(text)})
-        except Exception as error:  # A template of the settings may fail for a text unlike the one tried at start.
-            return Attempt("unreachable", f"request: {type(error).__name__}")
+        request = self._request(message)
         begun = False
 
         async def trace(event: str, _info: dict[str, Any]) -> None:
@@ -92,6 +94,11 @@ class Sms:
             return Attempt("uncertain" if begun else "unreachable", f"{'answer' if begun else 'connect'}: {type(error).__name__}")
         result, code = self._gateway.meaning(status, answer)
         return Attempt(result, "" if result == "sent" else f"answer: {code}")
+
+    def _request(self, message: Message) -> Request:
+        text = message.content.decode()
+        values = {"to": message.recipient, "national": phones.national_form(message.recipient), "text": text, "id": message.id}
+        return self._gateway.request(values | {"parts": message.parts, "unicode": not parts.is_gsm_7(text)})
 
     async def _exchange(self, request: Request, trace: Any) -> tuple[int, str]:
         stream = self._http.stream(

@@ -60,3 +60,20 @@ async def test_an_answer_that_came_while_the_process_was_busy_is_taken() -> None
 
     loop.call_later(0.005, be_busy)
     assert await mongo.whole(operation(), 0.1) == 7
+
+
+async def test_what_nobody_waits_for_any_more_is_bounded_and_the_oldest_ends_first() -> None:
+    """A database that is away would otherwise fill the memory with the questions of callers who have gone."""
+    began, never = list[asyncio.Task[None] | None](), asyncio.Event()
+
+    async def operation() -> None:
+        began.append(asyncio.current_task())
+        await never.wait()
+
+    for _ in range(mongo.MOST_LEFT + 3):
+        with pytest.raises(TimeoutError):
+            await mongo.whole(operation(), 0.0001)
+    await asyncio.sleep(0)
+    assert [task for task in began if task and task.cancelled()] == began[:3]
+    never.set()
+    await asyncio.gather(*(task for task in began[3:] if task))

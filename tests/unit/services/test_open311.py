@@ -14,6 +14,7 @@ from pakn.packs.category import Choice, Question
 from pakn.packs.load import load_pack
 from pakn.packs.open311 import Open311
 from services.intake import domain, shown
+from services.intake.doors import languages
 from services.intake.doors.open311 import answers, formats, queries, services, submission, words
 from services.intake.feedback import Due
 from services.intake.listing import PublicCase
@@ -43,7 +44,7 @@ def test_the_best_liked_language_of_the_pack_is_spoken() -> None:
         "en;q=0": "vi",
         "*": "vi",
     }.items():
-        assert words.asked_for(accepted, ("vi", "en"), "vi") == language, accepted
+        assert languages.asked_for(accepted, ("vi", "en"), "vi") == language, accepted
 
 
 @pytest.mark.parametrize("name", ["vn", "la311"])

@@ -71,3 +71,12 @@ async def test_a_path_that_is_no_page_and_a_database_that_is_away_are_told_on_a_
         assert page.headers["content-language"] == language
         assert "default-src 'none'" in page.headers["content-security-policy"]
     assert int(away.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize(("accepted", "language"), [("en;q=0", "vi"), ("fr, en;q=0.1", "en"), ("vi;q=0.1, en;q=0.9", "en")])
+async def test_a_page_speaks_no_language_that_its_reader_refuses(
+    visitor: tuple[str, str, httpx.AsyncClient], accepted: str, language: str
+) -> None:
+    name, _, client = visitor
+    page = await client.get("/", headers={"Accept-Language": accepted})
+    assert page.headers["content-language"] == (language if name == "vn" else "en")

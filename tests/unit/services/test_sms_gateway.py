@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,8 +16,10 @@ from pakn.gateways import Gateway, SmsSettings
 from pakn.settings import SettingsError, read_settings
 from services.notify.channels.channel import Attempt, Message
 from services.notify.channels.sms import Sms
+from services.notify.domain import Contact
+from services.notify.letters.compose import CannotCompose
 from tests.support.certificates import needs_certificate, trusted_certificate
-from tests.support.letters import composer_of
+from tests.support.letters import NOW, case, composer_of, letter
 from tests.support.sms_world import BODY, TEXTS, SmsGateway, gateway_settings
 
 TEXT = 'Đề nghị: "bổ sung" & <2> \\ 50% + ?#=;'
@@ -212,6 +215,14 @@ async def test_a_connection_that_never_comes_about_leaves_the_text_unsent() -> N
     server.close()
 
 
-async def test_a_template_that_fails_for_one_text_sends_nothing_and_ends_nothing() -> None:
-    settings = gateway_settings(1, body=BODY + "{% if parts > 1 %}{{ nothing }}{% endif %}")
-    assert await hand_over(settings) == Attempt("unreachable", "request: UndefinedError")
+def test_a_template_that_fails_for_one_text_fails_that_text_and_makes_no_other_wait() -> None:
+    """It once counted as a gateway that is away, which makes all texts wait."""
+    settings = gateway_settings(1, body=BODY + "{% if not id.endswith('d5f0dd3f5') %}{{ nothing }}{% endif %}")
+    assert settings.gateway
+    composer = composer_of(TEXTS)
+    sms = Sms(composer, settings, settings.gateway, "VN", 10)
+    known = case(TEXTS, "vi", contact=Contact("A", None, "vi", "secret", phone="0912345678"))
+    written = replace(letter(TEXTS, "received"), channel="sms")
+    assert sms.compose(written, known, NOW).recipient == "+84912345678"
+    with pytest.raises(CannotCompose, match="request: UndefinedError"):
+        sms.compose(replace(written, id="another"), known, NOW)

@@ -24,9 +24,9 @@ from pakn.packs.load import Pack
 from pakn.packs.open311 import Open311
 from services.intake import domain, shown
 from services.intake.domain import Arrival
-from services.intake.doors import openapi, submissions
+from services.intake.doors import languages, openapi, submissions
 from services.intake.doors.lists import FRESH_SECONDS
-from services.intake.doors.open311 import answers, formats, queries, services, submission, words
+from services.intake.doors.open311 import answers, formats, queries, services, submission
 from services.intake.doors.open311.answers import Discovery, Endpoint, Error, PostedRequest, RequestOfToken
 from services.intake.doors.open311.forms import PostedForm
 from services.intake.doors.openapi import Key
@@ -214,7 +214,7 @@ class GeoReport:
 
     def _language(self, request: AnyRequest) -> str:
         header = self.pack.header
-        return words.asked_for(request.headers.get("Accept-Language", ""), header.languages, header.default_language)
+        return languages.asked_for(request.headers.get("Accept-Language", ""), header.languages, header.default_language)
 
     def _check_jurisdiction(self, values: Mapping[str, Any]) -> None:
         asked = str(values.get("jurisdiction_id") or "")

@@ -17,8 +17,8 @@ _ITEMS: Final = {
     "formats": "format",
     "errors": "error",
 }
-# Characters that XML 1.0 has no way to write.
-_NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 has no way to write."""
 
 
 def write(form: str, root: str, content: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> bytes:
@@ -37,5 +37,5 @@ def _element(name: str, value: Any) -> ElementTree.Element:
         element.extend(_element(_ITEMS[name], inner) for inner in value)
     elif value is not None:
         text = str(value).lower() if isinstance(value, bool) else str(value)
-        element.text = _NOT_IN_XML.sub("\ufffd", text)
+        element.text = NOT_IN_XML.sub("\ufffd", text)
     return element

@@ -101,7 +101,8 @@ class CasePages:
             is_asked=is_open and feedback.is_asked,
             can_be_rated=is_open and feedback.can_be_rated,
             objects_to=self._ground(feedback) if is_open else None,
-            done=done if done in _DONE else "",
+            # Any link can say what was done. That an address is confirmed is told in whatever browser its reader has.
+            done=done if done in _DONE and (is_open or done == "confirmed") else "",
             told=told,
             errors=dict.fromkeys(("content", "attachments", "satisfied", "remark")) | {row.field: row.text for row in told},
             typed=typed,
@@ -197,11 +198,26 @@ class CasePages:
         await self._acts.hide_name(feedback)
         return self._done(feedback, "name_hidden")
 
-    async def confirm(self, code: Code, token: GivenToken = "") -> Redirect:
-        """The link of a letter by which its reader says that the address is his."""
-        feedback = await self._look_ups.find(code)
-        if feedback is None or not self._look_ups.confirms(feedback, token):
-            raise Problem(404, "wrong-token", "Follow the whole link of the letter.")
+    async def ask_to_confirm(self, request: AnyRequest, code: Code, token: GivenToken = "") -> Response[str]:
+        """Where the link of a letter leads. It changes nothing: programs that look for harm in letters follow every link."""
+        feedback = await self._find_to_confirm(code, token)
+        browser, cookies = self._site.browser(request)
+        return self._site.page(
+            request,
+            "confirm",
+            self._site.words(request),
+            cookies=cookies,
+            code=feedback.code,
+            confirmation=token,
+            token=self._site.token(browser, f"case/{feedback.id}"),
+        )
+
+    async def confirm(self, request: AnyRequest, code: Code) -> Redirect:
+        """The button by which the reader of a letter says that the address is his."""
+        async with self._uploads.receiving(request, "", keep=False, read=forms.read) as upload:
+            sent = upload.body.fields
+        feedback = await self._find_to_confirm(code, sent.get("confirmation", ""))
+        self._check_form(request, feedback, sent)
         if await self._acts.confirm(feedback, self._secret_key) == "not_now":
             raise Problem(409, "cannot-be-confirmed", "The feedback changed at this moment; follow the link again.")
         return self._done(feedback, "confirmed")
@@ -239,6 +255,12 @@ class CasePages:
 
     def _ground(self, feedback: Feedback) -> AppealGround | None:
         return appeals.ground_at(self._site.pack.header, feedback, self._time.now())
+
+    async def _find_to_confirm(self, code: str, confirmation: str) -> Feedback:
+        feedback = await self._look_ups.find(code)
+        if feedback is None or not self._look_ups.confirms(feedback, confirmation):
+            raise Problem(404, "wrong-token", "Follow the whole link of the letter.")
+        return feedback
 
     async def _find_opened(self, request: AnyRequest, code: str) -> Feedback:
         feedback = await self._look_ups.find(code)

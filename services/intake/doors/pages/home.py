@@ -2,11 +2,13 @@
 
 import re
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from litestar import Response
 from litestar.response import Redirect
 
 from pakn.engine.problems import AnyRequest
+from pakn.legal_time import LegalTime
 from services.intake.doors.pages import choices
 from services.intake.doors.pages.parameters import Back, FileName, Language, Version
 from services.intake.doors.pages.site import Site, not_found
@@ -18,8 +20,10 @@ _OWN_PATH: Final = re.compile(r"/(?![/\\])[^\x00-\x20\\]*")
 class Home:
     """What needs no database."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, time: LegalTime) -> None:
         self._site = site
+        self._time = time
+        self._zone = ZoneInfo(site.pack.header.timezone)
 
     async def first(self, request: AnyRequest) -> Response[str]:
         """What is taken here and what is not, and how it goes on."""
@@ -35,10 +39,12 @@ class Home:
         )
 
     def _limit(self, said: Words) -> str:
-        """How long a reply may take, by the last rule set of the pack."""
-        latest = max(self._site.pack.rule_sets, key=lambda row: row.effective.from_)
-        rule = latest.rules.get("handle_reply")
-        if rule is None or rule.limit_is_per_category or rule.limit.by_category:
+        """How long a reply may take, by the rule set of the pack that is in force today."""
+        today = self._time.now().astimezone(self._zone).date()
+        begun = [row for row in self._site.pack.rule_sets if row.effective.from_ <= today]
+        latest = max(begun, key=lambda row: row.effective.from_, default=None)
+        rule = latest.rules.get("handle_reply") if latest else None
+        if latest is None or rule is None or rule.limit_is_per_category or rule.limit.by_category:
             return said("home.step_reply_unknown")
         limit = said.known(f"units.{rule.limit.unit}", "units.other", count=rule.limit.n)
         text = said("home.step_reply_text", limit=limit, article=rule.article[self._site.pack_language(said)])

@@ -17,6 +17,8 @@ from pakn.engine import problems
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.packs.load import Pack
 from services.intake import known_values, names
+from services.intake.doors import languages
+from services.intake.doors.open311.formats import NOT_IN_XML
 from services.intake.doors.pages import words
 from services.intake.doors.pages.words import Words
 
@@ -64,10 +66,10 @@ class Site:
 
     def words(self, request: AnyRequest, chosen: str | None = None) -> Words:
         """The words of the language that was chosen: now, before (a cookie), or in the browser's settings."""
-        for language in (chosen, request.cookies.get(LANGUAGE_COOKIE), *_accepted(request.headers.get("Accept-Language", ""))):
+        for language in (chosen, request.cookies.get(LANGUAGE_COOKIE)):
             if language in self._words:
                 return self._words[language]
-        return self._words[self._default()]
+        return self._words[languages.asked_for(request.headers.get("Accept-Language", ""), self._words, self._default())]
 
     def _default(self) -> str:
         default = self.pack.header.default_language
@@ -113,12 +115,12 @@ class Site:
         return Response(html, status_code=status, media_type="text/html", headers=bound, cookies=[*cookies])
 
     def document(self, template: str, said: Words, media_type: str, values: Mapping[str, Any]) -> Response[str]:
-        """A document that is no page, such as a feed."""
+        """A document of XML that is no page, such as a feed. What XML cannot hold is replaced."""
         shared = {"t": said, "language": said.language, "system": self.pack.header.name[self.pack_language(said)]}
         shared |= {"agency_name": lambda id: self.agency_name(id, said, formal=True)}
         text = self._templates.get_template(f"{template}.j2").render(shared | dict(values))
         headers = {"Cache-Control": "public, max-age=300", "Vary": "Accept-Language, Cookie", "X-Content-Type-Options": "nosniff"}
-        return Response(text, media_type=media_type, headers=headers)
+        return Response(NOT_IN_XML.sub("\ufffd", text), media_type=media_type, headers=headers)
 
     def agency_name(self, id: str, said: Words, *, formal: bool = False) -> str:
         """The name of an agency in the language of the page, `formal` as in letters; its id where an earlier pack had it."""
@@ -215,16 +217,3 @@ class StaticFile:
 def not_found() -> Problem:
     """Nothing is at this address."""
     return Problem(404, "not-found", "Nothing is at this address.")
-
-
-def _accepted(header: str) -> list[str]:
-    """The languages that a browser asks for, the dearest first (RFC 9110, section 12.5.4)."""
-    wanted: list[tuple[float, str]] = []
-    for part in header[:500].split(","):
-        tag, _, weight = part.strip().partition(";")
-        try:
-            quality = float(weight.strip().removeprefix("q=") or 1)
-        except ValueError:
-            quality = 0.0
-        wanted.append((-quality, tag.strip().lower().partition("-")[0]))
-    return [tag for _, tag in sorted(wanted, key=lambda row: row[0])]

@@ -66,6 +66,7 @@ for (const box of document.querySelectorAll("[data-similar]")) {
   box.addEventListener("click", ({ target }) => {
     if (!target.closest("[data-different]")) return;
     left = 0;
+    running?.abort();
     box.hidden = true;
   });
 }
