@@ -13,14 +13,11 @@ from pakn.legal_time import LegalTime
 from pakn.packs.models import Portal
 from pakn.packs.open311 import Remote
 from schemas import Fact
-from services.intake import portal_news
-from services.intake.portal_news import PortalCase
-from services.intake.remotes import client, reading, telling
+from services.intake.remotes import client, reading
 from services.intake.remotes.client import RemoteClient, Unanswered
 from services.intake.remotes.polling import Poller
 from services.intake.remotes.store import Cursor
 from services.intake.remotes.telling import Teller, Update
-from tests.support.examples import example
 from tests.support.odd_city import Asked, OddCity, row
 from tests.support.packs import UNSIGNED
 
@@ -243,7 +240,6 @@ async def test_a_step_that_is_refused_holds_back_its_own_case_alone() -> None:
     async with city.listening() as url:
         turns = Turns(url, [step("1"), step("2"), step("3", "own-2")])
         await turns.tell()
-        await turns.tell()
         assert [each.values["update_id"] for each in city.asked] == ["1", "3"]
 
 
@@ -270,35 +266,6 @@ async def test_a_wrong_key_gives_no_step_up_before_days(status: int) -> None:
         city.answer = lambda _: (200, b"[]")
         await turns.tell()
         assert (turns.kept.steps, turns.kept.given_up) == ({}, [])
-
-
-def told(name: str, *, tell: bool = True, **changes: Any) -> dict[str, str] | None:
-    portals = tuple(
-        portal.model_copy(update={"open311": Remote(url="http://127.0.0.1:1", tell=tell)}) if portal.id == PORTAL else portal
-        for portal in UNSIGNED.header.portals
-    )
-    pack = UNSIGNED.model_copy(update={"header": UNSIGNED.header.model_copy(update={"portals": portals})})
-    event = example(name).model_copy(update=changes)
-    fact = portal_news.news(PortalCase(event.feedback_id, "PAKN.20260302.0001", PORTAL, "own-1"), name, event, "fact-1", NOW)
-    assert fact is not None
-    found = telling.told(pack, fact)
-    return found[1] if found else None
-
-
-def test_a_step_is_told_in_words_that_anybody_may_read_and_what_nobody_else_sees_is_not_told() -> None:
-    reply = told("ReplyPublished", reply="Đã sửa xong.")
-    assert reply is not None
-    assert {name: reply[name] for name in reply if name != "update_id"} == {
-        "service_request_id": "own-1", "updated_datetime": "2026-03-02T02:00:00Z", "status": "CLOSED",
-        "description": "Đã sửa xong.",
-    }  # fmt: skip
-    assert reply == told("ReplyPublished", reply="Đã sửa xong."), "the same id for the same fact"
-    asked = told("MoreRequested", question="Số nhà bí mật?")
-    assert asked is not None
-    assert asked["status"] == "OPEN"
-    assert "bí mật" not in str(asked), "a question is between agency and sender"
-    assert told("FeedbackRated") is None
-    assert told("ReplyPublished", tell=False) is None
 
 
 async def test_no_more_of_an_answer_is_read_than_is_allowed() -> None:

@@ -9,12 +9,11 @@ import segno
 from litestar import Response
 from litestar.response import Redirect, Stream
 from markupsafe import Markup
-from pydantic import BaseModel, ValidationError
 
 import schemas
 from pakn.engine.problems import AnyRequest, Problem
 from pakn.legal_time import LegalTime
-from schemas.values import AppealGround, Fault, faults_of
+from schemas.values import AppealGround, Fault
 from services.intake import appeals, attachments, shown
 from services.intake.domain import File
 from services.intake.doors.downloads import download
@@ -30,7 +29,6 @@ from services.intake.inspection import Inspection
 from services.intake.look_up import LookUp
 from services.intake.sender_acts import Objection, Rating, SenderActs, Supplement, Taken
 
-_ModelT = TypeVar("_ModelT", bound=BaseModel)
 _WrittenT = TypeVar("_WrittenT", bound=Supplement | Objection)
 _DONE: Final = frozenset({"answered", "rated", "confirmed", "objected", "name_hidden"})
 
@@ -118,8 +116,9 @@ class CasePages:
             return Redirect(f"{self._site.root}/follow?code={quote(code)}", status_code=303)
         said = self._site.words(request)
         browser, cookies = self._site.browser(request)
-        address = f"{self._site.public_url}/follow/{feedback.code}"
-        picture = segno.make_qr(address, error="m").svg_inline(scale=1, border=2, omitsize=True, svgclass=None, lineclass=None)
+        picture = segno.make_qr(f"{self._site.public_url}/follow/{feedback.code}", error="m").svg_inline(
+            scale=1, border=2, omitsize=True, svgclass=None, lineclass=None
+        )
         return self._site.page(
             request,
             "sent",
@@ -141,9 +140,8 @@ class CasePages:
         await self._fields(request, feedback)
         if await self._acts.renew(feedback, self._secret_key) == "not_now":
             return await self._changed(request, self._site.words(request), feedback)
-        renewed = feedback.model_copy(update={"secret_number": feedback.secret_number + 1})
-        address = f"{self._site.root}/follow/{feedback.code}/sent?done=renewed"
-        return Redirect(address, status_code=303, cookies=[self._opened.cookie(renewed)])
+        cookie = self._opened.cookie(feedback.model_copy(update={"secret_number": feedback.secret_number + 1}))
+        return Redirect(f"{self._site.root}/follow/{feedback.code}/sent?done=renewed", status_code=303, cookies=[cookie])
 
     async def file(self, request: AnyRequest, code: Code, attachment_id: AttachmentId) -> Stream:
         """A file of the published reply, for anybody; one of the sender's, for who has opened the feedback."""
@@ -173,7 +171,7 @@ class CasePages:
         sent = await self._fields(request, feedback)
         words = {"remark": sent["remark"]} if sent.get("remark", "").strip() else {}
         chosen = {"yes": True, "no": False}.get(sent.get("satisfied", ""))
-        act, found = _parsed(Rating, words | ({} if chosen is None else {"satisfied": chosen}))
+        act, found = forms.parsed(Rating, words | ({} if chosen is None else {"satisfied": chosen}))
         if act is None:
             return self.show(request, said, feedback, told=self._told(said, found), typed=sent.get("remark", ""))
         act_id = self._act_id(feedback, "rate", sent, act.model_dump_json())
@@ -242,7 +240,7 @@ class CasePages:
             sent, files = upload.body.fields, upload.body.files
             self._check_form(request, feedback, sent)
             kept, wrong = await self._inspection.inspect(files, feedback.id, upload.party, upload.left)
-            act, found = _parsed(model, {"content": sent.get("content", "")})
+            act, found = forms.parsed(model, {"content": sent.get("content", "")})
             if act is None or wrong:
                 told = self._told(said, [*found, *wrong], [file.name for file in files])
                 return self.show(request, said, feedback, told=told, typed=sent.get("content", ""))
@@ -293,10 +291,3 @@ class CasePages:
         """The page as it is by now, since it changed while its reader wrote."""
         now = await self._look_ups.find(feedback.code)
         return self.show(request, said, now or feedback, told=[faults.Shown("changed", said("case.changed"))])
-
-
-def _parsed(model: type[_ModelT], given: dict[str, Any]) -> tuple[_ModelT | None, list[Fault]]:
-    try:
-        return model.model_validate({name: value for name, value in given.items() if value != ""}), []
-    except ValidationError as error:
-        return None, faults_of(error, "body")

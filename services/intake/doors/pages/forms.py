@@ -1,16 +1,19 @@
 """The forms of pages as browsers send them: fields and files, read from the stream and bounded as they come."""
 
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser  # type: ignore[import-untyped]
 from multipart import parse_options_header as parse_options
+from pydantic import BaseModel, ValidationError
 
 from pakn.engine.problems import Problem
+from schemas.values import Fault, faults_of
 from services.intake.doors.bodies import Body, FileTaker
 from services.intake.doors.form_parts import file_name
 
+_ModelT = TypeVar("_ModelT", bound=BaseModel)
 MAX_PARTS: Final = 200
 MAX_FIELDS_BYTES: Final = 512 * 1024
 
@@ -66,3 +69,11 @@ async def _read_parts(boundary: str, chunks: AsyncIterator[bytes], files: FileTa
                 elif event is None and name is None and part is not None:
                     body.fields[part.name] = held.decode("utf-8", "replace")
     return body
+
+
+def parsed(model: type[_ModelT], given: dict[str, Any]) -> tuple[_ModelT | None, list[Fault]]:
+    """What a form says as a model, or its faults. Fields that were left empty count as not given."""
+    try:
+        return model.model_validate({name: value for name, value in given.items() if value != ""}), []
+    except ValidationError as error:
+        return None, faults_of(error, "body")
