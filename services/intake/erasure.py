@@ -134,7 +134,7 @@ class Erasure:
 
     async def closed_before(self, instant: datetime) -> AsyncIterator[Candidate]:
         """The feedbacks that ended before this legal time and still have the sender's details, a hundred at most."""
-        query = {"details_erased": None, "state": {"$in": sorted(CLOSED_STATES)}, "updated_at": {"$lt": instant}}
+        query = {"details_erased": {"$in": [False, None]}, "state": {"$in": sorted(CLOSED_STATES)}, "updated_at": {"$lt": instant}}
         for row in await self._feedbacks.find(query, {"_id": 1}).sort("updated_at", 1).limit(_AT_ONCE).to_list(None):
             for feedback in (await self._store.load([row["_id"]])).values():
                 yield candidate(feedback)
