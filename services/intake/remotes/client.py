@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import httpx
 
+from pakn.engine import outgoing
 from pakn.packs.open311 import Remote
 
 MOST_BYTES: Final = 4 * 1024 * 1024
@@ -41,9 +42,7 @@ class RemoteClient:
         self._own = {name: value for name, value in own.items() if value}
         self._most_bytes = most_bytes
         self._seconds = seconds
-        self._http = httpx.AsyncClient(
-            verify=ssl.create_default_context(), timeout=seconds, follow_redirects=False, headers=_HEADERS
-        )
+        self._http = outgoing.client(verify=ssl.create_default_context(), timeout=seconds, headers=_HEADERS)
 
     async def requests(self, asked: Mapping[str, str]) -> bytes:
         """The answer to GET requests. Raises Unanswered."""

@@ -13,7 +13,7 @@ from pakn.legal_time import LegalTime
 from pakn.logs import logger
 from pakn.packs.load import Pack
 from pakn.packs.models import Portal
-from schemas import Fact
+from schemas import Fact, topics
 from services.intake.remotes import reading
 from services.intake.remotes.client import RemoteClient, Unanswered
 from services.intake.remotes.reading import Read, Strange
@@ -130,6 +130,12 @@ class Poller:
         if not new:
             return
         now = self._time.now()
-        await self._publish([reading.posted(self._pack, self._portal, id, wanted[id], now) for id in wanted if id in new])
+        facts = [reading.posted(self._pack, self._portal, id, wanted[id], now) for id in wanted if id in new]
+        # One that no topic takes would hold up all that the portal has behind it.
+        fitting = [fact for fact in facts if len(fact.data.encode()) <= topics.MOST_RECORD_BYTES]
+        await self._publish(fitting)
         await self._store.note_taken(portal, new)
-        metrics.open311_requests.labels(portal, "taken").inc(len(new))
+        metrics.open311_requests.labels(portal, "taken").inc(len(fitting))
+        if too_large := len(facts) - len(fitting):
+            metrics.open311_requests.labels(portal, "unreadable").inc(too_large)
+            log.warning("open311_requests_unreadable", portal=portal, count=too_large)

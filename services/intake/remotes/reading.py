@@ -25,6 +25,8 @@ LONGEST: Final = timedelta(days=7)
 SHORTEST: Final = timedelta(minutes=1)
 """The spans that one question asks for."""
 _LONGEST_ID: Final = 200
+# The standard allows a thousand. Each costs some of the time of all that intake does.
+_MOST_ROWS: Final = 10_000
 # What a header of a record must not hold.
 _CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _REFERENCE: Final = re.compile(rb"&#(?:x([0-9a-fA-F]+)|([0-9]+));")
@@ -51,6 +53,8 @@ class Read(NamedTuple):
 def read(body: bytes, form: str) -> Read:
     """The requests of an answer in the format `json` or `xml`. Raises Strange for what is no list of them."""
     rows = _rows_of_xml(body) if form == "xml" else _rows_of_json(body)
+    if len(rows) > _MOST_ROWS:
+        raise Strange(f"more than {_MOST_ROWS} requests")
     found: dict[str, Mapping[str, str]] = {}
     unreadable = 0
     for row in rows:

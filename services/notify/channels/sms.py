@@ -12,6 +12,7 @@ from typing import Any, Final
 import httpx
 
 from pakn import metrics
+from pakn.engine import outgoing
 from pakn.gateways import Gateway, Request, SmsSettings
 from schemas.values import LetterChannel
 from services.notify.channels import parts, phones
@@ -41,7 +42,7 @@ class Sms:
         self._limit = limit_seconds
         self.size = settings.connections
         self.parts_per_day = settings.parts_per_day
-        self._http = httpx.AsyncClient(
+        self._http = outgoing.client(
             verify=ssl.create_default_context(),
             timeout=settings.timeout_seconds,
             limits=httpx.Limits(max_connections=self.size, max_keepalive_connections=0),
