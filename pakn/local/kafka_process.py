@@ -165,7 +165,7 @@ class KafkaServer(child_process.ServerProcess):
         self._home, self._wanted_port, self._port = folder / "kafka-1-of-1", port, 0
         self.password_file = folder / "kafka-admin.password"
         tiers = [] if speed else ["-XX:TieredStopAtLevel=1"]  # The quick compiler alone.
-        options = ["-Xmx384m", "-XX:+UseSerialGC", *tiers, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+        options = ["-Xmx640m", "-XX:+UseSerialGC", *tiers, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
         self._run = [java, *options, "-cp", class_path(jars)]
 
     @property

@@ -42,6 +42,10 @@ class Update(NamedTuple):
     since: datetime
 
 
+# Steps of one moment in the order in which they were noted, which is that of the facts.
+_ORDER: Final = [("at", 1), ("noted", 1), ("_id", 1)]
+
+
 class Later(NamedTuple):
     """Why a step was not taken, and when it is tried again (machine time)."""
 
@@ -61,24 +65,24 @@ class Updates:
 
     async def prepare(self) -> None:
         """Create the index that is missing."""
-        await self._updates.create_index([("portal", 1), ("waits", 1), ("at", 1), ("_id", 1)])
+        await self._updates.create_index([("portal", 1), ("waits", 1), *_ORDER])
 
     async def note(self, facts: Sequence[Fact]) -> None:
         """Let what portals hear wait for those that are told by Open311. May be repeated: a fact is noted once."""
         now = self._time.machine()
-        for fact in facts:
+        noted = int(now.timestamp() * 1_000_000)
+        for number, fact in enumerate(facts):
             if not self._outboxes.isdisjoint(fact.topics) and (update := told(self._pack, fact)):
                 portal, fields = update
-                row = {"portal": portal, "waits": True, "at": fact.time, "told": fields, "tries": 0, "next_at": now, "since": now}
+                row = {"portal": portal, "waits": True, "at": fact.time, "noted": noted + number, "told": fields}
+                row |= {"tries": 0, "next_at": now, "since": now}
                 await self._updates.update_one({"_id": fact.id}, {"$setOnInsert": row}, upsert=True)
 
     async def waiting(self, portal: str, now: datetime) -> list[Update]:
         """The first steps that may be told to a portal, in order; none of a case that has a step to be tried later than `now`."""
         waits = {"portal": portal, "waits": True}
         held = await self._updates.distinct("told.service_request_id", waits | {"next_at": {"$gt": now}})
-        found = (
-            self._updates.find(waits | {"told.service_request_id": {"$nin": held}}).sort([("at", 1), ("_id", 1)]).limit(_AT_ONCE)
-        )
+        found = self._updates.find(waits | {"told.service_request_id": {"$nin": held}}).sort(_ORDER).limit(_AT_ONCE)
         return [Update(row["_id"], row["told"], row["tries"], row["next_at"], row["since"]) for row in await found.to_list(None)]
 
     async def settle(self, id: str, *, was_sent: bool) -> None:
