@@ -31,7 +31,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .; \
 	touch $@
 
-demo: $(READY) ## Play weeks of feedback through the four services in about three minutes (KEEP=1 leaves them running, ARGS=... passes options)
+demo: $(READY) ## Play weeks of feedback through the four services in about six minutes (KEEP=1 leaves them running, ARGS=... passes options)
 	@$(BIN)/pakn demo $(if $(KEEP),--keep) $(ARGS)
 
 up: $(READY) ## Run Kafka, MongoDB and the four services in the foreground; Ctrl-C ends them, the data stays in .pakn
