@@ -25,7 +25,7 @@ class _TokenFile(AbstractTokenProvider):  # type: ignore[misc]
 
 def security(settings: KafkaSettings) -> BaseSecurity:
     """The login in FastStream's form. Of a bearer token it holds the mechanism only; `token_provider` gives the token."""
-    context = _context(settings)
+    context = tls_context(settings)
     use_ssl = context is not None
     if not settings.security_protocol.startswith("SASL"):
         return BaseSecurity(context, use_ssl)
@@ -43,7 +43,7 @@ def token_provider(settings: KafkaSettings) -> AbstractTokenProvider | None:
 def client_options(settings: KafkaSettings) -> dict[str, Any]:
     """Addresses and login of a plain aiokafka client."""
     options: dict[str, Any] = {"bootstrap_servers": settings.bootstrap, "security_protocol": settings.security_protocol}
-    if context := _context(settings):
+    if context := tls_context(settings):
         options["ssl_context"] = context
     if settings.security_protocol.startswith("SASL"):
         options["sasl_mechanism"] = settings.mechanism
@@ -54,7 +54,8 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
     return options
 
 
-def _context(settings: KafkaSettings) -> ssl.SSLContext | None:
+def tls_context(settings: KafkaSettings) -> ssl.SSLContext | None:
+    """Whom to believe, and the certificate of this process where it has one; none where the connection is not encrypted."""
     if not settings.security_protocol.endswith("SSL"):
         return None
     context = ssl.create_default_context(cafile=settings.ca_file)

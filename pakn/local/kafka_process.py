@@ -220,6 +220,8 @@ class KafkaServer(child_process.ServerProcess):
             # One user by a plain password, so that nothing has to be told to Kafka's tools on a command line, which others see.
             **{f"listener.name.{listener}.plain.sasl.jaas.config": self._plain_login() for listener in ("client", "controller")},
         }
+        # A file of a former start might be one that others read.
+        settings.unlink(missing_ok=True)
         settings.touch(mode=0o600)
         settings.write_text("".join(f"{key}={value}\n" for key, value in (SETTINGS | own).items()))
         if not (data / "meta.properties").exists():

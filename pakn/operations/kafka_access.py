@@ -5,7 +5,6 @@ aiokafka cannot change either, so this is done by kafka-python, whose calls wait
 
 import contextlib
 import logging
-import ssl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ from kafka.admin import (
 )
 from kafka.errors import KafkaError
 
+from pakn.engine.kafka_login import tls_context
 from pakn.logins import KafkaSettings
 from pakn.operations.rights import Operation, Pattern, Resource, Right
 
@@ -149,10 +149,8 @@ def _options(settings: KafkaSettings) -> dict[str, Any]:
         "security_protocol": settings.security_protocol,
         "request_timeout_ms": _TIMEOUT_MS,
     }
-    if settings.security_protocol.endswith("SSL"):
-        options["ssl_context"] = ssl.create_default_context(cafile=settings.ca_file)
-        if settings.certificate_file:
-            options["ssl_context"].load_cert_chain(settings.certificate_file, settings.key_file)
+    if context := tls_context(settings):
+        options["ssl_context"] = context
     if settings.security_protocol.startswith("SASL"):
         username, password = settings.plain_login()
         options |= {"sasl_mechanism": settings.mechanism, "sasl_plain_username": username, "sasl_plain_password": password}

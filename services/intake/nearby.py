@@ -2,6 +2,7 @@
 
 A title that the pack does not publish is compared and not shown. Whoever is shown an open case has written most of its title
 himself, and names and numbers in titles count for nothing: nobody learns about whom others wrote by trying one name after another.
+Only in a title that is all in capital letters a name cannot be told from other words, and is compared like them.
 """
 
 import math

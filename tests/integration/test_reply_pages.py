@@ -48,7 +48,7 @@ async def test_published_replies_are_found_filtered_paged_and_fed_and_erased_wor
     assert browser.page.status_code == 200
 
     feed = await people.http.get("/published.atom?q=ben+mau", headers={"Accept-Language": "vi"})
-    assert feed.headers["content-type"].startswith("application/atom+xml")
+    assert feed.headers["content-type"] == "application/atom+xml; charset=utf-8"
     entries = ElementTree.fromstring(feed.text).findall("{http://www.w3.org/2005/Atom}entry")
     assert [entry.findtext("{http://www.w3.org/2005/Atom}id") for entry in entries] == [
         f"http://localhost:8001/published/{code}" for code in reversed(codes)

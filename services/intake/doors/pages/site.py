@@ -115,12 +115,15 @@ class Site:
         return Response(html, status_code=status, media_type="text/html", headers=bound, cookies=[*cookies])
 
     def document(self, template: str, said: Words, media_type: str, values: Mapping[str, Any]) -> Response[str]:
-        """A document of XML that is no page, such as a feed. What XML cannot hold is replaced."""
+        """A document of XML that is no page, such as a feed. What XML cannot hold is replaced.
+
+        It names its charset, without which a browser that shows the text of a feed takes it for another.
+        """
         shared = {"t": said, "language": said.language, "system": self.pack.header.name[self.pack_language(said)]}
         shared |= {"agency_name": lambda id: self.agency_name(id, said, formal=True)}
         text = self._templates.get_template(f"{template}.j2").render(shared | dict(values))
         headers = {"Cache-Control": "public, max-age=300", "Vary": "Accept-Language, Cookie", "X-Content-Type-Options": "nosniff"}
-        return Response(NOT_IN_XML.sub("\ufffd", text), media_type=media_type, headers=headers)
+        return Response(NOT_IN_XML.sub("\ufffd", text), media_type=f"{media_type}; charset=utf-8", headers=headers)
 
     def agency_name(self, id: str, said: Words, *, formal: bool = False) -> str:
         """The name of an agency in the language of the page, `formal` as in letters; its id where an earlier pack had it."""
