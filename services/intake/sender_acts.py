@@ -109,18 +109,21 @@ class SenderActs:
         # An act of the sender's or of an officer's at this moment gives way: following the link again does it.
         return await self._amend(feedback, act_id, made)
 
-    async def renew(self, feedback: Feedback, secret_key: str) -> Taken:
-        """Give the sender a new look-up secret; the former one opens nothing from then on.
+    async def renew(self, feedback: Feedback, secret_key: str) -> Feedback | None:
+        """Give the sender a new look-up secret; the former one opens nothing from then on. None where it is not possible now.
 
         Later letters lead there by the new one. Not possible once the details are erased: the contact, which is published anew
-        for those letters, stays erased.
+        for those letters, stays erased. Not possible either before intake has read back what it published of the submission: the
+        place of a later act stands for all that is before it.
         """
-        if feedback.details_erased:
-            return "not_now"
+        if feedback.details_erased or not feedback.timeline:
+            return None
         number = feedback.secret_number + 1
         act_id = schemas.derived_id(feedback.id, f"secret/{number}")
         made = self._contact(feedback, secret_key, act_id, confirmed=_is_confirmed(feedback), number=number)
-        return await self._amend(feedback, act_id, made._replace(fields={"secret_number": number}))
+        renewed = {"secret_number": number}
+        taken = await self._amend(feedback, act_id, made._replace(fields=renewed)) == "taken"
+        return feedback.model_copy(update=renewed) if taken else None
 
     def _contact(self, feedback: Feedback, secret_key: str, act_id: str, *, confirmed: bool, number: int) -> Amendment:
         now = self._time.now()

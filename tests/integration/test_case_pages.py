@@ -152,6 +152,7 @@ async def test_an_act_without_the_opened_page_is_refused(people: System, browser
 
 async def test_a_new_secret_closes_the_feedback_in_all_other_browsers(people: System, browser: Browser) -> None:
     code, former = await sent(browser)
+    await people.shows({"code": code}, "assigned")
     async with Browser(people.http) as other:
         await other.get(f"/follow/{code}/open?secret={former}")
         assert FILLED["content"].partition("\n")[0] in other.text

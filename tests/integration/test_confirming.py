@@ -5,6 +5,7 @@ from typing import Any
 from services.intake import commands
 from services.intake.commands import erase_sender
 from services.intake.domain import confirmation_token
+from tests.integration.conftest import MakeSystem
 from tests.support.outside_world import GOOD, SENDER
 from tests.support.pages import Browser
 from tests.support.system import SECRET_KEY, System
@@ -17,7 +18,8 @@ async def confirm(system: System, body: dict[str, Any], token: str | None = None
 
 async def test_the_link_of_a_letter_leads_to_a_button_and_confirms_nothing_by_itself(people: System, browser: Browser) -> None:
     """What looks for harm in a stranger's letters follows every link, and would confirm his address."""
-    body = await people.submit()
+    body = await people.assigned()
+    await people.shows(body, "assigned")
     address = f"/follow/{body['code']}/confirm"
     assert (await browser.get(f"{address}?token=x")).page.status_code == 404
     token = confirmation_token(SECRET_KEY, body["feedback_id"])
@@ -59,7 +61,8 @@ async def test_the_link_of_a_letter_confirms_the_address_for_its_feedback_only(s
 
 async def test_a_new_secret_opens_the_feedback_and_the_former_one_nothing_more(system: System) -> None:
     """Who has shown the secret to somebody could only give up the feedback."""
-    body = await system.submit()
+    body = await system.assigned()
+    await system.shows(body, "assigned")
     path, former = f"/v1/feedback/{body['code']}", {"X-Lookup-Secret": body["lookup_secret"]}
     answer = await system.http.post(f"{path}/secret", headers=former)
     assert answer.status_code == 200, answer.text
@@ -71,5 +74,19 @@ async def test_a_new_secret_opens_the_feedback_and_the_former_one_nothing_more(s
     (_, last) = await system.observer.wait("ContactRecorded", topic="contacts", subject=body["feedback_id"], count=2)
     assert (last.data["lookup_secret"], last.data["email_confirmed"]) == (new["X-Lookup-Secret"], False)
     assert last.data["name"] == SENDER["name"]
+    assert await confirm(system, body) == 200
+    again = await system.http.post(f"{path}/secret", headers=new)
+    new = {"X-Lookup-Secret": again.json()["lookup_secret"]}
+    contacts = await system.observer.wait("ContactRecorded", topic="contacts", subject=body["feedback_id"], count=4)
+    assert (contacts[-1].data["lookup_secret"], contacts[-1].data["email_confirmed"]) == (new["X-Lookup-Secret"], True)
     assert await erase_sender(system.settings, body["code"])
     assert (await system.http.post(f"{path}/secret", headers=new)).status_code == 409
+
+
+async def test_no_new_secret_is_given_before_what_was_published_of_the_submission_is_read_back(make_system: MakeSystem) -> None:
+    """Its place in the outbox would stand for the submission's, whose facts a process that ends then might not have published."""
+    async with make_system() as alone:
+        await alone.start("intake", role="web")
+        body = await alone.submit()
+        headers = {"X-Lookup-Secret": body["lookup_secret"]}
+        assert (await alone.http.post(f"/v1/feedback/{body['code']}/secret", headers=headers)).status_code == 409

@@ -174,10 +174,10 @@ class Api:
         """A new look-up secret; the one that was sent opens nothing from then on."""
         feedback = await self._find(code)
         self._check_secret(feedback, secret)
-        if await self.acts.renew(feedback, self.secret_key) == "not_now":
-            detail = "The feedback changed at this moment, or its sender's details are erased; look it up, then try again."
+        renewed = await self.acts.renew(feedback, self.secret_key)
+        if renewed is None:
+            detail = "The feedback is new or changed at this moment, or its details are erased; look it up, then try again."
             raise Problem(409, "cannot-be-renewed", detail)
-        renewed = feedback.model_copy(update={"secret_number": feedback.secret_number + 1})
         return RenewedSecret(code=feedback.code, lookup_secret=self.look_ups.secret_of(renewed))
 
     async def list_looks(self, code: Code, secret: Secret = None) -> ShownLooks:

@@ -138,9 +138,10 @@ class CasePages:
         """Give a new secret, which closes the feedback in all other browsers, and show it to keep."""
         feedback = await self._find_opened(request, code)
         await self._fields(request, feedback)
-        if await self._acts.renew(feedback, self._secret_key) == "not_now":
+        renewed = await self._acts.renew(feedback, self._secret_key)
+        if renewed is None:
             return await self._changed(request, self._site.words(request), feedback)
-        cookie = self._opened.cookie(feedback.model_copy(update={"secret_number": feedback.secret_number + 1}))
+        cookie = self._opened.cookie(renewed)
         return Redirect(f"{self._site.root}/follow/{feedback.code}/sent?done=renewed", status_code=303, cookies=[cookie])
 
     async def file(self, request: AnyRequest, code: Code, attachment_id: AttachmentId) -> Stream:
