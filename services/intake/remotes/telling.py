@@ -151,7 +151,8 @@ class Teller:
 def told(pack: Pack, fact: Fact) -> tuple[str, dict[str, str]] | None:
     """Which portal is told what of a step; none where it is not told by Open311, or the step changes nothing that all may see.
 
-    It has the words that anybody may read by the code, since the other side shows it to anybody.
+    It has the words that anybody may read by the code, since the other side shows it to anybody: of what officers wrote the
+    published reply alone.
     """
     if fact.name != "SubmissionProgressed":
         return None
@@ -160,13 +161,14 @@ def told(pack: Pack, fact: Fact) -> tuple[str, dict[str, str]] | None:
     state = STATE_AFTER.get(event.step)
     if portal is None or portal.open311 is None or not portal.open311.tell or state is None:
         return None
+    reason, right_channel = (None, None) if event.agency else (event.reason, event.right_channel)
     notes = words.load(pack.header.default_language)["note"]
     return portal.id, {
         "update_id": fact.id,
         "service_request_id": event.submission_id,
         "updated_datetime": reading.written(event.happened_at),
         "status": "CLOSED" if state in CLOSED_STATES else "OPEN",
-        "description": answers.note(state, event.reply, event.reason, event.right_channel, notes),
+        "description": answers.note(state, event.reply, reason, right_channel, notes),
     }
 
 

@@ -39,5 +39,8 @@ def test_a_step_is_told_in_words_that_anybody_may_read_and_what_nobody_else_sees
     assert asked is not None
     assert asked["status"] == "OPEN"
     assert "bí mật" not in str(asked), "a question is between agency and sender"
+    refused = told("FeedbackNotAccepted", agency="gia-lai", reason="Ông Nguyễn Văn Mẫu đã rút đơn")
+    assert refused is not None
+    assert (refused["status"], "Mẫu" in str(refused)) == ("CLOSED", False), "an officer's reason may name people"
     assert told("FeedbackRated") is None
     assert told("ReplyPublished", tell=False) is None
